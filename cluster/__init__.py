@@ -1,0 +1,1 @@
+"""WHERE IT IS: configuration, stores, blobs, hosting, observation. Nothing here knows mail."""

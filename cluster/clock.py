@@ -1,0 +1,69 @@
+"""Time and dice, passed in: nothing below reads the machine's clock or randomness but through these.
+
+`RealWorld` is what a running server has; `ManualClock` and a seeded `random.Random` are what tests have.
+"""
+
+import random
+import secrets
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for what people read, monotonic time for what is measured."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+
+class Dice(Protocol):
+    """Random numbers; `secrets.SystemRandom()` in a server, `random.Random(seed)` in tests."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """An integer of k random bits."""
+        ...
+
+    def randbytes(self, n: int, /) -> bytes:
+        """n random bytes."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, start_ms: int = 1_700_000_000_000) -> None:
+        self.ms = start_ms
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+        return self.ms
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.ms / 1000
+
+    def advance(self, seconds: float) -> None:
+        """Move forward."""
+        self.ms += round(seconds * 1000)
+
+
+def system_dice() -> random.Random:
+    """The operating system's randomness, fit for secrets."""
+    return secrets.SystemRandom()

@@ -1,0 +1,1 @@
+"""WHO ANSWERS: one folder a protocol. A gateway keeps nothing between connections."""

@@ -1,0 +1,1 @@
+"""HOW IT IS RUN: command line, admin service, benchmarks, docs."""

@@ -1,0 +1,1 @@
+"""Our own gRPC schemas with their generated code (made by `ops/generate.sh`, checked in)."""
