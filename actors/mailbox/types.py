@@ -1,0 +1,214 @@
+"""What others may say to a mailbox shard, and what they hear: plain values that can cross a wire.
+
+The law: everything here is immutable and encodable by msgspec, so that the same commands travel by direct call
+in one process and by stream between processes.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
+
+AccountId = int  # 63 bits, random, never 0
+
+# System flags are the low bits of a flags word; keyword i of the account's table is bit KEYWORD_SHIFT + i.
+SEEN: Final = 1
+ANSWERED: Final = 2
+FLAGGED: Final = 4
+DELETED: Final = 8
+DRAFT: Final = 16
+KEYWORD_SHIFT: Final = 5
+KEYWORDS_MAX: Final = 58  # what is left of 63 bits: a flags word stays a plain signed 64-bit integer
+KEYWORD_BYTES_MAX: Final = 64
+SYSTEM_FLAGS: Final = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
+_SYSTEM_BITS: Final = {name.lower(): 1 << bit for bit, name in enumerate(SYSTEM_FLAGS)}
+
+INBOX: Final = "INBOX"
+SEPARATOR: Final = "/"
+NAME_BYTES_MAX: Final = 400  # a mailbox's whole path in UTF-8; leaves room in a 511-byte key
+DEPTH_MAX: Final = 20  # levels of a mailbox's path
+MAILBOXES_MAX: Final = 5000  # an account's mailboxes; its head record stays below VALUE_BYTES_MAX in chunks
+
+Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
+Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges
+
+
+def system_bit(flag: str) -> int:
+    r"""The bit of a system flag such as ``\Seen`` (any case), 0 for anything else."""
+    return _SYSTEM_BITS.get(flag.lower(), 0)
+
+
+class Quota(NamedTuple):
+    """What an account may hold; 0 is no limit."""
+
+    bytes_max: int = 0
+    messages_max: int = 0
+
+
+class Prepared(Struct, frozen=True):
+    """A message read and packed at intake, ready to be added to any number of mailboxes.
+
+    `record` is mail.message's encoded Record; `packed` the stored form of the bytes (cluster/blobs/codec.py), or
+    None when they were too large for the transaction and are already durable in Blobs since `stored_ms`.
+    """
+
+    digest: bytes
+    size: int
+    record: bytes
+    packed: bytes | None
+    stored_ms: int = 0
+
+
+class Item(Struct, frozen=True):
+    """One message to add. `date_ms` is the INTERNALDATE in milliseconds since 1970."""
+
+    message: Prepared
+    date_ms: int
+    flags: int = 0  # system bits
+    keywords: tuple[str, ...] = ()
+
+
+class Add(Struct, frozen=True, tag=1):
+    """Add messages: delivery (`deliver`: a missing mailbox falls back to INBOX) and APPEND alike.
+
+    `idem`: a key of up to 32 bytes that makes a retry of the same command harmless; empty for none.
+    """
+
+    mailbox: str
+    items: tuple[Item, ...]
+    idem: bytes = b""
+    deliver: bool = False
+
+
+class SetFlags(Struct, frozen=True, tag=2):
+    """STORE: change the flags of those of the UIDs that exist. `unchanged_since`: RFC 7162's, or None."""
+
+    mailbox: int
+    uids: Ranges
+    mode: Literal["add", "remove", "replace"]
+    flags: int = 0
+    keywords: tuple[str, ...] = ()
+    unchanged_since: int | None = None
+
+
+class Expunge(Struct, frozen=True, tag=3):
+    r"""Remove messages that have \Deleted; of these UIDs only, if given."""
+
+    mailbox: int
+    uids: Ranges | None = None
+
+
+class Copy(Struct, frozen=True, tag=4):
+    """COPY or MOVE those of the UIDs that exist to another mailbox; all or nothing."""
+
+    mailbox: int
+    uids: Ranges
+    target: str
+    move: bool = False
+
+
+class Create(Struct, frozen=True, tag=5):
+    """Make a mailbox (and, by name, nothing of its parents: they are listed as not selectable)."""
+
+    name: str
+    role: Role = ""
+
+
+class Delete(Struct, frozen=True, tag=6):
+    """Remove a mailbox and its messages."""
+
+    name: str
+
+
+class Rename(Struct, frozen=True, tag=7):
+    """Rename a mailbox with all below it; of INBOX, move its messages (RFC 3501 6.3.5)."""
+
+    name: str
+    to: str
+
+
+class Subscribe(Struct, frozen=True, tag=8):
+    """Put a name on the list of subscriptions, or take it off. The name need not exist."""
+
+    name: str
+    on: bool = True
+
+
+class ReadTree(Struct, frozen=True, tag=9):
+    """Ask for the tree."""
+
+
+class Open(Struct, frozen=True, tag=10):
+    r"""Ask for a mailbox to be selected. `claim` takes its \Recent messages for this session."""
+
+    name: str
+    claim: bool = False
+
+
+Command = Add | SetFlags | Expunge | Copy | Create | Delete | Rename | Subscribe | ReadTree | Open
+
+
+class MailboxInfo(Struct, frozen=True):
+    """A mailbox as LIST and STATUS show it."""
+
+    id: int
+    name: str
+    role: Role
+    uidvalidity: int
+    uidnext: int
+    messages: int
+    unseen: int
+    recent: int
+    size: int
+    modseq: int
+
+
+class Tree(Struct, frozen=True):
+    """An account's mailboxes (ordered by name), its subscriptions, keyword table and use."""
+
+    mailboxes: tuple[MailboxInfo, ...]
+    subscriptions: frozenset[str]
+    keywords: tuple[str, ...]
+    used_bytes: int
+    used_messages: int
+    modseq: int
+
+    def find(self, name: str) -> MailboxInfo | None:
+        """The mailbox of that name; INBOX in any case."""
+        wanted = INBOX if name.upper() == INBOX else name
+        return next((box for box in self.mailboxes if box.name == wanted), None)
+
+
+class Added(Struct, frozen=True):
+    """The answer to Add, and to Copy: which UIDs became which. `source` is empty for Add."""
+
+    mailbox: int
+    uidvalidity: int
+    uids: Ranges
+    modseq: int
+    source: Ranges = ()
+
+
+class Changed(Struct, frozen=True):
+    """The answer to SetFlags and Expunge. `failed`: UIDs that `unchanged_since` kept from being changed."""
+
+    modseq: int
+    uids: Ranges
+    failed: Ranges = ()
+
+
+class Done(Struct, frozen=True):
+    """The answer to a command that has nothing to tell but its MODSEQ."""
+
+    modseq: int
+
+
+class Opened(Struct, frozen=True):
+    r"""The answer to Open. UIDs in [recent_from, recent_below) are \Recent for who asked."""
+
+    info: MailboxInfo
+    keywords: tuple[str, ...]
+    recent_from: int
+    recent_below: int
+
+
+Reply = Added | Changed | Done | Tree | Opened
