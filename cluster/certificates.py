@@ -4,7 +4,7 @@ The law: a private key is written with mode 0600 before it holds anything, and n
 (RFC 8996).
 """
 
-import datetime
+import datetime as dt
 import os
 import ssl
 from pathlib import Path
@@ -35,7 +35,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def self_signed(directory: Path, names: list[str], now: datetime.datetime) -> tuple[Path, Path]:
+def self_signed(directory: Path, names: list[str], now: dt.datetime) -> tuple[Path, Path]:
     """The paths of a certificate and its key in `directory`, made for the names if they are not there."""
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     if certificate.exists() and key.exists():
@@ -48,8 +48,8 @@ def self_signed(directory: Path, names: list[str], now: datetime.datetime) -> tu
         .issuer_name(subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=SELF_SIGNED_DAYS))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=SELF_SIGNED_DAYS))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(private, hashes.SHA256())
