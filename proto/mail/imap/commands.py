@@ -1,36 +1,111 @@
 """The commands of a client as values. A command says what was asked, fully decoded; it never knows if that is allowed.
 
 Mailbox names are str, decoded from modified UTF-7, with INBOX in capitals; flags are str with system flags spelled as
-in RFC 3501 2.3.2; words such as mechanisms and capabilities are upper-case str.
+in RFC 3501 2.3.2; words such as mechanisms and capabilities are upper-case str. Each class parses itself
+from after its name on; `mail.imap.parse` has the table of them. The larger ones live in `listing` and `messages`.
 """
 
+import binascii
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Self
 
-from mail.imap.dates import InternalDate
-from mail.imap.fetch import FetchItem
-from mail.imap.search import SearchKey
-from mail.imap.seqset import SequenceSet
+from mail.imap.errors import ImapError
+from mail.imap.lexer import Reader
+from mail.imap.listing import List, ListReturn, ListSelect, Lsub, Status, StatusItem
+from mail.imap.messages import (
+    Append,
+    AppendMessage,
+    Copy,
+    Fetch,
+    Move,
+    Search,
+    Store,
+    StoreMode,
+    UidExpunge,
+)
+from mail.imap.names import DELIMITER
+
+__all__ = [
+    "Append",
+    "AppendMessage",
+    "Authenticate",
+    "Capability",
+    "Check",
+    "Close",
+    "Command",
+    "Copy",
+    "Create",
+    "Delete",
+    "Enable",
+    "Examine",
+    "Expunge",
+    "Fetch",
+    "Id",
+    "Idle",
+    "List",
+    "ListReturn",
+    "ListSelect",
+    "Login",
+    "Logout",
+    "Lsub",
+    "Move",
+    "Namespace",
+    "Noop",
+    "Rename",
+    "Search",
+    "Select",
+    "StartTls",
+    "Status",
+    "StatusItem",
+    "Store",
+    "StoreMode",
+    "Subscribe",
+    "UidExpunge",
+    "Unselect",
+    "Unsubscribe",
+    "sasl_response",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class _Plain:
+    """A command without arguments."""
+
+    @classmethod
+    def parse(cls, _reader: Reader) -> Self:
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class _OfMailbox:
+    """A command whose argument is a mailbox."""
+
+    mailbox: str
+
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        reader.sp()
+        return cls(reader.mailbox())
+
+
+@dataclass(frozen=True, slots=True)
+class Capability(_Plain):
     """RFC 3501 6.1.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noop:
+class Noop(_Plain):
     """RFC 3501 6.1.2."""
 
 
 @dataclass(frozen=True, slots=True)
-class Logout:
-    """RFC 3501 6.1.3."""
+class Logout(_Plain):
+    """RFC 3501 6.1.3. The machine waits; there is nothing more to read."""
 
 
 @dataclass(frozen=True, slots=True)
-class StartTls:
-    """RFC 3501 6.2.1. The machine waits: call `forget()` once TLS is up, then `resume()`."""
+class StartTls(_Plain):
+    """RFC 3501 6.2.1. The machine waits: call `forget()` before TLS begins, then `resume()`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +115,30 @@ class Authenticate:
     mechanism: str
     initial: bytes | None = field(default=None, repr=False)
 
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")]"""
+        reader.sp()
+        mechanism = reader.word().decode("ascii")
+        if not reader.take(b" "):
+            return cls(mechanism)
+        sent = reader.text[reader.pos :]
+        reader.pos = len(reader.text)
+        # RFC 4959 3: "=" is an initial response that is there, but empty.
+        return cls(mechanism, b"" if sent == b"=" else _base64(sent))
+
+
+def sasl_response(line: bytes) -> bytes | None:
+    """The answer to a challenge of AUTHENTICATE, decoded; None if the client cancelled (`*`, 6.2.2). ImapError: BAD."""
+    return None if line == b"*" else _base64(line)
+
+
+def _base64(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        raise ImapError("This is not base64 (RFC 4648 4)") from None
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -48,33 +147,37 @@ class Login:
     user: bytes
     password: bytes = field(repr=False)
 
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        reader.sp()
+        user = reader.astring()
+        reader.sp()
+        return cls(user, reader.astring())
+
 
 @dataclass(frozen=True, slots=True)
-class Select:
+class Select(_OfMailbox):
     """RFC 3501 6.3.1."""
 
-    mailbox: str
-
 
 @dataclass(frozen=True, slots=True)
-class Examine:
+class Examine(_OfMailbox):
     """RFC 3501 6.3.2."""
 
-    mailbox: str
-
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(_OfMailbox):
     """RFC 3501 6.3.3. A trailing hierarchy delimiter is taken off: it only declares that names below will follow."""
 
-    mailbox: str
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        reader.sp()
+        return cls(reader.mailbox().removesuffix(DELIMITER))
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(_OfMailbox):
     """RFC 3501 6.3.4."""
-
-    mailbox: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,181 +187,51 @@ class Rename:
     source: str
     target: str
 
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        reader.sp()
+        source = reader.mailbox()
+        reader.sp()
+        return cls(source, reader.mailbox())
+
 
 @dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(_OfMailbox):
     """RFC 3501 6.3.6."""
 
-    mailbox: str
-
 
 @dataclass(frozen=True, slots=True)
-class Unsubscribe:
+class Unsubscribe(_OfMailbox):
     """RFC 3501 6.3.7."""
 
-    mailbox: str
-
-
-class ListSelect(Enum):
-    """Which mailboxes LIST considers (RFC 5258 3.1, RFC 6154 5)."""
-
-    SUBSCRIBED = b"SUBSCRIBED"
-    REMOTE = b"REMOTE"
-    RECURSIVEMATCH = b"RECURSIVEMATCH"
-    SPECIAL_USE = b"SPECIAL-USE"
-
-
-class ListReturn(Enum):
-    """What LIST says of each (RFC 5258 3.2, RFC 6154 5)."""
-
-    SUBSCRIBED = b"SUBSCRIBED"
-    CHILDREN = b"CHILDREN"
-    SPECIAL_USE = b"SPECIAL-USE"
-
 
 @dataclass(frozen=True, slots=True)
-class List:
-    """RFC 3501 6.3.8 and RFC 5258. `extended` tells the RFC 5258 syntax, where an empty pattern is no special case."""
-
-    reference: str
-    patterns: tuple[str, ...]
-    selection: frozenset[ListSelect] = frozenset()
-    returns: frozenset[ListReturn] = frozenset()
-    extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Lsub:
-    """RFC 3501 6.3.9."""
-
-    reference: str
-    pattern: str
-
-
-class StatusItem(Enum):
-    """RFC 3501 6.3.10."""
-
-    MESSAGES = b"MESSAGES"
-    RECENT = b"RECENT"
-    UIDNEXT = b"UIDNEXT"
-    UIDVALIDITY = b"UIDVALIDITY"
-    UNSEEN = b"UNSEEN"
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """RFC 3501 6.3.10. Items in the order asked, each once."""
-
-    mailbox: str
-    items: tuple[StatusItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AppendMessage:
-    """One message of APPEND: the octets as sent, flags, and the internal date (None: now)."""
-
-    data: bytes = field(repr=False)
-    flags: tuple[str, ...] = ()
-    internal_date: InternalDate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """RFC 3501 6.3.11. One message today; a tuple, because RFC 3502 has several."""
-
-    mailbox: str
-    messages: tuple[AppendMessage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(_Plain):
     """RFC 3501 6.4.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class Close(_Plain):
     """RFC 3501 6.4.2."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unselect:
+class Unselect(_Plain):
     """RFC 3691."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expunge:
+class Expunge(_Plain):
     """RFC 3501 6.4.3."""
 
 
 @dataclass(frozen=True, slots=True)
-class UidExpunge:
-    """RFC 4315 2.1."""
-
-    messages: SequenceSet
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """RFC 3501 6.4.4. `charset` is what the client named (None: nothing); the strings in `key` are decoded from it."""
-
-    key: SearchKey
-    charset: str | None = None
-    uid: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """RFC 3501 6.4.5. Macros are expanded, each item comes once. With `uid`, answers have UID though it is not here."""
-
-    messages: SequenceSet
-    items: tuple[FetchItem, ...]
-    uid: bool = False
-
-
-class StoreMode(Enum):
-    """RFC 3501 6.4.6: FLAGS, +FLAGS, -FLAGS."""
-
-    REPLACE = b"FLAGS"
-    ADD = b"+FLAGS"
-    REMOVE = b"-FLAGS"
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """RFC 3501 6.4.6."""
-
-    messages: SequenceSet
-    mode: StoreMode
-    flags: tuple[str, ...]
-    silent: bool = False
-    uid: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """RFC 3501 6.4.7."""
-
-    messages: SequenceSet
-    mailbox: str
-    uid: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """RFC 6851."""
-
-    messages: SequenceSet
-    mailbox: str
-    uid: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(_Plain):
     """RFC 2177. The machine waits: call `expect_line()`, and `resume()` once DONE has come or IDLE was refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(_Plain):
     """RFC 2342."""
 
 
@@ -268,12 +241,34 @@ class Id:
 
     params: tuple[tuple[bytes, bytes | None], ...] | None = None
 
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """id = "ID" SP (nil / "(" [string SP nstring *(SP string SP nstring)] ")")"""
+        reader.sp()
+        if not reader.peek(b"("):
+            if reader.word() != b"NIL":
+                raise ImapError("ID takes a list or NIL (RFC 2971 3.1)")
+            return cls(None)
+        return cls(tuple(reader.parenthesized(_id_pair, empty=True)))
+
+
+def _id_pair(reader: Reader) -> tuple[bytes, bytes | None]:
+    key = reader.string()
+    reader.sp()
+    return key, reader.nstring()
+
 
 @dataclass(frozen=True, slots=True)
 class Enable:
     """RFC 5161."""
 
     capabilities: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """enable = "ENABLE" 1*(SP capability)"""
+        reader.sp()
+        return cls(tuple(word.decode("ascii") for word in reader.spaced(Reader.word)))
 
 
 Command = (
