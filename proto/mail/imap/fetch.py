@@ -100,6 +100,7 @@ _PLAIN_FIELD = re.compile(rb"[!#$&'+-\[^-z|}~]+")
 
 CACHED_MAX_BYTES = 256
 """Clients ask for the same few lists of items again and again. Longer lists are parsed each time."""
+_LIMITS = Limits()  # so short a list cannot reach any other limit
 
 
 def parse_items(reader: Reader) -> tuple[FetchItem, ...]:
@@ -108,12 +109,12 @@ def parse_items(reader: Reader) -> tuple[FetchItem, ...]:
     if len(rest) > CACHED_MAX_BYTES or rest.endswith(b"}"):
         return _parse_items(reader)
     reader.pos = len(reader.text)
-    return _parse_cached(rest, reader.limits)
+    return _parse_cached(rest)
 
 
 @lru_cache(maxsize=512)
-def _parse_cached(text: bytes, limits: Limits) -> tuple[FetchItem, ...]:
-    reader = Reader((text,), (), limits)
+def _parse_cached(text: bytes) -> tuple[FetchItem, ...]:
+    reader = Reader((text,), (), _LIMITS)
     items = _parse_items(reader)
     reader.end()
     return items

@@ -7,7 +7,7 @@ _TAIL_BYTES = 32
 
 
 class Line(NamedTuple):
-    """A line without CRLF. If it was too long, `text` is its beginning only; `tail` always has its end."""
+    """A line without CRLF. If it was too long, `text` is its beginning only; `tail` ends as the line does."""
 
     text: bytes
     tail: bytes
@@ -57,7 +57,7 @@ class LineBuffer:
             return Line(head, text[-_TAIL_BYTES:], too_long=True)
         if len(text) > max_bytes:
             return Line(text[:head_bytes], text[-_TAIL_BYTES:], too_long=True)
-        return Line(text, text[-_TAIL_BYTES:], too_long=False)
+        return Line(text, text, too_long=False)
 
     def _discard(self, head_bytes: int) -> None:
         if self._head is None:

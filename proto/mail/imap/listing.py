@@ -133,4 +133,8 @@ def _member(kind: type[E], word: bytes) -> E:
     try:
         return kind(word)
     except ValueError:
-        raise ImapError(f"Unknown word where {kind.__name__} options stand") from None
+        raise ImapError(f"Unknown word; known are {_words(kind)}") from None
+
+
+def _words(kind: type[Enum]) -> str:
+    return ", ".join(member.value.decode() for member in kind)

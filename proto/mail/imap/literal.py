@@ -1,4 +1,4 @@
-"""One literal on its way in (RFC 3501 4.3). Large chunks are kept as they came; the octets are joined once, at the end."""
+"""One literal on its way in (RFC 3501 4.3). Large chunks are kept as they come and joined once, at the end."""
 
 JOIN_MIN_BYTES = 16_384
 """Chunks below this are gathered: a client that sends octet by octet must not cost an object for each."""

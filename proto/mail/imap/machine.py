@@ -13,8 +13,7 @@ network when `held_bytes` grows past what it likes.
 """
 
 import re
-from collections.abc import Iterator
-from enum import Enum
+from collections.abc import Callable, Iterator
 
 from mail.imap import commands
 from mail.imap.errors import ImapError
@@ -31,13 +30,8 @@ _LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 _WAITING = (commands.Authenticate, commands.Idle, commands.StartTls, commands.Logout)
 
 
-class _Step(Enum):
-    COMMAND = "reading a line of a command"
-    LITERAL = "reading the octets of a literal"
-    REFUSED = "reading the rest of a command that was refused"
-    RAW = "reading one line for the shell"
-    WAIT = "waiting for the shell"
-    CLOSED = "done"
+# What the machine does now. Plain numbers: they index the handlers, and this is the hottest choice there is.
+_COMMAND, _LITERAL_OCTETS, _REFUSED_REST, _RAW_LINE, _WAIT, _CLOSED = range(6)
 
 
 class ImapMachine:
@@ -49,23 +43,26 @@ class ImapMachine:
         """Whether names are UTF-8, because the client enabled it (RFC 6855)."""
         self._buffer = LineBuffer()
         self._outgoing = bytearray()
-        self._step = _Step.COMMAND
+        self._step = _COMMAND
         self._lines: list[bytes] = []
         self._literals: list[bytes] = []
         self._held_bytes = 0
         self._skipped_bytes = 0
         self._literal: Literal | None = None
         self._refusal: Bad | None = None
-        self._handlers = {
-            _Step.COMMAND: self._read_command,
-            _Step.LITERAL: self._read_literal,
-            _Step.REFUSED: self._read_refused,
-            _Step.RAW: self._read_raw,
-        }
+        self._head: tuple[bytes, bytes] | None = None  # tag and name, once a literal has come
+        self._handlers: tuple[Callable[[], Event | None] | None, ...] = (
+            self._read_command,
+            self._read_literal,
+            self._read_refused,
+            self._read_raw,
+            None,
+            None,
+        )
 
     def receive(self, data: bytes) -> None:
         """Octets from the client. Follow with `events()`."""
-        if self._step is _Step.CLOSED:
+        if self._step == _CLOSED:
             return
         if self._literal is not None and not len(self._buffer):
             data = self._literal.feed(data)
@@ -74,12 +71,12 @@ class ImapMachine:
 
     def events(self) -> Iterator[Event]:
         """What can be told now, one by one; each is worked out only when asked for."""
-        while (handler := self._handlers.get(self._step)) is not None:
+        while (handler := self._handlers[self._step]) is not None:
             before = self._step
             event = handler()
             if event is not None:
                 yield event
-            elif self._step is before:
+            elif self._step == before:
                 return
 
     def outgoing(self) -> bytes:
@@ -90,11 +87,11 @@ class ImapMachine:
 
     def expect_line(self) -> None:
         """The next line is raw: it comes as Line (or Bad, if it is too long), and the machine waits again."""
-        self._step = _Step.RAW
+        self._step = _RAW_LINE
 
     def resume(self) -> None:
         """The next line begins a command."""
-        self._step = _Step.COMMAND
+        self._step = _COMMAND
 
     def forget(self) -> int:
         """Throw away what was received but not read; says how many octets. For STARTTLS: they came unprotected."""
@@ -105,7 +102,7 @@ class ImapMachine:
     @property
     def waiting(self) -> bool:
         """Whether the shell has to call `expect_line()` or `resume()`."""
-        return self._step is _Step.WAIT
+        return self._step == _WAIT
 
     @property
     def held_bytes(self) -> int:
@@ -120,9 +117,8 @@ class ImapMachine:
             return None
         literal = _LITERAL.search(line.tail) if line.tail.endswith(b"}") else None
         try:
-            self._check_line(line)
-            if literal is not None:
-                self._check_literal(line, int(literal[1]), nonsync=bool(literal[2]))
+            if line.too_long or literal is not None or self._head is not None:
+                self._check(line, literal)
         except Refused as error:
             return self._refuse(Bad(error.tag, error.text, error.status, error.code), literal)
         self._lines.append(line.text)
@@ -140,9 +136,9 @@ class ImapMachine:
         self._literal = None
         if self._refusal is None:
             self._literals.append(literal.joined())
-            self._step = _Step.COMMAND
+            self._step = _COMMAND
         else:
-            self._step = _Step.REFUSED
+            self._step = _REFUSED_REST
         return None
 
     def _read_refused(self) -> Event | None:
@@ -157,7 +153,7 @@ class ImapMachine:
         line = self._next_line()
         if line is None:
             return None
-        self._step = _Step.WAIT
+        self._step = _WAIT
         return Bad(None, "The line is too long") if line.too_long else Line(line.text)
 
     # The parts of reading a command
@@ -165,47 +161,48 @@ class ImapMachine:
     def _next_line(self) -> TextLine | None:
         return self._buffer.line(self.limits.line_max_bytes, self.limits.tag_max_bytes + 1)
 
-    def _tag(self, line: TextLine) -> bytes | None:
-        return parse_tag(self._lines[0] if self._lines else line.text, self.limits)
-
-    def _check_line(self, line: TextLine) -> None:
+    def _check(self, line: TextLine, literal: re.Match[bytes] | None) -> None:
+        """Refuse a line, or the literal it announces before an octet of that is read or asked for."""
         if line.too_long:
-            raise Refused(self._tag(line), ImapError("The line is too long"))
+            tag = self._head[0] if self._head else parse_tag(line.text, self.limits)
+            raise Refused(tag, ImapError("The line is too long"))
+        if self._head is None:
+            self._head = parse_head(line.text, self.limits)
         self._held_bytes += len(line.text)
-        if len(self._lines) and self._held_bytes > self._command_max_bytes(line):
-            raise Refused(self._tag(line), ImapError("The command is too long"))
+        error = self._literal_error(int(literal[1]), nonsync=bool(literal[2])) if literal is not None else None
+        size_max_bytes = self._literal_max_bytes() + self.limits.line_max_bytes
+        if error is None and self._held_bytes > size_max_bytes:
+            error = ImapError("The command is too long")
+        if error is not None:
+            raise Refused(self._head[0], error)
 
-    def _check_literal(self, line: TextLine, size_bytes: int, *, nonsync: bool) -> None:
-        """Whether to take a literal, before a single octet of it is read or asked for."""
-        limits = self.limits
-        tag, name = parse_head(self._lines[0] if self._lines else line.text, limits)
-        if len(self._literals) >= limits.literals_max:
-            raise Refused(tag, ImapError("The command has too many literals"))
-        if nonsync and limits.nonsync_max_bytes is not None and size_bytes > limits.nonsync_max_bytes:
-            raise Refused(tag, ImapError("Such a large literal must wait for its continuation (RFC 7888 5)"))
-        if self._held_bytes + size_bytes > self._command_max_bytes(line):
-            if name == b"APPEND" and limits.append_max_bytes:
-                # RFC 7889 4: what is above APPENDLIMIT is answered NO [TOOBIG].
-                raise Refused(tag, ImapError("The message is too large", status=b"NO", code=b"TOOBIG"))
-            raise Refused(tag, ImapError("The literal is too large here"))
+    def _literal_max_bytes(self) -> int:
+        assert self._head is not None
+        return self.limits.append_max_bytes if self._head[1] == b"APPEND" else self.limits.literal_max_bytes
 
-    def _command_max_bytes(self, line: TextLine) -> int:
-        _tag, name = parse_head(self._lines[0] if self._lines else line.text, self.limits)
-        limits = self.limits
-        if name == b"APPEND" and limits.append_max_bytes:
-            return limits.append_max_bytes + limits.line_max_bytes
-        return limits.literal_max_bytes + limits.line_max_bytes
+    def _literal_error(self, size_bytes: int, *, nonsync: bool) -> ImapError | None:
+        assert self._head is not None
+        self._held_bytes += size_bytes
+        nonsync_max_bytes = self.limits.nonsync_max_bytes
+        if len(self._literals) >= self.limits.literals_max:
+            return ImapError("The command has too many literals")
+        if nonsync and nonsync_max_bytes is not None and size_bytes > nonsync_max_bytes:
+            return ImapError("Such a large literal must wait for its continuation (RFC 7888 5)")
+        if size_bytes <= self._literal_max_bytes():
+            return None
+        if self._head[1] == b"APPEND" and self.limits.append_max_bytes:
+            # RFC 7889 4: what is above APPENDLIMIT is answered NO [TOOBIG].
+            return ImapError("The message is too large", status=b"NO", code=b"TOOBIG")
+        return ImapError("The literal is too large here")
 
     def _begin_literal(self, size_bytes: int, *, nonsync: bool) -> Event | None:
+        assert self._head is not None
         self._literal = Literal(size_bytes, keep=True)
-        self._held_bytes += size_bytes
-        self._step = _Step.LITERAL
+        self._step = _LITERAL_OCTETS
         if nonsync:
             return None
         self._outgoing += b"+ Ready for the literal\r\n"
-        tag = parse_tag(self._lines[0], self.limits)
-        assert tag is not None  # _check_literal has read the head
-        return NeedContinuation(tag, size_bytes)
+        return NeedContinuation(self._head[0], size_bytes)
 
     def _finish(self) -> Event:
         lines, literals = self._lines, self._literals
@@ -215,7 +212,7 @@ class ImapMachine:
         except Refused as error:
             return Bad(error.tag, error.text, error.status, error.code)
         if isinstance(command, _WAITING):
-            self._step = _Step.WAIT
+            self._step = _WAIT
         return Command(tag, command)
 
     def _refuse(self, refusal: Bad, literal: re.Match[bytes] | None) -> Event | None:
@@ -228,16 +225,16 @@ class ImapMachine:
         self._skipped_bytes += size_bytes
         self._lines, self._literals = [], []
         if self._skipped_bytes > self.limits.skip_max_bytes:
-            self._step = _Step.CLOSED
+            self._step = _CLOSED
             self._buffer.clear()
             return Close("The literal is too large to be skipped")
         self._refusal = refusal
         self._literal = Literal(size_bytes, keep=False)
-        self._step = _Step.LITERAL
+        self._step = _LITERAL_OCTETS
         return None
 
     def _begin_command(self) -> None:
         self._lines, self._literals = [], []
         self._held_bytes = self._skipped_bytes = 0
-        self._refusal = None
-        self._step = _Step.COMMAND
+        self._head = self._refusal = None
+        self._step = _COMMAND
