@@ -8,13 +8,7 @@ import re
 import unicodedata
 from typing import Final
 
-_SAME: Final = (
-    "utf-8 utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be utf-7 iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-5"
-    " iso-8859-6 iso-8859-7 iso-8859-8 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16 koi8-r koi8-u"
-    " cp437 cp850 cp852 cp855 cp857 cp858 cp862 cp866 cp874 cp932 cp949 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255"
-    " cp1256 cp1257 cp1258 gb18030 big5hkscs euc-jp euc-kr iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3"
-    " iso-2022-kr hz johab ptcp154 tis-620 mac-roman mac-cyrillic mac-greek mac-turkish"
-).split()
+_SAME: Final = ["utf-8", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be", "utf-7", "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-10", "iso-8859-13", "iso-8859-14", "iso-8859-15", "iso-8859-16", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp855", "cp857", "cp858", "cp862", "cp866", "cp874", "cp932", "cp949", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "gb18030", "big5hkscs", "euc-jp", "euc-kr", "iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "hz", "johab", "ptcp154", "tis-620", "mac-roman", "mac-cyrillic", "mac-greek", "mac-turkish"]
 # What mail says -> the codec that real senders meant: mostly the superset that Windows uses (as WHATWG has it).
 _MEANT: Final = {
     **{name: name for name in _SAME},

@@ -75,9 +75,7 @@ def _without_leaders(text: str) -> str:
     """Steps 3 to 5: subj-leaders, then blobs as long as something is left."""
     start = 0
     while True:
-        if match := _LEADER.match(text, start):
-            start = match.end()
-        elif (match := _BLOB.match(text, start)) and match.end() < len(text):
+        if (match := _LEADER.match(text, start)) or ((match := _BLOB.match(text, start)) and match.end() < len(text)):
             start = match.end()
         else:
             return text[start:]

@@ -134,6 +134,7 @@ async def test_watchers_hear_each_change_once_in_order(place: Place) -> None:
     assert second.start is not None
     seen = second.start.info.messages + sum(isinstance(events[0], ev.MessagesAdded) for _m, events in second.told)
     assert seen == 3
+    assert [type(events[0]) for _modseq, events in second.told] == [ev.FlagsChanged]  # not what it was handed before
     added = first.told[0][1][0]
     assert isinstance(added, ev.MessagesAdded)
     assert added.claimed
