@@ -51,15 +51,16 @@ def prepare(password: str) -> str:
 
 def derive(prepared: str, argon2_salt: bytes, scram_salt: bytes) -> Credentials:
     """What to store for a prepared password. About 25 ms. Salts: SALT_BYTES random bytes each."""
-    salted = hashlib.pbkdf2_hmac("sha256", prepared.encode(), scram_salt, SCRAM_ITERATIONS)  # RFC 5802 §3: Hi()
+    argon2 = _HASHER.hash(prepared, salt=argon2_salt)
+    return Credentials(argon2, scram_keys(prepared, scram_salt, SCRAM_ITERATIONS))
+
+
+def scram_keys(prepared: str, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys of RFC 5802 §3 with SHA-256."""
+    salted = hashlib.pbkdf2_hmac("sha256", prepared.encode(), salt, iterations)  # Hi()
     client_key = hmac.digest(salted, b"Client Key", "sha256")
-    scram = ScramKeys(
-        salt=scram_salt,
-        iterations=SCRAM_ITERATIONS,
-        stored_key=hashlib.sha256(client_key).digest(),
-        server_key=hmac.digest(salted, b"Server Key", "sha256"),
-    )
-    return Credentials(_HASHER.hash(prepared, salt=argon2_salt), scram)
+    stored_key = hashlib.sha256(client_key).digest()
+    return ScramKeys(salt, iterations, stored_key, hmac.digest(salted, b"Server Key", "sha256"))
 
 
 def matches(credentials: Credentials | None, password: str) -> bool:

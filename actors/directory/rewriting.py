@@ -57,11 +57,18 @@ def _problem(rule: Rewrite) -> str:
         return f"its pattern is not an RE2 regular expression ({_text(error)})"
     if any(int(number) > groups for number in _CAPTURE.findall(rule.replacement)):
         return f"its replacement names a group that the pattern does not have (it has {groups})"
-    try:
-        parse(_CAPTURE.sub("x", rule.replacement))
-    except BadAddress:
+    # A group may hold a local part or a whole address.
+    if not any(_is_address(_CAPTURE.sub(text, rule.replacement)) for text in ("x", "x@example.org")):
         return "its replacement is not an address; write ${1}@example.org, say"
     return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse(text)
+    except BadAddress:
+        return False
+    return True
 
 
 def _text(error: Exception) -> str:

@@ -33,7 +33,7 @@ async def change(
     tx: Transaction, kind: type[Shared], text: str, *, members: Iterable[str] | None = None, name: str | None = None
 ) -> Shared:
     """Replace the members (an alias's targets) or the name. Raises NotFound, Refused."""
-    record: Shared = await named(tx, kind, text)
+    record = await named(tx, kind, text)
     if members is not None:
         record = _with(record, members)
     if name is not None and not isinstance(record, Alias):
@@ -44,15 +44,15 @@ async def change(
 
 async def join(tx: Transaction, kind: type[Shared], text: str, members: Iterable[str]) -> Shared:
     """Add members; those that are in already stay. Raises NotFound, Refused."""
-    record = await named(tx, kind, text)
-    return await change(tx, kind, text, members=(*_led_to(record), *members))
+    present = _led_to(await named(tx, kind, text))
+    return await change(tx, kind, text, members=(*present, *members))
 
 
 async def leave(tx: Transaction, kind: type[Shared], text: str, members: Iterable[str]) -> Shared:
     """Take members out; those that are not in are no error. Raises NotFound, Refused."""
-    record = await named(tx, kind, text)
     gone = {str(parse(member)) for member in members}
-    return await change(tx, kind, text, members=[member for member in _led_to(record) if member not in gone])
+    present = _led_to(await named(tx, kind, text))
+    return await change(tx, kind, text, members=[member for member in present if member not in gone])
 
 
 async def remove(tx: Transaction, kind: type[Shared], text: str) -> Shared:

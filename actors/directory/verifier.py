@@ -31,6 +31,7 @@ class Verifier:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._waiting_max = waiting_max
         self._waiting = 0
+        self._closed = False
         self._remember_s = remember_s
         self._right: OrderedDict[bytes, float] = OrderedDict()  # digest -> until when, oldest first
         self._running: dict[bytes, asyncio.Task[bool]] = {}
@@ -54,10 +55,13 @@ class Verifier:
         return await self._work(derive, prepare(password), *salts)
 
     def close(self) -> None:
-        """Take no more work; what runs ends by itself."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Take no more work; what was begun ends by itself, after at most `waiting_max` checks."""
+        self._closed = True
+        self._pool.shutdown(wait=False)
 
     async def _work(self, function: Callable[..., T], *arguments: object) -> T:
+        if self._closed:
+            raise Unavailable("The server is shutting down; try again later.")
         if self._waiting >= self._waiting_max:
             raise Unavailable("Too many log-ins at this moment; try again in a few seconds.")
         self._waiting += 1
