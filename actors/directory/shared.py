@@ -44,14 +44,14 @@ async def change(
 
 async def join(tx: Transaction, kind: type[Shared], text: str, members: Iterable[str]) -> Shared:
     """Add members; those that are in already stay. Raises NotFound, Refused."""
-    present = _led_to(await named(tx, kind, text))
+    present: tuple[str, ...] = _led_to(await named(tx, kind, text))
     return await change(tx, kind, text, members=(*present, *members))
 
 
 async def leave(tx: Transaction, kind: type[Shared], text: str, members: Iterable[str]) -> Shared:
     """Take members out; those that are not in are no error. Raises NotFound, Refused."""
     gone = {str(parse(member)) for member in members}
-    present = _led_to(await named(tx, kind, text))
+    present: tuple[str, ...] = _led_to(await named(tx, kind, text))
     return await change(tx, kind, text, members=[member for member in present if member not in gone])
 
 
