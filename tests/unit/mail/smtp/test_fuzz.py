@@ -10,7 +10,8 @@ from tests.unit.mail.smtp.driver import Session, machine_for
 _PIECES = [
     b"EHLO a\r\n", b"HELO a\r\n", b"LHLO a\r\n", b"MAIL FROM:<a@b.c>\r\n", b"MAIL FROM:<> SIZE=5\r\n",
     b"RCPT TO:<a@b.c>\r\n", b"RCPT TO:<unknown@b.c>\r\n", b"RCPT TO:<full@b.c>\r\n", b"DATA\r\n", b".\r\n",
-    b"\r\n.\r\n",    b"BDAT 3\r\n", b"BDAT 2 LAST\r\n", b"BDAT 0 LAST\r\n", b"RSET\r\n", b"NOOP\r\n", b"QUIT\r\n", b"VRFY x\r\n",
+    b"\r\n.\r\n", b"BDAT 3\r\n", b"BDAT 2 LAST\r\n", b"BDAT 0 LAST\r\n", b"RSET\r\n", b"NOOP\r\n", b"QUIT\r\n",
+    b"VRFY x\r\n",
     b"STARTTLS\r\n", b"AUTH PLAIN\r\n", b"AUTH PLAIN AHVzZXIAcHc=\r\n", b"AHVzZXIAcHc=\r\n", b"*\r\n", b"REFUSE",
     b"..x\r\n", b"\n", b"\r", b"\x00", b"\xff", b"x" * 80, b"BODY=BINARYMIME",
 ]  # fmt: skip
