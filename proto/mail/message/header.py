@@ -44,9 +44,8 @@ def header_end(raw: bytes, start: int, end: int) -> int:
         return start + 2
     if raw.startswith(b"\n", start, end):
         return start + 1
-    first = start
-    if mbox := _MBOX_LINE.match(raw, start, end):
-        first = mbox.end()
+    mbox = _MBOX_LINE.match(raw, start, end)
+    first = mbox.end() if mbox else start
     if first < end and raw[first] not in b"\r\n" and not _FIRST_FIELD.match(raw, first, end):
         return start  # a body alone
     if blank := _BLANK_LINE.search(raw, start, end):
@@ -113,7 +112,11 @@ def header_fields_subset(raw_header: bytes, names: Collection[bytes], exclude: b
     The fields as they are, in their order, and the blank line that ends a header.
     """
     wanted = {name.lower() for name in names}
-    kept = [raw_header[f.start : f.end] for f in fields(raw_header) if (f.name.lower() in wanted) is not exclude]
+    kept = [
+        match[0]
+        for match in _FIELD.finditer(raw_header)
+        if match[1] is not None and (match[1].lower() in wanted) is not exclude
+    ]
     if kept and not kept[-1].endswith(b"\n"):
         kept.append(b"\r\n")
     return b"".join(kept) + b"\r\n"
