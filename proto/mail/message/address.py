@@ -126,7 +126,7 @@ class _Reader:
             if target and target[-1] != b" ":
                 target.append(b" ")
         elif kind == 2:
-            self._quoted = True
+            self._quoted = self._quoted or not self._in_angle
             target.append(_unquote(piece))
         else:
             self._take_special(piece, target)
