@@ -23,7 +23,7 @@ _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 # A field begins at a line that does not begin with white space (RFC 5322 2.2.3).
 _FIELD_BREAK: Final = re.compile(rb"\n(?![ \t])")
 _FIELD: Final = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+\n?)|[^\n]*+\n?")
-_FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t])|[\r\n]++\Z")
+_FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t])")
 # What mbox files and some gateways leave on top: no field, yet the header goes on after it.
 _MBOX_LINE: Final = re.compile(rb">?From [^\n]*\n")
 _FIRST_FIELD: Final = re.compile(rb"[!-9;-~\x80-\xff]++[ \t]*+:")
@@ -95,9 +95,8 @@ def fields(raw: bytes, start: int = 0, end: int | None = None, limits: Limits = 
 
 def unfold(value: bytes) -> bytes:
     """The value on one line (RFC 5322 2.2.3), without white space at both ends."""
-    if b"\n" in value or b"\r" in value:
-        value = _FOLD.sub(b"", value)
-    return value.strip(b" \t\r\n")
+    value = value.strip(b" \t\r\n")
+    return _FOLD.sub(b"", value) if b"\n" in value or b"\r" in value else value
 
 
 def values(raw: bytes, name: bytes, start: int = 0, end: int | None = None) -> list[bytes]:

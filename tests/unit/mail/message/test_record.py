@@ -91,6 +91,12 @@ HOSTILE = {
     + (b"--b\r\nContent-Type: a/b" + b";a=b" * 1000 + b"\r\nContent-ID: " + b"\xe9" * 1000 + b"\r\n\r\n\r\n") * 200,
     "languages": b"Content-Language: " + b"a," * 100_000,
     "ids": b"References: " + (b"<" + b"\xe9" * 490 + b">") * 100,
+    "head and ids": b"Subject: "
+    + b"\x81" * 1000
+    + b"\r\nReferences: "
+    + (b"<" + b"\x81" * 440 + b">") * 50
+    + b"\r\n\r\n"
+    + b"x" * 70_000,
     "subject": b"Subject: " + b"\xe9" * 100_000,
     "messages in messages": (b"From: " + b'"\\\\" <a@b>,' * 2000 + b"\r\nContent-Type: message/rfc822\r\n\r\n") * 40,
     "all at once": b"".join(
