@@ -1,0 +1,200 @@
+"""What a gateway may ask of mailboxes.
+
+The law: what never changes (messages) is read from the stores without asking the owner; everything else is asked of
+the account's shard. A gateway holds views of selected mailboxes and bounded caches, nothing else.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Final, Protocol
+
+from actors.mailbox import keys
+from actors.mailbox.cache import Cache
+from actors.mailbox.shard import Shard
+from actors.mailbox.types import (
+    INBOX,
+    Add,
+    Added,
+    Create,
+    Delete,
+    Item,
+    Open,
+    Opened,
+    Prepared,
+    ReadTree,
+    Rename,
+    Role,
+    Subscribe,
+    Tree,
+)
+from actors.mailbox.view import Selected, View
+from cluster.blobs.blobs import Blobs, digest_of
+from cluster.blobs.codec import pack, unpack
+from cluster.clock import Clock
+from cluster.errors import Corrupt, NotFound, Trouble
+from cluster.meta.store import Store
+from mail.message.record import Record, decode, encode, read_message
+
+INLINE_BYTES_MAX: Final = 64 * 1024  # packed; larger blobs do not travel in the metadata transaction
+THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
+RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
+CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
+
+
+class Message:
+    """A stored message: its record, and where its bytes are."""
+
+    __slots__ = ("_record", "_stored", "digest", "inline")
+
+    def __init__(self, stored: bytes) -> None:
+        if stored[:1] != b"\1":
+            raise Corrupt("A message record is of another version.", log=f"message version {stored[:1]!r}")
+        self.inline = bool(stored[1])
+        self.digest = stored[2:34]
+        self._stored: bytes | None = stored
+        self._record: Record | None = None
+
+    @property
+    def record(self) -> Record:
+        """What the parser saw, decoded on first use."""
+        if self._record is None:
+            assert self._stored is not None
+            self._record = decode(self._stored[34:])
+            self._stored = None
+        return self._record
+
+
+class Directing(Protocol):
+    """Which shard owns an account: one shard in one process, placement in a cluster."""
+
+    def shard_of(self, account: int) -> Shard:
+        """The owner. Raises Unavailable while there is none."""
+        ...
+
+
+class MailboxClient:
+    """One a gateway process."""
+
+    def __init__(self, shards: Directing, store: Store, blobs: Blobs, clock: Clock, threads: Executor) -> None:
+        self._shards = shards
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._threads = threads
+        self._views: dict[tuple[int, int], View] = {}
+        self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
+        self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
+
+    async def prepare(self, raw: bytes) -> Prepared:
+        """Read, hash and pack a message. Large ones are durable in the blob store on return."""
+        if len(raw) < THREADED_ABOVE_BYTES:
+            digest, packed, record = _prepare(raw)
+        else:
+            digest, packed, record = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, raw)
+        if len(packed) <= INLINE_BYTES_MAX:
+            return Prepared(digest, len(raw), record, packed)
+        started_ms = self._clock.now_ms()
+        await self._blobs.put(digest, raw)
+        return Prepared(digest, len(raw), record, None, started_ms)
+
+    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes = b"", mailbox: str = INBOX) -> Added:
+        """Deliver to a mailbox, or to INBOX where there is none of that name. Durable on return."""
+        item = Item(prepared, self._clock.now_ms())
+        return await self.add(account, mailbox, [item], idem=idem, deliver=True)
+
+    async def add(
+        self, account: int, mailbox: str, items: Sequence[Item], *, idem: bytes = b"", deliver: bool = False
+    ) -> Added:
+        """APPEND messages, all or none. Durable on return. Raises NotFound, OverQuota, Refused, Unavailable."""
+        reply = await self._shards.shard_of(account).ask(account, Add(mailbox, tuple(items), idem, deliver))
+        assert isinstance(reply, Added)
+        return reply
+
+    async def tree(self, account: int) -> Tree:
+        """All mailboxes with their counts."""
+        reply = await self._shards.shard_of(account).ask(account, ReadTree())
+        assert isinstance(reply, Tree)
+        return reply
+
+    async def create(self, account: int, name: str, role: Role = "") -> None:
+        """Make a mailbox. Raises AlreadyExists, Refused."""
+        await self._shards.shard_of(account).ask(account, Create(name, role))
+
+    async def delete(self, account: int, name: str) -> None:
+        """Remove a mailbox with its messages. Raises NotFound, Refused."""
+        await self._shards.shard_of(account).ask(account, Delete(name))
+
+    async def rename(self, account: int, name: str, to: str) -> None:
+        """Rename with all below it. Raises NotFound, AlreadyExists, Refused."""
+        await self._shards.shard_of(account).ask(account, Rename(name, to))
+
+    async def subscribe(self, account: int, name: str, on: bool) -> None:
+        """Subscribe, or unsubscribe."""
+        await self._shards.shard_of(account).ask(account, Subscribe(name, on))
+
+    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
+        """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
+        shard = self._shards.shard_of(account)
+        view = View(account, self._emptied)
+        opened = await shard.watch(account, Open(name), view)
+        held = self._views.get((account, view.mailbox))
+        if held is not None and not held.gone:
+            shard.unwatch(account, view.mailbox, view)
+            view = held
+        else:
+            self._views[account, view.mailbox] = view
+        selected = Selected(shard, view, opened, read_only=read_only, changed=changed)
+        view.sessions.append(selected)
+        if not read_only:
+            view.claims = True
+            await self._claim(shard, selected, name)
+        return selected
+
+    def _emptied(self, view: View) -> None:
+        if self._views.get((view.account, view.mailbox)) is view:
+            del self._views[view.account, view.mailbox]
+
+    async def _claim(self, shard: Shard, selected: Selected, name: str) -> None:
+        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view."""
+        try:
+            opened = await shard.ask(selected.view.account, Open(name, claim=True))
+        except Trouble:
+            await selected.close()
+            raise
+        assert isinstance(opened, Opened)
+        if opened.info.id == selected.info.id:
+            selected.recent.update(range(opened.recent_from, opened.recent_below))
+            selected.info = opened.info
+
+    async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
+        """Messages by email id; None for one that has gone."""
+        held = [self._records.get((account, email)) for email in emails]
+        wanted = [email for email, message in zip(emails, held, strict=True) if message is None]
+        if not wanted:
+            return list(held)
+        slot = keys.slot_of(account)
+        stored = await self._store.get_many([keys.message(slot, account, email) for email in wanted])
+        found = {email: Message(value) for email, value in zip(wanted, stored, strict=True) if value is not None}
+        for email, message in found.items():
+            self._records.put((account, email), message)
+        return [message or found.get(email) for email, message in zip(emails, held, strict=True)]
+
+    async def content(self, message: Message) -> bytes:
+        """A message's bytes. Raises NotFound, Corrupt."""
+        held = self._contents.get(message.digest)
+        if held is not None:
+            return held
+        if message.inline:
+            stored = await self._store.get(keys.blob(message.digest))
+            if stored is None:
+                raise NotFound("The message is gone.", log=f"blob {message.digest.hex()} is missing")
+            content = unpack(stored)
+        else:
+            content = await self._blobs.get(message.digest)
+        self._contents.put(message.digest, content, len(content))
+        return content
+
+
+def _prepare(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    return digest_of(raw), pack(raw), encode(read_message(raw))

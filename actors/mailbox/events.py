@@ -1,0 +1,139 @@
+"""The log's words: what happened to an account, as stored for ever.
+
+The law: an event says everything that `state.apply` needs, also for a mailbox whose index is not loaded, so the
+counters travel with it. Numbers are only ever added at the end of a Struct; readers accept the version before.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.mailbox.types import Ranges, Role
+from cluster.errors import Corrupt
+
+VERSION: Final = 1
+ROWS_PER_EVENT_MAX: Final = 2000  # 30 bytes each at most, so an entry stays below VALUE_BYTES_MAX
+RANGES_PER_EVENT_MAX: Final = 5000  # 12 bytes each at most
+
+
+class Row(Struct, frozen=True, array_like=True):
+    """A membership of a message in a mailbox. Its date saved is its entry's time."""
+
+    uid: int
+    email: int
+    flags: int
+    size: int
+    date_ms: int
+
+
+class MessagesAdded(Struct, frozen=True, array_like=True, tag=1):
+    r"""Rows in ascending UID order. `claimed`: a session had the mailbox selected and took \Recent at once."""
+
+    mailbox: int
+    rows: tuple[Row, ...]
+    claimed: bool = False
+
+
+class FlagsChanged(Struct, frozen=True, array_like=True, tag=2):
+    """flags = flags & ~clear | set, on these UIDs; `unseen` is what it adds to the mailbox's count of unseen."""
+
+    mailbox: int
+    uids: Ranges
+    clear: int
+    set: int
+    unseen: int
+
+
+class MessagesExpunged(Struct, frozen=True, array_like=True, tag=3):
+    """These UIDs left: `messages`, `size` and `unseen` are what the mailbox loses."""
+
+    mailbox: int
+    uids: Ranges
+    messages: int
+    size: int
+    unseen: int
+
+
+class MailboxCreated(Struct, frozen=True, array_like=True, tag=4):
+    """A mailbox came to be."""
+
+    mailbox: int
+    name: str
+    uidvalidity: int
+    role: Role = ""
+
+
+class MailboxRenamed(Struct, frozen=True, array_like=True, tag=5):
+    """A mailbox has another name."""
+
+    mailbox: int
+    name: str
+
+
+class MailboxDeleted(Struct, frozen=True, array_like=True, tag=6):
+    """A mailbox is gone, with its messages."""
+
+    mailbox: int
+
+
+class SubscriptionChanged(Struct, frozen=True, array_like=True, tag=7):
+    """A name was put on the list of subscriptions, or taken off."""
+
+    name: str
+    on: bool
+
+
+class KeywordsDefined(Struct, frozen=True, array_like=True, tag=8):
+    """These keywords took the next bits of the account's table."""
+
+    names: tuple[str, ...]
+
+
+class RecentClaimed(Struct, frozen=True, array_like=True, tag=9):
+    r"""A session took \Recent of all UIDs below this."""
+
+    mailbox: int
+    below: int
+
+
+Event = (
+    MessagesAdded
+    | FlagsChanged
+    | MessagesExpunged
+    | MailboxCreated
+    | MailboxRenamed
+    | MailboxDeleted
+    | SubscriptionChanged
+    | KeywordsDefined
+    | RecentClaimed
+)
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One change of an account: everything in it carries the same MODSEQ, which is its key in the log."""
+
+    version: int
+    time_ms: int
+    idem: bytes
+    events: tuple[Event, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Entry)
+
+
+def encode(entry: Entry) -> bytes:
+    """As stored."""
+    return _encoder.encode(entry)
+
+
+def decode(stored: bytes) -> Entry:
+    """The inverse. Raises Corrupt."""
+    try:
+        entry = _decoder.decode(stored)
+    except msgspec.MsgspecError as error:
+        raise Corrupt("A mailbox's log is damaged.", log=f"log entry does not decode: {error}") from error
+    if entry.version != VERSION:
+        raise Corrupt("A mailbox's log is of another version.", log=f"log entry version {entry.version}")
+    return entry

@@ -1,0 +1,179 @@
+"""A mailbox's messages as packed columns, ascending by UID.
+
+The law: rows change only through `append`, `change` and `remove`, each idempotent under replay of the log (a row
+knows its MODSEQ), and each marks the pages it touched. Readers get arrays they must not write to and must not
+keep over an await. 48 bytes a message: a million messages are 48 MB while somebody looks at them, nothing else.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from actors.mailbox.events import Row
+from actors.mailbox.types import Ranges
+from cluster.blobs.codec import pack, unpack
+from cluster.errors import Corrupt
+
+Array = npt.NDArray[Any]
+
+PAGE_SHIFT: Final = 11  # a page holds the UIDs that share all but these low bits
+PAGE_ROWS_MAX: Final = 1 << PAGE_SHIFT  # 2048 rows of 48 bytes stay below VALUE_BYTES_MAX even uncompressed
+_FORMAT: Final = 1
+_TYPES: Final = tuple(np.dtype(name) for name in ("<u4", "<i8", "<i8", "<i8", "<u4", "<i8", "<i8"))
+_ROW_BYTES: Final = sum(kind.itemsize for kind in _TYPES)
+_UID, _FLAGS, _MODSEQ, _EMAIL, _SIZE, _DATE, _SAVED = range(len(_TYPES))
+
+
+class Index:
+    """Columns with room to grow. Two may share arrays (`share`) until one of them writes."""
+
+    __slots__ = ("_columns", "_shared", "count", "dirty")
+
+    def __init__(self, columns: Sequence[Array] | None = None) -> None:
+        self._columns = list(columns) if columns is not None else [np.empty(0, kind) for kind in _TYPES]
+        self._shared = False
+        self.count = len(self._columns[_UID])
+        self.dirty: set[int] = set()
+
+    @property
+    def uids(self) -> Array:
+        """UIDs, uint32, ascending."""
+        return self._columns[_UID][: self.count]
+
+    @property
+    def flags(self) -> Array:
+        """Flags words, int64 (types.py)."""
+        return self._columns[_FLAGS][: self.count]
+
+    @property
+    def modseqs(self) -> Array:
+        """MODSEQ of each row's last change, int64."""
+        return self._columns[_MODSEQ][: self.count]
+
+    @property
+    def emails(self) -> Array:
+        """Email ids, int64."""
+        return self._columns[_EMAIL][: self.count]
+
+    @property
+    def sizes(self) -> Array:
+        """RFC822.SIZE in bytes, uint32."""
+        return self._columns[_SIZE][: self.count]
+
+    @property
+    def dates(self) -> Array:
+        """INTERNALDATE, int64 milliseconds since 1970."""
+        return self._columns[_DATE][: self.count]
+
+    @property
+    def saved(self) -> Array:
+        """When the row came into this mailbox, int64 milliseconds since 1970."""
+        return self._columns[_SAVED][: self.count]
+
+    def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
+        """Row numbers of those UIDs in the inclusive ranges that exist."""
+        uids = self.uids
+        spans = [
+            np.arange(np.searchsorted(uids, low, "left"), np.searchsorted(uids, high, "right")) for low, high in ranges
+        ]
+        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+
+    def append(self, rows: Iterable[Row], modseq: int, saved_ms: int) -> None:
+        """Add rows above the highest UID; rows that are there already (replay) are passed over."""
+        last = int(self._columns[_UID][self.count - 1]) if self.count else 0
+        for row in rows:
+            if row.uid <= last:
+                continue
+            if self._shared or self.count == len(self._columns[_UID]):
+                self._own(self.count + 1)
+            for column, value in zip(
+                self._columns, (row.uid, row.flags, modseq, row.email, row.size, row.date_ms, saved_ms), strict=True
+            ):
+                column[self.count] = value
+            self.count += 1
+            self.dirty.add(row.uid >> PAGE_SHIFT)
+
+    def change(self, ranges: Ranges, clear: int, set_: int, modseq: int) -> None:
+        """Change flags where the row has not seen this MODSEQ yet."""
+        rows = self.find(ranges)
+        rows = rows[self.modseqs[rows] < modseq]
+        if not len(rows):
+            return
+        if self._shared:
+            self._own(self.count)
+        flags = self._columns[_FLAGS]
+        flags[rows] = flags[rows] & ~np.int64(clear) | np.int64(set_)
+        self._columns[_MODSEQ][rows] = modseq
+        self._mark(rows)
+
+    def remove(self, ranges: Ranges) -> None:
+        """Take rows out."""
+        rows = self.find(ranges)
+        if not len(rows):
+            return
+        self._mark(rows)
+        keep = np.ones(self.count, bool)
+        keep[rows] = False
+        self._columns = [column[: self.count][keep] for column in self._columns]
+        self._shared = False
+        self.count = len(self._columns[_UID])
+
+    def share(self) -> "Index":
+        """A copy that costs nothing until one of the two changes."""
+        twin = Index([column[: self.count] for column in self._columns])
+        twin._shared = self._shared = True
+        return twin
+
+    def _own(self, room: int) -> None:
+        """Own arrays with room for so many rows and as many again up to a bound, so appending stays linear."""
+        capacity = max(16, room + min(room, 65_536)) if room > self.count else room
+        grown = [np.empty(capacity, kind) for kind in _TYPES]
+        for new, old in zip(grown, self._columns, strict=True):
+            new[: self.count] = old[: self.count]
+        self._columns = grown
+        self._shared = False
+
+    def _mark(self, rows: Array) -> None:
+        self.dirty.update(np.unique(self.uids[rows] >> PAGE_SHIFT).tolist())
+
+    def page(self, number: int) -> bytes | None:
+        """The stored form of a page, None when no row is in it."""
+        low, high = np.searchsorted(self.uids, [number << PAGE_SHIFT, (number + 1) << PAGE_SHIFT])
+        if low == high:
+            return None
+        return bytes((_FORMAT,)) + pack(b"".join(column[low:high].tobytes() for column in self._columns))
+
+
+def load(pages: Iterable[bytes]) -> Index:
+    """An index from its stored pages, in order. Raises Corrupt."""
+    parts = [_columns_of(page) for page in pages]
+    if not parts:
+        return Index()
+    return Index([np.concatenate(columns) for columns in zip(*parts, strict=True)])
+
+
+def _columns_of(page: bytes) -> list[Array]:
+    if page[:1] != bytes((_FORMAT,)):
+        raise Corrupt("A mailbox's index is of another version.", log=f"index page format {page[:1]!r}")
+    body = unpack(page[1:])
+    rows, rest = divmod(len(body), _ROW_BYTES)
+    if rest:
+        raise Corrupt("A mailbox's index is damaged.", log="index page is cut")
+    columns, offset = [], 0
+    for kind in _TYPES:
+        columns.append(np.frombuffer(body, kind, rows, offset))
+        offset += rows * kind.itemsize
+    return columns
+
+
+def ranges_of(uids: Array) -> Ranges:
+    """Ascending numbers as inclusive ranges."""
+    if not len(uids):
+        return ()
+    numbers = uids.astype(np.int64)
+    breaks = np.flatnonzero(np.diff(numbers) != 1)
+    starts = numbers[np.concatenate(([0], breaks + 1))]
+    ends = numbers[np.concatenate((breaks, [len(numbers) - 1]))]
+    return tuple(zip(starts.tolist(), ends.tolist(), strict=True))

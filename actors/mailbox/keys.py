@@ -1,0 +1,115 @@
+"""Where a mailbox shard's data is in the store. Nothing else knows this layout.
+
+    e slot                          the slot's epoch: who may write (design decision 3)
+    m slot account H chunk          head: the account without its messages, as of a MODSEQ
+    m slot account L modseq         log entry
+    m slot account P mailbox page   index page
+    m slot account M email          message: version, where its bytes are, digest, record
+    m slot account C email          how many memberships it has beyond the first
+    g slot time account modseq      emails whose membership ended then, for the sweeper
+    b digest 0                      a small blob's bytes
+    b digest 1 account email        who refers to a blob
+    b digest 2                      when the sweeper removed it from the blob store
+
+Numbers are big-endian, so that keys sort as the numbers do. A slot's accounts are together: they move together.
+"""
+
+import zlib
+from struct import Struct
+from typing import Final
+
+SLOTS: Final = 4096  # design decision 1; fixed for ever, accounts hash to them
+
+_SLOT = Struct(">cH")
+_ACCOUNT = Struct(">cHQ")
+_LOG = Struct(">cHQcQ")
+_PAGE = Struct(">cHQcII")
+_GARBAGE = Struct(">cHQQQ")
+_REF = Struct(">BQQ")
+
+
+def slot_of(account: int) -> int:
+    """The slot an account lives in, for ever."""
+    return zlib.crc32(account.to_bytes(8, "big")) % SLOTS
+
+
+def epoch(slot: int) -> bytes:
+    """Key of a slot's epoch."""
+    return _SLOT.pack(b"e", slot)
+
+
+def head(slot: int, account: int) -> tuple[bytes, bytes]:
+    """Range of an account's head chunks."""
+    prefix = _ACCOUNT.pack(b"m", slot, account)
+    return prefix + b"H", prefix + b"I"
+
+
+def head_chunk(slot: int, account: int, number: int) -> bytes:
+    """Key of one head chunk."""
+    return head(slot, account)[0] + bytes((number,))
+
+
+def log(slot: int, account: int, modseq: int) -> bytes:
+    """Key of a log entry."""
+    return _LOG.pack(b"m", slot, account, b"L", modseq)
+
+
+def log_after(slot: int, account: int, modseq: int) -> tuple[bytes, bytes]:
+    """Range of the log entries above a MODSEQ."""
+    return log(slot, account, modseq + 1), _ACCOUNT.pack(b"m", slot, account) + b"M"
+
+
+def page(slot: int, account: int, mailbox: int, number: int) -> bytes:
+    """Key of an index page."""
+    return _PAGE.pack(b"m", slot, account, b"P", mailbox, number)
+
+
+def pages(slot: int, account: int, mailbox: int) -> tuple[bytes, bytes]:
+    """Range of a mailbox's index pages."""
+    return page(slot, account, mailbox, 0), page(slot, account, mailbox + 1, 0)
+
+
+def message(slot: int, account: int, email: int) -> bytes:
+    """Key of a message."""
+    return _LOG.pack(b"m", slot, account, b"M", email)
+
+
+def copies(slot: int, account: int, email: int) -> bytes:
+    """Key of a message's count of further memberships."""
+    return _LOG.pack(b"m", slot, account, b"C", email)
+
+
+def garbage(slot: int, time_ms: int, account: int, modseq: int) -> bytes:
+    """Key of a list of emails that lost a membership."""
+    return _GARBAGE.pack(b"g", slot, time_ms, account, modseq)
+
+
+def garbage_before(slot: int, time_ms: int) -> tuple[bytes, bytes]:
+    """Range of the lists made before a time."""
+    return _SLOT.pack(b"g", slot), _SLOT.pack(b"g", slot) + time_ms.to_bytes(8, "big")
+
+
+def garbage_parts(key: bytes) -> tuple[int, int]:
+    """(time_ms, account) of a garbage key."""
+    _, _, time_ms, account, _ = _GARBAGE.unpack_from(key)
+    return time_ms, account
+
+
+def blob(digest: bytes) -> bytes:
+    """Key of a small blob's bytes."""
+    return b"b" + digest + b"\0"
+
+
+def blob_ref(digest: bytes, account: int, email: int) -> bytes:
+    """Key that says a message refers to a blob."""
+    return b"b" + digest + _REF.pack(1, account, email)
+
+
+def blob_refs(digest: bytes) -> tuple[bytes, bytes]:
+    """Range of a blob's references."""
+    return b"b" + digest + b"\1", b"b" + digest + b"\2"
+
+
+def blob_removed(digest: bytes) -> bytes:
+    """Key of the note that the blob store's copy was removed, and when."""
+    return b"b" + digest + b"\2"

@@ -1,0 +1,317 @@
+"""What an account is: the fold of its log. Pure: no store, no clock, no dice.
+
+The law: `apply` is the only thing that changes an account, and it never fails on an entry that `decide` made. A
+mailbox whose index is not loaded keeps the entries that its index has not seen (`pending`); counters are always
+right without it. `check` states what must hold after every entry.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.mailbox import events as ev
+from actors.mailbox.index import Index
+from actors.mailbox.types import SEEN, Added, MailboxInfo, Role, Tree
+from cluster.errors import Corrupt
+
+VERSION: Final = 1
+IDEMS_MAX: Final = 256  # remembered answers of an account: many times what can be in flight for it at once
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """One mailbox's counters and, while somebody needs them, its rows."""
+
+    id: int
+    name: str
+    role: Role
+    uidvalidity: int
+    uidnext: int = 1
+    messages: int = 0
+    unseen: int = 0
+    size: int = 0
+    recent_below: int = 1
+    modseq: int = 0
+    index: Index | None = None
+    pending: list[tuple[int, int, ev.Event]] = field(default_factory=list)
+
+    def info(self) -> MailboxInfo:
+        """What others see of it."""
+        recent = min(self.messages, self.uidnext - self.recent_below)  # at most: some may be expunged by now
+        return MailboxInfo(
+            id=self.id,
+            name=self.name,
+            role=self.role,
+            uidvalidity=self.uidvalidity,
+            uidnext=self.uidnext,
+            messages=self.messages,
+            unseen=self.unseen,
+            recent=recent,
+            size=self.size,
+            modseq=self.modseq,
+        )
+
+    def feed(self, modseq: int, time_ms: int, event: ev.Event) -> None:
+        """Let the index see an event about its rows, now or when it is loaded."""
+        if self.index is None:
+            self.pending.append((modseq, time_ms, event))
+        else:
+            _feed(self.index, modseq, time_ms, event)
+
+    def loaded(self, index: Index) -> None:
+        """Take the stored rows and bring them up to date."""
+        for modseq, time_ms, event in self.pending:
+            _feed(index, modseq, time_ms, event)
+        self.pending = []
+        self.index = index
+
+
+def _feed(index: Index, modseq: int, time_ms: int, event: ev.Event) -> None:
+    if isinstance(event, ev.MessagesAdded):
+        index.append(event.rows, modseq, time_ms)
+    elif isinstance(event, ev.FlagsChanged):
+        index.change(event.uids, event.clear, event.set, modseq)
+    elif isinstance(event, ev.MessagesExpunged):
+        index.remove(event.uids)
+
+
+@dataclass(slots=True)
+class Account:
+    """An account in memory. `base` is the MODSEQ its stored snapshot holds; the log goes on from there."""
+
+    id: int
+    slot: int
+    modseq: int = 0
+    base: int = 0
+    next_email: int = 1
+    next_mailbox: int = 1
+    last_uidvalidity: int = 0
+    used_bytes: int = 0
+    used_messages: int = 0
+    keywords: list[str] = field(default_factory=list)
+    subscriptions: set[str] = field(default_factory=set)
+    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
+    by_name: dict[str, int] = field(default_factory=dict)
+    idems: OrderedDict[bytes, Added] = field(default_factory=OrderedDict)
+
+    def named(self, name: str) -> Mailbox | None:
+        """The mailbox of that (normalised) name."""
+        number = self.by_name.get(name)
+        return None if number is None else self.mailboxes[number]
+
+    def tree(self) -> Tree:
+        """What LIST, LSUB and STATUS are answered from."""
+        return Tree(
+            mailboxes=tuple(self.mailboxes[self.by_name[name]].info() for name in sorted(self.by_name)),
+            subscriptions=frozenset(self.subscriptions),
+            keywords=tuple(self.keywords),
+            used_bytes=self.used_bytes,
+            used_messages=self.used_messages,
+            modseq=self.modseq,
+        )
+
+    def apply(self, modseq: int, entry: ev.Entry) -> None:
+        """Fold one log entry in."""
+        self.modseq = modseq
+        for event in entry.events:
+            _APPLY[type(event)](self, modseq, entry, event)
+
+    def check(self) -> None:
+        """Invariants; tests call it after every entry."""
+        assert self.base <= self.modseq
+        assert sorted(self.by_name.values()) == sorted(self.mailboxes)
+        assert self.used_messages == sum(box.messages for box in self.mailboxes.values())
+        assert self.used_bytes == sum(box.size for box in self.mailboxes.values())
+        for box in self.mailboxes.values():
+            assert self.by_name[box.name] == box.id < self.next_mailbox
+            assert 0 <= box.unseen <= box.messages < box.uidnext
+            assert box.uidvalidity <= self.last_uidvalidity
+            if box.index is not None:
+                _check_index(box, box.index, self.next_email)
+
+    def _added(self, modseq: int, entry: ev.Entry, event: ev.MessagesAdded) -> None:
+        box = self.mailboxes[event.mailbox]
+        first, last = event.rows[0].uid, event.rows[-1].uid
+        size = 0
+        for row in event.rows:
+            size += row.size
+            box.unseen += not row.flags & SEEN
+            self.next_email = max(self.next_email, row.email + 1)
+        box.messages += len(event.rows)
+        box.size += size
+        box.uidnext = last + 1
+        if event.claimed:
+            box.recent_below = last + 1
+        box.modseq = modseq
+        self.used_bytes += size
+        self.used_messages += len(event.rows)
+        box.feed(modseq, entry.time_ms, event)
+        if entry.idem:
+            self._remember(entry.idem, Added(box.id, box.uidvalidity, ((first, last),), modseq))
+
+    def _remember(self, idem: bytes, answer: Added) -> None:
+        earlier = self.idems.get(idem)
+        if earlier is not None:  # an Add of many messages spans several entries
+            answer = Added(answer.mailbox, answer.uidvalidity, earlier.uids + answer.uids, answer.modseq)
+        self.idems[idem] = answer
+        while len(self.idems) > IDEMS_MAX:
+            self.idems.popitem(last=False)
+
+    def _flagged(self, modseq: int, entry: ev.Entry, event: ev.FlagsChanged) -> None:
+        box = self.mailboxes[event.mailbox]
+        box.unseen += event.unseen
+        box.modseq = modseq
+        box.feed(modseq, entry.time_ms, event)
+
+    def _expunged(self, modseq: int, entry: ev.Entry, event: ev.MessagesExpunged) -> None:
+        box = self.mailboxes[event.mailbox]
+        box.messages -= event.messages
+        box.unseen -= event.unseen
+        box.size -= event.size
+        box.modseq = modseq
+        self.used_bytes -= event.size
+        self.used_messages -= event.messages
+        box.feed(modseq, entry.time_ms, event)
+
+    def _created(self, modseq: int, _entry: ev.Entry, event: ev.MailboxCreated) -> None:
+        self.mailboxes[event.mailbox] = Mailbox(
+            event.mailbox, event.name, event.role, event.uidvalidity, modseq=modseq, index=Index()
+        )
+        self.by_name[event.name] = event.mailbox
+        self.next_mailbox = max(self.next_mailbox, event.mailbox + 1)
+        self.last_uidvalidity = max(self.last_uidvalidity, event.uidvalidity)
+
+    def _renamed(self, modseq: int, _entry: ev.Entry, event: ev.MailboxRenamed) -> None:
+        box = self.mailboxes[event.mailbox]
+        if self.by_name.get(box.name) == box.id:
+            del self.by_name[box.name]
+        box.name = event.name
+        box.modseq = modseq
+        self.by_name[event.name] = box.id
+
+    def _deleted(self, _modseq: int, _entry: ev.Entry, event: ev.MailboxDeleted) -> None:
+        box = self.mailboxes.pop(event.mailbox)
+        del self.by_name[box.name]
+        self.used_bytes -= box.size
+        self.used_messages -= box.messages
+
+    def _subscribed(self, _modseq: int, _entry: ev.Entry, event: ev.SubscriptionChanged) -> None:
+        (self.subscriptions.add if event.on else self.subscriptions.discard)(event.name)
+
+    def _defined(self, _modseq: int, _entry: ev.Entry, event: ev.KeywordsDefined) -> None:
+        self.keywords.extend(event.names)
+
+    def _claimed(self, _modseq: int, _entry: ev.Entry, event: ev.RecentClaimed) -> None:
+        self.mailboxes[event.mailbox].recent_below = event.below
+
+
+_APPLY: Final[dict[type, Callable[..., None]]] = {
+    ev.MessagesAdded: Account._added,
+    ev.FlagsChanged: Account._flagged,
+    ev.MessagesExpunged: Account._expunged,
+    ev.MailboxCreated: Account._created,
+    ev.MailboxRenamed: Account._renamed,
+    ev.MailboxDeleted: Account._deleted,
+    ev.SubscriptionChanged: Account._subscribed,
+    ev.KeywordsDefined: Account._defined,
+    ev.RecentClaimed: Account._claimed,
+}
+
+
+def _check_index(box: Mailbox, index: Index, next_email: int) -> None:
+    assert not box.pending
+    assert index.count == box.messages
+    assert int(index.sizes.sum()) == box.size
+    assert int(((index.flags & SEEN) == 0).sum()) == box.unseen
+    if index.count:
+        assert (index.uids[1:] > index.uids[:-1]).all()
+        assert index.uids[-1] < box.uidnext
+        assert index.emails.max() < next_email
+
+
+class _StoredMailbox(Struct, frozen=True, array_like=True):
+    id: int
+    name: str
+    role: Role
+    uidvalidity: int
+    uidnext: int
+    messages: int
+    unseen: int
+    size: int
+    recent_below: int
+    modseq: int
+
+
+class _Head(Struct, frozen=True, array_like=True):
+    version: int
+    modseq: int
+    next_email: int
+    next_mailbox: int
+    last_uidvalidity: int
+    used_bytes: int
+    used_messages: int
+    keywords: list[str]
+    subscriptions: list[str]
+    mailboxes: list[_StoredMailbox]
+    idems: list[tuple[bytes, Added]]
+
+
+_decoder = msgspec.msgpack.Decoder(_Head)
+
+
+def encode_head(account: Account) -> bytes:
+    """The account without its rows, as of `account.modseq`."""
+    return msgspec.msgpack.encode(
+        _Head(
+            VERSION,
+            account.modseq,
+            account.next_email,
+            account.next_mailbox,
+            account.last_uidvalidity,
+            account.used_bytes,
+            account.used_messages,
+            account.keywords,
+            sorted(account.subscriptions),
+            [
+                _StoredMailbox(*(getattr(box, name) for name in _StoredMailbox.__struct_fields__))
+                for box in account.mailboxes.values()
+            ],
+            list(account.idems.items()),
+        )
+    )
+
+
+def decode_head(stored: bytes, account: int, slot: int) -> Account:
+    """The inverse. Raises Corrupt."""
+    try:
+        head = _decoder.decode(stored)
+    except msgspec.MsgspecError as error:
+        raise Corrupt("A mailbox's head record is damaged.", log=f"account {account}: {error}") from error
+    if head.version != VERSION:
+        raise Corrupt("A mailbox's head record is of another version.", log=f"head version {head.version}")
+    boxes = {}
+    for stored_box in head.mailboxes:
+        box = Mailbox(*(getattr(stored_box, name) for name in _StoredMailbox.__struct_fields__))
+        if not box.messages:
+            box.index = Index()  # nothing to load
+        boxes[box.id] = box
+    return Account(
+        account,
+        slot,
+        head.modseq,
+        head.modseq,
+        head.next_email,
+        head.next_mailbox,
+        head.last_uidvalidity,
+        head.used_bytes,
+        head.used_messages,
+        head.keywords,
+        set(head.subscriptions),
+        boxes,
+        {box.name: box.id for box in boxes.values()},
+        OrderedDict(head.idems),
+    )
