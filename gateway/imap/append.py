@@ -3,8 +3,6 @@
 The law: OK is said when the message is durable, never before; the bytes are kept as they came.
 """
 
-from mail.imap import commands
-
 from actors.mailbox.types import KEYWORDS_MAX, Item
 from cluster.errors import OverQuota, Refused
 from gateway.imap.copy import uid_set
@@ -12,6 +10,7 @@ from gateway.imap.flagnames import split_flags
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import check_keywords
 from gateway.imap.troubles import No
+from mail.imap import commands
 
 
 async def append(session: Session, command: commands.Append) -> Ok:

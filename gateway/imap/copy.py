@@ -3,12 +3,11 @@
 The law: all or nothing; after a MOVE no message is in both mailboxes or in none.
 """
 
-from mail.imap import commands, seqset
-
 from actors.mailbox.types import Added, Ranges
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import writable
 from gateway.imap.troubles import No
+from mail.imap import commands, seqset
 
 
 async def copy(session: Session, command: commands.Copy) -> Ok:

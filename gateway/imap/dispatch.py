@@ -7,12 +7,11 @@ A new command is a handler and a line in RULES.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-from mail.imap import commands
-
 from cluster.errors import Trouble
 from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
+from mail.imap import commands
 
 MISTAKES_MAX: Final = 50  # commands answered BAD on one connection: a broken client, or one that probes
 
@@ -105,14 +104,14 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"
-    except No as no:
-        return Ok(no.text, no.code, no.told), b"NO"
+    except No as refusal:
+        return Ok(refusal.text, refusal.code, refusal.told), b"NO"
     except Trouble as trouble:
         session.log.warning("imap.trouble", command=rule.name, trouble=type(trouble).__name__, detail=trouble.log)
         no = as_no(trouble, into=rule.into)
         return Ok(no.text, no.code), b"NO"
     except ConnectionError:
         raise
-    except Exception as error:  # noqa: BLE001  a defect must not leave a client without an answer; the log has it
+    except Exception as error:
         session.log.warning("imap.defect", command=rule.name, error=repr(type(error)), exc_info=True)
         return Ok("Internal error; it was logged", "SERVERBUG"), b"NO"

@@ -4,11 +4,10 @@ The law: FLAGS, UID, dates and sizes touch no message; what is written ahead of 
 another session expunged meanwhile is left out, and the answer says so (RFC 2180 4.1.2).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from mail.imap import commands
-from mail.imap.fetch import FetchAttribute
 
 from actors.mailbox.types import SEEN
 from gateway.imap.items import Columns, Plan, plan
@@ -16,6 +15,8 @@ from gateway.imap.parts import Array, Message, Pace
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import No, Told
+from mail.imap import commands
+from mail.imap.fetch import FetchAttribute
 
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
 _RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
@@ -83,8 +84,6 @@ class _Fetch:
             selection.flag_texts(uids, words.tolist()),
             index.sizes[places],
             index.dates[places],
-            (),
-            (),
         )
         if shape.sets_seen:
             self._told.append(Told(rows, words))
@@ -110,7 +109,7 @@ class _Fetch:
                 room -= len(contents[-1])
             end = start + len(contents)
             records = [message.record for message in messages[start:end]]
-            await self._send(_slice(columns, start, end)._replace(records=records, contents=contents))
+            await self._send(columns.pick(range(start, end))._replace(records=records, contents=contents))
             start = end
 
     async def _send(self, columns: Columns) -> None:
@@ -120,15 +119,9 @@ class _Fetch:
         await self._pace.breathe()
 
 
-def _existing(columns: Columns, messages: "list[Message | None] | tuple[Message | None, ...]") -> tuple[Columns, list[Message]]:
+def _existing(columns: Columns, messages: Sequence[Message | None]) -> tuple[Columns, list[Message]]:
     """Without those that are gone by now."""
     there = [message for message in messages if message is not None]
-    if len(there) == len(messages):
-        return columns, there
-    keep = [place for place, message in enumerate(messages) if message is not None]
-    seqs, uids, flags = ([column[place] for place in keep] for column in columns[:3])
-    return Columns(seqs, uids, flags, columns.sizes[keep], columns.dates[keep], (), ()), there  # type: ignore[arg-type]
-
-
-def _slice(columns: Columns, start: int, end: int) -> Columns:
-    return Columns(*(column[start:end] for column in columns))
+    if len(there) < len(messages):
+        columns = columns.pick([place for place, message in enumerate(messages) if message is not None])
+    return columns, there

@@ -54,7 +54,7 @@ def flag_names(keywords: tuple[str, ...]) -> FlagNames:
 
 
 def split_flags(flags: Iterable[str]) -> tuple[int, tuple[str, ...]]:
-    r"""What a client wrote as system bits and keywords. \Recent cannot be stored (RFC 3501 2.3.2) and is passed over."""
+    r"""What a client wrote, as system bits and keywords. \Recent cannot be stored (RFC 3501 2.3.2): it is left out."""
     bits, keywords = 0, dict[str, None]()
     for flag in flags:
         if flag.startswith("\\"):

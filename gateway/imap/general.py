@@ -5,9 +5,8 @@ The law: what is announced here holds (RFC 3501 6.1.1); it depends on the connec
 
 from typing import Final
 
-from mail.imap import commands
-
 from gateway.imap.session import Ok, Session, State
+from mail.imap import commands, render
 
 # Each with the document that defines it.
 _ALWAYS: Final = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"  # RFC 3501, 7888, 4959, 2971, 5161, 2177
@@ -37,7 +36,7 @@ def may_log_in(session: Session) -> bool:
 
 async def capability(session: Session, _command: commands.Capability) -> Ok:
     """RFC 3501 6.1.1."""
-    session.wire.write(b"* CAPABILITY %b\r\n" % capabilities(session).encode())
+    session.wire.write(render.capability_line(capabilities(session).split()))
     return Ok("CAPABILITY completed")
 
 
@@ -57,20 +56,20 @@ async def identify(session: Session, command: commands.Id) -> Ok:
     client = dict(command.params or ())
     known = {key.decode(): (client.get(key) or b"").decode("ascii", "replace")[:80] for key in (b"name", b"version")}
     session.log.info("imap.id", client=known["name"], client_version=known["version"])
-    session.wire.write(b'* ID ("name" "Rookery")\r\n')
+    session.wire.write(render.id_line({b"name": b"Rookery"}))
     return Ok("ID completed")
 
 
 async def enable(session: Session, command: commands.Enable) -> Ok:
     """RFC 5161: what is not known is passed over."""
     enabled = [word for word in command.capabilities if word in ENABLEABLE]
-    session.wire.write(b"* ENABLED%b\r\n" % "".join(f" {word}" for word in enabled).encode())
+    session.wire.write(render.enabled_line(enabled))
     return Ok("ENABLE completed")
 
 
 async def idle(session: Session, _command: commands.Idle) -> None:
     """RFC 2177. From here to DONE nothing runs for this client: news is written when the mailbox changes."""
-    session.wire.write(b"+ idling\r\n")
+    session.wire.write(render.continuation_line("idling"))
 
 
 def end_idle(session: Session, line: bytes) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from gateway.imap.parts import Array
 from mail.imap.dates import InternalDate, render_date_time
 from mail.imap.fetch import BodySection, FetchAttribute, FetchItem, SectionText
 from mail.message import section
 from mail.message.header import header_fields_subset
 from mail.message.record import Record
-
-from gateway.imap.parts import Array
 
 _A: Final = FetchAttribute
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
@@ -27,8 +26,18 @@ class Columns(NamedTuple):
     flags: list[bytes]
     sizes: Array
     dates: Array
-    records: Sequence[Record]
-    contents: Sequence[bytes]
+    records: Sequence[Record] = ()
+    contents: Sequence[bytes] = ()
+
+    def pick(self, places: Sequence[int]) -> "Columns":
+        """The index values of some of the messages."""
+        return Columns(
+            [self.seqs[place] for place in places],
+            [self.uids[place] for place in places],
+            [self.flags[place] for place in places],
+            self.sizes[places],
+            self.dates[places],
+        )
 
 
 Column = Callable[[Columns], Sequence[object]]
@@ -80,15 +89,13 @@ def _literal(data: bytes) -> bytes:
 
 def _texts(batch: Columns) -> list[bytes]:
     return [
-        _literal(content[record.root.body :])
-        for record, content in zip(batch.records, batch.contents, strict=True)
+        _literal(content[record.root.body :]) for record, content in zip(batch.records, batch.contents, strict=True)
     ]
 
 
 def _heads(batch: Columns) -> list[bytes]:
     return [
-        _literal(content[: record.root.body])
-        for record, content in zip(batch.records, batch.contents, strict=True)
+        _literal(content[: record.root.body]) for record, content in zip(batch.records, batch.contents, strict=True)
     ]
 
 

@@ -1,20 +1,17 @@
 r"""The account's tree: LIST, LSUB, STATUS, NAMESPACE, CREATE, DELETE, RENAME, SUBSCRIBE.
 
-The law: a name below which something is, but which is no mailbox itself, is listed as \Noselect (RFC 3501 6.3.8);
-every name on the wire is encoded here and nowhere else.
+The law: a name below which something is, but which is no mailbox itself, is listed as \Noselect (RFC 3501 6.3.8).
 """
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from mail.imap import commands, names
-from mail.imap.listing import ListReturn, ListSelect
-from mail.imap.listmatch import ListMatch
-from mail.message.render import string
-
 from actors.mailbox.types import SEPARATOR, MailboxInfo, Tree
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import No
+from mail.imap import commands, render
+from mail.imap.listing import ListReturn, ListSelect
+from mail.imap.listmatch import ListMatch
 
 # RFC 6154 2, RFC 8457 4
 _USES: Final = {
@@ -41,7 +38,7 @@ class Entry(NamedTuple):
 async def list_(session: Session, command: commands.List) -> Ok:
     """RFC 3501 6.3.8; RFC 5258 and RFC 6154 5 as far as a client may ask."""
     if command.patterns == ("",) and not command.extended:
-        session.wire.write(b'* LIST (\\Noselect) "/" ""\r\n')  # asks for the delimiter only
+        session.wire.write(render.list_line("", ["\\Noselect"]))  # asks for the delimiter only
         return Ok("LIST completed")
     tree = await session.services.mail.tree(session.account)
     match = ListMatch(command.reference, command.patterns)
@@ -53,7 +50,7 @@ async def list_(session: Session, command: commands.List) -> Ok:
 async def lsub(session: Session, command: commands.Lsub) -> Ok:
     r"""RFC 3501 6.3.9: subscribed names, and with % the \Noselect level above one that % does not reach."""
     if not command.pattern:
-        session.wire.write(b'* LSUB (\\Noselect) "/" ""\r\n')
+        session.wire.write(render.list_line("", ["\\Noselect"], kind=b"LSUB"))
         return Ok("LSUB completed")
     tree = await session.services.mail.tree(session.account)
     match = ListMatch(command.reference, (command.pattern,))
@@ -64,7 +61,7 @@ async def lsub(session: Session, command: commands.Lsub) -> Ok:
             if match.matches(name):
                 found.setdefault(name, False)
     for name in sorted(found):
-        session.wire.write(_line(b"LSUB", [] if found[name] else ["\\Noselect"], name))
+        session.wire.write(render.list_line(name, [] if found[name] else ["\\Noselect"], kind=b"LSUB"))
     return Ok("LSUB completed")
 
 
@@ -74,14 +71,14 @@ async def status(session: Session, command: commands.Status) -> Ok:
     info = tree.find(command.mailbox)
     if info is None:
         raise No("There is no such mailbox", "NONEXISTENT")
-    values = b" ".join(b"%b %d" % (item.value, getattr(info, item.name.lower())) for item in command.items)
-    session.wire.write(b"* STATUS %b (%b)\r\n" % (wire_name(command.mailbox), values))
+    values = {item: getattr(info, item.name.lower()) for item in command.items}
+    session.wire.write(render.status_line(command.mailbox, values))
     return Ok("STATUS completed")
 
 
 async def namespace(session: Session, _command: commands.Namespace) -> Ok:
     """RFC 2342: one's own mailboxes have no prefix; there are no others yet."""
-    session.wire.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    session.wire.write(render.namespace_line([("", SEPARATOR)]))
     return Ok("NAMESPACE completed")
 
 
@@ -115,11 +112,6 @@ async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Ok:
     """RFC 3501 6.3.7."""
     await session.services.mail.subscribe(session.account, command.mailbox, on=False)
     return Ok("UNSUBSCRIBE completed")
-
-
-def wire_name(name: str) -> bytes:
-    """A mailbox name as IMAP writes it: modified UTF-7 in an astring."""
-    return string(names.encode(name))
 
 
 def _entries(tree: Tree) -> dict[str, Entry]:
@@ -163,8 +155,4 @@ def _listed(entry: Entry, command: commands.List) -> bytes:
         attributes.append(_USES[entry.info.role])  # RFC 6154 2: may be said unasked
     if entry.subscribed and (ListReturn.SUBSCRIBED in command.returns or ListSelect.SUBSCRIBED in command.selection):
         attributes.append("\\Subscribed")
-    return _line(b"LIST", attributes, entry.name)
-
-
-def _line(kind: bytes, attributes: list[str], name: str) -> bytes:
-    return b'* %b (%b) "/" %b\r\n' % (kind, " ".join(attributes).encode(), wire_name(name))
+    return render.list_line(entry.name, attributes)

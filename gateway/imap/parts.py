@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 import numpy.typing as npt
-from mail.message.record import Record
 
 from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ranges, Role, Tree
-from cluster.clock import Clock
+from cluster.clock import Clock, Dice
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
+from mail.message.record import Record
+from mail.sasl import ScramKeys
 
 Array = npt.NDArray[Any]
 FlagsMode = Literal["add", "remove", "replace"]
@@ -234,13 +235,18 @@ class Directory(Protocol):
         """Who has that name, without proof."""
         ...
 
-    async def scram(self, login: str) -> Any:
-        """The keys to check a SCRAM exchange with (mail.sasl), None when there are none."""
+    async def scram(self, login: str) -> ScramKeys | None:
+        """The keys to check a SCRAM exchange with, None when there is no such account."""
         ...
 
 
 class Wire(Protocol):
     """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
+
+    @property
+    def log(self) -> Log:
+        """A log whose lines carry the connection's id."""
+        ...
 
     @property
     def secure(self) -> bool:
@@ -279,7 +285,9 @@ class Services:
     settings: ImapSettings
     metrics: Metrics
     clock: Clock
+    dice: Dice
     log: Log
+    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
 
 
 class Pace:

@@ -8,12 +8,12 @@ EXPUNGE for it was sent, and none is sent while a command that speaks in sequenc
 from typing import Final
 
 import numpy as np
-from mail.imap.seqset import SequenceSet
 
 from actors.mailbox.types import SEEN, Ranges
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
 from gateway.imap.parts import Array, Hold
 from gateway.imap.troubles import Bad, Told
+from mail.imap.seqset import SequenceSet
 
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
 

@@ -3,9 +3,8 @@
 The law: a SELECT that fails leaves no mailbox selected (RFC 3501 6.3.1).
 """
 
-from mail.imap import commands
-
 from gateway.imap.session import Ok, Session
+from mail.imap import commands
 
 
 async def select(session: Session, command: commands.Select) -> Ok:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gateway.imap.parts import Log, Principal, Services, Wire
 from gateway.imap.selected import Selection
 from gateway.imap.troubles import Told
+from mail.imap import render
 
 
 class State(IntEnum):
@@ -40,7 +41,6 @@ class Session:
         "ended",
         "failures",
         "idling",
-        "log",
         "mistakes",
         "principal",
         "selection",
@@ -49,10 +49,9 @@ class Session:
         "wire",
     )
 
-    def __init__(self, services: Services, wire: Wire, log: Log) -> None:
+    def __init__(self, services: Services, wire: Wire) -> None:
         self.services = services
         self.wire = wire
-        self.log = log
         self.principal: Principal | None = None
         self.selection: Selection | None = None
         self.idling: bytes | None = None  # the tag of the IDLE that is under way
@@ -61,6 +60,11 @@ class Session:
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD
         self._news_due = False
+
+    @property
+    def log(self) -> Log:
+        """Where its events go."""
+        return self.wire.log
 
     @property
     def state(self) -> State:
@@ -96,14 +100,13 @@ class Session:
 
     def answer(self, tag: bytes, status: bytes, text: str, code: str = "") -> None:
         """The tagged answer to a command."""
-        brackets = f"[{code}] " if code else ""
-        self.wire.write(b"%b %b %b\r\n" % (tag, status, f"{brackets}{text}".encode("ascii", "replace")))
+        self.wire.write(render.tagged_line(tag, status, text, code.encode() or None))
 
     def bye(self, text: str, code: str = "") -> None:
         """The last words (RFC 3501 7.1.5), said once."""
         if not self.ended:
-            self.ended = True
             self.answer(b"*", b"BYE", text, code)
+            self.ended = True
 
     def tell(self, *, expunges: bool, told: Told | None = None) -> None:
         """Say what has happened to the selected mailbox."""

@@ -10,9 +10,9 @@ MEGABYTE = 1024 * 1024
 class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator may change about IMAP, besides listeners and certificates."""
 
-    greeting: Annotated[str, Meta(description="Text after OK in the greeting. Names no version: attackers read it.")] = (
-        "Rookery ready"
-    )
+    greeting: Annotated[
+        str, Meta(description="Text after OK in the greeting. Names no version: attackers read it.")
+    ] = "Rookery ready"
     plaintext_login: Annotated[
         bool,
         Meta(description="Allow LOGIN and AUTHENTICATE without TLS. Off: LOGINDISABLED is announced (RFC 3501 6.2.3)."),

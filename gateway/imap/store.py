@@ -4,8 +4,6 @@ The law: the client's own change is answered as it asked (`.SILENT` or not); wha
 """
 
 import numpy as np
-from mail.imap import commands
-from mail.imap.commands import StoreMode
 
 from actors.mailbox.types import KEYWORD_BYTES_MAX, KEYWORDS_MAX
 from gateway.imap.flagnames import split_flags
@@ -13,6 +11,8 @@ from gateway.imap.parts import Array, FlagsMode
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import No, Told
+from mail.imap import commands
+from mail.imap.commands import StoreMode
 
 _MODES: dict[StoreMode, FlagsMode] = {
     StoreMode.ADD: "add",
