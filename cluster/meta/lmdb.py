@@ -7,7 +7,6 @@ because every reader of this process looks through it.
 
 import asyncio
 import errno
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from typing import Any, Final
 import lmdb
 
 from cluster.clock import Clock, Dice
+from cluster.disk import free_bytes, make_directory, sync_directory
 from cluster.errors import Corrupt, Misconfigured, StoreFull, TooLarge, Trouble, Unavailable
-from cluster.fsync import make_directory, sync_directory
 from cluster.meta.committer import Committer, land
 from cluster.meta.engine import Broken, Conflict
 from cluster.meta.limits import KEYS_END, Page, page_of
@@ -358,13 +357,8 @@ def writing_trouble_of(error: lmdb.Error, data: Path, size_bytes: int) -> Troubl
     its meta page, so the store is whole and may go on.
     """
     code = getattr(error, "code", 0)
-    if code in _FULL or (code == errno.EIO and _free_bytes(data) < size_bytes + FREE_BYTES_MIN):
+    if code in _FULL or (code == errno.EIO and free_bytes(data) < size_bytes + FREE_BYTES_MIN):
         return StoreFull("The store's disk is full.", log=f"{data}: {error}")
     if isinstance(error, lmdb.TxnFullError):
         return trouble_of(error)
     return Broken("The store has failed and takes no more changes until restarted.", log=f"{data}: {error}")
-
-
-def _free_bytes(data: Path) -> int:
-    about = os.statvfs(data)
-    return about.f_bavail * about.f_frsize

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cluster.meta.lmdb import LmdbStore
 from cluster.meta.memory import MemoryStore
+from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
 
 
@@ -26,4 +27,5 @@ async def open_memory(directory: Path) -> Store:
 STORES = [
     Adapter("memory", open_memory, is_durable=False),
     Adapter("lmdb", LmdbStore.open, data="data.mdb"),
+    Adapter("sqlite", SqliteStore.open, data="store.sqlite"),
 ]
