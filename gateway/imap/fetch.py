@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox.client import Message
 from actors.mailbox.types import SEEN
 from gateway.imap.items import Columns, Plan, plan
-from gateway.imap.parts import Array, Message, Pace
+from gateway.imap.parts import Array, Pace
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import No, Told

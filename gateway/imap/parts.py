@@ -11,11 +11,11 @@ from typing import Any, Final, Literal, Protocol
 
 import numpy.typing as npt
 
+from actors.mailbox.client import Message
 from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ranges, Role, Tree
 from cluster.clock import Clock, Dice
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
-from mail.message.record import Record
 from mail.sasl import ScramKeys
 
 Array = npt.NDArray[Any]
@@ -84,20 +84,6 @@ class View(Protocol):
     @property
     def gone(self) -> bool:
         """The mailbox was deleted."""
-        ...
-
-
-class Message(Protocol):
-    """An immutable message."""
-
-    @property
-    def digest(self) -> bytes:
-        """Its content's digest."""
-        ...
-
-    @property
-    def record(self) -> Record:
-        """What was learnt of it at intake."""
         ...
 
 

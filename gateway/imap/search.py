@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox.client import Message
 from gateway.imap.matching import Candidate, Scope, Test, compile_key
-from gateway.imap.parts import Message, Pace
+from gateway.imap.parts import Pace
 from gateway.imap.session import Ok, Session
 from mail.imap import commands, render
 

@@ -121,6 +121,11 @@ class Selection:
             lines = [b"* %d FETCH (FLAGS %b)\r\n" % line for line in zip(seqs, texts, strict=True)]
         return b"".join(lines), Told(rows, words)
 
+    def unheard(self, places: Array) -> Array:
+        """Which of these places in the index have changes that the client has not been told of."""
+        unheard: Array = self.hold.view.index.modseqs[places] > self._modseq
+        return unheard
+
     def new_keywords(self) -> bytes:
         """New keywords are made known before a FETCH shows them."""
         before = self._names

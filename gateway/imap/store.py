@@ -29,13 +29,14 @@ async def store(session: Session, command: commands.Store) -> Ok:
     if command.mode is StoreMode.REMOVE:
         keywords = tuple(word for word in keywords if selection.names.bit(word))  # others are on no message
     check_keywords(keywords, selection.names.keywords)
-    session.tell(expunges=False)  # so that what comes after is ours, or came between
     alive, places = selection.locate(rows)
     before = selection.hold.view.index.flags[places]
+    # What others changed, and the client has not heard of, it hears in the end, with its own change in it.
+    ours = ~selection.unheard(places)
     await selection.hold.set_flags(selection.ranges(alive), _MODES[command.mode], bits, keywords)
     if command.silent:
         wanted = _wanted(selection, before, command.mode, bits, keywords)
-        return Ok("STORE completed", told=Told(alive, wanted))
+        return Ok("STORE completed", told=Told(alive[ours], wanted[ours]))
     text, told = selection.flags_of(alive, with_uid=command.uid)
     session.wire.write(selection.new_keywords() + text)
     if len(told.rows) < len(rows) and not command.uid:  # RFC 2180 4.2.2, 4.2.3

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -199,7 +199,7 @@ class World:
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         self.shard.start()
         return self
 
@@ -226,8 +226,9 @@ class World:
 
 def message(subject: str = "Hello", body: str = "Some text.\r\n", sender: str = "bob@example.test") -> bytes:
     """A small message."""
+    word = re.sub("[^a-z0-9]", "", subject.lower())
     return (
         f"From: Bob <{sender}>\r\nTo: alice@example.test\r\nSubject: {subject}\r\n"
-        f"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <{re.sub('[^a-z0-9]', '', subject.lower())}@example.test>\r\n"
+        f"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <{word}@example.test>\r\n"
         f"\r\n{body}"
     ).encode()
