@@ -97,7 +97,7 @@ def test_the_continuation_comes_once() -> None:
 
 @pytest.mark.parametrize("chunk_bytes", [1, 1_000, 65_536])
 def test_a_literal_costs_its_size_however_it_comes(chunk_bytes: int) -> None:
-    size_bytes = 50_000 if chunk_bytes == 1 else 5 * _MB
+    size_bytes = 30_000 if chunk_bytes == 1 else 5 * _MB
     chunk = b"x" * chunk_bytes
     machine = ImapMachine()
     machine.receive(b"a APPEND x {%d+}\r\n" % size_bytes)
@@ -155,7 +155,7 @@ def test_many_lines_of_one_command_are_bounded() -> None:
 def test_skipping_has_an_end() -> None:
     machine = ImapMachine(Limits(skip_max_bytes=10))
     machine.receive(b"a FROB {6+}\r\n123456 {6+}\r\n123456\r\nb NOOP\r\n")
-    assert list(machine.events()) == [Close("The literal is too large to be skipped")]
+    assert list(machine.events()) == [Close("The literal is too large to be skipped", b"TOOBIG")]
     machine.receive(b"c NOOP\r\n")
     assert list(machine.events()) == []
     assert machine.held_bytes == 0
@@ -163,6 +163,9 @@ def test_skipping_has_an_end() -> None:
 
 def test_absurd_numbers_are_only_wrong() -> None:
     for line in (
+        b"a LOGIN {" + b"0" * 60_000 + b"x}",
+        b"a LOGIN " + b"{1" * 30_000 + b"x}",
+        b'a LOGIN "' + b'\\"' * 30_000,
         b"a LOGIN {%s}" % (b"9" * 5_000),
         b"a FETCH %s FLAGS" % (b"9" * 5_000),
         b"a FETCH 1 BODY[%s]" % (b"9" * 5_000),
@@ -170,3 +173,12 @@ def test_absurd_numbers_are_only_wrong() -> None:
         (event,) = parsed(line + b"\r\n")
         assert isinstance(event, Bad)
         assert event.tag == b"a"
+
+
+@pytest.mark.parametrize("nest", [b"NOT ", b"OR SEEN ", b"("])
+def test_the_deepest_search_that_is_allowed_works(nest: bytes) -> None:
+    depth_max = Limits().depth_max
+    closing = b")" if nest == b"(" else b""
+    for depth, kind in ((depth_max - 1, Command), (depth_max, Bad), (10_000, Bad)):
+        (event,) = parsed(b"a SEARCH " + nest * depth + b"SEEN" + closing * depth + b"\r\n")
+        assert type(event) is kind

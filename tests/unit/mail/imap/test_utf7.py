@@ -63,3 +63,10 @@ def test_what_is_refused(wire: bytes) -> None:
 def test_half_a_surrogate_pair_cannot_be_sent() -> None:
     with pytest.raises(ImapError):
         utf7.encode("\ud800")
+
+
+def test_a_name_full_of_shifts_costs_no_more_than_its_length() -> None:
+    # Looking for the end of each shift anew would take minutes.
+    for wire in (b"&" * 300_000, b"&A" * 150_000):
+        with pytest.raises(ImapError):
+            utf7.decode(wire)
