@@ -88,10 +88,12 @@ class ImapMachine:
 
     def expect_line(self) -> None:
         """The next line is raw: it comes as Line (or Bad, if it is too long), and the machine waits again."""
+        assert self.waiting
         self._step = _RAW_LINE
 
     def resume(self) -> None:
-        """The next line begins a command."""
+        """The next line begins a command: the shell is done with what the machine waited for."""
+        assert self._step in (_WAIT, _RAW_LINE)
         self._step = _COMMAND
 
     def forget(self) -> int:
