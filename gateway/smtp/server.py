@@ -1,0 +1,160 @@
+"""The listeners: who may connect, who is let go, and how it all ends.
+
+Laws. Connections are bounded, in all and for each address. `stop` returns within its bound, after every message that
+could still be answered was answered.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+
+from cluster.errors import Misconfigured
+from gateway.smtp import replies
+from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
+from gateway.smtp.metrics import ListenerMetrics, Metrics
+from gateway.smtp.session import Session, World
+from gateway.smtp.settings import Listener, SmtpSettings
+from mail.sasl import CLEAR_PASSWORD, MECHANISMS
+from mail.smtp.machine import Server
+from mail.smtp.offers import Offers
+from mail.smtp.replies import Reply
+from mail.smtp.states import Role
+
+SWEEP_S = 1.0  # how late an idle client may be let go
+BACKLOG = 1024  # connections the kernel holds while we are busy: a burst, not an attack
+
+
+def offers_of(listener: Listener, settings: SmtpSettings) -> Offers:
+    """What EHLO tells at a listener: passwords only under TLS, and AUTH only where our users come."""
+    submission = listener.role == "submission"
+    clear = tuple(name for name in MECHANISMS if settings.plaintext_auth or name not in CLEAR_PASSWORD)
+    return Offers(
+        starttls=listener.tls == "starttls",
+        auth_required=submission,
+        mechanisms_tls=MECHANISMS if submission else (),
+        mechanisms_clear=clear if submission else (),
+    )
+
+
+class SmtpServer:
+    """All SMTP, submission and LMTP listeners of one process."""
+
+    def __init__(self, world: World, metrics: Metrics, *, tls: ssl.SSLContext | None) -> None:
+        """`tls`: the server's certificate; None when no listener needs one."""
+        self._world = world
+        self._settings = world.settings
+        self._metrics = metrics
+        self._tls = tls
+        self._servers: list[asyncio.Server] = []
+        self._open: set[Connection] = set()
+        self._by_ip: Counter[str] = Counter()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises Misconfigured, which names the listener and the cause; then nothing listens."""
+        try:
+            for listener in self._settings.listeners:
+                self._servers.append(await self._listen(listener))
+        except Misconfigured:
+            await self.stop()
+            raise
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        """Where each listener really is, in the order of the settings."""
+        return [server.sockets[0].getsockname()[:2] for server in self._servers]
+
+    async def stop(self) -> None:
+        """Take no more, tell who is idle, finish messages on their way, and close; bounded by `drain_s`."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in tuple(self._open):
+            connection.drain()
+        tasks = [connection.task for connection in self._open if connection.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.drain_s)
+            for task in late:
+                task.cancel()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    async def _listen(self, listener: Listener) -> asyncio.Server:
+        if listener.tls != "none" and self._tls is None:
+            raise Misconfigured(
+                f"SMTP listener {listener.name!r} needs a certificate: name one, or set its tls to none"
+            )
+        implicit = self._tls if listener.tls == "implicit" else None
+        metrics = ListenerMetrics(self._metrics, listener.name)
+        offers = offers_of(listener, self._settings)
+        limits, newlines = self._settings.limits(), self._settings.newlines()
+
+        def on_open(connection: Connection, ip: str) -> Session | Reply:
+            if not self._admit(connection, ip):
+                metrics.turned_away.inc()
+                self._world.log.info("smtp.turned_away", ip=ip, listener=listener.name)
+                return replies.TOO_MANY
+            metrics.taken.inc()
+            metrics.open.inc()
+            machine = Server(
+                Role(listener.role),
+                self._settings.host_name,
+                offers=offers,
+                limits=limits,
+                newlines=newlines,
+                tls=implicit is not None,
+            )
+            ident = self._world.dice.randbytes(6).hex()
+            return Session(machine, self._world, metrics, ip=ip, ident=ident)
+
+        def on_close(connection: Connection) -> None:
+            if connection in self._open:
+                self._forget(connection)
+                metrics.open.dec()
+
+        def connect() -> Connection:
+            return Connection(
+                settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
+            )
+
+        try:
+            return await asyncio.get_running_loop().create_server(
+                connect,
+                listener.host or None,
+                listener.port,
+                ssl=implicit,
+                ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
+                backlog=BACKLOG,
+            )
+        except OSError as error:
+            raise Misconfigured(
+                f"SMTP listener {listener.name!r} cannot listen at {listener.host}:{listener.port}: {error.strerror}; "
+                "stop what uses the port, or choose another"
+            ) from error
+
+    def _admit(self, connection: Connection, ip: str) -> bool:
+        settings = self._settings
+        if len(self._open) >= settings.connections_max or self._by_ip[ip] >= settings.connections_per_ip_max:
+            return False
+        self._open.add(connection)
+        self._by_ip[ip] += 1
+        return True
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._by_ip[connection.ip] -= 1
+        if not self._by_ip[connection.ip]:
+            del self._by_ip[connection.ip]
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now_s = loop.time()
+            for connection in tuple(self._open):
+                connection.sweep(now_s)
