@@ -1,0 +1,370 @@
+"""The embedded default: an LMDB environment in a directory.
+
+Reads are memory accesses of about a microsecond in the caller's thread; writes go through the one committer
+thread. The law: the map is resized only in the event loop's thread with no snapshot open and no write under way,
+because every reader of this process looks through it.
+"""
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import lmdb
+
+from cluster.clock import Clock, Dice
+from cluster.errors import Corrupt, Misconfigured, StoreFull, TooLarge, Trouble, Unavailable
+from cluster.fsync import make_directory, sync_directory
+from cluster.meta.committer import Committer, land
+from cluster.meta.engine import Broken, Conflict
+from cluster.meta.limits import KEYS_END, Page, page_of
+from cluster.meta.optimistic import TRANSACTIONS_MAX, OptimisticStore
+from cluster.meta.overlay import Overlay
+from cluster.meta.store import TRANSACTION_SECONDS_MAX, Row
+from cluster.meta.validate import Changes
+
+MAP_BYTES: Final = 2**40  # address space, not disk: the file grows as it is used
+MAP_BYTES_MAX: Final = 2**46  # where doubling ends: half of what a process can address on x86-64
+READERS_MAX: Final = 4096  # snapshots at once, of all processes; 64 bytes each
+SPARE_SNAPSHOTS: Final = 64  # kept for the next reader: renewing costs a tenth of making one
+RESIZE_WAIT_S: Final = 10.0  # how long the writer waits for the event loop
+REAP_EVERY: Final = 1000  # commits between two looks for readers that died, which would hold old pages for ever
+FREE_BYTES_MIN: Final = 1_000_000  # with less than this left beyond what was to be written, the disk counts as full
+FORMAT: Final = b"rookery 1"  # the value of the key KEYS_END
+
+_DATA: Final = "data.mdb"  # LMDB's name for it
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _Reader:
+    """Reads through one LMDB transaction."""
+
+    def __init__(self, transaction: Any) -> None:
+        self._transaction = transaction
+
+    def get(self, key: bytes) -> bytes | None:
+        found: bytes | None = self._transaction.get(key)
+        return found
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        if len(keys) == 1:
+            return [self._transaction.get(keys[0])]
+        found = dict(self._transaction.cursor().getmulti(sorted(keys)))
+        return [found.get(key) for key in keys]
+
+    def range(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> Page:
+        cursor = self._transaction.cursor()
+        return page_of(_backwards(cursor, begin, end) if reverse else _forwards(cursor, begin, end), limit)
+
+
+def _forwards(cursor: Any, begin: bytes, end: bytes) -> Iterator[Row]:
+    if cursor.set_range(begin):
+        for row in cursor.iternext():
+            if row[0] >= end:
+                return
+            yield row
+
+
+def _backwards(cursor: Any, begin: bytes, end: bytes) -> Iterator[Row]:
+    if cursor.prev() if cursor.set_range(end) else cursor.last():
+        for row in cursor.iterprev():
+            if row[0] < begin:
+                return
+            yield row
+
+
+class _Snapshot:
+    """A read transaction that is held; taken away when too old, or when the map must grow."""
+
+    def __init__(self, transaction: Any, held: "dict[_Snapshot, None]", born_s: float) -> None:
+        self._transaction = transaction
+        self._reader: _Reader | None = _Reader(transaction)
+        self._held = held
+        self.born_s = born_s
+        held[self] = None
+
+    def get(self, key: bytes) -> bytes | None:
+        with _translated():
+            return self._read().get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with _translated():
+            return self._read().get_many(keys)
+
+    def range(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> Page:
+        with _translated():
+            return self._read().range(begin, end, limit, reverse)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader = None
+            self._transaction.abort()
+            del self._held[self]
+
+    def _read(self) -> _Reader:
+        if self._reader is None:
+            raise Conflict("The snapshot was taken away; try again.")
+        return self._reader
+
+
+class _Writing(_Reader):
+    """The write transaction, in the writer's thread."""
+
+    def apply(self, overlay: Overlay) -> None:
+        cursor = self._transaction.cursor()
+        for begin, end in overlay.cleared:
+            found = cursor.set_range(begin)
+            while found and cursor.key() < end:
+                cursor.delete()
+                found = bool(cursor.key())
+        puts = []
+        for key, write in sorted(overlay.writes.items()):
+            if write is None:
+                self._transaction.delete(key)
+            else:
+                puts.append((key, write))
+        cursor.putmulti(puts)  # one call: each single put hands the interpreter's lock to and fro
+
+    def commit(self) -> None:
+        self._transaction.commit()
+
+
+class _LmdbEngine:
+    def __init__(self, environment: Any, data: Path) -> None:
+        self._environment = environment
+        self._data = data
+        self._loop = asyncio.get_running_loop()
+        self._map = threading.Lock()  # held while a write transaction is open, and to resize
+        self._held: dict[_Snapshot, None] = {}  # oldest first
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._commits = 0
+        self._committer = Committer(self._land, "lmdb-writer")
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            with self._environment.begin() as transaction:
+                found: bytes | None = transaction.get(key)
+                return found
+        except lmdb.MapResizedError:
+            self._adopt_map()
+            return self.get(key)
+        except lmdb.Error as error:
+            raise trouble_of(error) from error
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with _translated(), self._begin() as transaction:
+            return _Reader(transaction).get_many(keys)
+
+    def range(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> Page:
+        with _translated(), self._begin() as transaction:
+            return _Reader(transaction).range(begin, end, limit, reverse)
+
+    def snapshot(self) -> _Snapshot:
+        with _translated():
+            snapshot = _Snapshot(self._begin(), self._held, self._loop.time())
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(TRANSACTION_SECONDS_MAX, self._sweep)
+        return snapshot
+
+    async def commit(self, changes: Changes) -> None:
+        await self._committer.commit(changes)
+
+    async def close(self) -> None:
+        await self._committer.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._take_snapshots()
+        self._environment.close()
+
+    def _begin(self) -> Any:
+        try:
+            return self._environment.begin()
+        except lmdb.MapResizedError:
+            self._adopt_map()
+            return self._environment.begin()
+
+    def _sweep(self) -> None:
+        """A transaction that is never ended must not hold its pages for ever."""
+        self._sweeping = None
+        too_old_s = self._loop.time() - TRANSACTION_SECONDS_MAX
+        for snapshot in [snapshot for snapshot in self._held if snapshot.born_s <= too_old_s]:
+            snapshot.close()
+        if self._held:
+            wait_s = next(iter(self._held)).born_s - too_old_s
+            self._sweeping = self._loop.call_later(wait_s, self._sweep)
+
+    def _take_snapshots(self) -> None:
+        for snapshot in list(self._held):
+            snapshot.close()
+
+    def _adopt_map(self) -> None:
+        """Another process has made the map larger."""
+        with self._map:
+            self._take_snapshots()
+            self._environment.set_mapsize(0)
+
+    # What follows runs in the writer's thread.
+
+    def _land(self, batch: Sequence[Changes]) -> list[bool]:
+        self._commits += 1
+        if self._commits % REAP_EVERY == 0:
+            self._environment.reader_check()
+        while True:
+            try:
+                with self._map, self._environment.begin(write=True) as transaction:
+                    return land(_Writing(transaction), batch)
+            except lmdb.MapFullError:
+                self._resize(self._environment.info()["map_size"] * 2)
+            except lmdb.MapResizedError:
+                self._resize(0)
+            except lmdb.Error as error:
+                size_bytes = sum(changes.size_bytes for changes in batch)
+                raise writing_trouble_of(error, self._data, size_bytes) from error
+
+    def _resize(self, map_bytes: int) -> None:
+        if map_bytes > MAP_BYTES_MAX:
+            raise StoreFull("The store is full.", log=f"LMDB map cannot grow to {map_bytes} bytes")
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(self._resize_here, map_bytes, done)
+        if not done.wait(RESIZE_WAIT_S):
+            raise Unavailable("The store is busy.", log="the event loop did not answer when the LMDB map was to grow")
+
+    def _resize_here(self, map_bytes: int, done: threading.Event) -> None:
+        with self._map:
+            self._take_snapshots()
+            self._environment.set_mapsize(map_bytes)
+        done.set()
+
+
+class LmdbStore(OptimisticStore):
+    """A store in LMDB. Command line tools may open the same directory beside a server."""
+
+    @classmethod
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        map_bytes: int = MAP_BYTES,
+        clock: Clock | None = None,
+        dice: Dice | None = None,
+        transactions_max: int = TRANSACTIONS_MAX,
+    ) -> "LmdbStore":
+        """Open, or make, the store in `directory`. Raises Misconfigured, Corrupt, StoreFull."""
+        environment = _open(directory, map_bytes)
+        return cls(
+            _LmdbEngine(environment, directory / _DATA), clock=clock, dice=dice, transactions_max=transactions_max
+        )
+
+
+def _open(directory: Path, map_bytes: int) -> Any:
+    data = directory / _DATA
+    try:
+        make_directory(directory)
+        _check_header(data)
+        environment = lmdb.open(
+            str(directory),
+            map_size=map_bytes,
+            mode=0o600,
+            max_readers=READERS_MAX,
+            max_spare_txns=SPARE_SNAPSHOTS,
+        )
+    except OSError as error:
+        raise Misconfigured(f"The store's directory cannot be used: {error}", log=f"{directory}: {error}") from error
+    except lmdb.Error as error:
+        raise _opening_trouble(error, data) from error
+    try:
+        _check_length(environment, data)
+        environment.reader_check()
+        _check_format(environment, data)
+        sync_directory(directory)
+    except lmdb.Error as error:
+        environment.close()
+        raise _opening_trouble(error, data) from error
+    except Trouble:
+        environment.close()
+        raise
+    return environment
+
+
+def _check_header(data: Path) -> None:
+    if data.exists() and data.stat().st_size == 0:
+        raise _damaged(data, "it is empty")
+
+
+def _check_length(environment: Any, data: Path) -> None:
+    """A page beyond the end of the file would be a bus error at the first look at it."""
+    needed_bytes = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    found_bytes = data.stat().st_size
+    if found_bytes < needed_bytes:
+        raise _damaged(data, f"it has {found_bytes} bytes where its header says {needed_bytes}")
+
+
+def _check_format(environment: Any, data: Path) -> None:
+    with environment.begin() as transaction:
+        found = transaction.get(KEYS_END)
+        is_new = found is None and transaction.stat()["entries"] == 0
+    if is_new:
+        with environment.begin(write=True) as transaction:
+            transaction.put(KEYS_END, FORMAT)
+    elif found != FORMAT:
+        raise Misconfigured(
+            f"{data} holds format {found!r} and this version reads {FORMAT!r}: run the version that wrote it, "
+            "or name another directory."
+        )
+
+
+def _damaged(data: Path, how: str) -> Corrupt:
+    return Corrupt(
+        "The store is damaged.",
+        log=f"{data} is damaged: {how}. Restore it from a backup, or move it away to begin with an empty store.",
+    )
+
+
+def _opening_trouble(error: lmdb.Error, data: Path) -> Trouble:
+    if isinstance(error, lmdb.InvalidError | lmdb.CorruptedError | lmdb.PageNotFoundError):
+        return _damaged(data, str(error))
+    if isinstance(error, lmdb.VersionMismatchError):
+        return Misconfigured(f"{data} was written by another version of LMDB: dump it there and load it here.")
+    if getattr(error, "code", 0) in (*_FULL, errno.EIO):
+        return StoreFull("The store's disk is full.", log=f"{data}: {error}")
+    return Misconfigured(f"The store {data} cannot be opened: {error}")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise trouble_of(error) from error
+
+
+def trouble_of(error: lmdb.Error) -> Trouble:
+    """What an error of LMDB means to a reader, and to a writer too unless it is of the disk."""
+    if isinstance(error, lmdb.TxnFullError):
+        return TooLarge("The change is too large.", log=str(error))
+    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError):
+        return Corrupt("The store is damaged.", log=str(error))
+    return Unavailable("The store cannot be read now.", log=str(error))
+
+
+def writing_trouble_of(error: lmdb.Error, data: Path, size_bytes: int) -> Trouble:
+    """What an error of LMDB means to those whose `size_bytes` were to be written.
+
+    LMDB reports a write that the full disk cut short as EIO. It has then dropped the transaction and not touched
+    its meta page, so the store is whole and may go on.
+    """
+    code = getattr(error, "code", 0)
+    if code in _FULL or (code == errno.EIO and _free_bytes(data) < size_bytes + FREE_BYTES_MIN):
+        return StoreFull("The store's disk is full.", log=f"{data}: {error}")
+    if isinstance(error, lmdb.TxnFullError):
+        return trouble_of(error)
+    return Broken("The store has failed and takes no more changes until restarted.", log=f"{data}: {error}")
+
+
+def _free_bytes(data: Path) -> int:
+    about = os.statvfs(data)
+    return about.f_bavail * about.f_frsize
