@@ -1,4 +1,1 @@
-"""WHO OWNS STATE.
-
-Each actor is state.py (pure), keys.py (its key layout), shard.py and client.py (what others may ask).
-"""
+"""WHO OWNS STATE. Each actor: state.py (pure), keys.py (its key layout), shard.py, client.py (what others may ask)."""

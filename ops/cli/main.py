@@ -1,0 +1,72 @@
+"""The command line's front door: the table of commands, their help, and how errors reach a person.
+
+Nothing heavy is imported here: `rookery --help` loads no command, and a command loads only itself.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+
+from cluster.errors import Fault, Trouble
+
+
+class Command(NamedTuple):
+    """Where a command lives and what the list of commands says about it."""
+
+    target: str  # "module:attribute", the attribute a click command
+    summary: str
+
+
+# In the order a newcomer needs them. Add a line to add a command.
+COMMANDS: Final[dict[str, Command]] = {
+    "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
+    "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
+}
+
+
+class Lazy(click.Group):
+    """A group that reads its commands from the table and imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """The table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command; None where the table has none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+
+@click.group(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`rookery COMMAND --help` tells more about each.",
+)
+def rookery() -> None:
+    """A mail server: one small program on a laptop, a cluster for millions of accounts."""
+
+
+def command_name() -> str:
+    """How the person called this program, for texts that show a command to type."""
+    return os.environ.get("ROOKERY_COMMAND") or "rookery"
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    try:
+        rookery(prog_name=command_name())
+    except Trouble as trouble:
+        click.echo(f"rookery: {trouble.log if trouble.fault is not Fault.PEER else trouble.says}", err=True)
+        sys.exit(1)

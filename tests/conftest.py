@@ -1,0 +1,51 @@
+"""For every test: the house's checks run first, and real programs are there, installed, or the reason of a skip.
+
+`@pytest.mark.part("mbsync")` says that a test needs this of ops/parts.py; the fixture `program` then tells where it
+is: `program("mbsync")`.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops import parts
+
+
+def _needs(item: pytest.Item) -> list[str]:
+    return [name for mark in item.iter_markers("part") for name in mark.args]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The cheapest news first: format, lint, types."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/house/"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install what the chosen tests need, where `rookery test` said that this is allowed."""
+    needs = [name for item in session.items for name in _needs(item)]
+    if unknown := set(needs) - set(parts.PARTS):
+        raise pytest.UsageError(f"ops/parts.py declares no {', '.join(sorted(unknown))}")
+    if os.environ.get(parts.INSTALL_PARTS) == "1" and not session.config.option.collectonly:
+        parts.install_missing(needs)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or in CI fail, what needs a part that is not here."""
+    for name in parts.missing(_needs(item)):
+        if parts.must_fail(os.environ, installable=parts.can_install()):
+            pytest.fail(f"CI=true and {name} is not installed: {parts.skip_reason(name)}", pytrace=False)
+        pytest.skip(parts.skip_reason(name))
+
+
+@pytest.fixture
+def program() -> Callable[[str], Path]:
+    """The path of a part's program that the test's mark has asked for."""
+
+    def path(name: str) -> Path:
+        found = parts.find(name)
+        assert found, f"{name}: mark the test with pytest.mark.part({name!r})"
+        return found
+
+    return path

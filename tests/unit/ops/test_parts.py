@@ -1,0 +1,96 @@
+"""The real programs: what is missing, how it is installed, and when that is a failure."""
+
+from pathlib import Path
+
+import pytest
+
+from ops import parts
+
+
+class Apt:
+    """Remembers what it was told to run."""
+
+    def __init__(self, refuses: str = "nothing") -> None:
+        self.ran: list[tuple[list[str], str]] = []
+        self.refuses = refuses
+
+    def __call__(self, command: list[str], given: str) -> bool:
+        self.ran.append((command, given))
+        return self.refuses not in command
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_missing_until_it_is_on_the_path(here: Path) -> None:
+    name = "mbsync-test"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(parts.PARTS, name, parts.Part("isync", "rookery-no-such-program", "a test"))
+        assert parts.missing([name, name]) == [name]
+        assert parts.find(name) is None
+        program = here / "rookery-no-such-program"
+        program.touch(0o755)
+        assert parts.missing([name]) == []
+        assert parts.find(name) == program
+
+
+def test_installs_each_package_once_after_its_answers() -> None:
+    apt = Apt()
+    assert parts.install(["mutt", "smtp-source", "mutt"], apt)
+    (seed, answers), (update, _), (get, _) = apt.ran
+    assert seed == ["debconf-set-selections"]
+    assert answers == "postfix postfix/main_mailer_type select No configuration\n"
+    assert update[-1] == "update"
+    assert get[get.index("install") :] == ["install", "-y", "--no-install-recommends", "mutt", "postfix"]
+
+
+def test_a_dead_package_source_is_not_the_end_but_a_failed_install_is() -> None:
+    assert parts.install(["mutt"], Apt(refuses="update"))
+    assert not parts.install(["mutt"], Apt(refuses="install"))
+
+
+def test_only_root_with_apt_may_install() -> None:
+    assert parts.can_install(uid=0, apt="/usr/bin/apt-get")
+    assert not parts.can_install(uid=1000, apt="/usr/bin/apt-get")
+    assert not parts.can_install(uid=0, apt=None)
+
+
+def test_missing_fails_only_where_ci_could_have_installed_it() -> None:
+    assert parts.must_fail({"CI": "true"}, installable=True)
+    assert not parts.must_fail({"CI": "true"}, installable=False)
+    assert not parts.must_fail({"CI": "false"}, installable=True)
+    assert not parts.must_fail({}, installable=True)
+
+
+@pytest.mark.parametrize("name", parts.PARTS)
+def test_a_skip_names_program_and_package(name: str) -> None:
+    assert parts.PARTS[name].program in parts.skip_reason(name)
+    assert f"apt install {parts.PARTS[name].package}" in parts.skip_reason(name)
+
+
+def test_services_stay_down_only_while_installing(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    with parts.no_services(policy):
+        assert policy.read_text().endswith("exit 101\n")
+        assert policy.stat().st_mode & 0o111
+    assert not policy.exists()
+
+
+def test_a_policy_of_the_machine_is_left_alone(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    with parts.no_services(policy):
+        assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert policy.exists()
+
+
+def test_a_policy_left_by_a_killed_run_is_cleared(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text(parts.POLICY_TEXT)
+    with parts.no_services(policy):
+        pass
+    assert not policy.exists()
