@@ -1,0 +1,95 @@
+"""The texts of a message: transfer decoding (RFC 2045 6) by offsets, and the text that SEARCH compares.
+
+The law: any bytes give some text, broken encodings as far as they go; what is not text is never decoded for
+a search.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from mail.message.charset import decode, fold
+from mail.message.part import Part
+from mail.message.record import Record
+from mail.message.words import base64_bytes, decode_words
+
+# White space at the end of a line was added on the way (RFC 2045 6.7 (3)).
+_LINE_END_SPACE: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
+_UU_BEGIN: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+_UU: Final = frozenset({"x-uuencode", "x-uue", "uuencode", "x-uu"})
+
+
+def content_of(raw: bytes, part: Part) -> bytes:
+    """The part's body with its transfer encoding undone; as it stands where the encoding is unknown."""
+    data = raw[part.body : part.end]
+    if part.encoding == "base64":
+        return base64_bytes(data)
+    if part.encoding == "quoted-printable":
+        return binascii.a2b_qp(_LINE_END_SPACE.sub(b"", data))
+    if part.encoding in _UU:
+        return _uudecode(data)
+    return data
+
+
+def _uudecode(data: bytes) -> bytes:
+    begin = _UU_BEGIN.search(data)
+    if begin is None:
+        return data
+    out: list[bytes] = []
+    for line in data[begin.end() :].splitlines():
+        if line.strip() == b"end":
+            break
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:  # a count that does not fit its line: as many bytes as the line's count says
+            length = ((line[0] - 32) & 63) * 4 // 3 + 2 if line else 0
+            try:
+                out.append(binascii.a2b_uu(line[:length]))
+            except binascii.Error:
+                continue
+    return b"".join(out)
+
+
+def charset_of(part: Part) -> str:
+    """The charset parameter; us-ascii where there is none (RFC 2046 4.1.2)."""
+    for name, value in part.parameters:
+        if name in (b"charset", b"charset*"):
+            return decode(value.rpartition(b"'")[2])
+    return "us-ascii"
+
+
+def text_of(raw: bytes, part: Part) -> str:
+    """The text of a text/* part."""
+    return decode(content_of(raw, part), charset_of(part))
+
+
+def header_text(raw: bytes, part: Part) -> str:
+    """A part's header, unfolded and with its encoded words decoded."""
+    return decode_words(_FOLD.sub(b"", raw[part.start : part.body]))
+
+
+def search_text(raw: bytes, record: Record) -> str:
+    """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
+    if record.is_plain:
+        header = _FOLD.sub(b"", raw[: record.root.body])
+        return (header + raw[record.root.body :]).decode("ascii").lower()
+    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=True)))
+
+
+def body_text(raw: bytes, record: Record) -> str:
+    """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
+    if record.is_plain:
+        return raw[record.root.body :].decode("ascii").lower()
+    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=False)))
+
+
+def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[str]:
+    """In order. The header of an encapsulated message is body text; those of parts are headers."""
+    if with_headers or (part.envelope and not is_root):
+        yield header_text(raw, part)
+    if part.type == "text":
+        yield text_of(raw, part)
+    for child in part.children:
+        yield from _texts(raw, child, is_root=False, with_headers=with_headers)

@@ -1,0 +1,80 @@
+"""Values with parameters: Content-Type (RFC 2045 5.1) and Content-Disposition (RFC 2183).
+
+The law: linear time for any bytes, and the parameters stay as written (continuations, charsets and encoded
+words are `words.parameters`' business), only quoting and comments are taken off.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from mail.message.header import unfold
+from mail.message.limits import DEFAULT, Limits
+from mail.message.part import Parameters
+
+_TOKEN: Final = rb"[!#-'*+\-.0-9A-Z^-~]++"  # RFC 2045 5.1: no control, space or tspecial
+_MEDIA: Final = re.compile(rb"[ \t]*+(" + _TOKEN + rb")[ \t]*+/[ \t]*+(" + _TOKEN + rb")")
+_VALUE: Final = re.compile(rb"[ \t]*+(" + _TOKEN + rb")")
+# name=value; a quoted value may lack its end, a bare one may hold spaces as in name=my file.pdf.
+_PARAMETER: Final = re.compile(
+    rb';[ \t;]*+([^\s=;"]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;]*+))', re.DOTALL
+)
+_COMMENT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(\([^()\\]*+\))', re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
+
+
+class Media(NamedTuple):
+    """A media type: lower-case type and subtype, parameters as written."""
+
+    type: str
+    subtype: str
+    parameters: Parameters
+
+
+# RFC 2045 5.2: what a part without a usable Content-Type is.
+PLAIN_TEXT: Final = Media("text", "plain", ((b"charset", b"us-ascii"),))
+MESSAGE: Final = Media("message", "rfc822", ())  # within multipart/digest, RFC 2046 5.1.5
+OPAQUE: Final = Media("application", "octet-stream", ())
+
+
+def parse_media(value: bytes, limits: Limits = DEFAULT) -> Media | None:
+    """A Content-Type value; None where there is no type/subtype in it."""
+    value = unfold(value[: limits.parameters_bytes_max])
+    match = _MEDIA.match(value)
+    if match is None:
+        return None
+    return Media(
+        match[1].lower().decode("ascii"), match[2].lower().decode("ascii"), _parameters(value, match.end(), limits)
+    )
+
+
+def parse_disposition(value: bytes, limits: Limits = DEFAULT) -> tuple[str, Parameters] | None:
+    """A Content-Disposition value: lower-case type and its parameters; None where there is no type."""
+    value = unfold(value[: limits.parameters_bytes_max])
+    match = _VALUE.match(value)
+    if match is None:
+        return None
+    return match[1].lower().decode("ascii"), _parameters(value, match.end(), limits)
+
+
+def parse_token(value: bytes) -> str | None:
+    """The first token, lower case: Content-Transfer-Encoding (RFC 2045 6.1)."""
+    match = _VALUE.match(unfold(value[:256]))
+    return match[1].lower().decode("ascii") if match else None
+
+
+def _parameters(value: bytes, start: int, limits: Limits) -> Parameters:
+    if start >= len(value):
+        return ()
+    if b"(" in value:
+        value = value[:start] + _COMMENT.sub(lambda m: b"" if m[1] else m[0], value[start:])
+    found: list[tuple[bytes, bytes]] = []
+    for match in _PARAMETER.finditer(value, start):
+        name, quoted, bare = match.groups()
+        if bare is not None:
+            quoted = bare.strip(b" \t\r\n")
+        elif b"\\" in quoted:
+            quoted = _QUOTED_PAIR.sub(rb"\1", quoted)
+        found.append((name.lower(), quoted))
+        if len(found) >= limits.parameters_max:
+            break
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""Encoded words (RFC 2047) and encoded parameters (RFC 2231): header bytes to text.
+
+The law: never raises, linear time; what is no valid encoded word is left as it stands.
+"""
+
+import binascii
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from mail.message.charset import codec_of, decode
+from mail.message.header import unfold
+from mail.message.part import Parameters
+
+# encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?=" (RFC 2047 2, RFC 2231 5).
+# Spaces in the text are against the rule and common.
+_WORD: Final = re.compile(rb"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=")
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]+")
+_SECTION: Final = re.compile(rb"([^*]+)(?:\*(\d{1,3}))?(\*)?\Z")  # name, section, extended (RFC 2231 3 and 4)
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f]+")
+
+
+def decode_words(value: bytes) -> str:
+    """Text of an unstructured value, folded or not. Bytes outside encoded words are UTF-8, else windows-1252."""
+    value = unfold(value)
+    if b"=?" not in value:
+        return decode(value)
+    out: list[str] = []
+    run: list[bytes] = []  # adjacent words of one charset: a character may be split over them
+    charset = ""
+    position = 0
+    for match in _WORD.finditer(value):
+        name = match[1].decode("ascii", "replace").lower()
+        if codec_of(name) is None:
+            continue  # left as it stands (RFC 2047 6.2)
+        between = value[position : match.start()]
+        if between.strip() or not run:  # only white space between two words is not shown (RFC 2047 6.2)
+            out += decode(b"".join(run), charset), decode(between)
+            run = []
+        elif name != charset:
+            out.append(decode(b"".join(run), charset))
+            run = []
+        charset = name
+        run.append(_q(match[3]) if match[2] in b"qQ" else base64_bytes(match[3]))
+        position = match.end()
+    out += decode(b"".join(run), charset), decode(value[position:])
+    return "".join(out)
+
+
+def base64_bytes(data: bytes) -> bytes:
+    """Base64 as far as it goes: foreign bytes are passed over (RFC 2045 6.8), padding may be missing."""
+    try:
+        return binascii.a2b_base64(data)
+    except binascii.Error:
+        data = _NOT_BASE64.sub(b"", data)
+        if len(data) % 4 == 1:
+            data = data[:-1]
+        return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+
+
+def _q(data: bytes) -> bytes:
+    return binascii.a2b_qp(data, header=True)  # "_" is a space (RFC 2047 4.2)
+
+
+def parameters(raw: Parameters) -> dict[str, str]:
+    """Lower-case name -> text, of parameters as written.
+
+    Joins continuations and decodes charset'language'percent values (RFC 2231); also decodes encoded words,
+    which RFC 2047 5 forbids there and many send. An encoded form counts before a plain one.
+    """
+    plain: dict[str, str] = {}
+    sections: dict[str, dict[int, tuple[bytes, bool]]] = {}
+    for raw_name, value in raw:
+        match = _SECTION.match(raw_name)
+        if match is None:
+            continue
+        name = decode(match[1]).lower()
+        if match[2] is None and not match[3]:
+            plain.setdefault(name, decode_words(value))
+        else:
+            sections.setdefault(name, {}).setdefault(int(match[2] or 0), (value, bool(match[3])))
+    return plain | {name: _joined(pieces) for name, pieces in sections.items()}
+
+
+def _joined(pieces: dict[int, tuple[bytes, bool]]) -> str:
+    charset = "utf-8"
+    data: list[bytes] = []
+    for number, (_, (value, extended)) in enumerate(sorted(pieces.items())):
+        if extended:
+            if number == 0 and value.count(b"'") >= 2:
+                name, _language, value = value.split(b"'", 2)
+                charset = decode(name) or charset
+            value = unquote_to_bytes(value)
+        data.append(value)
+    joined = b"".join(data)
+    return decode_words(joined) if charset == "utf-8" and b"=?" in joined else decode(joined, charset)
+
+
+def file_name(raw_disposition: Parameters, raw_type: Parameters) -> str | None:
+    """The name of an attachment: Content-Disposition's filename, else Content-Type's name (RFC 2183 2.3)."""
+    name = parameters(raw_disposition).get("filename") or parameters(raw_type).get("name")
+    return _CONTROLS.sub("", name) if name else None
