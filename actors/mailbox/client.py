@@ -136,10 +136,10 @@ class MailboxClient:
     async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
         """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
         shard = self._shards.shard_of(account)
-        view = View(account)
+        view = View(account, self._emptied)
         opened = await shard.watch(account, Open(name), view)
         held = self._views.get((account, view.mailbox))
-        if held is not None and held.sessions and not held.gone:
+        if held is not None and not held.gone:
             shard.unwatch(account, view.mailbox, view)
             view = held
         else:
@@ -150,6 +150,10 @@ class MailboxClient:
             view.claims = True
             await self._claim(shard, selected, name)
         return selected
+
+    def _emptied(self, view: View) -> None:
+        if self._views.get((view.account, view.mailbox)) is view:
+            del self._views[view.account, view.mailbox]
 
     async def _claim(self, shard: Shard, selected: Selected, name: str) -> None:
         r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view."""

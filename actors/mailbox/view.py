@@ -28,8 +28,9 @@ __all__ = ["Selected", "View"]
 class View:
     """The rows of a mailbox as of `modseq`."""
 
-    def __init__(self, account: int) -> None:
+    def __init__(self, account: int, emptied: Callable[["View"], None] = lambda _view: None) -> None:
         self.account = account
+        self.emptied = emptied  # called when the last session has left
         self.mailbox = 0
         self.index = Index()
         self.modseq = 0
@@ -122,3 +123,4 @@ class Selected:
         view.claims = any(not session.read_only for session in view.sessions)
         if not view.sessions:
             self._shard.unwatch(view.account, self.info.id, view)
+            view.emptied(view)
