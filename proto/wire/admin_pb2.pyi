@@ -220,10 +220,13 @@ class ChangeDomainRequest(_message.Message):
     CATCH_ALL_FIELD_NUMBER: _builtins.int
     ADMIN_FIELD_NUMBER: _builtins.int
     REWRITES_FIELD_NUMBER: _builtins.int
+    CASE_SENSITIVE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     separator: _builtins.str
     catch_all: _builtins.str
     admin: _builtins.str
+    case_sensitive: _builtins.bool
+    """only while the domain has no addresses"""
     @_builtins.property
     def rewrites(self) -> Global___RewriteRules:
         """present: all rules from now on"""
@@ -236,19 +239,24 @@ class ChangeDomainRequest(_message.Message):
         catch_all: _builtins.str | None = ...,
         admin: _builtins.str | None = ...,
         rewrites: Global___RewriteRules | None = ...,
+        case_sensitive: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_admin", b"_admin", "_catch_all", b"_catch_all", "_separator", b"_separator", "admin", b"admin", "catch_all", b"catch_all", "rewrites", b"rewrites", "separator", b"separator"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_admin", b"_admin", "_case_sensitive", b"_case_sensitive", "_catch_all", b"_catch_all", "_separator", b"_separator", "admin", b"admin", "case_sensitive", b"case_sensitive", "catch_all", b"catch_all", "rewrites", b"rewrites", "separator", b"separator"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_admin", b"_admin", "_catch_all", b"_catch_all", "_separator", b"_separator", "admin", b"admin", "catch_all", b"catch_all", "name", b"name", "rewrites", b"rewrites", "separator", b"separator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_admin", b"_admin", "_case_sensitive", b"_case_sensitive", "_catch_all", b"_catch_all", "_separator", b"_separator", "admin", b"admin", "case_sensitive", b"case_sensitive", "catch_all", b"catch_all", "name", b"name", "rewrites", b"rewrites", "separator", b"separator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__admin: _TypeAlias = _typing.Literal["admin"]  # noqa: Y015
     _WhichOneofArgType__admin: _TypeAlias = _typing.Literal["_admin", b"_admin"]  # noqa: Y015
+    _WhichOneofReturnType__case_sensitive: _TypeAlias = _typing.Literal["case_sensitive"]  # noqa: Y015
+    _WhichOneofArgType__case_sensitive: _TypeAlias = _typing.Literal["_case_sensitive", b"_case_sensitive"]  # noqa: Y015
     _WhichOneofReturnType__catch_all: _TypeAlias = _typing.Literal["catch_all"]  # noqa: Y015
     _WhichOneofArgType__catch_all: _TypeAlias = _typing.Literal["_catch_all", b"_catch_all"]  # noqa: Y015
     _WhichOneofReturnType__separator: _TypeAlias = _typing.Literal["separator"]  # noqa: Y015
     _WhichOneofArgType__separator: _TypeAlias = _typing.Literal["_separator", b"_separator"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__admin) -> _WhichOneofReturnType__admin | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__case_sensitive) -> _WhichOneofReturnType__case_sensitive | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__catch_all) -> _WhichOneofReturnType__catch_all | None: ...
     @_typing.overload
@@ -261,16 +269,19 @@ class RemoveDomainRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """must have no addresses any more"""
+    force: _builtins.bool
+    """with its addresses, accounts and their mail; otherwise it must have none any more"""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,20 +413,19 @@ Global___AddAccountRequest: _TypeAlias = AddAccountRequest  # noqa: Y015
 class GetAccountRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ADDRESS_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
-    address: _builtins.str
-    """the login"""
+    login: _builtins.str
     usage: _builtins.bool
     def __init__(
         self,
         *,
-        address: _builtins.str = ...,
+        login: _builtins.str = ...,
         usage: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["login", b"login", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -447,6 +457,8 @@ Global___ListAccountsRequest: _TypeAlias = ListAccountsRequest  # noqa: Y015
 
 @_typing.final
 class ChangeAccountRequest(_message.Message):
+    """Each part is a change of its own; the first that fails ends the call."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     LOGIN_FIELD_NUMBER: _builtins.int
@@ -532,6 +544,8 @@ Global___SetPasswordResponse: _TypeAlias = SetPasswordResponse  # noqa: Y015
 
 @_typing.final
 class RemoveAccountRequest(_message.Message):
+    """Removes the account, its addresses and its mail. Interrupted, it leaves the account disabled: call it again."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     LOGIN_FIELD_NUMBER: _builtins.int
@@ -617,28 +631,6 @@ class AddEntryRequest(_message.Message):
 Global___AddEntryRequest: _TypeAlias = AddEntryRequest  # noqa: Y015
 
 @_typing.final
-class GetEntryRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    KIND_FIELD_NUMBER: _builtins.int
-    ADDRESS_FIELD_NUMBER: _builtins.int
-    kind: Global___EntryKind.ValueType
-    address: _builtins.str
-    def __init__(
-        self,
-        *,
-        kind: Global___EntryKind.ValueType = ...,
-        address: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "kind", b"kind"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___GetEntryRequest: _TypeAlias = GetEntryRequest  # noqa: Y015
-
-@_typing.final
 class ListEntriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -669,14 +661,24 @@ class ChangeEntryRequest(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     ADD_MEMBERS_FIELD_NUMBER: _builtins.int
     REMOVE_MEMBERS_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     kind: Global___EntryKind.ValueType
     address: _builtins.str
     name: _builtins.str
+    """of a list or group"""
     @_builtins.property
-    def add_members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def add_members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of a list or group"""
+
     @_builtins.property
-    def remove_members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def remove_members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of a list or group"""
+
+    @_builtins.property
+    def members(self) -> Global___Members:
+        """present: all from now on"""
+
     def __init__(
         self,
         *,
@@ -684,17 +686,38 @@ class ChangeEntryRequest(_message.Message):
         address: _builtins.str = ...,
         add_members: _abc.Iterable[_builtins.str] | None = ...,
         remove_members: _abc.Iterable[_builtins.str] | None = ...,
+        members: Global___Members | None = ...,
         name: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "members", b"members", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "add_members", b"add_members", "address", b"address", "kind", b"kind", "name", b"name", "remove_members", b"remove_members"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "add_members", b"add_members", "address", b"address", "kind", b"kind", "members", b"members", "name", b"name", "remove_members", b"remove_members"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
 Global___ChangeEntryRequest: _TypeAlias = ChangeEntryRequest  # noqa: Y015
+
+@_typing.final
+class Members(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Members: _TypeAlias = Members  # noqa: Y015
 
 @_typing.final
 class RemoveEntryRequest(_message.Message):
@@ -867,7 +890,7 @@ class ImportBatch(_message.Message):
     MAILBOX_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     key: _builtins.bytes
-    """up to 24 bytes; the same for the same messages"""
+    """1 to 64 bytes; the same for the same messages"""
     mailbox: _builtins.str
     """made, with a subscription, where it does not exist"""
     @_builtins.property
