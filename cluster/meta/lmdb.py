@@ -7,7 +7,6 @@ because every reader of this process looks through it.
 
 import asyncio
 import errno
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from typing import Any, Final
 import lmdb
 
 from cluster.clock import Clock, Dice
+from cluster.disk import free_bytes, make_directory, sync_directory
 from cluster.errors import Corrupt, Misconfigured, StoreFull, TooLarge, Trouble, Unavailable
-from cluster.fsync import make_directory, sync_directory
 from cluster.meta.committer import Committer, land
 from cluster.meta.engine import Broken, Conflict
 from cluster.meta.limits import KEYS_END, Page, page_of
@@ -77,38 +76,43 @@ def _backwards(cursor: Any, begin: bytes, end: bytes) -> Iterator[Row]:
             yield row
 
 
-class _Snapshot:
+class _Snapshot(_Reader):
     """A read transaction that is held; taken away when too old, or when the map must grow."""
 
     def __init__(self, transaction: Any, held: "dict[_Snapshot, None]", born_s: float) -> None:
-        self._transaction = transaction
-        self._reader: _Reader | None = _Reader(transaction)
+        super().__init__(transaction)
         self._held = held
         self.born_s = born_s
         held[self] = None
 
     def get(self, key: bytes) -> bytes | None:
-        with _translated():
-            return self._read().get(key)
+        if self not in self._held:
+            raise _taken_away()
+        try:
+            found: bytes | None = self._transaction.get(key)
+        except lmdb.Error as error:
+            raise trouble_of(error) from error
+        return found
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        if self not in self._held:
+            raise _taken_away()
         with _translated():
-            return self._read().get_many(keys)
+            return super().get_many(keys)
 
     def range(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> Page:
+        if self not in self._held:
+            raise _taken_away()
         with _translated():
-            return self._read().range(begin, end, limit, reverse)
+            return super().range(begin, end, limit, reverse)
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader = None
+        if self._held.pop(self, self) is None:
             self._transaction.abort()
-            del self._held[self]
 
-    def _read(self) -> _Reader:
-        if self._reader is None:
-            raise Conflict("The snapshot was taken away; try again.")
-        return self._reader
+
+def _taken_away() -> Conflict:
+    return Conflict("The snapshot was taken away; try again.")
 
 
 class _Writing(_Reader):
@@ -136,6 +140,7 @@ class _Writing(_Reader):
 class _LmdbEngine:
     def __init__(self, environment: Any, data: Path) -> None:
         self._environment = environment
+        self._begin_reading = environment.begin
         self._data = data
         self._loop = asyncio.get_running_loop()
         self._map = threading.Lock()  # held while a write transaction is open, and to resize
@@ -146,7 +151,7 @@ class _LmdbEngine:
 
     def get(self, key: bytes) -> bytes | None:
         try:
-            with self._environment.begin() as transaction:
+            with self._begin_reading() as transaction:
                 found: bytes | None = transaction.get(key)
                 return found
         except lmdb.MapResizedError:
@@ -358,13 +363,8 @@ def writing_trouble_of(error: lmdb.Error, data: Path, size_bytes: int) -> Troubl
     its meta page, so the store is whole and may go on.
     """
     code = getattr(error, "code", 0)
-    if code in _FULL or (code == errno.EIO and _free_bytes(data) < size_bytes + FREE_BYTES_MIN):
+    if code in _FULL or (code == errno.EIO and free_bytes(data) < size_bytes + FREE_BYTES_MIN):
         return StoreFull("The store's disk is full.", log=f"{data}: {error}")
     if isinstance(error, lmdb.TxnFullError):
         return trouble_of(error)
     return Broken("The store has failed and takes no more changes until restarted.", log=f"{data}: {error}")
-
-
-def _free_bytes(data: Path) -> int:
-    about = os.statvfs(data)
-    return about.f_bavail * about.f_frsize

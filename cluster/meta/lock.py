@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from cluster.disk import make_directory
 from cluster.errors import Misconfigured
-from cluster.fsync import make_directory
 
 NAME: Final = "LOCK"
 _PID_BYTES_MAX: Final = 20

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from cluster.clock import ManualClock
 from cluster.errors import TooLarge, Unavailable
 from cluster.meta.store import (
     KEY_BYTES_MAX,
     RANGE_BYTES_MAX,
     TRANSACTION_BYTES_MAX,
+    TRANSACTION_SECONDS_MAX,
     VALUE_BYTES_MAX,
     Reader,
     Row,
@@ -276,6 +278,25 @@ class TestTransactions:
         await store.transact(body)
         with pytest.raises(Unavailable):
             await kept[0].get(b"a")
+
+    async def test_a_transaction_that_is_too_old_is_unavailable(self, adapter: Adapter, tmp_path: Path) -> None:
+        clock = ManualClock()
+        store = await adapter.open(tmp_path / "own", clock=clock)
+
+        async def reads(transaction: Transaction) -> None:
+            await transaction.get(b"a")
+            clock.advance(TRANSACTION_SECONDS_MAX + 1)
+            await transaction.get(b"b")
+
+        async def writes(transaction: Transaction) -> None:
+            transaction.set(b"a", b"1")
+            clock.advance(TRANSACTION_SECONDS_MAX + 1)
+
+        for body in (reads, writes):
+            with pytest.raises(Unavailable, match=r"old"):
+                await store.transact(body)
+        assert await store.get(b"a") is None
+        await store.close()
 
 
 class TestConflicts:

@@ -1,6 +1,7 @@
-"""Making the names of files durable: a new or renamed file survives a power cut only when its directory is synced.
+"""What we ask of a disk beyond reading and writing: that names are durable, and how much is left.
 
-The law: whoever creates or renames a file that an acknowledgement rests on syncs its directory first.
+The law: a new or renamed file survives a power cut only when its directory is synced, so whoever creates or
+renames a file that an acknowledgement rests on syncs the directory first.
 """
 
 import os
@@ -23,3 +24,9 @@ def make_directory(directory: Path) -> None:
     make_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
     sync_directory(directory.parent)
+
+
+def free_bytes(path: Path) -> int:
+    """What is left for us on the file system of this path. Raises OSError."""
+    about = os.statvfs(path)
+    return about.f_bavail * about.f_frsize

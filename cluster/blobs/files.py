@@ -1,0 +1,190 @@
+"""Blobs as files, one each, two directories deep: `ab/cd/abcd….blob`.
+
+The law: a file has its name only when all its bytes are on the disk, and `put` returns only when the name is
+too. Names are made of the digest's hex digits and nothing else. A blob's `stored_ms` is its file's mtime.
+"""
+
+import asyncio
+import errno
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Final, TypeVar
+
+from cluster.blobs.blobs import BlobInfo
+from cluster.blobs.checks import check_got, check_put, not_found
+from cluster.blobs.codec import pack, unpack
+from cluster.clock import Clock, SystemClock
+from cluster.disk import make_directory, sync_directory
+from cluster.errors import Misconfigured, StoreFull, Trouble, Unavailable
+
+THREADS: Final = 8  # fsyncs at once: the disk gathers them
+WAITING_MAX: Final = 64  # calls at once; others wait
+LEFTOVER_S: Final = 3600  # a temporary file this old belongs to nobody
+SUFFIX: Final = ".blob"
+_HASHED_HERE_BYTES: Final = 64 * 1024  # below this a thread costs more than the digest
+
+_NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}")
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+T = TypeVar("T")
+
+
+class FileBlobs:
+    """Blobs in a directory. Several processes may use it at once."""
+
+    def __init__(self, directory: Path, *, clock: Clock | None = None, threads: int = THREADS) -> None:
+        """Use, or make, the directory. Raises Misconfigured."""
+        self._directory = directory
+        self._temporary = directory / "tmp"
+        self._clock = clock or SystemClock()
+        self._numbers = count()
+        self._room = asyncio.Semaphore(WAITING_MAX)
+        self._closed = False
+        try:
+            make_directory(self._temporary)
+            self._remove_leftovers()
+        except OSError as error:
+            raise Misconfigured(f"The directory for messages cannot be used: {error}") from error
+        self._pool = ThreadPoolExecutor(threads, "blobs")
+
+    async def put(self, digest: bytes, data: bytes) -> None:
+        """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
+        check_put(digest, data)
+        packed = pack(data)  # here, because the codec's objects are for one thread
+        await self._in_thread(partial(self._store, digest, packed))
+
+    async def get(self, digest: bytes) -> bytes:
+        """The bytes. Raises NotFound, Corrupt, Unavailable."""
+        packed = await self._in_thread(partial(_read, self._path(digest)))
+        if packed is None:
+            raise not_found(digest)
+        data = unpack(packed)
+        if len(data) < _HASHED_HERE_BYTES:
+            return check_got(digest, data)
+        return await self._in_thread(partial(check_got, digest, data))
+
+    async def delete(self, digest: bytes) -> None:
+        """Remove; no error where there is none. Not synced: a blob that comes back is swept again."""
+        path = self._path(digest)
+        await self._in_thread(partial(path.unlink, missing_ok=True))
+
+    async def list(self) -> AsyncIterator[BlobInfo]:
+        """All blobs, a directory of about 1/65536 of them at a time."""
+        for outer in await self._in_thread(partial(_fans, self._directory)):
+            for inner in await self._in_thread(partial(_fans, outer)):
+                for info in await self._in_thread(partial(_blobs_in, inner)):
+                    yield info
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        self._closed = True
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        async with self._room:
+            if self._closed:
+                raise Unavailable("The message store is closed.")
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            except OSError as error:
+                raise _trouble_of(error) from error
+
+    def _path(self, digest: bytes) -> Path:
+        name = digest.hex()
+        return self._directory / name[:2] / name[2:4] / (name + SUFFIX)
+
+    # What follows runs in the pool's threads.
+
+    def _store(self, digest: bytes, packed: bytes) -> None:
+        path = self._path(digest)
+        if not self._renew(path, len(packed)):
+            self._write(path, packed)
+
+    def _renew(self, path: Path, size_bytes: int) -> bool:
+        """Whether the file is there with this size; then it counts as stored now."""
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            if os.fstat(handle).st_size != size_bytes:
+                return False  # packed by another version, or damaged: the new one takes its place
+            self._stamp(handle)
+            os.fsync(handle)
+            sync_directory(path.parent)  # another put may have renamed it and not synced yet
+            return path.exists()  # unless it was swept meanwhile
+        finally:
+            os.close(handle)
+
+    def _write(self, path: Path, packed: bytes) -> None:
+        temporary = self._temporary / f"{path.name}.{os.getpid()}.{next(self._numbers)}"
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _write_all(handle, packed)
+                self._stamp(handle)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            make_directory(path.parent)
+            temporary.rename(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+    def _stamp(self, handle: int) -> None:
+        now_ns = self._clock.now_ms() * 1_000_000
+        os.utime(handle, ns=(now_ns, now_ns))
+
+    def _remove_leftovers(self) -> None:
+        old_s = self._clock.now_ms() / 1000 - LEFTOVER_S
+        with os.scandir(self._temporary) as entries:
+            for entry in entries:
+                if entry.stat(follow_symlinks=False).st_mtime < old_s:
+                    Path(entry.path).unlink(missing_ok=True)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _fans(directory: Path) -> list[Path]:
+    """The directories named with two hex digits."""
+    try:
+        with os.scandir(directory) as entries:
+            return [Path(entry.path) for entry in entries if re.fullmatch("[0-9a-f]{2}", entry.name)]
+    except FileNotFoundError:
+        return []
+
+
+def _blobs_in(directory: Path) -> list[BlobInfo]:
+    found = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if name := _NAME.fullmatch(entry.name):
+                try:
+                    stored_ms = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+                except FileNotFoundError:  # deleted meanwhile
+                    continue
+                found.append(BlobInfo(bytes.fromhex(name[1]), stored_ms))
+    return found
+
+
+def _trouble_of(error: OSError) -> Trouble:
+    if error.errno in _FULL:
+        return StoreFull("The disk for messages is full.", log=str(error))
+    return Unavailable("The message store does not answer.", log=str(error))
