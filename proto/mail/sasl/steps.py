@@ -1,0 +1,63 @@
+"""What an exchange says next: challenge, question, success or failure. A password in a step must never be logged."""
+
+from typing import NamedTuple, Protocol, TypeAlias
+
+
+class ScramKeys(NamedTuple):
+    """What a server keeps instead of a password (RFC 5802 3): it lets nobody log in elsewhere."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
+class Challenge(NamedTuple):
+    """Send this to the client, and give its answer to `step`."""
+
+    data: bytes
+
+
+class NeedPassword(NamedTuple):
+    """Is this the password of this user? `answer(True)` or `answer(False)`, also False when there is no such user."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"NeedPassword({self.user!r}, ...)"
+
+
+class NeedScram(NamedTuple):
+    """What are the keys of this user? `answer(ScramKeys)`, or `answer(None)` when there is no such user."""
+
+    user: str
+
+
+class Done(NamedTuple):
+    """The client proved to be `authcid`, and wants to act as `authzid` (empty: as itself)."""
+
+    authcid: str
+    authzid: str
+
+
+class Failed(NamedTuple):
+    """The end. `why` is for the log; the client only hears that it failed."""
+
+    why: str
+    authcid: str = ""
+
+
+Step: TypeAlias = Challenge | NeedPassword | NeedScram | Done | Failed
+
+
+class Exchange(Protocol):
+    """One authentication under way."""
+
+    def step(self, data: bytes) -> Step:
+        """The initial response (empty when there was none), or the answer to a challenge."""
+        ...
+
+    def answer(self, found: "bool | ScramKeys | None") -> Step:
+        """The answer to NeedPassword or NeedScram."""
+        ...
