@@ -1,1 +1,4 @@
-"""WHO OWNS STATE. Each actor: state.py (pure), keys.py (its key layout), shard.py, client.py (what others may ask)."""
+"""WHO OWNS STATE.
+
+Each actor is state.py (pure), keys.py (its key layout), shard.py and client.py (what others may ask).
+"""

@@ -31,7 +31,8 @@ PIP_WHEEL: Final = "pip-26.3-py3-none-any.whl"
 PIP_SHA256: Final = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 PIP_BYTES_MAX: Final = 8 << 20  # the wheel has under 2 MiB
 FETCH_TIMEOUT_S: Final = 60  # silence of a package index, not the whole download
-LOG_LINES: Final = 12  # of pip's output, shown when it fails
+LOG_LINES: Final = 6  # of pip's output, shown when it fails
+LOG_COLUMNS: Final = 160
 
 CURES: Final = (
     (
@@ -119,8 +120,9 @@ def ensure(venv: Path, root: Path, locks: Sequence[str]) -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file; the system lets go of it when this process ends, however it ends."""
+    """Hold the lock file; the system lets go of it when this process and the pip it started have ended."""
     with path.open("a") as file:
+        os.set_inheritable(file.fileno(), True)  # a pip that outlives a killed launch must not meet the next one's
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -209,7 +211,7 @@ def output(command: Sequence[str], venv: Path) -> Iterator[str]:
     log = venv / "install.log"
     with log.open("a") as file:
         print("$", *command, file=file, flush=True)
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, close_fds=False)
         assert child.stdout is not None
         for line in child.stdout:
             file.write(line)
@@ -222,7 +224,7 @@ def output(command: Sequence[str], venv: Path) -> Iterator[str]:
 def _explain(cause: str, text: str) -> str:
     """The cause, the end of what was printed, and the cure if a known trouble is named in it."""
     cure = next((cure for pattern, cure in CURES if re.search(pattern, text)), "")
-    tail = [f"  | {line}" for line in text.rstrip().splitlines()[-LOG_LINES:]]
+    tail = [f"  | {line[:LOG_COLUMNS]}" for line in text.rstrip().splitlines()[-LOG_LINES:]]
     return "\n".join([cause, *tail, cure] if cure else [cause, *tail])
 
 

@@ -6,10 +6,11 @@
     m slot account P mailbox page   index page
     m slot account M email          message: version, where its bytes are, digest, record
     m slot account C email          how many memberships it has beyond the first
-    g slot time account modseq      emails whose membership ended then, for the sweeper
+    g slot time account modseq part emails whose membership ended then, for the sweeper
     b digest 0                      a small blob's bytes
     b digest 1 account email        who refers to a blob
     b digest 2                      when the sweeper removed it from the blob store
+    t time digest                   the same, in the order of time
 
 Numbers are big-endian, so that keys sort as the numbers do. A slot's accounts are together: they move together.
 """
@@ -24,7 +25,8 @@ _SLOT = Struct(">cH")
 _ACCOUNT = Struct(">cHQ")
 _LOG = Struct(">cHQcQ")
 _PAGE = Struct(">cHQcII")
-_GARBAGE = Struct(">cHQQQ")
+_GARBAGE = Struct(">cHQQQH")
+_REMOVED = Struct(">cQ")
 _REF = Struct(">BQQ")
 
 
@@ -79,9 +81,9 @@ def copies(slot: int, account: int, email: int) -> bytes:
     return _LOG.pack(b"m", slot, account, b"C", email)
 
 
-def garbage(slot: int, time_ms: int, account: int, modseq: int) -> bytes:
+def garbage(slot: int, time_ms: int, account: int, modseq: int, part: int) -> bytes:
     """Key of a list of emails that lost a membership."""
-    return _GARBAGE.pack(b"g", slot, time_ms, account, modseq)
+    return _GARBAGE.pack(b"g", slot, time_ms, account, modseq, part)
 
 
 def garbage_before(slot: int, time_ms: int) -> tuple[bytes, bytes]:
@@ -89,10 +91,24 @@ def garbage_before(slot: int, time_ms: int) -> tuple[bytes, bytes]:
     return _SLOT.pack(b"g", slot), _SLOT.pack(b"g", slot) + time_ms.to_bytes(8, "big")
 
 
-def garbage_parts(key: bytes) -> tuple[int, int]:
-    """(time_ms, account) of a garbage key."""
-    _, _, time_ms, account, _ = _GARBAGE.unpack_from(key)
-    return time_ms, account
+def garbage_account(key: bytes) -> int:
+    """The account of a garbage key."""
+    return int(_GARBAGE.unpack(key)[3])
+
+
+def removed(time_ms: int, digest: bytes) -> bytes:
+    """Key of a removal, by time."""
+    return _REMOVED.pack(b"t", time_ms) + digest
+
+
+def removed_before(time_ms: int) -> tuple[bytes, bytes]:
+    """Range of the removals before a time."""
+    return b"t", _REMOVED.pack(b"t", time_ms)
+
+
+def removed_digest(key: bytes) -> bytes:
+    """The digest of a removal's key."""
+    return key[_REMOVED.size :]
 
 
 def blob(digest: bytes) -> bytes:

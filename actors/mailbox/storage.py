@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from actors.mailbox import events as ev
 from actors.mailbox import keys
 from actors.mailbox.decide import Decision
-from actors.mailbox.index import PAGE_SHIFT, Index, load
+from actors.mailbox.index import PAGE_SHIFT, Array, Index, load
 from actors.mailbox.state import Account, Mailbox, decode_head, encode_head
-from cluster.blobs.codec import pack
+from cluster.blobs.codec import pack, unpack
 from cluster.meta.store import Reader, Row, Transaction
 
 HEAD_CHUNK_BYTES: Final = 90_000  # below VALUE_BYTES_MAX
 WRITE_BYTES_MAX: Final = 6_000_000  # of one transaction; the rest up to TRANSACTION_BYTES_MAX is room for the last item
+GARBAGE_EMAILS_MAX: Final = 10_000  # in one list: 80 kB if nothing compresses
 _PER_WRITE_BYTES: Final = 64  # what a store counts besides the value: about a key
 
 
@@ -95,11 +98,25 @@ def commit_writes(writes: Writes, account: Account, first: int, decision: Decisi
         writes.add(keys.copies(slot, number, email), 1)
     for mailbox in decision.cleared:
         writes.clear(*keys.pages(slot, number, mailbox))
-    for offset, emails in enumerate(decision.dropped):
-        packed = pack(emails.astype("<i8").tobytes())
-        for part, piece in enumerate(_pieces(packed, HEAD_CHUNK_BYTES)):
-            key = keys.garbage(slot, entries[0].time_ms, number, first)
-            writes.set(key + bytes((offset,)) + part.to_bytes(2, "big"), piece)
+    parts = (part for emails in decision.dropped for part in _parts(emails))
+    for offset, part in enumerate(parts):
+        key = keys.garbage(slot, entries[0].time_ms, number, first, offset)
+        writes.set(key, pack_emails(part))
+
+
+def pack_emails(emails: Array) -> bytes:
+    """A list of email ids as stored for the sweeper."""
+    return pack(emails.astype("<i8").tobytes())
+
+
+def unpack_emails(stored: bytes) -> list[int]:
+    """The inverse. Raises Corrupt."""
+    emails: list[int] = np.frombuffer(unpack(stored), "<i8").tolist()
+    return emails
+
+
+def _parts(emails: Array) -> Iterator[Array]:
+    return (emails[start : start + GARBAGE_EMAILS_MAX] for start in range(0, len(emails), GARBAGE_EMAILS_MAX))
 
 
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:

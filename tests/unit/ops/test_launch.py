@@ -1,7 +1,10 @@
 """The launcher: which environment, when it is good, and what a person is told."""
 
+import fcntl
+import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -110,7 +113,7 @@ def test_known_troubles_have_a_cure(said: str, cure: str) -> None:
 
 def test_an_unknown_trouble_shows_the_end_of_the_log() -> None:
     text = launch._explain("It failed:", "\n".join(f"line {number}" for number in range(100)))
-    assert text.splitlines() == ["It failed:", *(f"  | line {number}" for number in range(88, 100))]
+    assert text.splitlines() == ["It failed:", *(f"  | line {number}" for number in range(94, 100))]
 
 
 def test_output_is_logged_and_a_failure_shows_it(tmp_path: Path) -> None:
@@ -128,3 +131,17 @@ def test_a_step_tells_its_seconds_also_when_it_fails(capsys: pytest.CaptureFixtu
     with pytest.raises(OSError, match="rock"), launch.step("digging"):
         raise OSError("rock")
     assert capsys.readouterr().err == "rookery: digging ... done, 0 s\nrookery: digging ... stopped, 0 s\n"
+
+
+def test_the_lock_outlives_its_holder_with_what_it_started(tmp_path: Path) -> None:
+    lock = tmp_path / "v.lock"
+    code = "import sys; print('up', flush=True); sys.stdin.read()"
+    with launch.exclusive(lock):
+        child = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, close_fds=False)
+        assert child.stdout
+        assert child.stdout.readline() == b"up\n"
+    with lock.open() as probe:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        child.communicate()
+        fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)

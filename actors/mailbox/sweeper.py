@@ -1,0 +1,136 @@
+"""The sweeper: takes away messages that no mailbox holds any more, and blobs that no message refers to.
+
+The law: everything waits for the grace time first; whether something is still referred to is asked in the transaction
+that removes it; each step can be cut off and done again. A blob leaves the blob store only after a durable note says
+so, which a delivery of the same bytes reads before it relies on the blob.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from actors.mailbox import keys
+from actors.mailbox.storage import pack_emails, pages_of_range, unpack_emails
+from cluster.blobs.blobs import Blobs
+from cluster.clock import Clock
+from cluster.meta.store import Store, Transaction
+
+STEP_EMAILS: Final = 200  # of one transaction: about 1.5 kB read each
+NOTE_KEPT_MS: Final = 24 * 3600 * 1000  # far longer than from storing a blob to the commit that names it
+
+
+class Sweeper:
+    """Sweeps the slots of one process."""
+
+    def __init__(self, store: Store, blobs: Blobs, clock: Clock, *, grace_ms: int) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._grace_ms = grace_ms
+
+    async def run(self, slots: Iterable[int], every_s: float) -> None:
+        """Sweep again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            for slot in slots:
+                await self.sweep_slot(slot)
+            await self.forget_notes()
+
+    async def sweep_slot(self, slot: int) -> int:
+        """Remove what left its last mailbox before the grace time; how many messages went."""
+        span = keys.garbage_before(slot, self._clock.now_ms() - self._grace_ms)
+        gone = 0
+        async for rows in pages_of_range(self._store, *span, limit=100):
+            for key, _value in rows:
+                gone += await self._sweep_list(slot, key)
+        return gone
+
+    async def sweep_blobs(self) -> int:
+        """Remove blobs that no message ever came to refer to (their delivery was cut off); how many went."""
+        oldest_ms = self._clock.now_ms() - max(self._grace_ms, NOTE_KEPT_MS)
+        gone = 0
+        async for info in self._blobs.list():
+            if info.stored_ms < oldest_ms:
+                gone += await self._remove_blob(info.digest)
+        return gone
+
+    async def forget_notes(self) -> None:
+        """Drop notes of removals that nobody can still be waiting to read."""
+        span = keys.removed_before(self._clock.now_ms() - NOTE_KEPT_MS)
+        async for rows in pages_of_range(self._store, *span):
+
+            async def body(transaction: Transaction, rows: list[tuple[bytes, bytes]] = rows) -> None:
+                for key, _value in rows:
+                    transaction.clear(key)
+                    transaction.clear(keys.blob_removed(keys.removed_digest(key)))
+
+            await self._store.transact(body)
+
+    async def _sweep_list(self, slot: int, key: bytes) -> int:
+        account = keys.garbage_account(key)
+        gone = 0
+        while True:
+            step = await self._store.transact(lambda tr: self._step(tr, slot, account, key))
+            if step is None:
+                return gone
+            removed, outside = step
+            gone += removed
+            for digest in outside:
+                await self._remove_blob(digest)
+
+    async def _step(self, tr: Transaction, slot: int, account: int, key: bytes) -> tuple[int, list[bytes]] | None:
+        """Work off the head of a list; how many messages went, and blobs outside the store that may go."""
+        stored = await tr.get(key)
+        if stored is None:
+            return None
+        emails = unpack_emails(stored)
+        now, later = emails[:STEP_EMAILS], emails[STEP_EMAILS:]
+        if later:
+            tr.set(key, pack_emails(np.array(later)))
+        else:
+            tr.clear(key)
+        gone, outside = 0, []
+        for email in now:
+            copies = keys.copies(slot, account, email)
+            if int.from_bytes(await tr.get(copies) or b"", "little"):
+                tr.add(copies, -1)
+                continue
+            digest = await _remove_message(tr, slot, account, email)
+            gone += 1
+            if digest is not None:
+                outside.append(digest)
+        return gone, outside
+
+    async def _remove_blob(self, digest: bytes) -> bool:
+        async def note(tr: Transaction) -> bool:
+            if await tr.range(*keys.blob_refs(digest), limit=1):
+                return False
+            now_ms = self._clock.now_ms()
+            tr.set(keys.blob_removed(digest), now_ms.to_bytes(8, "big"))
+            tr.set(keys.removed(now_ms, digest), b"")
+            return True
+
+        unreferred = await self._store.transact(note)
+        if unreferred:
+            await self._blobs.delete(digest)
+        return unreferred
+
+
+async def _remove_message(tr: Transaction, slot: int, account: int, email: int) -> bytes | None:
+    """Clear a message and, with its last reference, its inline blob; the digest of one that is elsewhere."""
+    key = keys.message(slot, account, email)
+    stored = await tr.get(key)
+    tr.clear(key)
+    tr.clear(keys.copies(slot, account, email))
+    if stored is None:
+        return None
+    inline, digest = bool(stored[1]), stored[2:34]
+    tr.clear(keys.blob_ref(digest, account, email))
+    if await tr.range(*keys.blob_refs(digest), limit=1):
+        return None
+    if inline:
+        tr.clear(keys.blob(digest))
+        return None
+    return digest

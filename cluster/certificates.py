@@ -1,0 +1,74 @@
+"""TLS certificates: contexts from files, and a self-signed certificate where there is none yet.
+
+The law: a private key is written with mode 0600 before it holds anything, and never logged. TLS 1.2 is the least
+(RFC 8996).
+"""
+
+import datetime as dt
+import os
+import ssl
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cluster.errors import Misconfigured
+
+SELF_SIGNED_DAYS: Final = 825
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A context for servers. Raises Misconfigured naming the file that does not serve."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            f"The TLS certificate {certificate} with the key {key} cannot be used: {error}. "
+            "Give PEM files that belong together and that this user may read."
+        ) from error
+    return context
+
+
+def self_signed(directory: Path, names: list[str], now: dt.datetime) -> tuple[Path, Path]:
+    """The paths of a certificate and its key in `directory`, made for the names if they are not there."""
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    if certificate.exists() and key.exists():
+        return certificate, key
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=SELF_SIGNED_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(key, pem)
+    _write(certificate, made.public_bytes(serialization.Encoding.PEM))
+    return certificate, key
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, for this user only."""
+    draft = path.with_name(path.name + ".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+    draft.replace(path)

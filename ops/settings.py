@@ -1,0 +1,88 @@
+"""All settings of a server: each part's own, under one roof. `rookery config` prints them.
+
+The law: a setting is declared beside its user; here are only those of the program as a whole.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from actors.directory.settings import DirectorySettings
+from cluster.observe.logs import LogSettings
+from gateway.imap.settings import ImapSettings
+from gateway.smtp.settings import SmtpSettings
+
+
+class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One port the server answers on."""
+
+    protocol: Annotated[
+        Literal["smtp", "submission", "lmtp", "imap", "http"],
+        Meta(
+            description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
+            "relay in front. imap: reading mail. http: metrics and health."
+        ),
+    ]
+    host: Annotated[str, Meta(description="The address to listen on; `::` or `0.0.0.0` for all.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="The TCP port.", ge=1, le=65535)]
+    tls: Annotated[
+        Literal["none", "starttls", "implicit"],
+        Meta(description="none: never. starttls: offered. implicit: from the first byte (RFC 8314)."),
+    ] = "none"
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where mailboxes and the directory are kept."""
+
+    kind: Annotated[
+        Literal["lmdb", "sqlite"],
+        Meta(description="lmdb: the fast default. sqlite: slower, a format that every tool reads."),
+    ] = "lmdb"
+    blobs: Annotated[
+        Literal["files", "store"],
+        Meta(description="Where messages too large for a transaction go: files in the data directory, or the store."),
+    ] = "files"
+    keep_expunged_s: Annotated[
+        int, Meta(description="How long an expunged message's bytes are kept before they are removed.", ge=3600)
+    ] = 86_400
+    sweep_every_s: Annotated[int, Meta(description="How often such messages are looked for.", ge=1)] = 600
+
+
+class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificate for STARTTLS and implicit TLS."""
+
+    certificate: Annotated[
+        str, Meta(description="PEM file with the certificate and its chain; empty: a self-signed one is made.")
+    ] = ""
+    key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Rookery server."""
+
+    hostname: Annotated[
+        str, Meta(description="The name this server gives itself; other servers must be able to look it up.")
+    ] = "localhost"
+    data: Annotated[str, Meta(description="The directory that holds everything; made if it is not there.")] = (
+        "rookery-data"
+    )
+    run_as: Annotated[
+        str, Meta(description="The user to become once the ports are bound, when started as root; empty: none.")
+    ] = ""
+    drain_s: Annotated[
+        float, Meta(description="How long a stop may take to finish what was promised.", gt=0, le=600)
+    ] = 20.0
+    listen: Annotated[tuple[Listener, ...], Meta(description="The ports.")] = (
+        Listener(protocol="smtp", host="::", port=25, tls="starttls"),
+        Listener(protocol="submission", host="::", port=587, tls="starttls"),
+        Listener(protocol="submission", host="::", port=465, tls="implicit"),
+        Listener(protocol="imap", host="::", port=143, tls="starttls"),
+        Listener(protocol="imap", host="::", port=993, tls="implicit"),
+        Listener(protocol="http", port=2080),
+    )
+    log: LogSettings = LogSettings()
+    store: StoreSettings = StoreSettings()
+    tls: TlsSettings = TlsSettings()
+    directory: DirectorySettings = DirectorySettings()
+    smtp: SmtpSettings = SmtpSettings()
+    imap: ImapSettings = ImapSettings()

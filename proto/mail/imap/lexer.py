@@ -1,0 +1,193 @@
+"""The tokens of RFC 3501 9, read from one command that is already here whole. Nothing here ever waits for bytes.
+
+Each method reads one thing at the place reached and moves on, or raises ImapError. Every repetition is bounded by
+`limits`. The ABNF stands above each pattern.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from mail.imap import names
+from mail.imap.dates import InternalDate, parse_date_time
+from mail.imap.errors import ImapError
+from mail.imap.limits import Limits
+from mail.imap.seqset import NUMBER_MAX, SequenceSet
+
+# ATOM-CHAR = any CHAR except "(" / ")" / "{" / SP / CTL / "%" / "*" / DQUOTE / "\" / "]"
+_ATOM = re.compile(rb"[!#$&'+-\[^-z|}~]+")
+# ASTRING-CHAR = ATOM-CHAR / "]"
+_ASTRING = re.compile(rb"[!#$&'+-\[\]^-z|}~]+")
+# list-char = ATOM-CHAR / "%" / "*" / "]"
+_LIST_MAILBOX = re.compile(rb"[!#$%&'*+-\[\]^-z|}~]+")
+# quoted = DQUOTE *QUOTED-CHAR DQUOTE ; octets above 127 are taken, as clients send them in passwords and searches
+_QUOTED = re.compile(rb'"([^"\\\r\n\0]*(?:\\["\\][^"\\\r\n\0]*)*)"')
+_ESCAPE = re.compile(rb'\\(["\\])')
+# literal = "{" number "}" CRLF *CHAR8 ; RFC 7888: ["+"] ; the machine has cut the command after the "}"
+_LITERAL = re.compile(rb"\{[0-9]+\+?\}\Z")
+_NUMBER = re.compile(rb"[0-9]{1,10}")
+_SEQUENCE_SET = re.compile(rb"[0-9*:,]+")
+# flag = "\" atom / atom
+_FLAG = re.compile(rb"\\?[!#$&'+-\[^-z|}~]+")
+_DATE_TIME = re.compile(rb'"([^"]*)"')
+
+# RFC 3501 2.3.2, without \Recent, which a client can neither set nor send.
+_SYSTEM_FLAGS = {flag.upper().encode(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
+
+T = TypeVar("T")
+
+
+class Reader:
+    """A command's lines, cut where its literals stand, and the literals."""
+
+    __slots__ = ("_line", "_lines", "_literals", "limits", "pos", "text", "utf8")
+
+    def __init__(
+        self, lines: Sequence[bytes], literals: Sequence[bytes], limits: Limits, *, utf8: bool = False
+    ) -> None:
+        self.text = lines[0]
+        self.pos = 0
+        self.limits = limits
+        self.utf8 = utf8
+        self._line = 0
+        self._lines = lines
+        self._literals = literals
+
+    # The smallest pieces
+
+    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """What `pattern` finds here, moving past it; None, not moving, if nothing."""
+        found = pattern.match(self.text, self.pos)
+        if found is not None:
+            self.pos = found.end()
+        return found
+
+    def need(self, pattern: re.Pattern[bytes], what: str) -> bytes:
+        found = pattern.match(self.text, self.pos)
+        if found is None:
+            raise ImapError(f"Expected {what}")
+        self.pos = found.end()
+        return found[0]
+
+    def peek(self, octet: bytes) -> bool:
+        return self.text.startswith(octet, self.pos)
+
+    def take(self, octets: bytes) -> bool:
+        """Move past `octets` if they stand here."""
+        if not self.text.startswith(octets, self.pos):
+            return False
+        self.pos += len(octets)
+        return True
+
+    def expect(self, octets: bytes) -> None:
+        if not self.take(octets):
+            raise ImapError(f"Expected {octets.decode()!r}" if octets != b" " else "Expected a space and more")
+
+    def sp(self) -> None:
+        self.expect(b" ")
+
+    def at_end(self) -> bool:
+        return self.pos == len(self.text)
+
+    def end(self) -> None:
+        if self.pos != len(self.text):
+            raise ImapError("There is more than this command takes")
+
+    # Strings
+
+    def atom(self) -> bytes:
+        return self.need(_ATOM, "an atom")
+
+    def word(self) -> bytes:
+        """An atom in capitals: a name of the protocol."""
+        return self.need(_ATOM, "a word").upper()
+
+    def astring(self) -> bytes:
+        """astring = 1*ASTRING-CHAR / string"""
+        found = self.match(_ASTRING)
+        return found[0] if found is not None else self.string()
+
+    def string(self) -> bytes:
+        """string = quoted / literal"""
+        if self.peek(b'"'):
+            found = self.match(_QUOTED)
+            if found is None:
+                raise ImapError("A quoted string is open or holds what it must not")
+            return _ESCAPE.sub(rb"\1", found[1])
+        return self.literal()
+
+    def nstring(self) -> bytes | None:
+        """nstring = string / nil"""
+        if self.text[self.pos : self.pos + 3].upper() == b"NIL":
+            self.pos += 3
+            return None
+        return self.string()
+
+    def literal(self) -> bytes:
+        if self.match(_LITERAL) is None or self._line >= len(self._literals):
+            raise ImapError("Expected a string")
+        literal = self._literals[self._line]
+        self._line += 1
+        self.text = self._lines[self._line]
+        self.pos = 0
+        if b"\0" in literal:
+            raise ImapError("A literal must not hold NUL (RFC 3501 9, CHAR8)")
+        return literal
+
+    # Values
+
+    def number(self) -> int:
+        value = int(self.need(_NUMBER, "a number"))
+        if value > NUMBER_MAX:
+            raise ImapError("A number has 32 bits (RFC 3501 9)")
+        return value
+
+    def sequence_set(self) -> SequenceSet:
+        return SequenceSet.parse(self.need(_SEQUENCE_SET, "a set of messages"), self.limits.ranges_max)
+
+    def mailbox(self) -> str:
+        """mailbox = "INBOX" / astring"""
+        return names.decode(self.astring(), utf8=self.utf8)
+
+    def reference(self) -> str:
+        return names.decode_text(self.astring(), utf8=self.utf8)
+
+    def list_mailbox(self) -> str:
+        """list-mailbox = 1*list-char / string"""
+        found = self.match(_LIST_MAILBOX)
+        return names.decode_text(found[0] if found is not None else self.string(), utf8=self.utf8)
+
+    def date_time(self) -> InternalDate:
+        return parse_date_time(self.need(_DATE_TIME, "a date and time in quotes")[1:-1])
+
+    def flag(self) -> str:
+        """flag, spelled as in RFC 3501 2.3.2. Of those with a backslash only the ones that a client may set."""
+        text = self.need(_FLAG, "a flag")
+        if text[:1] != b"\\":
+            return text.decode("ascii")
+        flag = _SYSTEM_FLAGS.get(text.upper())
+        if flag is None:
+            raise ImapError("This system flag cannot be set (RFC 3501 2.3.2)")
+        return flag
+
+    def flag_list(self) -> tuple[str, ...]:
+        """flag-list = "(" [flag *(SP flag)] ")" """
+        return tuple(dict.fromkeys(self.parenthesized(Reader.flag, empty=True)))
+
+    def parenthesized(self, item: "Callable[[Reader], T]", *, empty: bool = False) -> list[T]:
+        """`(` items with one space between them `)`; none at all only if `empty`."""
+        self.expect(b"(")
+        if empty and self.take(b")"):
+            return []
+        found = self.spaced(item)
+        self.expect(b")")
+        return found
+
+    def spaced(self, item: "Callable[[Reader], T]") -> list[T]:
+        """One item or more, with one space between them."""
+        found = [item(self)]
+        while self.take(b" "):
+            if len(found) >= self.limits.items_max:
+                raise ImapError(f"More than {self.limits.items_max} members in a list", code=b"LIMIT")
+            found.append(item(self))
+        return found

@@ -1,0 +1,140 @@
+"""LIST, LSUB and STATUS as values that parse themselves (RFC 3501 6.3.8 to 6.3.10, RFC 5258, RFC 6154)."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self, TypeVar
+
+from mail.imap.errors import ImapError
+from mail.imap.lexer import Reader
+
+E = TypeVar("E", bound=Enum)
+
+
+class ListSelect(Enum):
+    """Which mailboxes LIST considers (RFC 5258 3.1, RFC 6154 5)."""
+
+    SUBSCRIBED = b"SUBSCRIBED"
+    REMOTE = b"REMOTE"
+    RECURSIVEMATCH = b"RECURSIVEMATCH"
+    SPECIAL_USE = b"SPECIAL-USE"
+
+    @classmethod
+    def parse(cls, reader: Reader) -> "ListSelect":
+        return _member(cls, reader.word())
+
+
+class ListReturn(Enum):
+    """What LIST says of each (RFC 5258 3.2, RFC 6154 5)."""
+
+    SUBSCRIBED = b"SUBSCRIBED"
+    CHILDREN = b"CHILDREN"
+    SPECIAL_USE = b"SPECIAL-USE"
+
+    @classmethod
+    def parse(cls, reader: Reader) -> "ListReturn":
+        return _member(cls, reader.word())
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """RFC 3501 6.3.8 and RFC 5258. `extended` tells the RFC 5258 syntax, where an empty pattern is no special case."""
+
+    reference: str
+    patterns: tuple[str, ...]
+    selection: frozenset[ListSelect] = frozenset()
+    returns: frozenset[ListReturn] = frozenset()
+    extended: bool = False
+
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]"""
+        reader.sp()
+        extended, selection = reader.peek(b"("), frozenset[ListSelect]()
+        if extended:
+            selection = _parse_selection(reader)
+            reader.sp()
+        reference = reader.reference()
+        reader.sp()
+        extended = extended or reader.peek(b"(")
+        patterns = _parse_patterns(reader)
+        returns = frozenset[ListReturn]()
+        if reader.match(_RETURN) is not None:
+            extended, returns = True, frozenset(reader.parenthesized(ListReturn.parse, empty=True))
+        return cls(reference, patterns, selection, returns, extended)
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub:
+    """RFC 3501 6.3.9."""
+
+    reference: str
+    pattern: str
+
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """lsub = "LSUB" SP mailbox SP list-mailbox"""
+        reader.sp()
+        reference = reader.reference()
+        reader.sp()
+        return cls(reference, reader.list_mailbox())
+
+
+class StatusItem(Enum):
+    """RFC 3501 6.3.10."""
+
+    MESSAGES = b"MESSAGES"
+    RECENT = b"RECENT"
+    UIDNEXT = b"UIDNEXT"
+    UIDVALIDITY = b"UIDVALIDITY"
+    UNSEEN = b"UNSEEN"
+
+    @classmethod
+    def parse(cls, reader: Reader) -> "StatusItem":
+        return _member(cls, reader.word())
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """RFC 3501 6.3.10. Items in the order asked, each once."""
+
+    mailbox: str
+    items: tuple[StatusItem, ...]
+
+    @classmethod
+    def parse(cls, reader: Reader) -> Self:
+        """status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" """
+        reader.sp()
+        mailbox = reader.mailbox()
+        reader.sp()
+        return cls(mailbox, tuple(dict.fromkeys(reader.parenthesized(StatusItem.parse))))
+
+
+_RETURN = re.compile(rb" RETURN (?=\()", re.IGNORECASE)
+_NEEDS_A_BASE = frozenset({ListSelect.RECURSIVEMATCH, ListSelect.REMOTE})
+
+
+def _parse_selection(reader: Reader) -> frozenset[ListSelect]:
+    selection = frozenset(reader.parenthesized(ListSelect.parse, empty=True))
+    # RFC 5258 3.1: RECURSIVEMATCH changes another option; alone, or with REMOTE only, it means nothing.
+    if ListSelect.RECURSIVEMATCH in selection and selection <= _NEEDS_A_BASE:
+        raise ImapError("RECURSIVEMATCH needs an option to go with it (RFC 5258 3.1)")
+    return selection
+
+
+def _parse_patterns(reader: Reader) -> tuple[str, ...]:
+    """mbox-or-pat = list-mailbox / patterns; patterns = "(" list-mailbox *(SP list-mailbox) ")" """
+    if reader.peek(b"("):
+        return tuple(reader.parenthesized(Reader.list_mailbox))
+    return (reader.list_mailbox(),)
+
+
+def _member(kind: type[E], word: bytes) -> E:
+    try:
+        return kind(word)
+    except ValueError:
+        raise ImapError(f"Unknown word; known are {_words(kind)}") from None
+
+
+def _words(kind: type[Enum]) -> str:
+    return ", ".join(member.value.decode() for member in kind)

@@ -1,0 +1,97 @@
+"""actors/mailbox/index.py"""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.mailbox.events import Row
+from actors.mailbox.index import PAGE_ROWS_MAX, Index, load, ranges_of
+from cluster.errors import Corrupt
+from cluster.meta.store import VALUE_BYTES_MAX
+
+
+def rows(*uids: int) -> list[Row]:
+    return [Row(uid, uid * 10, 0, 100 + uid, uid * 1000) for uid in uids]
+
+
+def test_appends_in_order_and_passes_over_what_is_there() -> None:
+    index = Index()
+    index.append(rows(1, 2, 5), 7, 99)
+    index.append(rows(2, 5, 6), 8, 100)
+    assert index.uids.tolist() == [1, 2, 5, 6]
+    assert index.modseqs.tolist() == [7, 7, 7, 8]
+    assert index.saved.tolist() == [99, 99, 99, 100]
+    assert index.emails.tolist() == [10, 20, 50, 60]
+
+
+def test_a_change_is_seen_once() -> None:
+    index = Index()
+    index.append(rows(1, 2, 3), 1, 0)
+    index.change(((2, 9),), 0, 0b11, 5)
+    index.change(((1, 9),), 0b1, 0, 5)  # row 1 has not seen 5 yet, the others have
+    assert index.flags.tolist() == [0, 0b11, 0b11]
+    assert index.modseqs.tolist() == [5, 5, 5]
+
+
+def test_a_shared_index_keeps_its_rows() -> None:
+    index = Index()
+    index.append(rows(1, 2), 1, 0)
+    twin = index.share()
+    index.append(rows(3), 2, 0)
+    twin.change(((1, 1),), 0, 1, 3)
+    twin.append(rows(4), 3, 0)
+    assert index.uids.tolist() == [1, 2, 3]
+    assert index.flags.tolist() == [0, 0, 0]
+    assert twin.uids.tolist() == [1, 2, 4]
+
+
+@given(st.sets(st.integers(1, 3 * PAGE_ROWS_MAX), max_size=200), st.sets(st.integers(1, 3 * PAGE_ROWS_MAX)))
+def test_what_is_paged_loads_again(uids: set[int], gone: set[int]) -> None:
+    index = Index()
+    index.append(rows(*sorted(uids)), 1, 5)
+    stored = {number: index.page(number) for number in sorted(index.dirty)}
+    index.dirty.clear()
+    index.remove(ranges_of(np.array(sorted(gone), np.uint32)))
+    stored |= {number: index.page(number) for number in index.dirty}
+    again = load([page for _number, page in sorted(stored.items()) if page is not None])
+    assert again.uids.tolist() == index.uids.tolist() == sorted(uids - gone)
+    assert again.sizes.tolist() == index.sizes.tolist()
+    assert again.dates.tolist() == index.dates.tolist()
+
+
+def test_a_full_page_fits_into_a_value_even_if_nothing_compresses() -> None:
+    dice = np.random.default_rng(1)
+    index = Index()
+    index.append(
+        (
+            Row(
+                uid,
+                *(int(n) for n in dice.integers(0, 2**62, 2)),
+                int(dice.integers(0, 2**31)),
+                int(dice.integers(2**62)),
+            )
+            for uid in range(1, PAGE_ROWS_MAX)
+        ),
+        2**60 + 12345,
+        2**50 + 999,
+    )
+    page = index.page(0)
+    assert page is not None
+    assert len(page) <= VALUE_BYTES_MAX
+
+
+@pytest.mark.parametrize("page", [b"", b"\0", b"\2\0", b"\1\0" + b"x" * 47, b"\1\1garbage", b"\1\7abc"])
+def test_damaged_pages_are_said_to_be(page: bytes) -> None:
+    with pytest.raises(Corrupt):
+        load([page])
+
+
+@given(st.sets(st.integers(1, 500)))
+def test_ranges_hold_exactly_the_numbers(numbers: set[int]) -> None:
+    ranges = ranges_of(np.array(sorted(numbers), np.uint32))
+    assert {n for low, high in ranges for n in range(low, high + 1)} == numbers
+    assert all(low <= high for low, high in ranges)
+    assert all(b[0] > a[1] + 1 for a, b in itertools.pairwise(ranges))

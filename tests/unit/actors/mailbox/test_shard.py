@@ -1,0 +1,224 @@
+"""actors/mailbox/shard.py: durable before answered, fenced, forgetful after failure."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from actors.mailbox import events as ev
+from actors.mailbox import shard as sharding
+from actors.mailbox.client import MailboxClient
+from actors.mailbox.index import Index
+from actors.mailbox.types import INBOX, SEEN, Add, Added, Item, Open, Opened, Prepared, ReadTree, SetFlags, Tree
+from cluster.errors import Fenced, NotFound, StoreFull, Unavailable
+from cluster.meta.memory import MemoryStore
+from tests.unit.actors.mailbox.conftest import Place
+
+RAW = b"From: a@example.test\r\nSubject: hello\r\n\r\nbody\r\n"
+
+
+class Listener:
+    """Notes what a watcher is told."""
+
+    def __init__(self, claims: bool = False) -> None:
+        self.claims = claims
+        self.start: Opened | None = None
+        self.told: list[tuple[int, tuple[ev.Event, ...]]] = []
+
+    def opened(self, opened: Opened, index: Index) -> None:
+        assert index.count == opened.info.messages
+        self.start = opened
+
+    def changed(self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...]) -> None:
+        self.told.append((modseq, tuple(events)))
+
+
+def add(number: int, idem: bytes = b"") -> Add:
+    return Add(INBOX, (Item(Prepared(b"%032d" % number, 10, b"record", b"packed"), 0),), idem)
+
+
+class Failing(MemoryStore):
+    """A store whose commits fail while told to."""
+
+    trouble: Exception | None = None
+
+    async def transact(self, body):  # type: ignore[no-untyped-def]
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().transact(body)
+
+
+async def test_many_commands_go_in_few_commits(place: Place) -> None:
+    shard = place.new_owner()
+    await shard.ask(1, add(0))
+    commits = 0
+    transact = place.store.transact
+
+    async def counting(body):  # type: ignore[no-untyped-def]
+        nonlocal commits
+        commits += 1
+        return await transact(body)
+
+    place.store.transact = counting  # type: ignore[method-assign]
+    answers = await asyncio.gather(*(shard.ask(1, add(n)) for n in range(1, 101)))
+    assert commits <= 2
+    assert [answer.uids for answer in answers if isinstance(answer, Added)] == [((n, n),) for n in range(2, 102)]
+
+
+async def test_another_owner_reads_what_was_answered(place: Place) -> None:
+    first = place.new_owner()
+    for n in range(3 * sharding.SNAPSHOT_EVERY // 2):
+        await first.ask(7, add(n))
+    await first.ask(7, SetFlags(1, ((2, 3),), "add", SEEN))
+    before = await first.ask(7, ReadTree())
+    second = place.new_owner()
+    assert await second.ask(7, ReadTree()) == before
+
+
+async def test_an_old_owner_is_refused_and_can_take_the_slot_back(place: Place) -> None:
+    old, new = place.new_owner(), place.new_owner()
+    await old.ask(1, add(0))
+    await new.ask(1, add(1))
+    with pytest.raises(Fenced):
+        await old.ask(1, add(2))
+    answer = await old.ask(1, add(3))  # asked again, it becomes the owner anew and knows what the other wrote
+    assert isinstance(answer, Added)
+    assert answer.uids == ((3, 3),)
+    with pytest.raises(Fenced):
+        await new.ask(1, add(4))
+
+
+async def test_a_failed_commit_leaves_no_trace() -> None:
+    store = Failing()
+    place = Place(store)
+    shard = place.new_owner()
+    await shard.ask(1, add(0))
+    listener = Listener()
+    await shard.watch(1, Open(INBOX), listener)
+    store.trouble = StoreFull("The disk is full.")
+    with pytest.raises(StoreFull):
+        await shard.ask(1, add(1))
+    store.trouble = ZeroDivisionError("a defect")
+    with pytest.raises(ZeroDivisionError):
+        await shard.ask(1, add(2))
+    store.trouble = None
+    answer = await shard.ask(1, add(3))
+    assert isinstance(answer, Added)
+    assert answer.uids == ((2, 2),)
+    assert len(listener.told) == 1
+    await shard.stop()
+
+
+async def test_a_retried_delivery_is_one_delivery(place: Place) -> None:
+    shard = place.new_owner()
+    first = await shard.ask(1, add(0, b"key"))
+    again = await place.new_owner().ask(1, add(0, b"key"))
+    assert first == again
+    tree = await place.shards[1].ask(1, ReadTree())
+    assert isinstance(tree, Tree)
+    assert tree.used_messages == 1
+
+
+async def test_watchers_hear_each_change_once_in_order(place: Place) -> None:
+    shard = place.new_owner()
+    await shard.ask(1, add(0))
+    first, second = Listener(claims=True), Listener()
+    await shard.watch(1, Open(INBOX), first)
+    await asyncio.gather(shard.ask(1, add(1)), shard.watch(1, Open(INBOX), second), shard.ask(1, add(2)))
+    await shard.ask(1, SetFlags(1, ((1, 1),), "add", SEEN))
+    assert [type(event) for _modseq, events in first.told for event in events] == [
+        ev.MessagesAdded,
+        ev.MessagesAdded,
+        ev.FlagsChanged,
+    ]
+    assert second.start is not None
+    seen = second.start.info.messages + sum(isinstance(events[0], ev.MessagesAdded) for _m, events in second.told)
+    assert seen == 3
+    added = first.told[0][1][0]
+    assert isinstance(added, ev.MessagesAdded)
+    assert added.claimed
+    shard.unwatch(1, 1, first)
+    await shard.ask(1, add(3))
+    assert len(first.told) == 3
+
+
+async def test_what_is_stopped_takes_nothing(place: Place) -> None:
+    shard = place.new_owner()
+    pending = [asyncio.ensure_future(shard.ask(1, add(n))) for n in range(5)]
+    await asyncio.sleep(0)
+    await shard.stop()
+    assert all(isinstance(task.result(), Added) for task in pending)
+    with pytest.raises(Unavailable):
+        await shard.ask(1, add(9))
+
+
+async def test_the_queue_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "QUEUE_COMMANDS_MAX", 3)
+    shard = place.new_owner()
+    answers = await asyncio.gather(*(shard.ask(1, add(n)) for n in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Added] * 3 + [Unavailable] * 2
+
+
+async def test_memory_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "ACCOUNTS_MAX", 2)
+    shard = place.new_owner()
+    for number in (1, 2, 3, 1):
+        await shard.ask(number, add(number))
+    assert list(shard._accounts) == [3, 1]
+    answer = await shard.ask(1, add(5))
+    assert isinstance(answer, Added)
+    assert answer.uids == ((3, 3),)
+
+
+async def test_client_selects_sees_and_lets_go(place: Place, client: MailboxClient) -> None:
+    woken = 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+
+    await client.deliver(5, await client.prepare(RAW))
+    first = await client.select(5, "inbox", read_only=False, changed=wake)
+    second = await client.select(5, INBOX, read_only=False, changed=wake)
+    assert first.view is second.view
+    assert (first.recent, second.recent) == ({1}, set())
+    await client.deliver(5, await client.prepare(RAW))
+    assert first.recent == {1, 2}
+    assert woken == 2
+    await first.set_flags(((1, 2),), "add", SEEN, ("work",))
+    assert second.view.index.flags.tolist() == [SEEN | 32, SEEN | 32]
+    assert second.view.keywords == ("work",)
+    await first.close()
+    await client.deliver(5, await client.prepare(RAW))
+    assert second.recent == {3}
+    await second.close()
+    assert client._views == {}
+    assert place.shards[0]._watchers == {}
+    with pytest.raises(NotFound):
+        await client.select(5, "nothing", read_only=True, changed=wake)
+
+
+async def test_client_reads_small_and_large_messages(client: MailboxClient) -> None:
+    dice = __import__("random").Random(1)
+    large = RAW + dice.randbytes(300_000)
+    for raw in (RAW, large):
+        await client.deliver(5, await client.prepare(raw))
+    messages = await client.messages(5, [2, 1, 9])
+    assert messages[2] is None
+    contents = [await client.content(message) for message in messages[:2] if message is not None]
+    assert contents == [large, RAW]
+    assert messages[0] is not None
+    assert messages[0].record.subject == "hello"
+    assert not messages[0].inline
+
+
+async def test_a_deleted_mailbox_is_gone_for_who_has_it_selected(client: MailboxClient) -> None:
+    await client.create(5, "x")
+    held = await client.select(5, "x", read_only=False, changed=lambda: None)
+    await client.delete(5, "x")
+    assert held.view.gone
+    with pytest.raises(NotFound):
+        await held.set_flags(((1, 1),), "add", SEEN)
+    await client.create(5, "x")
+    fresh = await client.select(5, "x", read_only=False, changed=lambda: None)
+    assert not fresh.view.gone

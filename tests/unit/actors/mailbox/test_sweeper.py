@@ -1,0 +1,102 @@
+"""actors/mailbox/sweeper.py: what nobody holds goes, everything else stays."""
+
+import random
+
+import pytest
+
+from actors.mailbox import keys
+from actors.mailbox.client import MailboxClient
+from actors.mailbox.sweeper import Sweeper
+from actors.mailbox.types import DELETED, INBOX, Add, Item
+from cluster.errors import Unavailable
+from tests.unit.actors.mailbox.conftest import Place
+
+GRACE_MS = 3600_000
+SMALL = b"Subject: small\r\n\r\n"
+LARGE = b"Subject: large\r\n\r\n" + random.Random(2).randbytes(200_000)
+
+
+async def _sweep(place: Place) -> int:
+    place.clock.advance(GRACE_MS / 1000 + 1)
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    return sum([await sweeper.sweep_slot(slot) for slot in range(keys.SLOTS)])
+
+
+async def _expunge(client: MailboxClient, account: int, name: str) -> None:
+    held = await client.select(account, name, read_only=False, changed=lambda: None)
+    await held.set_flags(((1, 99999),), "add", DELETED)
+    await held.expunge()
+    await held.close()
+
+
+async def _stored(place: Place) -> int:
+    return len(await place.store.range(b"b", b"c")) + len([1 async for _ in place.blobs.list()])
+
+
+async def test_a_message_goes_with_its_last_membership(place: Place, client: MailboxClient) -> None:
+    for raw in (SMALL, LARGE):
+        await client.deliver(1, await client.prepare(raw))
+    held = await client.select(1, INBOX, read_only=False, changed=lambda: None)
+    await held.copy(((1, 2),), "Archive")
+    await _expunge(client, 1, INBOX)
+    assert await _sweep(place) == 0
+    assert None not in await client.messages(1, [1, 2])
+    await client.delete(1, "Archive")
+    before = await place.store.get_many([keys.message(keys.slot_of(1), 1, email) for email in (1, 2)])
+    assert None not in before
+    assert await _sweep(place) == 2
+    assert await place.store.get_many([keys.message(keys.slot_of(1), 1, email) for email in (1, 2)]) == [None, None]
+    assert await _stored(place) == 1  # the note that the large one was removed
+
+
+async def test_a_shared_blob_stays_for_the_other(place: Place, client: MailboxClient) -> None:
+    for raw in (SMALL, LARGE):
+        prepared = await client.prepare(raw)
+        await client.deliver(1, prepared)
+        await client.deliver(2, prepared)
+    await _expunge(client, 1, INBOX)
+    assert await _sweep(place) == 2
+    fresh = place.client(place.shards[0])
+    contents = [await fresh.content(message) for message in await fresh.messages(2, [1, 2]) if message]
+    assert contents == [SMALL, LARGE]
+
+
+async def test_nothing_goes_before_its_time(place: Place, client: MailboxClient) -> None:
+    await client.deliver(1, await client.prepare(SMALL))
+    await _expunge(client, 1, INBOX)
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    assert await sweeper.sweep_slot(keys.slot_of(1)) == 0
+
+
+async def test_a_blob_that_was_swept_must_be_sent_again(place: Place, client: MailboxClient) -> None:
+    early = await client.prepare(LARGE)  # its commit comes late
+    await client.deliver(1, await client.prepare(LARGE))
+    await _expunge(client, 1, INBOX)
+    await _sweep(place)
+    with pytest.raises(Unavailable):
+        await place.shards[0].ask(2, Add(INBOX, (Item(early, 0),)))
+    place.clock.advance(1)
+    await client.deliver(2, await client.prepare(LARGE))
+    await Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS).forget_notes()
+    assert await place.store.range(b"t", b"u") != []
+    place.clock.advance(90_000)
+    await Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS).forget_notes()
+    assert await place.store.range(b"t", b"u") == []
+
+
+async def test_blobs_that_nobody_came_to_name_go(place: Place, client: MailboxClient) -> None:
+    await client.prepare(LARGE)
+    await client.deliver(1, await client.prepare(LARGE + b"x"))
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    assert await sweeper.sweep_blobs() == 0
+    place.clock.advance(100_000)
+    assert await sweeper.sweep_blobs() == 1
+    assert len([1 async for _ in place.blobs.list()]) == 1
+
+
+async def test_a_long_list_is_worked_off_in_steps(place: Place, client: MailboxClient) -> None:
+    prepared = await client.prepare(SMALL)
+    await client.add(1, INBOX, [Item(prepared, 0)] * 450)
+    await _expunge(client, 1, INBOX)
+    assert await _sweep(place) == 450
+    assert await _stored(place) == 0
