@@ -4,7 +4,9 @@ The law: nothing is decided here; the directory's own rules are, in `actors/dire
 password.
 """
 
+# ruff: noqa: N802, ARG002 (names and signatures are gRPC's)
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -146,7 +148,7 @@ class DirectoryService(admin_pb2_grpc.DirectoryServicer):
         }
         read = listing[_kind(request.kind)]
         async for name in self._names(request.domain):
-            async for entry in _pages(lambda after, name=name: read(name, after=after, limit=PAGE)):
+            async for entry in _pages(partial(_page, read, name)):
                 yield _entry(entry)
 
     async def ChangeEntry(self, request: pb.ChangeEntryRequest, context: Context) -> pb.Entry:
@@ -210,6 +212,10 @@ class DirectoryService(admin_pb2_grpc.DirectoryServicer):
             return
         async for found in self._domains():
             yield found.name
+
+
+async def _page(read: Callable[..., Awaitable[Page[Item]]], name: str, after: str) -> Page[Item]:
+    return await read(name, after=after, limit=PAGE)
 
 
 async def _pages(read: Callable[[str], Awaitable[Page[Item]]]) -> AsyncIterator[Item]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 
 
-class Edge(grpc.aio.ServerInterceptor):
+class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its stubs only
     """Wraps every handler."""
 
     async def intercept_service(
@@ -65,13 +65,10 @@ def _streaming(name: str, inner: Any) -> Any:
 
 
 async def _refuse(name: str, error: Exception, context: Any) -> NoReturn:
-    if isinstance(error, grpc.aio.AbortError):  # already refused
-        raise error
-    if not isinstance(error, Trouble):
-        structlog.get_logger().exception("admin_call_failed", call=name)
-        await context.abort(grpc.StatusCode.INTERNAL, _DEFECT, _DEFECT_TRAILERS)
-        raise AssertionError("abort raises")
-    if error.fault is Fault.US:
-        structlog.get_logger().error("admin_call_failed", call=name, error=error.log)
-    await context.abort(code_of(error), text_of(error), trailers_of(error))
+    if isinstance(error, Trouble):
+        if error.fault is Fault.US:
+            structlog.get_logger().error("admin_call_failed", call=name, error=error.log)
+        await context.abort(code_of(error), text_of(error), trailers_of(error))
+    structlog.get_logger().exception("admin_call_failed", call=name)
+    await context.abort(grpc.StatusCode.INTERNAL, _DEFECT, _DEFECT_TRAILERS)
     raise AssertionError("abort raises")

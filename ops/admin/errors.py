@@ -4,7 +4,7 @@ The law: what a person reads at the client is the sentence that the server's own
 service speaks to operators, so they get the log's text where the fault is not theirs.
 """
 
-from typing import Final
+from typing import Any, Final, cast
 
 import grpc
 
@@ -66,7 +66,7 @@ def trailers_of(trouble: Trouble) -> tuple[tuple[str, str], ...]:
 
 def from_status(error: grpc.aio.AioRpcError) -> Trouble:
     """The trouble that a call ended with."""
-    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+    trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata() or ()))  # pairs, say its stubs or not
     fault = trailers.get(FAULT)
     if fault is None:  # not from our code: the connection, or gRPC itself
         return Unavailable(f"The server does not answer: {error.details()}", log=f"The server: {error.details()}")

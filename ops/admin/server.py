@@ -20,6 +20,7 @@ SOCKET_PATH_BYTES_MAX: Final = 107  # sockaddr_un has 108 with the closing zero,
 MESSAGE_BYTES_MAX: Final = 72 * 1024 * 1024  # the largest message to import (ops/transfer) and what is around it
 STREAMS_MAX: Final = 100  # calls at once on one connection
 WINDOW_BYTES: Final = 4 * 1024 * 1024  # read ahead on a stream: one batch of an import
+DRAIN_S: Final = 5.0  # an import in progress is cut; its client begins again where it was
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -33,7 +34,7 @@ def socket_address(path: Path) -> str:
     """gRPC's name of a Unix socket. Raises Misconfigured where the path is longer than sockets allow."""
     if len(os.fsencode(path.absolute())) > SOCKET_PATH_BYTES_MAX:
         raise Misconfigured(
-            f"{path} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): use a data directory with a shorter path."
+            f"{path} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): use a shorter data directory."
         )
     return f"unix:{path.absolute()}"
 
@@ -41,8 +42,10 @@ def socket_address(path: Path) -> str:
 class AdminServer:
     """Serves the admin service on a Unix socket."""
 
-    def __init__(self, service: "AdminService", path: Path) -> None:
+    def __init__(self, service: "AdminService", path: Path, *, drain_s: float = DRAIN_S) -> None:
+        """`path`: the socket, in a directory that becomes its owner's alone. `drain_s`: how long `stop` may take."""
         self._service = service
+        self._drain_s = drain_s
         self._path = path
         self._server: grpc.aio.Server | None = None
 
@@ -68,9 +71,9 @@ class AdminServer:
         await server.start()
         self._server = server
 
-    async def stop(self, grace_s: float) -> None:
-        """Take no more calls, let those under way finish for `grace_s` seconds, then end them."""
+    async def stop(self) -> None:
+        """Take no more calls, let those under way finish within the drain's time, then end them."""
         if self._server is not None:
-            await self._server.stop(grace_s)
+            await self._server.stop(self._drain_s)
             self._path.unlink(missing_ok=True)
             self._server = None

@@ -1,5 +1,6 @@
 """The admin service as one thing: what it needs of a server, and its parts put together."""
 
+# ruff: noqa: N802, ARG002 (names and signatures are gRPC's)
 import os
 
 import grpc

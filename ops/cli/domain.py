@@ -37,7 +37,7 @@ def _settings(function: Any) -> Any:
             nargs=2,
             multiple=True,
             metavar="PATTERN ADDRESS",
-            help="An address that PATTERN (RE2) matches becomes ADDRESS; ${1} is the first group. The first rule counts.",
+            help="What PATTERN (RE2) fits becomes ADDRESS; ${1} is its first group. The first rule that fits counts.",
         ),
     )
     for option in reversed(options):

@@ -37,7 +37,7 @@ def plain(message: Message) -> dict[str, Any]:
     return told
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
+def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return plain(value)
     if field.enum_type is not None:
@@ -76,20 +76,20 @@ def size(count: int) -> str:
     raise AssertionError("the last unit takes all")
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[int]):
     """A number of bytes as people write it: 500M, 5G, 1.5 GiB; K, M, G and T are powers of 1024."""
 
     name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of bytes."""
         if isinstance(value, int):
             return value
-        text = str(value).strip().upper().removesuffix("B").removesuffix("I").strip()
+        text: str = str(value).strip().upper().removesuffix("B").removesuffix("I").strip()
         power = "BKMGT".find(text[-1:]) if text[-1:].isalpha() else 0
         number = text.rstrip("KMGT").strip() if power > 0 else text
         try:
-            count = round(float(number) * 1024 ** max(power, 0))
+            count = round(float(number) * 2.0 ** (10 * power))
         except (ValueError, OverflowError):
             count = -1
         if power < 0 or not 0 <= count < 2**63:

@@ -18,10 +18,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def password_options(function: Function) -> Function:
     """`--password-stdin` and `--generate`."""
-    function = click.option("--generate", is_flag=True, help="Make up a password and print it.")(function)
-    return click.option("--password-stdin", is_flag=True, help="Read the password from standard input, one line.")(
-        function
-    )
+    generate = click.option("--generate", is_flag=True, help="Make up a password and print it.")
+    stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, one line.")
+    decorated: Function = stdin(generate(function))
+    return decorated
 
 
 def chosen(*, password_stdin: bool, generate: bool) -> str:
