@@ -9,6 +9,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from cluster.clock import Clock
 from ops.admin.directory import Context, DirectoryService
+from ops.admin.mailboxes import MailboxService
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -30,9 +31,11 @@ class AdminService:
 
     def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock, version: str) -> None:
         self._directory = DirectoryService(directory, mailboxes)
+        self._mailboxes = MailboxService(directory, mailboxes)
         self._server = ServerService(clock, version)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register every service."""
         admin_pb2_grpc.add_DirectoryServicer_to_server(self._directory, server)
+        admin_pb2_grpc.add_MailboxesServicer_to_server(self._mailboxes, server)
         admin_pb2_grpc.add_ServerServicer_to_server(self._server, server)

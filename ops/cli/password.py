@@ -20,8 +20,8 @@ def password_options(function: Function) -> Function:
     """`--password-stdin` and `--generate`."""
     generate = click.option("--generate", is_flag=True, help="Make up a password and print it.")
     stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, one line.")
-    decorated: Function = stdin(generate(function))
-    return decorated
+    function = generate(function)
+    return stdin(function)
 
 
 def chosen(*, password_stdin: bool, generate: bool) -> str:
@@ -31,7 +31,7 @@ def chosen(*, password_stdin: bool, generate: bool) -> str:
     if generate:
         return "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_CHARACTERS))
     if password_stdin:
-        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n")
         if not password:
             raise click.UsageError("Standard input has no password.")
         return password

@@ -1110,12 +1110,15 @@ class ExportedMessage(_message.Message):
     FLAGS_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     uidvalidity: _builtins.int
     uid: _builtins.int
     date_ms: _builtins.int
     content: _builtins.bytes
     size: _builtins.int
     """of the content, also where it is absent"""
+    problem: _builtins.str
+    """why there is no content, where there should be"""
     @_builtins.property
     def flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """system flags with their backslash, and keywords"""
@@ -1129,10 +1132,11 @@ class ExportedMessage(_message.Message):
         flags: _abc.Iterable[_builtins.str] | None = ...,
         content: _builtins.bytes | None = ...,
         size: _builtins.int = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "content", b"content"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "content", b"content", "date_ms", b"date_ms", "flags", b"flags", "size", b"size", "uid", b"uid", "uidvalidity", b"uidvalidity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "content", b"content", "date_ms", b"date_ms", "flags", b"flags", "problem", b"problem", "size", b"size", "uid", b"uid", "uidvalidity", b"uidvalidity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__content: _TypeAlias = _typing.Literal["content"]  # noqa: Y015
     _WhichOneofArgType__content: _TypeAlias = _typing.Literal["_content", b"_content"]  # noqa: Y015
