@@ -11,16 +11,17 @@ from msgspec import Meta
 
 from actors.directory import rows
 from actors.directory.accounts import place
-from actors.directory.addresses import BadAddress, parse
+from actors.directory.addresses import BadAddress, parse, parse_domain
 from actors.directory.cache import Cache
 from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
 from actors.directory.state import Defaults, may_send_as, resolve
-from actors.directory.types import Account, Local, Principal, Resolution, ScramKeys
+from actors.directory.types import Account, Local, Principal, Resolution
 from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
 from cluster.meta.store import Store
+from mail.sasl import ScramKeys
 
 KEPT_TARGETS_MAX: Final = 16  # answers with more (large lists) are looked up each time, so the cache stays small
 
@@ -135,4 +136,8 @@ def _defaults(settings: DirectorySettings) -> Defaults:
         postmaster = str(parse(settings.postmaster)) if settings.postmaster else ""
     except BadAddress as error:
         raise Misconfigured(f"directory.postmaster: {settings.postmaster!r} is not an address.") from error
-    return Defaults(settings.default_domain, postmaster)
+    try:
+        domain = parse_domain(settings.default_domain) if settings.default_domain else ""
+    except BadAddress as error:
+        raise Misconfigured(f"directory.default_domain: {settings.default_domain!r} is not a domain.") from error
+    return Defaults(domain, postmaster)

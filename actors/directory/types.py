@@ -1,6 +1,6 @@
 """What the directory holds and answers, as values that everyone may hold.
 
-The law: nothing here has a password or anything made from one, but for `ScramKeys`, for a SASL exchange alone.
+The law: nothing here has a password or anything made from one.
 Addresses are texts whose domain is an A-label in lower case (RFC 5890 §2.3.2.1).
 """
 
@@ -140,12 +140,3 @@ class Principal(msgspec.Struct, frozen=True):
 
     account: AccountId
     login: str
-
-
-class ScramKeys(msgspec.Struct, frozen=True):
-    """What a server keeps for SCRAM-SHA-256 (RFC 5802 §3, RFC 7677)."""
-
-    salt: bytes
-    iterations: int
-    stored_key: bytes  # 32 bytes
-    server_key: bytes  # 32 bytes

@@ -1,6 +1,7 @@
 """What store.py promises, asked of every store."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -393,6 +394,34 @@ class TestConflicts:
 
         await asyncio.gather(*[store.transact(body) for _ in range(12)])
         assert await store.get(b"n") == b"12"
+
+    async def test_a_sum_that_moves_stays_the_same_for_every_reader(self, store: Store) -> None:
+        accounts = [b"account%d" % n for n in range(6)]
+        await put(store, *[(account, counter(100)) for account in accounts])
+        dice = random.Random(7)
+
+        async def total(transaction: Transaction) -> int:
+            rows = await transaction.range(b"account", b"accountz", limit=4)
+            await asyncio.sleep(0)
+            rows += await transaction.range(rows[-1][0] + b"\0", b"accountz")
+            return sum(int.from_bytes(value, "little", signed=True) for _, value in rows)
+
+        async def moves() -> None:
+            for _ in range(15):
+                source, target = dice.sample(accounts, 2)
+
+                async def body(transaction: Transaction, source: bytes = source, target: bytes = target) -> None:
+                    left = int.from_bytes(await transaction.get(source) or b"", "little", signed=True)
+                    await asyncio.sleep(0)
+                    gained = int.from_bytes(await transaction.get(target) or b"", "little", signed=True)
+                    transaction.set(source, counter(left - 10))
+                    transaction.set(target, counter(gained + 10))
+
+                await store.transact(body)
+                assert await store.transact(total) == 600
+
+        await asyncio.gather(*[moves() for _ in range(4)])
+        assert await store.transact(total) == 600
 
     async def test_a_body_that_never_wins_ends_with_unavailable(self, store: Store) -> None:
         runs = []

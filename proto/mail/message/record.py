@@ -90,8 +90,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _READERS: Final = {VERSION: msgspec.msgpack.Decoder(Record)}
-# Under it no record can be too large: it bounds the tree and the decoded names, the rest has its own limits.
-_SURELY_FITS_BYTES: Final = 4000
+# Header and renderings under it cannot make a record too large, though text grows threefold when decoded and
+# From is kept three times; so most records need not be encoded to know.
+_SURELY_FITS_BYTES: Final = 8000
 _VERSION_AT: Final = 3  # after the array's header: 0xdc and two bytes of length
 
 
@@ -105,7 +106,7 @@ def read_message(raw: bytes) -> Record:
 
 
 def _fits(record: Record) -> bool:
-    if len(record.bodystructure) + len(record.envelope) < _SURELY_FITS_BYTES:
+    if len(record.bodystructure) + len(record.envelope) + record.root.body < _SURELY_FITS_BYTES:
         return True
     return len(_encoder.encode(record)) <= RECORD_BYTES_MAX
 

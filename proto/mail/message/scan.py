@@ -63,7 +63,7 @@ class Scanner:
         # Long because measured: it runs once a part, and most of a scan's time is here.
         self._parts_left -= 1
         raw = self._raw
-        end = region.end if region.end > body else body
+        end = max(body, region.end)
         content_type = fields.get(b"content-type")
         media = default if content_type is None else parse_media(content_type, self._limits) or PLAIN_TEXT
         type_, subtype, parameters = media

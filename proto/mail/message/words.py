@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from mail.message.charset import codec_of, decode
+from mail.message.charset import codec_of, decode, guess
 from mail.message.header import unfold
 from mail.message.part import Parameters
 
@@ -24,7 +24,7 @@ def decode_words(value: bytes) -> str:
     """Text of an unstructured value, folded or not. Bytes outside encoded words are UTF-8, else windows-1252."""
     value = unfold(value)
     if b"=?" not in value:
-        return decode(value)
+        return guess(value)
     out: list[str] = []
     run: list[bytes] = []  # adjacent words of one charset: a character may be split over them
     charset = ""
@@ -35,7 +35,7 @@ def decode_words(value: bytes) -> str:
             continue  # left as it stands (RFC 2047 6.2)
         between = value[position : match.start()]
         if between.strip() or not run:  # only white space between two words is not shown (RFC 2047 6.2)
-            out += decode(b"".join(run), charset), decode(between)
+            out += decode(b"".join(run), charset), guess(between)
             run = []
         elif name != charset:
             out.append(decode(b"".join(run), charset))
@@ -43,7 +43,7 @@ def decode_words(value: bytes) -> str:
         charset = name
         run.append(_q(match[3]) if match[2] in b"qQ" else base64_bytes(match[3]))
         position = match.end()
-    out += decode(b"".join(run), charset), decode(value[position:])
+    out += decode(b"".join(run), charset), guess(value[position:])
     return "".join(out)
 
 
@@ -74,7 +74,7 @@ def parameters(raw: Parameters) -> dict[str, str]:
         match = _SECTION.match(raw_name)
         if match is None:
             continue
-        name = decode(match[1]).lower()
+        name = guess(match[1]).lower()
         if match[2] is None and not match[3]:
             plain.setdefault(name, decode_words(value))
         else:
@@ -89,7 +89,7 @@ def _joined(pieces: dict[int, tuple[bytes, bool]]) -> str:
         if extended:
             if number == 0 and value.count(b"'") >= 2:
                 name, _language, value = value.split(b"'", 2)
-                charset = decode(name) or charset
+                charset = guess(name) or charset
             value = unquote_to_bytes(value)
         data.append(value)
     joined = b"".join(data)

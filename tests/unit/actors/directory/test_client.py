@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import re
 
 import pytest
 
 from actors.directory.client import DirectoryClient, DirectorySettings
 from actors.directory.types import Local, NotLocal, Principal, Unknown, Why
 from cluster.clock import ManualClock
+from cluster.config import document, load
 from cluster.errors import Misconfigured
 from cluster.meta.memory import MemoryStore
 
@@ -110,6 +112,19 @@ async def test_ones_own_changes_are_seen_at_once(directory: DirectoryClient) -> 
     assert await directory.verify("alice", "demo") is None
 
 
-def test_a_postmaster_that_is_no_address_is_named(store: MemoryStore, clock: ManualClock) -> None:
-    with pytest.raises(Misconfigured, match=r"directory\.postmaster"):
-        DirectoryClient(store, clock, random.Random(1), DirectorySettings(postmaster="no"))
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (DirectorySettings(postmaster="no"), "directory.postmaster"),
+        (DirectorySettings(default_domain="a b"), "directory.default_domain"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(
+    store: MemoryStore, clock: ManualClock, settings: DirectorySettings, key: str
+) -> None:
+    with pytest.raises(Misconfigured, match=re.escape(key)):
+        DirectoryClient(store, clock, random.Random(1), settings)
+
+
+def test_the_settings_are_documented() -> None:
+    assert load(DirectorySettings, document(DirectorySettings), {}) == DirectorySettings()

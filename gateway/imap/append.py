@@ -1,0 +1,41 @@
+"""APPEND with APPENDUID (RFC 3501 6.3.11, RFC 4315 3).
+
+The law: OK is said when the message is durable, never before; the bytes are kept as they came.
+"""
+
+from actors.mailbox.types import KEYWORDS_MAX, Item
+from cluster.errors import OverQuota, Refused
+from gateway.imap.copy import uid_set
+from gateway.imap.flagnames import split_flags
+from gateway.imap.session import Ok, Session
+from gateway.imap.store import check_keywords
+from gateway.imap.troubles import No
+from mail.imap import commands
+
+
+async def append(session: Session, command: commands.Append) -> Ok:
+    """RFC 3501 6.3.11."""
+    items = [await _item(session, message) for message in command.messages]
+    try:
+        added = await session.services.mail.add(session.account, command.mailbox, items)
+    except OverQuota:
+        raise
+    except Refused:
+        tree = await session.services.mail.tree(session.account)
+        for item in items:
+            check_keywords(item.keywords, tree.keywords)
+        raise
+    return Ok("APPEND completed", f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}")
+
+
+async def _item(session: Session, message: commands.AppendMessage) -> Item:
+    if not message.data:
+        raise No("A message without a byte cannot be stored", "CANNOT")
+    bits, keywords = split_flags(message.flags)
+    if len(keywords) > KEYWORDS_MAX:
+        check_keywords(keywords, ())
+    if message.internal_date is None:
+        date_ms = session.services.clock.now_ms()
+    else:
+        date_ms = message.internal_date.epoch_s * 1000
+    return Item(await session.services.mail.prepare(message.data), date_ms, bits, keywords)

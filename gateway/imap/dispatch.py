@@ -1,0 +1,117 @@
+"""From each command to its one tagged answer: which handler, in which state, and what may be said beside it.
+
+The law: a command is answered exactly once, after all untagged responses that belong to it, whatever went wrong.
+A new command is a handler and a line in RULES.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from cluster.errors import Trouble
+from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
+from gateway.imap.session import Ok, Session, State
+from gateway.imap.troubles import Bad, No, as_no
+from mail.imap import commands
+
+MISTAKES_MAX: Final = 50  # commands answered BAD on one connection: a broken client, or one that probes
+
+_ANY: Final = State.NOT_AUTHENTICATED
+_IN: Final = State.AUTHENTICATED
+_SELECTED: Final = State.SELECTED
+
+
+class Rule(NamedTuple):
+    """How one command is obeyed.
+
+    `state` is the least that is needed. `numbers`: without UID it speaks in sequence numbers, so no EXPUNGE may come
+    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. A handler that answers None
+    has begun something that ends later (IDLE).
+    """
+
+    name: str
+    state: State
+    run: Callable[[Session, Any], Awaitable[Ok | None]]
+    numbers: bool = False
+    into: bool = False
+
+
+RULES: Final[dict[type[Any], Rule]] = {
+    commands.Capability: Rule("CAPABILITY", _ANY, general.capability),
+    commands.Noop: Rule("NOOP", _ANY, general.noop),
+    commands.Logout: Rule("LOGOUT", _ANY, general.logout),
+    commands.Id: Rule("ID", _ANY, general.identify),
+    commands.StartTls: Rule("STARTTLS", _ANY, auth.start_tls),
+    commands.Login: Rule("LOGIN", _ANY, auth.login),
+    commands.Authenticate: Rule("AUTHENTICATE", _ANY, auth.authenticate),
+    commands.Enable: Rule("ENABLE", _IN, general.enable),
+    commands.Namespace: Rule("NAMESPACE", _IN, mailboxes.namespace),
+    commands.Create: Rule("CREATE", _IN, mailboxes.create),
+    commands.Delete: Rule("DELETE", _IN, mailboxes.delete),
+    commands.Rename: Rule("RENAME", _IN, mailboxes.rename),
+    commands.Subscribe: Rule("SUBSCRIBE", _IN, mailboxes.subscribe),
+    commands.Unsubscribe: Rule("UNSUBSCRIBE", _IN, mailboxes.unsubscribe),
+    commands.List: Rule("LIST", _IN, mailboxes.list_),
+    commands.Lsub: Rule("LSUB", _IN, mailboxes.lsub),
+    commands.Status: Rule("STATUS", _IN, mailboxes.status),
+    commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Idle: Rule("IDLE", _IN, general.idle),
+    commands.Select: Rule("SELECT", _IN, selecting.select),
+    commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
+    commands.Check: Rule("CHECK", _SELECTED, general.noop),
+    commands.Close: Rule("CLOSE", _SELECTED, selecting.close),
+    commands.Unselect: Rule("UNSELECT", _SELECTED, selecting.unselect),
+    commands.Expunge: Rule("EXPUNGE", _SELECTED, store.expunge),
+    commands.UidExpunge: Rule("UID EXPUNGE", _SELECTED, store.uid_expunge),
+    commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
+    commands.Store: Rule("STORE", _SELECTED, store.store, numbers=True),
+    commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
+    commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
+    commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
+}
+
+
+async def run(session: Session, tag: bytes, command: commands.Command) -> None:
+    """Answer one command. ConnectionError when the client went away meanwhile."""
+    services, rule = session.services, RULES[type(command)]
+    started = services.clock.monotonic()
+    answer, status = await _obey(session, rule, command)
+    if answer is None:
+        session.idling = tag
+        session.tell(expunges=True)
+    else:
+        session.tell(expunges=not rule.numbers or command.uid, told=answer.told)  # type: ignore[union-attr]
+        session.answer(tag, status, answer.text, answer.code)
+    label = status.decode()
+    services.metrics.commands.labels(rule.name, label).inc()
+    services.metrics.seconds.labels(rule.name).observe(services.clock.monotonic() - started)
+    if status == b"BAD":
+        mistake(session)
+
+
+def mistake(session: Session) -> None:
+    """Count a command answered BAD; too many end the session."""
+    session.mistakes += 1
+    if session.mistakes >= MISTAKES_MAX:
+        session.bye("Too many commands that make no sense", "CLIENTBUG")
+
+
+async def _obey(session: Session, rule: Rule, command: commands.Command) -> tuple[Ok | None, bytes]:
+    """What to answer, and OK, NO or BAD."""
+    if session.state < rule.state:
+        need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
+        return Ok(f"{rule.name} needs {need}"), b"BAD"
+    try:
+        return await rule.run(session, command), b"OK"
+    except Bad as bad:
+        return Ok(bad.text, bad.code), b"BAD"
+    except No as refusal:
+        return Ok(refusal.text, refusal.code, refusal.told), b"NO"
+    except Trouble as trouble:
+        session.log.warning("imap.trouble", command=rule.name, trouble=type(trouble).__name__, detail=trouble.log)
+        no = as_no(trouble, into=rule.into)
+        return Ok(no.text, no.code), b"NO"
+    except ConnectionError:
+        raise
+    except Exception as error:
+        session.log.warning("imap.defect", command=rule.name, error=repr(type(error)), exc_info=True)
+        return Ok("Internal error; it was logged", "SERVERBUG"), b"NO"

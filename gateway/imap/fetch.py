@@ -1,0 +1,128 @@
+r"""FETCH (RFC 3501 6.4.5): batches of messages to response lines, as fast as the client reads.
+
+The law: FLAGS, UID, dates and sizes touch no message; what is written ahead of the client is bounded; a message that
+another session expunged meanwhile is left out, and the answer says so (RFC 2180 4.1.2).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from actors.mailbox.client import Message
+from actors.mailbox.types import SEEN
+from gateway.imap.items import Columns, Plan, plan
+from gateway.imap.parts import Array, Pace
+from gateway.imap.selected import Selection
+from gateway.imap.session import Ok, Session
+from gateway.imap.troubles import No, Told
+from mail.imap import commands
+from mail.imap.fetch import FetchAttribute
+
+_ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
+_RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
+_CONTENT_BYTES_MAX: Final = 512 * 1024  # of messages together in memory for one client, unless one alone is larger
+
+
+async def fetch(session: Session, command: commands.Fetch) -> Ok:
+    """RFC 3501 6.4.5, 6.4.8."""
+    selection = session.selected
+    rows = selection.resolve(command.messages, uid=command.uid)
+    shape = plan(command.items, uid=command.uid)
+    if shape.sets_seen and not selection.hold.read_only and await _set_seen(selection, rows):
+        # RFC 3501 6.4.5: if \Seen was set, the flags belong to the responses.
+        shape = plan(tuple(dict.fromkeys((FetchAttribute.FLAGS, *command.items))), uid=command.uid)
+    work = _Fetch(session, shape)
+    step = _RECORDS_MAX if shape.needs_records else _ROWS_MAX
+    for start in range(0, len(rows), step):
+        await work.batch(rows[start : start + step])
+    session.services.metrics.messages.inc(work.sent)
+    if work.sent == len(rows):
+        return Ok("FETCH completed", told=work.told())
+    text = "Some of the messages were expunged"
+    if command.uid:  # RFC 3501 6.4.8: a UID that does not exist is passed over without any error
+        return Ok(text, "EXPUNGEISSUED", work.told())
+    raise No(text, "EXPUNGEISSUED", work.told())
+
+
+async def _set_seen(selection: Selection, rows: Array) -> bool:
+    """Whether there was anything to set."""
+    alive, places = selection.locate(rows)
+    unseen = alive[(selection.hold.view.index.flags[places] & SEEN) == 0]
+    if not len(unseen):
+        return False
+    await selection.hold.set_flags(selection.ranges(unseen), "add", SEEN)
+    return True
+
+
+class _Fetch:
+    """One FETCH under way."""
+
+    def __init__(self, session: Session, shape: Plan) -> None:
+        self._session = session
+        self._selection = session.selected
+        self._shape = shape
+        self._pace = Pace(session.services.clock)
+        self._told: list[Told] = []
+        self.sent = 0
+
+    def told(self) -> Told | None:
+        """The flags that were sent, where \\Seen was set: the only change that the client brought about."""
+        if not self._shape.sets_seen or not self._told:
+            return None
+        rows, words = zip(*self._told, strict=True)
+        return Told(np.concatenate(rows), np.concatenate(words))
+
+    async def batch(self, rows: Array) -> None:
+        """Responses for these rows. The index is read before anything is waited for, as it may change then."""
+        selection, shape = self._selection, self._shape
+        rows, places = selection.locate(rows)
+        index = selection.hold.view.index
+        words, uids = index.flags[places], selection.uids[rows].tolist()
+        columns = Columns(
+            (rows + 1).tolist(),
+            uids,
+            selection.flag_texts(uids, words.tolist()),
+            index.sizes[places],
+            index.dates[places],
+        )
+        if shape.sets_seen:
+            self._told.append(Told(rows, words))
+        self._session.wire.write(selection.new_keywords())
+        if not shape.needs_records:
+            await self._send(columns)
+            return
+        messages = await self._session.services.mail.messages(self._session.account, index.emails[places].tolist())
+        columns, there = _existing(columns, messages)
+        if not shape.needs_contents:
+            await self._send(columns._replace(records=[message.record for message in there]))
+            return
+        await self._send_contents(columns, there)
+
+    async def _send_contents(self, columns: Columns, messages: list[Message]) -> None:
+        """As many messages at a time as memory allows, at least one."""
+        start = 0
+        while start < len(messages):
+            contents: list[bytes] = []
+            room = _CONTENT_BYTES_MAX
+            while start + len(contents) < len(messages) and room > 0:
+                contents.append(await self._session.services.mail.content(messages[start + len(contents)]))
+                room -= len(contents[-1])
+            end = start + len(contents)
+            records = [message.record for message in messages[start:end]]
+            await self._send(columns.pick(range(start, end))._replace(records=records, contents=contents))
+            start = end
+
+    async def _send(self, columns: Columns) -> None:
+        self._session.wire.write(b"".join(self._shape.render(columns)))
+        self.sent += len(columns.seqs)
+        await self._session.wire.drain()
+        await self._pace.breathe()
+
+
+def _existing(columns: Columns, messages: Sequence[Message | None]) -> tuple[Columns, list[Message]]:
+    """Without those that are gone by now."""
+    there = [message for message in messages if message is not None]
+    if len(there) < len(messages):
+        columns = columns.pick([place for place, message in enumerate(messages) if message is not None])
+    return columns, there

@@ -1,0 +1,83 @@
+"""Commands about the session itself: CAPABILITY, NOOP, LOGOUT, ID, ENABLE, IDLE.
+
+The law: what is announced here holds (RFC 3501 6.1.1); it depends on the connection's state, never on the client.
+"""
+
+from typing import Final
+
+from gateway.imap.session import Ok, Session, State
+from mail.imap import commands, render
+
+# Each with the document that defines it.
+_ALWAYS: Final = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"  # RFC 3501, 7888, 4959, 2971, 5161, 2177
+_AFTER_LOGIN: Final = "UIDPLUS MOVE NAMESPACE SPECIAL-USE CHILDREN UNSELECT"  # 4315, 6851, 2342, 6154, 3348, 3691
+MECHANISMS: Final = ("PLAIN", "LOGIN", "SCRAM-SHA-256")
+ENABLEABLE: Final[frozenset[str]] = frozenset()  # nothing that needs ENABLE is offered yet
+
+
+def capabilities(session: Session) -> str:
+    """What is offered now, in one line."""
+    if session.state is not State.NOT_AUTHENTICATED:
+        return f"{_ALWAYS} {_AFTER_LOGIN}"
+    words = [_ALWAYS]
+    if session.wire.can_start_tls:
+        words.append("STARTTLS")
+    if may_log_in(session):
+        words += [f"AUTH={mechanism}" for mechanism in MECHANISMS]
+    else:
+        words.append("LOGINDISABLED")  # RFC 3501 6.2.3
+    return " ".join(words)
+
+
+def may_log_in(session: Session) -> bool:
+    """Whether a password may be sent on this connection."""
+    return session.wire.secure or session.services.settings.plaintext_login
+
+
+async def capability(session: Session, _command: commands.Capability) -> Ok:
+    """RFC 3501 6.1.1."""
+    session.wire.write(render.capability_line(capabilities(session).split()))
+    return Ok("CAPABILITY completed")
+
+
+async def noop(_session: Session, command: commands.Noop | commands.Check) -> Ok:
+    """RFC 3501 6.1.2, 6.4.1: everything is durable already, and news is told with every answer."""
+    return Ok(f"{type(command).__name__.upper()} completed")
+
+
+async def logout(session: Session, _command: commands.Logout) -> Ok:
+    """RFC 3501 6.1.3."""
+    session.bye("Goodbye")
+    return Ok("LOGOUT completed")
+
+
+async def identify(session: Session, command: commands.Id) -> Ok:
+    """RFC 2971. What the client says of itself helps to explain its log lines; our version is nobody's business."""
+    client = dict(command.params or ())
+    known = {key.decode(): (client.get(key) or b"").decode("ascii", "replace")[:80] for key in (b"name", b"version")}
+    session.log.info("imap.id", client=known["name"], client_version=known["version"])
+    session.wire.write(render.id_line({b"name": b"Rookery"}))
+    return Ok("ID completed")
+
+
+async def enable(session: Session, command: commands.Enable) -> Ok:
+    """RFC 5161: what is not known is passed over."""
+    enabled = [word for word in command.capabilities if word in ENABLEABLE]
+    session.wire.write(render.enabled_line(enabled))
+    return Ok("ENABLE completed")
+
+
+async def idle(session: Session, _command: commands.Idle) -> None:
+    """RFC 2177. From here to DONE nothing runs for this client: news is written when the mailbox changes."""
+    session.wire.write(render.continuation_line("idling"))
+
+
+def end_idle(session: Session, line: bytes) -> None:
+    """The client's line after IDLE: DONE, or a mistake that ends it as well."""
+    tag, session.idling = session.idling, None
+    assert tag is not None
+    session.tell(expunges=True)
+    if line.upper() == b"DONE":
+        session.answer(tag, b"OK", "IDLE completed")
+    else:
+        session.answer(tag, b"BAD", "Expected DONE")

@@ -1,0 +1,158 @@
+r"""The account's tree: LIST, LSUB, STATUS, NAMESPACE, CREATE, DELETE, RENAME, SUBSCRIBE.
+
+The law: a name below which something is, but which is no mailbox itself, is listed as \Noselect (RFC 3501 6.3.8).
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from actors.mailbox.types import SEPARATOR, MailboxInfo, Tree
+from gateway.imap.session import Ok, Session
+from gateway.imap.troubles import No
+from mail.imap import commands, render
+from mail.imap.listing import ListReturn, ListSelect
+from mail.imap.listmatch import ListMatch
+
+# RFC 6154 2, RFC 8457 4
+_USES: Final = {
+    "drafts": "\\Drafts",
+    "sent": "\\Sent",
+    "junk": "\\Junk",
+    "trash": "\\Trash",
+    "archive": "\\Archive",
+    "all": "\\All",
+    "flagged": "\\Flagged",
+    "important": "\\Important",
+}
+
+
+class Entry(NamedTuple):
+    """A name that LIST may show; `info` None: no mailbox has it."""
+
+    name: str
+    info: MailboxInfo | None
+    has_children: bool
+    subscribed: bool
+
+
+async def list_(session: Session, command: commands.List) -> Ok:
+    """RFC 3501 6.3.8; RFC 5258 and RFC 6154 5 as far as a client may ask."""
+    if command.patterns == ("",) and not command.extended:
+        session.wire.write(render.list_line("", ["\\Noselect"]))  # asks for the delimiter only
+        return Ok("LIST completed")
+    tree = await session.services.mail.tree(session.account)
+    match = ListMatch(command.reference, command.patterns)
+    shown = [_listed(entry, command) for entry in _chosen(_entries(tree), command) if match.matches(entry.name)]
+    session.wire.write(b"".join(shown))
+    return Ok("LIST completed")
+
+
+async def lsub(session: Session, command: commands.Lsub) -> Ok:
+    r"""RFC 3501 6.3.9: subscribed names, and with % the \Noselect level above one that % does not reach."""
+    if not command.pattern:
+        session.wire.write(render.list_line("", ["\\Noselect"], kind=b"LSUB"))
+        return Ok("LSUB completed")
+    tree = await session.services.mail.tree(session.account)
+    match = ListMatch(command.reference, (command.pattern,))
+    exists = {box.name for box in tree.mailboxes}
+    found = {name: name in exists for name in tree.subscriptions if match.matches(name)}
+    if "%" in command.pattern:
+        for name in _parents(tree.subscriptions):
+            if match.matches(name):
+                found.setdefault(name, False)
+    for name in sorted(found):
+        session.wire.write(render.list_line(name, [] if found[name] else ["\\Noselect"], kind=b"LSUB"))
+    return Ok("LSUB completed")
+
+
+async def status(session: Session, command: commands.Status) -> Ok:
+    """RFC 3501 6.3.10."""
+    tree = await session.services.mail.tree(session.account)
+    info = tree.find(command.mailbox)
+    if info is None:
+        raise No("There is no such mailbox", "NONEXISTENT")
+    values = {item: getattr(info, item.name.lower()) for item in command.items}
+    session.wire.write(render.status_line(command.mailbox, values))
+    return Ok("STATUS completed")
+
+
+async def namespace(session: Session, _command: commands.Namespace) -> Ok:
+    """RFC 2342: one's own mailboxes have no prefix; there are no others yet."""
+    session.wire.write(render.namespace_line([("", SEPARATOR)]))
+    return Ok("NAMESPACE completed")
+
+
+async def create(session: Session, command: commands.Create) -> Ok:
+    """RFC 3501 6.3.3."""
+    await session.services.mail.create(session.account, command.mailbox)
+    return Ok("CREATE completed")
+
+
+async def delete(session: Session, command: commands.Delete) -> Ok:
+    """RFC 3501 6.3.4. A client that deletes the mailbox it has selected lets go of it first."""
+    if session.selection is not None and session.selection.hold.info.name == command.mailbox:
+        await session.leave()
+    await session.services.mail.delete(session.account, command.mailbox)
+    return Ok("DELETE completed")
+
+
+async def rename(session: Session, command: commands.Rename) -> Ok:
+    """RFC 3501 6.3.5."""
+    await session.services.mail.rename(session.account, command.source, command.target)
+    return Ok("RENAME completed")
+
+
+async def subscribe(session: Session, command: commands.Subscribe) -> Ok:
+    """RFC 3501 6.3.6."""
+    await session.services.mail.subscribe(session.account, command.mailbox, on=True)
+    return Ok("SUBSCRIBE completed")
+
+
+async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Ok:
+    """RFC 3501 6.3.7."""
+    await session.services.mail.subscribe(session.account, command.mailbox, on=False)
+    return Ok("UNSUBSCRIBE completed")
+
+
+def _entries(tree: Tree) -> dict[str, Entry]:
+    """Every name there is, with those that only stand above others."""
+    boxes = {box.name: box for box in tree.mailboxes}
+    above = _parents(boxes)
+    return {
+        name: Entry(name, boxes.get(name), name in above, name in tree.subscriptions)
+        for name in sorted(boxes.keys() | above)
+    }
+
+
+def _parents(of: Iterable[str]) -> set[str]:
+    """All levels above these names."""
+    above: set[str] = set()
+    for name in of:
+        while SEPARATOR in name:
+            name = name.rpartition(SEPARATOR)[0]
+            if name in above:
+                break
+            above.add(name)
+    return above
+
+
+def _chosen(entries: dict[str, Entry], command: commands.List) -> Iterable[Entry]:
+    """What the selection options leave (RFC 5258 3.1, RFC 6154 5.2)."""
+    selection = command.selection
+    chosen: Iterable[Entry] = entries.values()
+    if ListSelect.SPECIAL_USE in selection:
+        chosen = [entry for entry in chosen if entry.info is not None and entry.info.role in _USES]
+    if ListSelect.SUBSCRIBED in selection:
+        chosen = [entry for entry in chosen if entry.subscribed]
+    return chosen
+
+
+def _listed(entry: Entry, command: commands.List) -> bytes:
+    attributes = ["\\HasChildren" if entry.has_children else "\\HasNoChildren"]  # RFC 3348
+    if entry.info is None:
+        attributes.insert(0, "\\Noselect")
+    elif entry.info.role in _USES:
+        attributes.append(_USES[entry.info.role])  # RFC 6154 2: may be said unasked
+    if entry.subscribed and (ListReturn.SUBSCRIBED in command.returns or ListSelect.SUBSCRIBED in command.selection):
+        attributes.append("\\Subscribed")
+    return render.list_line(entry.name, attributes)

@@ -1,0 +1,100 @@
+"""The IMAP server: who may connect, how long they may be silent, and how it stops.
+
+The law: every connection is counted, swept and told goodbye; `close` ends within its bound whatever clients do.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from typing import Final
+
+from gateway.imap.connection import Connection
+from gateway.imap.parts import Services
+
+SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all connections instead of one each
+_BACKLOG: Final = 1024  # connections the kernel holds while we are busy
+_HANDSHAKE_S: Final = 20.0  # for TLS; a client on a slow line needs a few seconds
+_ID_BITS: Final = 48  # of a connection's id in the log: unique for years of a busy server
+
+
+class ImapServer:
+    """All IMAP listeners of a process and their connections."""
+
+    def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self._services = services
+        self._listeners: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._per_ip: Counter[str] = Counter()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
+
+    async def listen(self, sock: socket.socket, *, implicit_tls: bool = False) -> None:
+        """Serve a bound socket; with `implicit_tls` TLS comes first (RFC 8314), else STARTTLS is offered."""
+        if implicit_tls and self.tls is None:
+            raise ValueError("implicit TLS needs a certificate")
+        loop = asyncio.get_running_loop()
+        self._listeners.append(
+            await loop.create_server(
+                lambda: self._connection(secure=implicit_tls),
+                sock=sock,
+                ssl=self.tls if implicit_tls else None,
+                ssl_handshake_timeout=_HANDSHAKE_S if implicit_tls else None,
+                backlog=_BACKLOG,
+            )
+        )
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    async def close(self) -> None:
+        """Take nothing new, let running commands end, say BYE; cut off whoever is left after `drain_s`."""
+        for listener in self._listeners:
+            listener.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._connections):
+            connection.stop("The server is stopping", "UNAVAILABLE")
+        try:
+            await asyncio.wait_for(self._all_closed.wait(), self._services.settings.drain_s)
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+            await asyncio.sleep(0)
+
+    def opened(self, connection: Connection) -> str:
+        """Count a new connection; the reason to refuse it, or an empty string."""
+        settings, metrics = self._services.settings, self._services.metrics
+        self._connections.add(connection)
+        self._per_ip[connection.ip] += 1
+        self._all_closed.clear()
+        metrics.connections.inc()
+        if len(self._connections) > settings.connections_max:
+            metrics.refused.labels("total").inc()
+            return "Too many connections; try again later"
+        if self._per_ip[connection.ip] > settings.connections_per_ip_max:
+            metrics.refused.labels("address").inc()
+            return "Too many connections from your address"
+        return ""
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is no more."""
+        self._connections.discard(connection)
+        self._per_ip[connection.ip] -= 1
+        if not self._per_ip[connection.ip]:
+            del self._per_ip[connection.ip]
+        self._services.metrics.connections.dec()
+        if not self._connections:
+            self._all_closed.set()
+
+    def _connection(self, *, secure: bool) -> Connection:
+        number = f"{self._services.dice.getrandbits(_ID_BITS):012x}"
+        return Connection(self, self._services, number, secure=secure)
+
+    def _sweep(self) -> None:
+        """Close whoever is over its time."""
+        now = self._services.clock.monotonic()
+        for connection in [one for one in self._connections if one.deadline < now]:
+            connection.expired()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

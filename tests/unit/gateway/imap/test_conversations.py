@@ -1,0 +1,105 @@
+"""Every file in conversations/ is a dialogue that the server must keep to, line by line.
+
+    # a comment
+    C: a LOGIN alice demo        what the client sends, with CRLF
+    C| Subject: x                a line of the literal announced by the C line above as {#}, its size worked out here
+    S: a OK [<any>] Logged in    what the server must answer, <any> standing for anything
+    C2: / S2:                    a second client; up to 9
+    deliver: Subject             a message with that subject comes from outside to alice's INBOX
+    tls: 1                       from here the client's connection counts as protected
+    closed: 1                    the server has closed the client's connection
+
+Between two blocks the server must have said nothing else.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.gateway.imap.world import Client, World, message
+
+FILES = sorted((Path(__file__).parent / "conversations").glob("*.txt"))
+_STEP = re.compile(r"(C|S|C\||closed|tls|deliver)(\d?)(?::|(?<=\|)) ?(.*)")
+_HOLE = re.compile(r"<any>")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+async def test_conversation(path: Path) -> None:
+    async with World() as world:
+        stage = _Stage(world)
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line and not line.startswith("#"):
+                try:
+                    await stage.step(line)
+                except AssertionError as error:
+                    raise AssertionError(f"{path.name}:{number}: {line}\n{error}") from None
+        await stage.finish()
+
+
+class _Stage:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._clients: dict[str, Client] = {}
+        self._command: tuple[Client, str] | None = None
+        self._literal: list[str] = []
+
+    async def step(self, line: str) -> None:
+        """One line of the file."""
+        found = _STEP.fullmatch(line)
+        assert found is not None, "this is no step"
+        kind, who, text = found.groups()
+        if kind == "C|":
+            self._literal.append(text)
+            return
+        await self._send()
+        if kind == "deliver":
+            await self._world.deliver(message(text))
+        elif kind == "C":
+            client = await self._client(who)
+            assert await client.quiet(), f"unexpected: {bytes(client.pipe.received)!r}"
+            self._command = (client, text)
+            if "{#" not in text:
+                await self._send()
+        elif kind == "S":
+            answer = (await (await self._client(who)).line()).decode("utf-8", "backslashreplace")
+            pattern = ".*".join(map(re.escape, _HOLE.split(text)))
+            assert re.fullmatch(pattern, answer), f"got: {answer}"
+        else:
+            await self._other(kind, await self._client(text or "1"))
+
+    async def finish(self) -> None:
+        """Nothing may be left over."""
+        await self._send()
+        for client in self._clients.values():
+            assert await client.quiet(), f"unexpected at the end: {bytes(client.pipe.received)!r}"
+
+    async def _other(self, kind: str, client: Client) -> None:
+        if kind == "closed":
+            assert await client.quiet()
+            assert client.pipe.closed
+        else:
+            client.connection.secure = True
+
+    async def _send(self) -> None:
+        """The command that was being gathered, with its literal."""
+        if self._command is None:
+            return
+        (client, text), self._command = self._command, None
+        body = "".join(f"{line}\r\n" for line in self._literal).encode()
+        self._literal = []
+        head, mark, _ = text.partition("{#")
+        if not mark:
+            client.send(text.encode() + b"\r\n")
+            return
+        plus = "+" if text.endswith("+}") else ""
+        client.send(f"{head}{{{len(body)}{plus}}}\r\n".encode())
+        if not plus:
+            assert (await client.line()).startswith(b"+ ")
+        client.send(body + b"\r\n")
+
+    async def _client(self, who: str) -> Client:
+        who = who or "1"
+        if who not in self._clients:
+            self._clients[who] = await self._world.connect()
+        return self._clients[who]

@@ -1,0 +1,234 @@
+"""A whole IMAP server in one event loop without a socket: the real mailbox client and shard on the memory store.
+
+`World.connect` gives a client whose bytes go straight into a connection and whose answers are lines to await.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, Self, cast
+
+from prometheus_client import CollectorRegistry
+
+from actors.mailbox.client import MailboxClient
+from actors.mailbox.metrics import ShardMetrics
+from actors.mailbox.shard import Shard
+from actors.mailbox.types import Quota
+from cluster.blobs.memory import MemoryBlobs
+from cluster.clock import ManualClock
+from cluster.meta.memory import MemoryStore
+from gateway.imap.connection import Connection
+from gateway.imap.metrics import Metrics
+from gateway.imap.parts import Services
+from gateway.imap.server import ImapServer
+from gateway.imap.settings import ImapSettings
+from mail import sasl
+
+ANSWER_S = 5.0  # a test that waits longer for a line has failed
+ALICE = 11
+BOB = 12
+PASSWORD = "demo"
+_SALT = b"0123456789abcdef"
+
+
+class SilentLog:
+    """Keeps events for the test to look at."""
+
+    def __init__(self, lines: list[dict[str, object]] | None = None, **bound: object) -> None:
+        self.lines = lines if lines is not None else []
+        self._bound = bound
+
+    def bind(self, **values: object) -> "SilentLog":
+        return SilentLog(self.lines, **self._bound, **values)
+
+    def info(self, event: str, **values: object) -> None:
+        self.lines.append({"event": event, **self._bound, **values})
+
+    warning = info
+
+
+class Person:
+    """A principal."""
+
+    def __init__(self, account: int, login: str) -> None:
+        self.account = account
+        self.login = login
+
+
+class People:
+    """A directory of two, alice and bob, whose password is `demo`."""
+
+    def __init__(self) -> None:
+        self.people = {"alice": Person(ALICE, "alice"), "bob": Person(BOB, "bob")}
+
+    async def verify(self, login: str, password: str) -> Person | None:
+        return self.people.get(login) if password == PASSWORD else None
+
+    async def principal(self, login: str) -> Person | None:
+        return self.people.get(login)
+
+    async def scram(self, login: str) -> sasl.ScramKeys | None:
+        return sasl.derive_scram(PASSWORD, _SALT, 4096) if login in self.people else None
+
+
+class Inline(Executor):
+    """Threads that are none."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+class Only:
+    """All accounts are on one shard."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+
+    def shard_of(self, account: int) -> Shard:
+        return self.shard
+
+
+class Pipe(asyncio.Transport):
+    """A transport whose other end is the test."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("192.0.2.1", 1)})
+        self.received = bytearray()
+        self.closed = False
+        self.paused = False
+        self.news = asyncio.Event()
+        self.protocol: asyncio.Protocol | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.received += data
+        self.news.set()
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.news.set()
+            asyncio.get_running_loop().call_soon(cast("asyncio.Protocol", self.protocol).connection_lost, None)
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+class Client:
+    """The other end of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.pipe = Pipe()
+        self.pipe.protocol = connection
+        connection.connection_made(self.pipe)
+
+    def send(self, data: bytes) -> None:
+        """Bytes to the server."""
+        self.connection.data_received(data)
+
+    async def line(self) -> bytes:
+        """The server's next line, without CRLF; b"" when it has closed."""
+        while b"\r\n" not in self.pipe.received:
+            if self.pipe.closed:
+                return b""
+            self.pipe.news.clear()
+            await asyncio.wait_for(self.pipe.news.wait(), ANSWER_S)
+        line, _, rest = bytes(self.pipe.received).partition(b"\r\n")
+        self.pipe.received[:] = rest
+        return line
+
+    async def command(self, text: str | bytes) -> list[bytes]:
+        """Send a command with a tag of its own; every line up to its tagged answer, which is the last."""
+        data = text.encode() if isinstance(text, str) else text
+        self.send(b"t " + data + b"\r\n")
+        lines: list[bytes] = []
+        while not lines or not lines[-1].startswith(b"t "):
+            lines.append(await self.line())
+            assert lines[-1] or not self.pipe.closed, f"closed after {lines}"
+        return lines
+
+    async def ok(self, text: str | bytes) -> list[bytes]:
+        """As `command`, which must succeed."""
+        lines = await self.command(text)
+        assert lines[-1].startswith(b"t OK"), lines[-1]
+        return lines
+
+    async def quiet(self) -> bool:
+        """Whether the server has nothing more to say, when all it has begun is done."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return not self.pipe.received
+
+
+class World:
+    """The server and what it stands on."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = ManualClock()
+        self.log = SilentLog()
+        self.store = MemoryStore()
+        self.quota = Quota()
+        self.shard = Shard(self.store, self.clock, self._quota_of, ShardMetrics(CollectorRegistry()))
+        self.mail = MailboxClient(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
+        defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
+        self.services = Services(
+            self.mail,
+            People(),
+            ImapSettings(**defaults | settings),
+            Metrics(CollectorRegistry()),
+            self.clock,
+            random.Random(1),
+            self.log,
+            b"a secret of the server",
+        )
+        self.server = ImapServer(self.services)
+        self.clients: list[Client] = []
+
+    async def __aenter__(self) -> Self:
+        self.shard.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.server.close()
+        await self.shard.stop()
+
+    async def _quota_of(self, _account: int) -> Quota:
+        return self.quota
+
+    async def connect(self, login: str = "") -> Client:
+        """A new client, greeted, and logged in if a name is given."""
+        client = Client(Connection(self.server, self.services, f"{len(self.clients):012x}", secure=False))
+        self.clients.append(client)
+        if login:
+            assert (await client.line()).startswith(b"* OK")
+            await client.ok(f"LOGIN {login} {PASSWORD}")
+        return client
+
+    async def deliver(self, raw: bytes, account: int = ALICE) -> None:
+        """New mail from outside."""
+        await self.mail.deliver(account, await self.mail.prepare(raw))
+
+
+def message(subject: str = "Hello", body: str = "Some text.\r\n", sender: str = "bob@example.test") -> bytes:
+    """A small message."""
+    word = re.sub("[^a-z0-9]", "", subject.lower())
+    return (
+        f"From: Bob <{sender}>\r\nTo: alice@example.test\r\nSubject: {subject}\r\n"
+        f"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <{word}@example.test>\r\n"
+        f"\r\n{body}"
+    ).encode()
