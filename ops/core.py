@@ -79,7 +79,12 @@ async def opened(
 
 @asynccontextmanager
 async def over(
-    store: Store, blobs: Blobs, clock: Clock, dice: Dice, settings: DirectorySettings | None, registry: CollectorRegistry
+    store: Store,
+    blobs: Blobs,
+    clock: Clock,
+    dice: Dice,
+    settings: DirectorySettings | None,
+    registry: CollectorRegistry,
 ) -> AsyncIterator[Core]:
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
@@ -100,8 +105,8 @@ async def over(
 
 
 async def _stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
-    open_store = {"lmdb": LmdbStore.open, "sqlite": SqliteStore.open}[settings.kind]
-    store: Store = await open_store(data / "store", clock=clock)
+    kind: type[LmdbStore | SqliteStore] = LmdbStore if settings.kind == "lmdb" else SqliteStore
+    store = await kind.open(data / "store", clock=clock)
     stack.push_async_callback(store.close)
     blobs: Blobs = (
         FileBlobs(data / "blobs", clock=clock)

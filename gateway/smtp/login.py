@@ -7,8 +7,9 @@ import asyncio
 import binascii
 from typing import Final
 
+from actors.directory.types import Principal
 from cluster.clock import Dice
-from gateway.smtp.parts import Directory, Principal
+from gateway.smtp.parts import Directory
 from mail import sasl
 
 NONCE_BYTES: Final = 18  # 24 characters of base64

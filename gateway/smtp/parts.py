@@ -7,38 +7,11 @@ message is durable.
 from collections.abc import Awaitable
 from typing import Any, Protocol, TypeAlias
 
-import msgspec
-
+from actors.directory.types import Principal, Resolution
 from mail.sasl import ScramKeys
 
 Prepared: TypeAlias = Any
 """A message made ready by `Intake.prepare`; opaque here."""
-
-
-class Local(msgspec.Struct, frozen=True, tag=True):
-    """An address of ours. `targets`: account ids after aliases, lists and groups, never empty."""
-
-    targets: tuple[int, ...]
-    detail: str = ""
-    """The subaddress: `tag` of `user+tag`."""
-
-
-class NotLocal(msgspec.Struct, frozen=True, tag=True):
-    """The domain is not ours."""
-
-
-class Unknown(msgspec.Struct, frozen=True, tag=True):
-    """The domain is ours, and has no such address."""
-
-
-Resolution: TypeAlias = Local | NotLocal | Unknown
-
-
-class Principal(msgspec.Struct, frozen=True):
-    """Somebody who logged in."""
-
-    account: int
-    login: str
 
 
 class Directory(Protocol):
@@ -72,7 +45,7 @@ class Intake(Protocol):
         """Parse, hash and pack once for all recipients; large blobs are durable on return. Raises Trouble."""
         ...
 
-    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes, mailbox: str = "INBOX") -> None:
+    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes, mailbox: str = "INBOX") -> object:
         """Store into one account; durable on return; the same `idem` again within the account's window does nothing.
 
         Raises OverQuota, Unavailable, StoreFull, NotFound.

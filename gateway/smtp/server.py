@@ -1,36 +1,39 @@
 """The listeners: who may connect, who is let go, and how it all ends.
 
-Laws. Connections are bounded, in all and for each address. `stop` returns within its bound, after every message that
+Laws. Connections are bounded, in all and for each address. `close` returns within its bound, after every message that
 could still be answered was answered.
 """
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Literal
 
-from cluster.errors import Misconfigured
 from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.session import Session, World
-from gateway.smtp.settings import Listener, SmtpSettings
+from gateway.smtp.settings import SmtpSettings
 from mail.sasl import CLEAR_PASSWORD, MECHANISMS
 from mail.smtp.machine import Server
 from mail.smtp.offers import Offers
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
 
+Tls = Literal["none", "starttls", "implicit"]
+
 SWEEP_S = 1.0  # how late an idle client may be let go
 BACKLOG = 1024  # connections the kernel holds while we are busy: a burst, not an attack
 
 
-def offers_of(listener: Listener, settings: SmtpSettings) -> Offers:
+def offers_of(role: Role, tls: Tls, settings: SmtpSettings) -> Offers:
     """What EHLO tells at a listener: passwords only under TLS, and AUTH only where our users come."""
-    submission = listener.role == "submission"
+    submission = role is Role.SUBMISSION
     clear = tuple(name for name in MECHANISMS if settings.plaintext_auth or name not in CLEAR_PASSWORD)
     return Offers(
-        starttls=listener.tls == "starttls",
+        starttls=tls == "starttls",
         auth_required=submission,
         mechanisms_tls=MECHANISMS if submission else (),
         mechanisms_clear=clear if submission else (),
@@ -42,6 +45,7 @@ class SmtpServer:
 
     def __init__(self, world: World, metrics: Metrics, *, tls: ssl.SSLContext | None) -> None:
         """`tls`: the server's certificate; None when no listener needs one."""
+        self._host_name = world.host_name
         self._world = world
         self._settings = world.settings
         self._metrics = metrics
@@ -51,22 +55,23 @@ class SmtpServer:
         self._by_ip: Counter[str] = Counter()
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Listen. Raises Misconfigured, which names the listener and the cause; then nothing listens."""
-        try:
-            for listener in self._settings.listeners:
-                self._servers.append(await self._listen(listener))
-        except Misconfigured:
-            await self.stop()
-            raise
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+    async def listen(self, sock: socket.socket, role: Role, tls: Tls) -> None:
+        """Serve a bound socket. `tls`: never, offered (RFC 3207), or from the first byte (RFC 8314)."""
+        if tls != "none" and self._tls is None:
+            raise ValueError("TLS needs a certificate")
+        implicit = self._tls if tls == "implicit" else None
+        server = await asyncio.get_running_loop().create_server(
+            self._factory(role, tls),
+            sock=sock,
+            ssl=implicit,
+            ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
+            backlog=BACKLOG,
+        )
+        self._servers.append(server)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
-    @property
-    def addresses(self) -> Sequence[tuple[str, int]]:
-        """Where each listener really is, in the order of the settings."""
-        return [server.sockets[0].getsockname()[:2] for server in self._servers]
-
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """Take no more, tell who is idle, finish messages on their way, and close; bounded by `drain_s`."""
         for server in self._servers:
             server.close()
@@ -84,30 +89,22 @@ class SmtpServer:
         for connection in tuple(self._open):
             connection.abort()
 
-    async def _listen(self, listener: Listener) -> asyncio.Server:
-        if listener.tls != "none" and self._tls is None:
-            raise Misconfigured(
-                f"SMTP listener {listener.name!r} needs a certificate: name one, or set its tls to none"
-            )
-        implicit = self._tls if listener.tls == "implicit" else None
-        metrics = ListenerMetrics(self._metrics, listener.name)
-        offers = offers_of(listener, self._settings)
+    def _factory(self, role: Role, tls: Tls) -> Callable[[], Connection]:
+        """What makes a listener's connections."""
+        name = f"{role.value}-{tls}"
+        metrics = ListenerMetrics(self._metrics, name)
+        offers = offers_of(role, tls, self._settings)
         limits, newlines = self._settings.limits(), self._settings.newlines()
 
         def on_open(connection: Connection, ip: str) -> Session | Reply:
             if not self._admit(connection, ip):
                 metrics.turned_away.inc()
-                self._world.log.info("smtp.turned_away", ip=ip, listener=listener.name)
+                self._world.log.info("smtp.turned_away", ip=ip, listener=name)
                 return replies.TOO_MANY
             metrics.taken.inc()
             metrics.open.inc()
             machine = Server(
-                Role(listener.role),
-                self._settings.host_name,
-                offers=offers,
-                limits=limits,
-                newlines=newlines,
-                tls=implicit is not None,
+                role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
             )
             ident = self._world.dice.randbytes(6).hex()
             return Session(machine, self._world, metrics, ip=ip, ident=ident)
@@ -117,25 +114,9 @@ class SmtpServer:
                 self._forget(connection)
                 metrics.open.dec()
 
-        def connect() -> Connection:
-            return Connection(
-                settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
-            )
-
-        try:
-            return await asyncio.get_running_loop().create_server(
-                connect,
-                listener.host or None,
-                listener.port,
-                ssl=implicit,
-                ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
-                backlog=BACKLOG,
-            )
-        except OSError as error:
-            raise Misconfigured(
-                f"SMTP listener {listener.name!r} cannot listen at {listener.host}:{listener.port}: {error.strerror}; "
-                "stop what uses the port, or choose another"
-            ) from error
+        return lambda: Connection(
+            settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
+        )
 
     def _admit(self, connection: Connection, ip: str) -> bool:
         settings = self._settings

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from actors.directory.types import Local, NotLocal, Principal
 from cluster.clock import Clock, Dice
 from cluster.errors import Trouble
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.metrics import ListenerMetrics
-from gateway.smtp.parts import Directory, Intake, Local, Log, NotLocal, Principal
+from gateway.smtp.parts import Directory, Intake, Log
 from gateway.smtp.settings import SmtpSettings
 from mail import sasl
 from mail.smtp.events import (
@@ -42,6 +43,8 @@ class World:
     log: Log
     clock: Clock
     dice: Dice
+    host_name: str
+    """Our name in greetings and Received fields."""
     sasl_secret: bytes
     """The server's own, 16 bytes or more, the same over restarts: it hides which logins exist."""
 
@@ -104,7 +107,7 @@ class Session:
     async def _rcpt(self, event: RcptTo) -> None:
         found = await self._world.directory.resolve(event.recipient)
         if isinstance(found, Local):
-            self._targets.append(found.targets)
+            self._targets.append(tuple(target.account for target in found.targets))
             self._metrics.recipients_taken.inc()
             self.machine.accept()
             return

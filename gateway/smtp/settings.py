@@ -12,27 +12,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
-class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One place to listen at."""
-
-    name: Annotated[str, Meta(description="Name in logs and metrics.")]
-    role: Annotated[
-        Literal["smtp", "submission", "lmtp"],
-        Meta(description="smtp: mail from other servers. submission: mail from our users. lmtp: from a local relay."),
-    ] = "smtp"
-    host: Annotated[str, Meta(description="Address to bind; empty for all.")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535, description="Port to bind; 0 takes a free one.")] = 2525
-    tls: Annotated[
-        Literal["none", "starttls", "implicit"],
-        Meta(description="none, starttls (RFC 3207), or implicit from the first byte (RFC 8314)."),
-    ] = "starttls"
-
-
 class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all listeners share."""
 
-    host_name: Annotated[str, Meta(description="Our name in greetings and Received fields.")] = "localhost"
-    listeners: Annotated[tuple[Listener, ...], Meta(description="Where to listen.")] = ()
     message_bytes_max: Annotated[Positive, Meta(description="Largest message, in bytes; told as SIZE.")] = 50 * MIB
     recipients_max: Annotated[Annotated[int, Meta(ge=100)], Meta(description="Recipients of one message.")] = 1000
     bare_newlines: Annotated[
