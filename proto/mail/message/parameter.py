@@ -14,9 +14,12 @@ from mail.message.part import Parameters
 _TOKEN: Final = rb"[!#-'*+\-.0-9A-Z^-~]++"  # RFC 2045 5.1: no control, space or tspecial
 _MEDIA: Final = re.compile(rb"[ \t]*+(" + _TOKEN + rb")[ \t]*+/[ \t]*+(" + _TOKEN + rb")")
 _VALUE: Final = re.compile(rb"[ \t]*+(" + _TOKEN + rb")")
-# name=value; a quoted value may lack its end, a bare one may hold spaces as in name=my file.pdf.
+# ;name=value. Some leave out the semicolon or the closing quote, or write name=my file.pdf. Each run of
+# semicolons and spaces is tried once, from its begin, so that the time is linear.
 _PARAMETER: Final = re.compile(
-    rb';[ \t;]*+([^\s=;"]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;]*+))', re.DOTALL
+    rb'(?<![;\s])[;\s]++([^\s=;"]++)[ \t]*+='
+    rb'(?:[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]++(?:\s++[^;\s]++)*+))|)',
+    re.DOTALL,
 )
 _COMMENT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(\([^()\\]*+\))', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
@@ -70,11 +73,9 @@ def _parameters(value: bytes, start: int, limits: Limits) -> Parameters:
     found: list[tuple[bytes, bytes]] = []
     for match in _PARAMETER.finditer(value, start):
         name, quoted, bare = match.groups()
-        if bare is not None:
-            quoted = bare.strip(b" \t\r\n")
-        elif b"\\" in quoted:
+        if quoted is not None and b"\\" in quoted:
             quoted = _QUOTED_PAIR.sub(rb"\1", quoted)
-        found.append((name.lower(), quoted))
+        found.append((name.lower(), quoted or bare or b""))
         if len(found) >= limits.parameters_max:
             break
     return tuple(found)

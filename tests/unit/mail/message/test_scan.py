@@ -76,6 +76,8 @@ def test_an_unusable_content_type_is_plain_text(value: bytes) -> None:
         (b'text/plain;; name="no end', ((b"name", b"no end"),)),
         (b"text/plain; charset=us-ascii (Plain text)", ((b"charset", b"us-ascii"),)),
         (b'text/plain; a="(no comment)"', ((b"a", b"(no comment)"),)),
+        (b'text/plain ; a=b ; c= ; d="e" ; f=', ((b"a", b"b"), (b"c", b""), (b"d", b"e"), (b"f", b""))),
+        (b"text/plain charset=utf-8", ((b"charset", b"utf-8"),)),
         (b"text/plain;\r\n\tcharset=\r\n utf-8", ((b"charset", b"utf-8"),)),
         (b"text/plain; =x; y; z=", ((b"z", b""),)),
     ],
