@@ -1,7 +1,7 @@
 """Values with parameters: Content-Type (RFC 2045 5.1) and Content-Disposition (RFC 2183).
 
-The law: linear time for any bytes, and the parameters stay as written (continuations, charsets and encoded
-words are `words.parameters`' business), only quoting and comments are taken off.
+The law: linear time for any bytes, and values stay as written but for quoting and comments. Continuations are
+joined, as IMAP wants them (RFC 2231 6); charsets and encoded words are the business of `words.parameters`.
 """
 
 import re
@@ -22,6 +22,8 @@ _PARAMETER: Final = re.compile(
     re.DOTALL,
 )
 _COMMENT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(\([^()\\]*+\))', re.DOTALL)
+# name*section[*]: a piece of a continued value, encoded if it ends in a star (RFC 2231 3 and 4.1).
+_SECTION: Final = re.compile(rb"([^*]+)\*(\d{1,3})(\*)?\Z")
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -78,4 +80,32 @@ def _parameters(value: bytes, start: int, limits: Limits) -> Parameters:
         found.append((name.lower(), quoted or bare or b""))
         if len(found) >= limits.parameters_max:
             break
+    if b"*" in value:
+        return _joined(found)
     return tuple(found)
+
+
+def _joined(found: list[tuple[bytes, bytes]]) -> Parameters:
+    """With continued values in one piece, each where its first piece stood."""
+    sections: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
+    slots: list[tuple[bytes, bytes | None]] = []  # without a value: to be joined from its sections
+    for name, value in found:
+        match = _SECTION.match(name)
+        if match is None:
+            slots.append((name, value))
+            continue
+        if match[1] not in sections:
+            sections[match[1]] = {}
+            slots.append((match[1], None))
+        sections[match[1]].setdefault(int(match[2]), (value, match[3] is not None))
+    return tuple([(name, value) if value is not None else _join(name, sections[name]) for name, value in slots])
+
+
+def _join(name: bytes, pieces: dict[int, tuple[bytes, bool]]) -> tuple[bytes, bytes]:
+    """The name has a star if the first piece is encoded; it holds the charset (RFC 2231 4.1)."""
+    ordered = [pieces[number] for number in sorted(pieces)]
+    if not ordered[0][1]:
+        return name, b"".join([value for value, _ in ordered])
+    # A plain piece in an encoded value must not be taken for encoded.
+    whole = [value if is_encoded else value.replace(b"%", b"%25") for value, is_encoded in ordered]
+    return name + b"*", b"".join(whole)
