@@ -54,7 +54,7 @@ class FileBlobs:
     async def put(self, digest: bytes, data: bytes) -> None:
         """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
         check_put(digest, data)
-        packed = pack(data)  # here, because the codec's objects are for one thread
+        packed = pack(data)
         await self._in_thread(partial(self._store, digest, packed))
 
     async def get(self, digest: bytes) -> bytes:
