@@ -15,7 +15,9 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
+
+Ts = TypeVarTuple("Ts")
 
 DIED: Final = 77  # exit code
 STEPS: Final = frozenset({"open", "write", "utime", "fsync", "rename", "mkdir", "putmulti", "delete", "commit"})
@@ -88,7 +90,7 @@ class CrashingLoop(asyncio.SelectorEventLoop):
         self._points = points
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """A worker thread has an answer."""
         self._points.reached("thread: answers")
