@@ -32,7 +32,7 @@ from actors.mailbox.view import Selected, View
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack, unpack
 from cluster.clock import Clock
-from cluster.errors import Corrupt, NotFound, Trouble
+from cluster.errors import Corrupt, NotFound, StoreFull, Trouble
 from cluster.meta.store import Store
 from mail.message.record import Record, decode, encode, read_message
 
@@ -148,17 +148,24 @@ class MailboxClient:
         view.sessions.append(selected)
         if not read_only:
             view.claims = True
-            await self._claim(shard, selected, name)
+            await self._claim(shard, selected, name, opened)
         return selected
 
     def _emptied(self, view: View) -> None:
         if self._views.get((view.account, view.mailbox)) is view:
             del self._views[view.account, view.mailbox]
 
-    async def _claim(self, shard: Shard, selected: Selected, name: str) -> None:
-        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view."""
+    async def _claim(self, shard: Shard, selected: Selected, name: str, seen: Opened) -> None:
+        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view.
+
+        On a full disk nothing can be taken, and the mailbox must open all the same: then \Recent is what was `seen`,
+        for this session as for the next (RFC 3501 2.3.2 allows it).
+        """
         try:
             opened = await shard.ask(selected.view.account, Open(name, claim=True))
+        except StoreFull:
+            selected.recent.update(range(seen.recent_from, seen.recent_below))
+            return
         except Trouble:
             await selected.close()
             raise
