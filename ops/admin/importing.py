@@ -33,6 +33,14 @@ class _Ready(NamedTuple):
     item: Item
 
 
+class _Part(NamedTuple):
+    """What is stored together: what there is of the batch from `begin` to before `end`."""
+
+    begin: int
+    end: int
+    ready: Sequence[_Ready]
+
+
 class Importer:
     """One account's import."""
 
@@ -47,7 +55,7 @@ class Importer:
         _check(batch)
         answer = pb.ImportedBatch(key=batch.key)
         ready = [one async for one in self._prepared(batch, answer)]
-        for part in _parts(ready):
+        for part in _parts(ready, len(batch.messages)):
             await self._store(batch, part, answer)
         answer.problems.sort(key=lambda problem: problem.index)
         return answer
@@ -56,6 +64,8 @@ class Importer:
         for index, message in enumerate(batch.messages):
             if index % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+            if not message.content:
+                continue
             if len(message.content) > MESSAGE_BYTES_MAX:
                 says = f"The message is larger than {MESSAGE_BYTES_MAX >> 20} MiB."
                 answer.problems.add(index=index, says=says)
@@ -82,20 +92,20 @@ class Importer:
                 lost.append(name)
         return bits, keywords, lost
 
-    async def _store(self, batch: pb.ImportBatch, part: Sequence[_Ready], answer: pb.ImportedBatch) -> None:
+    async def _store(self, batch: pb.ImportBatch, part: _Part, answer: pb.ImportedBatch) -> None:
         """All of a part together, or where something is wrong with one of them, each alone."""
         try:
-            await self._add(batch.mailbox, [one.item for one in part], _idem(batch, part))
+            await self._add(batch.mailbox, [one.item for one in part.ready], _idem(batch, part))
         except OverQuota:
             raise
         except (Refused, TooLarge) as error:
-            if len(part) > 1:
-                for one in part:
-                    await self._store(batch, [one], answer)
+            if len(part.ready) > 1:
+                for one in part.ready:
+                    await self._store(batch, _Part(one.place, one.place + 1, [one]), answer)
                 return
-            answer.problems.add(index=part[0].place, says=text_of(error))
+            answer.problems.add(index=part.ready[0].place, says=text_of(error))
             return
-        answer.stored += len(part)
+        answer.stored += len(part.ready)
 
     async def _add(self, mailbox: str, items: Sequence[Item], idem: bytes) -> None:
         try:
@@ -119,23 +129,21 @@ def _check(batch: pb.ImportBatch) -> None:
         raise Refused(f"A batch has at most {MESSAGES_MAX} messages.")
 
 
-def _parts(ready: Sequence[_Ready]) -> Iterator[list[_Ready]]:
-    """Cut where a part would become too large for a transaction."""
-    part: list[_Ready] = []
-    held = 0
-    for one in ready:
+def _parts(ready: Sequence[_Ready], end: int) -> Iterator[_Part]:
+    """Cut where a part would become too large for a transaction. `end`: how many messages the batch has."""
+    begin = first = held = 0
+    for number, one in enumerate(ready):
         message = one.item.message
         size = len(message.packed or b"") + len(message.record)
-        if part and held + size > PART_BYTES:
-            yield part
-            part, held = [], 0
-        part.append(one)
+        if number > first and held + size > PART_BYTES:
+            yield _Part(begin, one.place, ready[first:number])
+            begin, first, held = one.place, number, 0
         held += size
-    if part:
-        yield part
+    if ready:
+        yield _Part(begin, end, ready[first:])
 
 
-def _idem(batch: pb.ImportBatch, part: Sequence[_Ready]) -> bytes:
-    """The key of a part. A part of one that was tried together with others before is another command."""
-    text = b"%b\0%d %d" % (batch.key, part[0].place, part[-1].place)
+def _idem(batch: pb.ImportBatch, part: _Part) -> bytes:
+    """The key of a part: the same when the batch comes again, also where the client has lost some of its messages."""
+    text = b"%b\0%d %d" % (batch.key, part.begin, part.end)
     return hashlib.blake2b(text, digest_size=_IDEM_BYTES, person=b"rookery import").digest()

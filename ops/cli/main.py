@@ -24,6 +24,10 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
+    "import": Command(
+        "ops.cli.transfer:import_", "Read mbox files and Maildirs into an account; goes on where it was."
+    ),
+    "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }
