@@ -16,6 +16,7 @@ import click
 import grpc
 
 from cluster.errors import Misconfigured
+from cluster.observe.logs import LogSettings, set_up
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
 from ops.admin.service import AdminService
@@ -98,6 +99,7 @@ async def _running(data: Path) -> AsyncIterator[Path]:
             await asyncio.sleep(_POLL_S)
             continue
         break
+    set_up(LogSettings(level="error"), parts.clock)
     try:
         async with _serving(AdminService(parts.directory, parts.mailboxes, parts.clock, current())) as path:
             yield path

@@ -24,6 +24,9 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
+    "alias": Command("ops.cli.entries:alias", "Other names for accounts."),
+    "list": Command("ops.cli.entries:list_", "Addresses whose mail goes to all members."),
+    "group": Command("ops.cli.entries:group", "The same, and each member may send as the address."),
     "import": Command(
         "ops.cli.transfer:import_", "Read mbox files and Maildirs into an account; goes on where it was."
     ),

@@ -4,6 +4,7 @@ The law: standard output has the answer and nothing else; everything about how i
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Function = TypeVar("Function", bound=Any)
@@ -41,7 +43,9 @@ def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return plain(value)
     if field.enum_type is not None:
-        return str(field.enum_type.values_by_number[value].name)
+        prefix = _CAPITAL.sub("_", field.enum_type.name).upper() + "_"
+        name = field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else str(value)
+        return str(name).removeprefix(prefix).lower()
     if field.type == FieldDescriptor.TYPE_FIXED64:
         return f"{value:016x}"
     return value

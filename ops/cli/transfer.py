@@ -53,8 +53,8 @@ def import_(address: str, paths: tuple[Path, ...], format_: Format, mailbox: str
     """Read mail from mbox files and Maildirs into the account ADDRESS.
 
     PATH is an mbox file, a Maildir (with its folders), or a directory with either in it. Folders become mailboxes of
-    the same name; Sent, Trash and the like go to the account's own, whatever language or program named them so.
-    Flags and dates are kept.
+    the same name; Sent, Spam, Deleted Items and the like go to the account's own. Flags and
+    dates are kept.
 
     Interrupted in any way, the same command goes on where it was, and run again later it imports what is new since.
     A message that cannot be read is named at the end and keeps nothing else out; the exit code is then 1.
