@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from actors.mailbox.types import SEPARATOR
+from ops.transfer.find import LEADING_DOT
 from ops.transfer.send import PROBLEMS_MAX, Problem
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
@@ -85,7 +87,6 @@ async def _write(
 
 
 def path_of(directory: Path, name: str) -> Path:
-    """Where a mailbox's mbox file goes; `find` reads the two escapes. No level can lead out of the directory."""
-    levels = [level.replace("%", "%25") for level in name.split("/")]
-    levels = [f"%2E{level[1:]}" if level.startswith(".") else level for level in levels]
+    """Where a mailbox's mbox file goes. No level can lead out of the directory, or hide."""
+    levels = [f"{LEADING_DOT}{level[1:]}" if level.startswith(".") else level for level in name.split(SEPARATOR)]
     return directory.joinpath(*levels[:-1], f"{levels[-1]}.mbox")

@@ -23,6 +23,7 @@ Format = Literal["auto", "mbox", "maildir"]
 FOLDERS_MAX: Final = 5000  # as many mailboxes as an account may have
 DEPTH_MAX: Final = 20
 DOT: Final = "&AC4-"  # a dot within a level of a Maildir++ name, in modified UTF-7 (RFC 3501 5.1.3)
+LEADING_DOT: Final = "%2E"  # instead of a dot before a file's name; no mailbox name has a percent sign
 # What programs call the mailboxes that RFC 6154 gives a use.
 SPECIAL: Final[Mapping[str, str]] = {
     "drafts": "drafts",
@@ -54,7 +55,7 @@ _ENDINGS: Final = (".mbox", ".mbx", ".sbd")
 def folders(path: Path, format_: Format, into: str, roles: Mapping[str, str]) -> list[Folder]:
     """The folders under `path`, in the order of their names.
 
-    `into`: the mailbox for what would be INBOX, and above the rest; empty: their own names. `roles`: the account's
+    `into`: the mailbox for a single file or what would be INBOX, and above the rest; empty: their own names. `roles`: the account's
     mailboxes by their use, such as {"sent": "Sent"}. Raises Misconfigured for a path without mail, OSError.
     """
     if not path.exists():
@@ -63,7 +64,7 @@ def folders(path: Path, format_: Format, into: str, roles: Mapping[str, str]) ->
     for kind, folder, name in _found(path, format_):
         if len(found) >= FOLDERS_MAX:
             raise Misconfigured(f"{path} has more than {FOLDERS_MAX} folders: import it in parts.")
-        mailbox = _below(into, name) if into else _own(name, roles)
+        mailbox = _below(into, INBOX if path.is_file() else name) if into else _own(name, roles)
         found.append(Maildir(folder, mailbox) if kind == "maildir" else Mbox(folder, mailbox))
     if not found:
         raise Misconfigured(f"{path} is neither an mbox file nor a Maildir, and holds none.")
@@ -129,11 +130,12 @@ def _file_name(path: Path) -> str:
 
 
 def _clean(name: str) -> str:
-    """A file's name as a level of a mailbox's; `write_mbox` makes the two escapes."""
+    """A file's name as a level of a mailbox's."""
     for ending in _ENDINGS:
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
-    name = re.sub(r"^%2E", ".", name).replace("%25", "%")
+    if name.startswith(LEADING_DOT):
+        name = f".{name[len(LEADING_DOT) :]}"
     return _possible(name)
 
 
