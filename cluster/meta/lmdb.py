@@ -334,7 +334,7 @@ def _opening_trouble(error: lmdb.Error, data: Path) -> Trouble:
         return _damaged(data, str(error))
     if isinstance(error, lmdb.VersionMismatchError):
         return Misconfigured(f"{data} was written by another version of LMDB: dump it there and load it here.")
-    if error.code in (*_FULL, errno.EIO):
+    if _code_of(error) in (*_FULL, errno.EIO):
         return StoreFull("The store's disk is full.", log=f"{data}: {error}")
     return Misconfigured(f"The store {data} cannot be opened: {error}")
 
@@ -362,8 +362,14 @@ def writing_trouble_of(error: lmdb.Error, data: Path, size_bytes: int) -> Troubl
     LMDB reports a write that the full disk cut short as EIO. It has then dropped the transaction and not touched
     its meta page, so the store is whole and may go on.
     """
-    if error.code in _FULL or (error.code == errno.EIO and free_bytes(data) < size_bytes + FREE_BYTES_MIN):
+    code = _code_of(error)
+    if code in _FULL or (code == errno.EIO and free_bytes(data) < size_bytes + FREE_BYTES_MIN):
         return StoreFull("The store's disk is full.", log=f"{data}: {error}")
     if isinstance(error, lmdb.TxnFullError):
         return trouble_of(error)
     return Broken("The store has failed and takes no more changes until restarted.", log=f"{data}: {error}")
+
+
+def _code_of(error: lmdb.Error) -> int:
+    """The error number; the extension gives none to errors of its own, whatever its stubs say."""
+    return getattr(error, "code", 0)
