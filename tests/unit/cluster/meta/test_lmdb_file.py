@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import Corrupt, StoreFull, TooLarge, Unavailable
 from cluster.meta.engine import Broken
-from cluster.meta.lmdb import trouble_of, writing_trouble_of
+from cluster.meta.lmdb_file import trouble_of, writing_trouble_of
 
 
 def error_of(code: int) -> lmdb.Error:
