@@ -1,4 +1,7 @@
-"""A real IMAP server on loopback sockets. What it stands on is one fixture, `world`: swap it to test another hosting."""
+"""A real IMAP server on loopback sockets.
+
+What it stands on is one fixture, `world`: swap it to test another hosting.
+"""
 
 import datetime as dt
 import socket

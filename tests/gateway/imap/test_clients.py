@@ -27,9 +27,9 @@ async def test_imaplib_through_starttls(world: World, address: Address) -> None:
         assert client.select() == ("OK", [b"3"])
         _, found = client.search(None, "SUBJECT", "1")
         assert found == [b"2"]
-        _, data = client.fetch("2", "(RFC822)")
-        assert isinstance(data[0], tuple)
-        assert data[0][1] == message("message 1")
+        _, fetched = client.fetch("2", "(RFC822)")
+        assert isinstance(fetched[0], tuple)
+        assert fetched[0][1] == message("message 1")
         assert client.store("1", "+FLAGS", "\\Deleted")[0] == "OK"
         assert client.expunge() == ("OK", [b"1"])
         kind, data = client.append("INBOX", "(\\Seen)", None, message("mine"))
