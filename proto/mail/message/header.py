@@ -75,11 +75,19 @@ def wanted_fields(raw: bytes, start: int, end: int, limits: Limits = DEFAULT) ->
             name = name.rstrip(b" \t")  # obs-optional allows white space before the colon (RFC 5322 4.5.8)
             if name not in WANTED:
                 continue
+        if len(value) > limits.value_bytes_max:
+            value = _cut(value, name, limits.value_bytes_max)
         if name not in found:
-            found[name] = value[: limits.value_bytes_max]
+            found[name] = value
         elif name in _LISTS and len(found[name]) < limits.value_bytes_max:
-            found[name] += b"," + value[: limits.value_bytes_max]
+            found[name] += b"," + value
     return found
+
+
+def _cut(value: bytes, name: bytes, bytes_max: int) -> bytes:
+    """The begin of a value over its limit; of a list of addresses, only whole ones."""
+    begin = value[:bytes_max]
+    return begin.rpartition(b",")[0] or begin if name in _LISTS else begin
 
 
 def fields(raw: bytes, start: int = 0, end: int | None = None, limits: Limits = DEFAULT) -> list[Field]:

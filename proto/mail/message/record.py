@@ -16,7 +16,7 @@ from mail.message.date import parse_date
 from mail.message.envelope import AddressList, addresses_of, envelope
 from mail.message.limits import DEFAULT, LEAST, TIGHT, Limits
 from mail.message.part import Part
-from mail.message.scan import Region, Scanner
+from mail.message.scan import scan_message
 from mail.message.structure import bodystructure
 from mail.message.thread import base_subject, message_id, message_ids
 from mail.message.words import decode_words
@@ -112,7 +112,7 @@ def _fits(record: Record) -> bool:
 
 
 def _read(raw: bytes, limits: Limits) -> Record:
-    root, fields = Scanner(raw, limits).message(Region(0, len(raw), len(raw)), 0)
+    root, fields = scan_message(raw, limits)
     addresses = addresses_of(fields, limits)
     from_, sender, reply_to, to, cc, bcc = [_decoded(one) for one in addresses]
     date = parse_date(fields[b"date"]) if b"date" in fields else None
@@ -178,5 +178,5 @@ def decode(data: bytes) -> Record:
         raise UnknownVersion(f"message record of version {data[_VERSION_AT]}; this program reads {known}")
     try:
         return reader.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"damaged message record: {error}") from error

@@ -3,8 +3,10 @@
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mail.message.charset import decode, fold
+from mail.message.charset import _MEANT, decode, fold
 
 
 @pytest.mark.parametrize(
@@ -38,11 +40,14 @@ def test_decode(data: bytes, charset: str, text: str) -> None:
 
 
 def test_every_name_we_know_has_a_codec() -> None:
-    from mail.message.charset import _MEANT
-
     every_byte = bytes(range(256))
     for name in _MEANT:
         decode(every_byte, name).encode("utf-8")
+
+
+@given(st.binary(max_size=80), st.sampled_from(sorted(_MEANT)) | st.text(max_size=10))
+def test_any_bytes_and_name_give_text_that_can_be_sent(data: bytes, charset: str) -> None:
+    fold(decode(data, charset)).encode("utf-8")
 
 
 @pytest.mark.parametrize(

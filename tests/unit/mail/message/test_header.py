@@ -48,6 +48,7 @@ def test_wanted_fields_are_capped() -> None:
     assert wanted_fields(raw, 0, len(raw), Limits(fields_max=50)) == {}
     assert wanted_fields(raw, 0, len(raw), Limits(header_bytes_max=100)) == {}
     assert wanted_fields(b"Subject: long\r\n\r\n", 0, 17, Limits(value_bytes_max=3)) == {b"subject": b" lo"}
+    assert wanted_fields(b"To: a@b,c@d\r\n\r\n", 0, 15, Limits(value_bytes_max=7)) == {b"to": b" a@b"}
 
 
 def test_fields_have_offsets_and_order() -> None:

@@ -67,23 +67,6 @@ def test_an_unusable_content_type_is_plain_text(value: bytes) -> None:
     assert (root.type, root.subtype, root.parameters) == ("text", "plain", ((b"charset", b"us-ascii"),))
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (b"text/plain; a=b;c=d", ((b"a", b"b"), (b"c", b"d"))),
-        (b'text/plain; A="x;\\"y\\\\"; c = d ', ((b"a", b'x;"y\\'), (b"c", b"d"))),
-        (b"text/plain; name=my file.pdf; x=1", ((b"name", b"my file.pdf"), (b"x", b"1"))),
-        (b'text/plain;; name="no end', ((b"name", b"no end"),)),
-        (b"text/plain; charset=us-ascii (Plain text)", ((b"charset", b"us-ascii"),)),
-        (b'text/plain; a="(no comment)"', ((b"a", b"(no comment)"),)),
-        (b"text/plain;\r\n\tcharset=\r\n utf-8", ((b"charset", b"utf-8"),)),
-        (b"text/plain; =x; y; z=", ((b"z", b""),)),
-    ],
-)
-def test_parameters(value: bytes, expected: object) -> None:
-    assert scan(b"Content-Type: " + value + b"\r\n\r\nx").parameters == expected
-
-
 def test_encapsulated_message_has_its_envelope_and_lines() -> None:
     root = scan(b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\none\r\ntwo\r\n")
     (inner,) = root.children
