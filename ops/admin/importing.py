@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.types import KEYWORD_BYTES_MAX, KEYWORDS_MAX, Item, system_bit
+from cluster.clock import Clock
 from cluster.errors import AlreadyExists, NotFound, OverQuota, Refused, TooLarge
 from ops.admin.errors import text_of
 from wire import admin_pb2 as pb
@@ -44,8 +45,9 @@ class _Part(NamedTuple):
 class Importer:
     """One account's import."""
 
-    def __init__(self, mailboxes: MailboxClient, account: int, keywords: Iterable[str]) -> None:
+    def __init__(self, mailboxes: MailboxClient, account: int, keywords: Iterable[str], clock: Clock) -> None:
         """`keywords`: those the account has, whose number is limited."""
+        self._clock = clock
         self._mailboxes = mailboxes
         self._account = account
         self._keywords = {keyword.lower() for keyword in keywords}
@@ -75,7 +77,8 @@ class Importer:
                 says = f"These keywords could not be kept: {' '.join(lost)}"
                 answer.problems.add(index=index, says=says, stored=True)
             prepared = await self._mailboxes.prepare(message.content)
-            yield _Ready(index, Item(prepared, message.date_ms, flags, tuple(keywords)))
+            date_ms = message.date_ms or self._clock.now_ms()
+            yield _Ready(index, Item(prepared, date_ms, flags, tuple(keywords)))
 
     def _flags(self, names: Iterable[str]) -> tuple[int, list[str], list[str]]:
         """System bits, keywords, and keywords that are none or too many."""

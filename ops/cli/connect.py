@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -20,11 +20,13 @@ from cluster.observe.logs import LogSettings, set_up
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
 from ops.admin.service import AdminService
-from ops.cli.hosted import hosted
 from ops.cli.version import current
+from ops.core import Core, opened
+from ops.settings import StoreSettings
 from wire import admin_pb2_grpc
 
 DEFAULT: Final = "rookery-data"
+SQLITE_FILE: Final = "store.sqlite"  # what a store of that kind keeps its rows in
 WAIT_S: Final = 5.0  # for another command to end, or a server that starts or stops
 _POLL_S: Final = 0.1
 
@@ -84,27 +86,39 @@ async def connect(data: Path) -> AsyncIterator[Admin]:
 
 @asynccontextmanager
 async def _running(data: Path) -> AsyncIterator[Path]:
-    """The socket of a server of `data`. Waits a little for one that is starting, or another command's to end."""
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while True:  # ends at the deadline
-        if _answers(data / SOCKET):
+    """The socket of a server of `data`."""
+    async with AsyncExitStack() as stack:
+        core = await _opened(stack, data)
+        if core is None:
             yield data / SOCKET
             return
-        opening = hosted(data)
+        set_up(LogSettings(level="error"), core.clock)
+        service = AdminService(core.directory, core.mailboxes, core.clock, current())
+        yield await stack.enter_async_context(_serving(service))
+
+
+async def _opened(stack: AsyncExitStack, data: Path) -> Core | None:
+    """The directory opened as its one owner; None where a server answers.
+
+    Waits a little for another command to end, and for a server that starts or stops. Raises Misconfigured.
+    """
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while not _answers(data / SOCKET):
         try:
-            parts = await opening.__aenter__()
+            return await stack.enter_async_context(opened(data, _stores_of(data)))
         except Misconfigured:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(_POLL_S)
-            continue
-        break
-    set_up(LogSettings(level="error"), parts.clock)
-    try:
-        async with _serving(AdminService(parts.directory, parts.mailboxes, parts.clock, current())) as path:
-            yield path
-    finally:
-        await opening.__aexit__(None, None, None)
+    return None
+
+
+def _stores_of(data: Path) -> StoreSettings:
+    """The stores that a server made in the directory; the defaults in an empty one."""
+    return StoreSettings(
+        kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",
+        blobs="store" if (data / "store").exists() and not (data / "blobs").exists() else "files",
+    )
 
 
 @asynccontextmanager

@@ -55,8 +55,8 @@ _ENDINGS: Final = (".mbox", ".mbx", ".sbd")
 def folders(path: Path, format_: Format, into: str, roles: Mapping[str, str]) -> list[Folder]:
     """The folders under `path`, in the order of their names.
 
-    `into`: the mailbox for a single file or what would be INBOX, and above the rest; empty: their own names. `roles`: the account's
-    mailboxes by their use, such as {"sent": "Sent"}. Raises Misconfigured for a path without mail, OSError.
+    `into`: the mailbox for a single file or what would be INBOX, and above the rest; empty: their own names.
+    `roles`: the account's mailboxes by their use, such as {"sent": "Sent"}. Raises Misconfigured for a path without mail, OSError.
     """
     if not path.exists():
         raise Misconfigured(f"There is no {path}.")

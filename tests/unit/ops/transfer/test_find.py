@@ -1,6 +1,5 @@
 """Which folders are found, and which mailboxes they go to."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -68,8 +67,8 @@ def test_names_no_mailbox_can_have(tmp_path: Path) -> None:
 def test_links_are_not_followed(tmp_path: Path) -> None:
     tree(tmp_path / "other", "Secret", "Box/")
     tree(tmp_path / "mail", "Mine")
-    os.symlink(tmp_path / "other" / "Secret", tmp_path / "mail" / "Secret")
-    os.symlink(tmp_path / "other" / "Box", tmp_path / "mail" / "Box")
+    (tmp_path / "mail" / "Secret").symlink_to(tmp_path / "other" / "Secret")
+    (tmp_path / "mail" / "Box").symlink_to(tmp_path / "other" / "Box")
     assert found(tmp_path / "mail") == {"Mine"}
 
 
