@@ -6,6 +6,7 @@ The law: a command speaks gRPC to the admin service in both cases, so there is o
 import asyncio
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 import grpc
 
+from cluster.clock import SystemClock
 from cluster.errors import Misconfigured
 from cluster.observe.logs import LogSettings, set_up
 from ops.admin.errors import from_status
@@ -59,6 +61,9 @@ def data_option(function: Function) -> Function:
 def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
     """Run `question` with a connection to the server of `data`. Raises Trouble."""
 
+    # Where this process is the server too, what it logs must not mix with the answer on standard output.
+    set_up(LogSettings(level="error"), SystemClock(), sys.stderr.buffer)
+
     async def asking() -> T:
         async with connect(data) as admin:
             return await question(admin)
@@ -92,7 +97,6 @@ async def _running(data: Path) -> AsyncIterator[Path]:
         if core is None:
             yield data / SOCKET
             return
-        set_up(LogSettings(level="error"), core.clock)
         service = AdminService(core.directory, core.mailboxes, core.clock, current())
         yield await stack.enter_async_context(_serving(service))
 

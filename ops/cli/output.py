@@ -5,6 +5,7 @@ The law: standard output has the answer and nothing else; everything about how i
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+PIPE_COLUMNS: Final = 1000  # a program that reads a table wants a row a line
 _CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -61,11 +63,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty:
     """A table, or where it would have no rows what `empty` says."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=not table.columns)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     if table.row_count:
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
     else:
         click.echo(empty, err=True)
 

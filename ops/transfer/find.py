@@ -56,7 +56,8 @@ def folders(path: Path, format_: Format, into: str, roles: Mapping[str, str]) ->
     """The folders under `path`, in the order of their names.
 
     `into`: the mailbox for a single file or what would be INBOX, and above the rest; empty: their own names.
-    `roles`: the account's mailboxes by their use, such as {"sent": "Sent"}. Raises Misconfigured for a path without mail, OSError.
+    `roles`: the account's mailboxes by their use, such as {"sent": "Sent"}. Raises OSError, and Misconfigured where
+    there is no mail.
     """
     if not path.exists():
         raise Misconfigured(f"There is no {path}.")
