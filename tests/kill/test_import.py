@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.admin.server import SOCKET, AdminServer
+from ops.admin.service import AdminService
 from ops.core import opened
 from ops.transfer.maildir import Maildir
 from tests.running import environment
@@ -75,6 +77,21 @@ def kill_after(process: "subprocess.Popen[str]", data: Path, lines: int) -> None
         process.send_signal(signal.SIGKILL)
 
 
+def import_killed(data: Path, source: Path) -> None:
+    """Import with KILLS kills, then to the end."""
+    dice = random.Random(os.urandom(8))
+    for _ in range(KILLS):
+        kill_after(start(data, source), data, lines_of(data) + dice.randrange(1, 8))
+    last = start(data, source)
+    output, errors = last.communicate(timeout=WAIT_S_MAX)
+    assert last.returncode == 0, errors
+    assert "Imported" in output
+
+
+def expected() -> list[bytes]:
+    return sorted(content(number).replace(b"\n", b"\r\n") for number in range(MESSAGES))
+
+
 async def stored(data: Path, out: Path) -> list[bytes]:
     await asyncio.to_thread(
         subprocess.run,
@@ -84,7 +101,7 @@ async def stored(data: Path, out: Path) -> list[bytes]:
         capture_output=True,
         timeout=WAIT_S_MAX,
     )
-    return [found.content for found in Maildir(out, "INBOX").remaining([])]
+    return sorted(found.content for found in Maildir(out, "INBOX").remaining([]))
 
 
 @pytest.mark.parametrize("source_of", [mbox, maildir])
@@ -93,12 +110,19 @@ async def test_killed_again_and_again(tmp_path: Path, source_of: Callable[[Path]
     data.mkdir()
     await furnish(data)
     source = source_of(tmp_path / "source")
-    dice = random.Random(os.urandom(8))
-    for _ in range(KILLS):
-        kill_after(start(data, source), data, lines_of(data) + dice.randrange(1, 8))
-    last = start(data, source)
-    output, errors = last.communicate(timeout=WAIT_S_MAX)
-    assert last.returncode == 0, errors
-    assert "Imported" in output
-    found = await stored(data, tmp_path / "out")
-    assert sorted(found) == sorted(content(number).replace(b"\n", b"\r\n") for number in range(MESSAGES))
+    import_killed(data, source)
+    assert await stored(data, tmp_path / "out") == expected()
+
+
+async def test_only_the_client_is_killed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    await furnish(data)
+    source = mbox(tmp_path / "source")
+    async with opened(data) as core:
+        server = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, "1"), data / SOCKET)
+        await server.start()
+        await asyncio.to_thread(import_killed, data, source)
+        found = await stored(data, tmp_path / "out")
+        await server.stop()
+    assert found == expected()
