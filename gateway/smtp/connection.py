@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._at_end = False
         self._busy = False
+        self._upgrading = False
         self.ip = ""
         self.opened_s = self.active_s = self._loop.time()
 
@@ -76,7 +77,8 @@ class Connection(asyncio.Protocol):
         machine = session.machine
         machine.receive(data)
         waiting_for_us = self._wakeup is None or self._writing_paused
-        if waiting_for_us and machine.buffered_bytes > self._settings.buffer_bytes_max and self._reading:
+        too_much = machine.buffered_bytes > self._settings.buffer_bytes_max
+        if waiting_for_us and too_much and self._reading and not self._upgrading:
             self._reading = False
             self._active_transport().pause_reading()
         self._wake()
@@ -181,16 +183,19 @@ class Connection(asyncio.Protocol):
             return
         session.machine.accept()
         self._flush(session)
-        self._busy = True  # the handshake has its own bound
+        # From here on `data_received` is given only what came through TLS: start_tls takes the transport away before
+        # it waits for anything, and the client's first command may come before this coroutine runs again.
+        session.tls_started()
+        self._busy = self._upgrading = True
         upgraded = await self._loop.start_tls(
             self._active_transport(), self, self._tls, server_side=True, ssl_handshake_timeout=TLS_HANDSHAKE_S
         )
         if upgraded is None:
             raise ConnectionResetError("gone during the handshake")
-        self._busy = False
         self._transport = upgraded
+        self._busy = self._upgrading = False
+        self._reading = True
         self.active_s = self._loop.time()
-        session.tls_started()
 
     def _flush(self, session: Session) -> None:
         data = session.machine.outgoing()

@@ -63,6 +63,7 @@ class FakeIntake:
         self.troubles: dict[int, list[Trouble]] = {}
         self.seen: set[tuple[int, bytes]] = set()
         self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
 
     def prepare(self, raw: bytes) -> Awaitable[bytes]:
         return self._prepare(raw)
@@ -71,6 +72,7 @@ class FakeIntake:
         if 0 in self.troubles:
             raise self.troubles[0][0]
         if self.gate is not None:
+            self.waiting.set()
             await self.gate.wait()
         return raw
 

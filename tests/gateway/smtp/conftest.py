@@ -1,0 +1,85 @@
+"""A server on loopback with a self-signed certificate, and the fakes behind it."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.smtp.server import SmtpServer
+from gateway.smtp.settings import Listener
+from tests.unit.gateway.smtp.fakes import Fakes
+
+Start = Callable[..., Awaitable["Running"]]
+
+
+class Running:
+    """A started server: its fakes, and the port of each listener by name."""
+
+    def __init__(self, server: SmtpServer, fakes: Fakes) -> None:
+        self.server = server
+        self.fakes = fakes
+        names = [listener.name for listener in fakes.settings.listeners]
+        self.port = {name: port for name, (_, port) in zip(names, server.addresses, strict=True)}
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file with key and certificate for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + built.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def client_tls(certificate: Path) -> ssl.SSLContext:
+    """A client that trusts the certificate."""
+    return ssl.create_default_context(cafile=str(certificate))
+
+
+@pytest.fixture
+async def start(certificate: Path) -> AsyncIterator[Start]:
+    """Start servers with given settings; they are stopped at the end."""
+    running: list[Running] = []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+
+    async def begin(**settings: object) -> Running:
+        listeners = (
+            Listener(name="mx", role="smtp", port=0),
+            Listener(name="submission", role="submission", port=0),
+            Listener(name="submissions", role="submission", port=0, tls="implicit"),
+            Listener(name="lmtp", role="lmtp", port=0, tls="none"),
+        )
+        fakes = Fakes(listeners=listeners, **settings)
+        server = SmtpServer(fakes.world, fakes.metrics, tls=context)
+        await server.start()
+        running.append(Running(server, fakes))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        await one.server.stop()
