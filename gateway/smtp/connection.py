@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from gateway.smtp import replies
+from gateway.smtp.memory import Memory, Share
 from gateway.smtp.parts import Log
 from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
@@ -28,12 +29,14 @@ class Connection(asyncio.Protocol):
         settings: SmtpSettings,
         log: Log,
         tls: ssl.SSLContext | None,
+        memory: Memory,
         on_open: "Callable[[Connection, str], Session | Reply]",
         on_close: "Callable[[Connection], None]",
     ) -> None:
         self._settings = settings
         self._log = log
         self._tls = tls
+        self._share = Share(memory)
         self._on_open = on_open
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
@@ -75,6 +78,8 @@ class Connection(asyncio.Protocol):
             return
         self.active_s = self._loop.time()
         machine = session.machine
+        if machine.receiving:
+            self._share.take(len(data))
         machine.receive(data)
         waiting_for_us = self._wakeup is None or self._writing_paused
         too_much = machine.buffered_bytes > self._settings.buffer_bytes_max
@@ -118,7 +123,7 @@ class Connection(asyncio.Protocol):
             self._end(replies.IDLE)
         elif self._busy:
             return
-        elif now_s - self.opened_s > self._settings.session_s_max and not self._session.machine.receiving:
+        elif now_s - self.opened_s > self._settings.session_s_max * (1 + self._session.machine.receiving):
             self._end(replies.TOO_LONG)
 
     def drain(self) -> None:
@@ -147,6 +152,8 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this connection only, and be told
             self._log.warning("smtp.defect", ip=self.ip, why=repr(error))
             session.machine.close(replies.BROKEN)
+        finally:
+            self._share.give_back()
         self._flush(session)
         self._active_transport().close()
 
@@ -165,6 +172,8 @@ class Connection(asyncio.Protocol):
                 self._busy = True
                 await session.answer(event)
                 self._busy = False
+                if not machine.receiving:
+                    self._share.give_back()
                 self.active_s = self._loop.time()
             if self._draining and not machine.receiving and not machine.closing:
                 machine.close(replies.SHUTTING_DOWN)

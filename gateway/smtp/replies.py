@@ -41,6 +41,7 @@ _WORDS: Final[dict[type[Trouble], str]] = {
     Trouble: "Try again later",
 }
 
+BUSY: Final = Reply(452, "4.3.1", "Too much mail at once; try again later")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied: this server does not serve that domain")
 NO_OUTBOUND: Final = Reply(550, "5.7.1", "Mail to other domains cannot be sent from here yet: no outbound delivery")

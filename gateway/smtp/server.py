@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cluster.errors import Misconfigured
 from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.session import Session, World
 from gateway.smtp.settings import Listener, SmtpSettings
@@ -46,6 +47,7 @@ class SmtpServer:
         self._settings = world.settings
         self._metrics = metrics
         self._tls = tls
+        self._memory = Memory(world.settings.memory_bytes_max)
         self._servers: list[asyncio.Server] = []
         self._open: set[Connection] = set()
         self._by_ip: Counter[str] = Counter()
@@ -110,7 +112,7 @@ class SmtpServer:
                 tls=implicit is not None,
             )
             ident = self._world.dice.randbytes(6).hex()
-            return Session(machine, self._world, metrics, ip=ip, ident=ident)
+            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident)
 
         def on_close(connection: Connection) -> None:
             if connection in self._open:
@@ -119,7 +121,12 @@ class SmtpServer:
 
         def connect() -> Connection:
             return Connection(
-                settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
+                settings=self._settings,
+                log=self._world.log,
+                tls=self._tls,
+                memory=self._memory,
+                on_open=on_open,
+                on_close=on_close,
             )
 
         try:

@@ -12,6 +12,7 @@ from cluster.clock import Clock, Dice
 from cluster.errors import Trouble
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.login import Login, pause_after_failure
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.parts import Directory, Intake, Local, Log, NotLocal, Principal
 from gateway.smtp.settings import SmtpSettings
@@ -49,12 +50,15 @@ class World:
 class Session:
     """The decisions of one connection."""
 
-    def __init__(self, machine: Server, world: World, metrics: ListenerMetrics, *, ip: str, ident: str) -> None:
+    def __init__(
+        self, machine: Server, world: World, metrics: ListenerMetrics, memory: Memory, *, ip: str, ident: str
+    ) -> None:
         """`ident` names the connection in the log; a message is `ident` and its number."""
         self.machine = machine
         self.principal: Principal | None = None
         self._world = world
         self._metrics = metrics
+        self._memory = memory
         self._ip = ip
         self._ident = ident
         self._login: Login | None = None
@@ -87,6 +91,9 @@ class Session:
 
     async def _mail(self, event: MailFrom) -> None:
         self._targets = []
+        if self._memory.full:
+            self.machine.send(replies.BUSY)
+            return
         if self.principal is not None and event.sender and not await self._may_send_as([event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return

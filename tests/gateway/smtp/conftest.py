@@ -1,12 +1,14 @@
 """A server on loopback with a self-signed certificate, and the fakes behind it."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +29,13 @@ class Running:
         self.fakes = fakes
         names = [listener.name for listener in fakes.settings.listeners]
         self.port = {name: port for name, (_, port) in zip(names, server.addresses, strict=True)}
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both loops: they differ in what STARTTLS and closing do."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from cluster.clock import ManualClock
 from cluster.errors import Trouble
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.parts import Local, NotLocal, Principal, Resolution, Unknown
 from gateway.smtp.server import offers_of
@@ -113,6 +114,7 @@ class Fakes:
         self.metrics = Metrics(self.registry)
         base: dict[str, object] = {"host_name": "mx.example.test", "auth_pause_s": 0, "deliver_pause_s": 0}
         self.settings = SmtpSettings(**(base | settings))  # type: ignore[arg-type]
+        self.memory = Memory(self.settings.memory_bytes_max)
         self.world = World(
             self.directory, self.intake, self.settings, self.log, ManualClock(), random.Random(1), b"secret of tests!"
         )
@@ -135,7 +137,8 @@ class Talk:
             newlines=fakes.settings.newlines(),
             tls=tls,
         )
-        self.session = Session(self.machine, fakes.world, ListenerMetrics(fakes.metrics, "t"), ip=ip, ident="c1")
+        metrics = ListenerMetrics(fakes.metrics, "t")
+        self.session = Session(self.machine, fakes.world, metrics, fakes.memory, ip=ip, ident="c1")
 
     async def say(self, *lines: bytes | str) -> list[str]:
         """Send lines, the answers' lines."""

@@ -58,7 +58,12 @@ class Wire:
             self.closed += 1
 
         self.connection = Connection(
-            settings=self.fakes.settings, log=self.fakes.log, tls=None, on_open=on_open, on_close=on_close
+            settings=self.fakes.settings,
+            log=self.fakes.log,
+            tls=None,
+            memory=self.fakes.memory,
+            on_open=on_open,
+            on_close=on_close,
         )
         self.connection.connection_made(self.transport)
 
@@ -169,3 +174,31 @@ async def test_the_end_is_told_once() -> None:
     wire.connection.connection_lost(None)
     wire.connection.connection_lost(None)
     assert wire.closed == 1
+
+
+async def test_what_all_hold_together_is_bounded_and_given_back() -> None:
+    wire = Wire(memory_bytes_max=5)
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
+    await wire.say(b"a: b\r\n")
+    other = Talk(wire.fakes)
+    assert (await other.say("HELO b", "MAIL FROM:<>"))[-1] == "452 4.3.1 Too much mail at once; try again later"
+    await wire.say(b".\r\n")
+    assert wire.fakes.memory.held_bytes == 0
+    assert await other.say("MAIL FROM:<>") == ["250 2.1.0 Ok"]
+
+
+async def test_a_lost_connection_gives_its_memory_back() -> None:
+    wire = Wire()
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
+    await wire.say(b"a: b\r\n")
+    assert wire.fakes.memory.held_bytes == 6
+    wire.connection.connection_lost(None)
+    await wire.settled()
+    assert wire.fakes.memory.held_bytes == 0
+
+
+async def test_a_message_that_never_ends_is_ended() -> None:
+    wire = Wire(idle_s=10_000, session_s_max=10)
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
+    wire.connection.sweep(asyncio.get_running_loop().time() + 21)
+    assert (await wire.settled()).startswith(b"421 4.4.2")
