@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         """The client will say no more: what it asked is answered, then the connection is closed."""
         self._at_end = True
         self._wake()
-        return True
+        return self._session is not None and not self._session.machine.tls  # TLS cannot be closed by half
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is asyncio's
         """Gone: what is being stored is finished, nobody waits for it."""

@@ -8,6 +8,9 @@
 Laws. One command is answered before the next is looked at, so pipelined commands (RFC 2920) never overtake a decision.
 What arrives in the clear around STARTTLS is thrown away, never run under TLS (RFC 3207 6, CVE-2011-0411). Bytes
 that were meant as a message are never run as commands. A reply is owed for each event, and no event is made twice.
+
+The file is long because order is one thing: what a line, a chunk, a message and an answer do to the state stands
+together; grammar, content, tables and texts stand beside it.
 """
 
 import binascii
@@ -292,6 +295,7 @@ class Server:
         read_before = self._content.overflow_bytes if self._content else 0
         if read_before + self._chunk_left > self.limits.discard_bytes_max:
             return self._give_up(replies.TOO_MUCH_DATA, b"BDAT")
+        self._commands -= in_order and self._chunk_left > 0  # a large message is many chunks, bounded by its size
         self._reading_chunk = True
         return None
 

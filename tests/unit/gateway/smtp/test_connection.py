@@ -43,12 +43,12 @@ class FakeTransport(asyncio.Transport):
 class Wire:
     """A connection with its fakes."""
 
-    def __init__(self, *, refuse: Reply | None = None, **settings: object) -> None:
+    def __init__(self, *, refuse: Reply | None = None, tls: bool = False, **settings: object) -> None:
         self.fakes = Fakes(**settings)
         self.transport = FakeTransport()
         self.opened: list[str] = []
         self.closed = 0
-        session = Talk(self.fakes).session
+        session = Talk(self.fakes, tls=tls).session
 
         def on_open(_connection: Connection, ip: str) -> Session | Reply:
             self.opened.append(ip)
@@ -202,3 +202,11 @@ async def test_a_message_that_never_ends_is_ended() -> None:
     await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
     wire.connection.sweep(asyncio.get_running_loop().time() + 21)
     assert (await wire.settled()).startswith(b"421 4.4.2")
+
+
+async def test_a_tls_connection_cannot_be_half_closed() -> None:
+    wire = Wire(tls=True)
+    await wire.settled()
+    assert not wire.connection.eof_received()
+    await wire.settled()
+    assert wire.transport.closed
