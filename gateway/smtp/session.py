@@ -80,8 +80,9 @@ class Session:
 
     async def _rejected(self, event: Rejected) -> None:
         self._metrics.rejected.inc()
+        line = event.line.decode("ascii", "backslashreplace")
         self._world.log.info(
-            "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=event.line
+            "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=line
         )
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
