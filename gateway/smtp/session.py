@@ -130,7 +130,7 @@ class Session:
         self._refuse("recipient", event.recipient, outside if isinstance(found, NotLocal) else replies.unknown(found))
 
     async def _have_room(self, accounts: tuple[int, ...]) -> bool:
-        size = (self.machine.mail.size if self.machine.mail else None) or 0  # as declared (RFC 1870)
+        size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)
         for account in accounts:
             if not await self._world.intake.has_room(account, size):
                 return False
