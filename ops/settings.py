@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from actors.directory.settings import DirectorySettings
+from actors.directory.client import DirectorySettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings

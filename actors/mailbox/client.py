@@ -95,7 +95,7 @@ class MailboxClient:
         if len(packed) <= INLINE_BYTES_MAX:
             return Prepared(digest, len(raw), record, packed)
         started_ms = self._clock.now_ms()
-        await self._blobs.put(digest, raw)
+        await self._blobs.put(digest, raw, packed=packed)
         return Prepared(digest, len(raw), record, None, started_ms)
 
     async def deliver(self, account: int, prepared: Prepared, *, idem: bytes = b"", mailbox: str = INBOX) -> Added:

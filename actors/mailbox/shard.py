@@ -27,6 +27,7 @@ QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at mo
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 ACCOUNTS_MAX: Final = 10_000  # held in memory: about 10 kB each
+REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
 ROWS_MAX: Final = 8_000_000  # index rows held in memory: 48 bytes each
 
 
@@ -154,8 +155,15 @@ class Shard:
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known to be stored
             self._abandon(touched, [done.asked for done in decided], error)
             return
-        for done in decided:
-            self._release(done)
+        # First all watchers are told, then who asked: so each finds its own change in every view, and a new watcher,
+        # who is handed the mailbox as it is after the whole batch, is not told of the batch again.
+        for step in (self._publish, self._answer):
+            for done in decided:
+                try:
+                    step(done)
+                except Exception as error:  # noqa: BLE001 - a watcher's defect must not keep others from their answers
+                    self._metrics.failures.labels(type(error).__name__).inc()
+                    _fail(done.asked, error)
         due = [account for account in touched.values() if account.modseq - account.base >= SNAPSHOT_EVERY]
         if due:
             await self._snapshot(due)
@@ -204,7 +212,7 @@ class Shard:
         for item in command.items:
             if item.message.packed is None:
                 removed = await self._store.get(keys.blob_removed(item.message.digest))
-                if removed is not None and int.from_bytes(removed, "big") >= item.message.stored_ms:
+                if removed is not None and int.from_bytes(removed, "big") + REMOVAL_MS >= item.message.stored_ms:
                     raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
 
     async def _commit(self, writes: storage.Writes, touched: dict[int, Account]) -> None:
@@ -222,32 +230,32 @@ class Shard:
             await self._store.transact(body)
         self._metrics.commit_writes.observe(len(writes.sets))
 
-    def _release(self, done: _Decided) -> None:
-        """Tell watchers, then who asked, so that who asked finds its own change in every view."""
-        for modseq, entry in enumerate(done.entries, start=done.first):
-            self._publish(done.account, modseq, entry)
+    def _answer(self, done: _Decided) -> None:
         if done.asked.answer.done():  # nobody waits any more
             return
-        if done.asked.watcher is not None and not self._begin_watch(done, done.asked.watcher):
-            _fail(done.asked, Unavailable("The mailbox is being changed; try again."))
-            return
+        if done.asked.watcher is not None:
+            done.reply = self._begin_watch(done, done.asked.watcher)
         done.asked.answer.set_result(done.reply)
 
-    def _begin_watch(self, done: _Decided, watcher: Watcher) -> bool:
-        assert isinstance(done.reply, Opened)
-        box = done.account.mailboxes.get(done.reply.info.id)
+    def _begin_watch(self, done: _Decided, watcher: Watcher) -> Opened:
+        """Hand over the mailbox as it is now, after all of this batch."""
+        reply = done.reply
+        assert isinstance(reply, Opened)
+        box = done.account.mailboxes.get(reply.info.id)
         if box is None or box.index is None:  # deleted by a later command of the same batch
-            return False
+            raise Unavailable("The mailbox is being changed; try again.")
+        opened = Opened(box.info(), tuple(done.account.keywords), reply.recent_from, reply.recent_below)
+        watcher.opened(opened, box.index.share())
         self._watchers.setdefault((done.account.id, box.id), []).append(watcher)
-        watcher.opened(done.reply, box.index.share())
-        return True
+        return opened
 
-    def _publish(self, account: Account, modseq: int, entry: ev.Entry) -> None:
+    def _publish(self, done: _Decided) -> None:
         if not self._watchers:
             return
-        for mailbox in {event.mailbox for event in entry.events if hasattr(event, "mailbox")}:
-            for watcher in self._watchers.get((account.id, mailbox), ()):
-                watcher.changed(modseq, entry.time_ms, entry.events, tuple(account.keywords))
+        for modseq, entry in enumerate(done.entries, start=done.first):
+            for mailbox in {event.mailbox for event in entry.events if hasattr(event, "mailbox")}:
+                for watcher in self._watchers.get((done.account.id, mailbox), ()):
+                    watcher.changed(modseq, entry.time_ms, entry.events, tuple(done.account.keywords))
 
     async def _snapshot(self, accounts: Sequence[Account]) -> None:
         """Store snapshots. A failure costs nothing but a longer replay, so it is only counted."""

@@ -4,8 +4,8 @@ The law: a setting has one declaration, from which reading, checking and documen
 never shown.
 """
 
-from cluster.config.document import document
-from cluster.config.load import load
+from cluster.config.documenting import document
+from cluster.config.loading import load
 from cluster.config.secret import Secret
 
 __all__ = ["Secret", "document", "load"]

@@ -1,43 +1,32 @@
-"""The `alone` hosting: every service in one process and one event loop, by direct calls.
+"""The `alone` hosting: everything in one process and one event loop, by direct calls.
 
-The law: services start in order and stop in the reverse order, so that whoever is asked outlives who asks; SIGTERM and
-SIGINT drain; a second signal, or the drain's deadline, ends the process at once (what was acknowledged is durable).
+The law: what a server is made of is entered in order and left in the reverse order, so that whoever is asked outlives
+who asks. SIGTERM and SIGINT drain; a second signal, or the drain's deadline, ends the process at once: what was
+acknowledged is durable.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeVar
 
-EXIT_KILLED: Final = 130  # a second signal cut the drain short
+EXIT_CUT_SHORT: Final = 130  # the drain was ended by a second signal
 
-
-class Service(Protocol):
-    """Something that runs."""
-
-    async def start(self) -> None:
-        """Begin to serve; raises Trouble if it cannot."""
-        ...
-
-    async def stop(self) -> None:
-        """Take nothing new, finish what was promised."""
-        ...
+T = TypeVar("T")
 
 
-async def serve(services: Sequence[Service], started: Callable[[], None], *, drain_s: float) -> bool:
-    """Run until a signal; whether all stopped in time. What fails to start stops what was started before."""
+async def serve(server: AbstractAsyncContextManager[T], started: Callable[[T], None], *, drain_s: float) -> bool:
+    """Enter the server, run until a signal, leave it; whether that was done within `drain_s`."""
     stop = asyncio.Event()
     _on_signals(stop)
-    running: list[Service] = []
+    running = await server.__aenter__()
     try:
-        for service in services:
-            await service.start()
-            running.append(service)
-        started()
+        started(running)
         await stop.wait()
     finally:
-        drained = await _stop_all(running[::-1], drain_s)
+        drained = await _leave(server, drain_s)
     return drained
 
 
@@ -45,17 +34,16 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a program's main coroutine on the fastest loop there is."""
     try:
         import uvloop
-    except ImportError:
+    except ImportError:  # no wheel for this platform
         return asyncio.run(main)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return int(runner.run(main))
 
 
-async def _stop_all(services: Sequence[Service], drain_s: float) -> bool:
+async def _leave(server: AbstractAsyncContextManager[Any], drain_s: float) -> bool:
     try:
         async with asyncio.timeout(drain_s):
-            for service in services:
-                await service.stop()
+            await server.__aexit__(None, None, None)
     except TimeoutError:
         return False
     return True
@@ -64,7 +52,7 @@ async def _stop_all(services: Sequence[Service], drain_s: float) -> bool:
 def _on_signals(stop: asyncio.Event) -> None:
     def asked() -> None:
         if stop.is_set():
-            os._exit(EXIT_KILLED)
+            os._exit(EXIT_CUT_SHORT)
         stop.set()
 
     loop = asyncio.get_running_loop()

@@ -27,14 +27,9 @@ class Page(NamedTuple):
     more: bool
 
 
-def is_key(key: bytes) -> bool:
-    """Whether a key is within the limits."""
-    return len(key) <= KEY_BYTES_MAX and KEYS_BEGIN < key < KEYS_END
-
-
 def check_key(key: bytes) -> None:
     """Raise TooLarge unless the key is within the limits."""
-    if not is_key(key):
+    if len(key) > KEY_BYTES_MAX or not KEYS_BEGIN < key < KEYS_END:
         raise TooLarge(f"A key has 1 to {KEY_BYTES_MAX} bytes and is not all 0xff.", log=f"key {key[:32]!r} is refused")
 
 

@@ -160,6 +160,7 @@ def _prepare(data: Path) -> None:
     if data.exists() and data.stat().st_size == 0:
         raise _damaged(data, "it is empty")
     with closing(_connect(data)) as connection:
+        data.chmod(0o600)  # before there is a log beside it, which takes the same mode
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("CREATE TABLE IF NOT EXISTS kv (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")

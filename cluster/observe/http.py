@@ -4,11 +4,10 @@ The law: no client can hold more than a bounded time, memory or number of connec
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, NamedTuple
-
-from cluster.errors import Misconfigured
 
 HEAD_BYTES_MAX: Final = 8192  # a scraper's request has a few hundred
 CONNECTIONS_MAX: Final = 32  # scrapers and probes are few
@@ -42,13 +41,9 @@ class Server:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises Misconfigured."""
-        try:
-            self._server = await asyncio.start_server(self._connected, host, port, limit=HEAD_BYTES_MAX)
-        except OSError as error:
-            cure = "free the port or choose another"
-            raise Misconfigured(f"Cannot serve metrics on {host}:{port}: {error.strerror or error}; {cure}.") from error
+    async def start(self, sock: socket.socket) -> None:
+        """Serve a bound socket."""
+        self._server = await asyncio.start_server(self._connected, sock=sock, limit=HEAD_BYTES_MAX)
 
     async def close(self) -> None:
         """Stop listening and drop what is under way."""
@@ -83,10 +78,10 @@ class Server:
             writer.close()
 
 
-async def serve(answerer: Answerer, host: str, port: int) -> Server:
-    """Start a server. Raises Misconfigured when the port cannot be had."""
+async def serve(answerer: Answerer, sock: socket.socket) -> Server:
+    """Start a server on a bound socket."""
     server = Server(answerer)
-    await server.start(host, port)
+    await server.start(sock)
     return server
 
 

@@ -3,6 +3,7 @@
 The law: one registry a process, handed to whoever counts; nothing registers itself in the library's global one.
 """
 
+import socket
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -20,11 +21,8 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-async def serve_metrics(registry: CollectorRegistry, host: str, port: int, *, ready: Callable[[], bool]) -> Server:
-    """Answer GET /metrics, /healthz/live (always 200) and /healthz/ready (503 while `ready()` is false).
-
-    Port 0 takes any free one (`Server.port` tells). Raises Misconfigured when the port cannot be had.
-    """
+async def serve_metrics(registry: CollectorRegistry, sock: socket.socket, *, ready: Callable[[], bool]) -> Server:
+    """Answer GET /metrics, /healthz/live (always 200) and /healthz/ready (503 while `ready()` is false)."""
 
     def answer(path: str, accept: str) -> Answer:
         if path == "/metrics":
@@ -36,7 +34,7 @@ async def serve_metrics(registry: CollectorRegistry, host: str, port: int, *, re
             return _text(200, "ready") if ready() else _text(503, "not ready")
         return _text(404, "there are /metrics, /healthz/live and /healthz/ready")
 
-    return await serve(answer, host, port)
+    return await serve(answer, sock)
 
 
 def _text(status: int, body: str) -> Answer:

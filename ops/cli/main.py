@@ -22,6 +22,10 @@ class Command(NamedTuple):
 
 # In the order a newcomer needs them. Add a line to add a command.
 COMMANDS: Final[dict[str, Command]] = {
+    "alone": Command("ops.cli.alone:alone", "Run a whole mail server in one process; --demo to try things."),
+    "config": Command("ops.cli.config:config", "Print all settings with their reasons, to begin a file with."),
+    "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
+    "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }

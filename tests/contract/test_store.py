@@ -1,16 +1,19 @@
 """What store.py promises, asked of every store."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from cluster.clock import ManualClock
 from cluster.errors import TooLarge, Unavailable
 from cluster.meta.store import (
     KEY_BYTES_MAX,
     RANGE_BYTES_MAX,
     TRANSACTION_BYTES_MAX,
+    TRANSACTION_SECONDS_MAX,
     VALUE_BYTES_MAX,
     Reader,
     Row,
@@ -253,6 +256,7 @@ class TestTransactions:
         async def body(transaction: Transaction) -> None:
             seen.append(await transaction.get(b"a"))
             await put(store, (b"a", b"2"), (b"b", b"2"), (b"bb", b"2"))
+            await put(store, (b"a", b"3"), (b"b", b"3"))
 
             async def removes(other: Transaction) -> None:
                 other.clear(b"c")
@@ -276,6 +280,25 @@ class TestTransactions:
         await store.transact(body)
         with pytest.raises(Unavailable):
             await kept[0].get(b"a")
+
+    async def test_a_transaction_that_is_too_old_is_unavailable(self, adapter: Adapter, tmp_path: Path) -> None:
+        clock = ManualClock()
+        store = await adapter.open(tmp_path / "own", clock=clock)
+
+        async def reads(transaction: Transaction) -> None:
+            await transaction.get(b"a")
+            clock.advance(TRANSACTION_SECONDS_MAX + 1)
+            await transaction.get(b"b")
+
+        async def writes(transaction: Transaction) -> None:
+            transaction.set(b"a", b"1")
+            clock.advance(TRANSACTION_SECONDS_MAX + 1)
+
+        for body in (reads, writes):
+            with pytest.raises(Unavailable, match=r"old"):
+                await store.transact(body)
+        assert await store.get(b"a") is None
+        await store.close()
 
 
 class TestConflicts:
@@ -309,6 +332,20 @@ class TestConflicts:
         assert len(runs) == 2
         assert runs[0] != runs[1]
         assert await store.get(b"out") == b"2"
+
+    @pytest.mark.parametrize("new", [b"a", b"e"], ids=["before the first", "after the last"])
+    @pytest.mark.parametrize("reverse", [False, True])
+    async def test_a_row_beside_those_of_a_range_is_a_conflict(self, store: Store, new: bytes, reverse: bool) -> None:
+        await put(store, (b"b", b""), (b"c", b""), (b"d", b""))
+        runs = []
+
+        async def body(transaction: Transaction) -> None:
+            runs.append(len(await transaction.range(b"", b"f", reverse=reverse)))
+            await put(store, (new, b""))
+            transaction.set(b"out", b"")
+
+        await store.transact(body)
+        assert runs == [3, 4]
 
     async def test_a_row_that_goes_away_from_a_range_is_a_conflict(self, store: Store) -> None:
         await put(store, *[(b"%03d" % n, b"") for n in range(300)])
@@ -372,6 +409,34 @@ class TestConflicts:
 
         await asyncio.gather(*[store.transact(body) for _ in range(12)])
         assert await store.get(b"n") == b"12"
+
+    async def test_a_sum_that_moves_stays_the_same_for_every_reader(self, store: Store) -> None:
+        accounts = [b"account%d" % n for n in range(6)]
+        await put(store, *[(account, counter(100)) for account in accounts])
+        dice = random.Random(7)
+
+        async def total(transaction: Transaction) -> int:
+            rows = await transaction.range(b"account", b"accountz", limit=4)
+            await asyncio.sleep(0)
+            rows += await transaction.range(rows[-1][0] + b"\0", b"accountz")
+            return sum(int.from_bytes(value, "little", signed=True) for _, value in rows)
+
+        async def moves() -> None:
+            for _ in range(15):
+                source, target = dice.sample(accounts, 2)
+
+                async def body(transaction: Transaction, source: bytes = source, target: bytes = target) -> None:
+                    left = int.from_bytes(await transaction.get(source) or b"", "little", signed=True)
+                    await asyncio.sleep(0)
+                    gained = int.from_bytes(await transaction.get(target) or b"", "little", signed=True)
+                    transaction.set(source, counter(left - 10))
+                    transaction.set(target, counter(gained + 10))
+
+                await store.transact(body)
+                assert await store.transact(total) == 600
+
+        await asyncio.gather(*[moves() for _ in range(4)])
+        assert await store.transact(total) == 600
 
     async def test_a_body_that_never_wins_ends_with_unavailable(self, store: Store) -> None:
         runs = []

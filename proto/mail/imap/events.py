@@ -43,9 +43,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """No way to stay in step (RFC 7888 4): answer `* BYE` with `text` and close. Nothing is read any more."""
+    """No way to stay in step (RFC 7888 4): answer `* BYE [code] text` and close. Nothing is read any more."""
 
     text: str
+    code: bytes = b"TOOBIG"
 
 
 Event = Command | NeedContinuation | Bad | Line | Close

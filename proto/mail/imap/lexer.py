@@ -147,15 +147,20 @@ class Reader:
 
     def mailbox(self) -> str:
         """mailbox = "INBOX" / astring"""
-        return names.decode(self.astring(), utf8=self.utf8)
+        return names.decode(self._name(self.astring()), utf8=self.utf8)
 
     def reference(self) -> str:
-        return names.decode_text(self.astring(), utf8=self.utf8)
+        return names.decode_text(self._name(self.astring()), utf8=self.utf8)
 
     def list_mailbox(self) -> str:
         """list-mailbox = 1*list-char / string"""
         found = self.match(_LIST_MAILBOX)
-        return names.decode_text(found[0] if found is not None else self.string(), utf8=self.utf8)
+        return names.decode_text(self._name(found[0] if found is not None else self.string()), utf8=self.utf8)
+
+    def _name(self, wire: bytes) -> bytes:
+        if len(wire) > self.limits.name_max_bytes:
+            raise ImapError("The mailbox name is too long", status=b"NO", code=b"LIMIT")
+        return wire
 
     def date_time(self) -> InternalDate:
         return parse_date_time(self.need(_DATE_TIME, "a date and time in quotes")[1:-1])

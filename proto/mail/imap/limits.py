@@ -27,8 +27,12 @@ class Limits:
     """Keys in one SEARCH. Each is work for every message."""
     ranges_max: int = 10_000
     """Ranges in one sequence set: a line's worth."""
+    name_max_bytes: int = 1_024
+    """One mailbox name or pattern on the wire. More than any store keeps; LIST tries each pattern on each name."""
+    patterns_max: int = 50
+    """Patterns in one LIST (RFC 5258)."""
     items_max: int = 1_000
-    """Members of any other list: flags, fetch items, header names, patterns."""
+    """Members of any other list: flags, fetch items, header names."""
 
 
 BEFORE_LOGIN = Limits(

@@ -12,7 +12,7 @@ E = TypeVar("E", bound=Enum)
 
 
 class ListSelect(Enum):
-    """Which mailboxes LIST considers (RFC 5258 3.1, RFC 6154 5)."""
+    """Which mailboxes LIST considers (RFC 5258 3.1, RFC 6154 6)."""
 
     SUBSCRIBED = b"SUBSCRIBED"
     REMOTE = b"REMOTE"
@@ -25,7 +25,7 @@ class ListSelect(Enum):
 
 
 class ListReturn(Enum):
-    """What LIST says of each (RFC 5258 3.2, RFC 6154 5)."""
+    """What LIST says of each (RFC 5258 3.2, RFC 6154 6)."""
 
     SUBSCRIBED = b"SUBSCRIBED"
     CHILDREN = b"CHILDREN"
@@ -125,7 +125,10 @@ def _parse_selection(reader: Reader) -> frozenset[ListSelect]:
 def _parse_patterns(reader: Reader) -> tuple[str, ...]:
     """mbox-or-pat = list-mailbox / patterns; patterns = "(" list-mailbox *(SP list-mailbox) ")" """
     if reader.peek(b"("):
-        return tuple(reader.parenthesized(Reader.list_mailbox))
+        patterns = tuple(reader.parenthesized(Reader.list_mailbox))
+        if len(patterns) > reader.limits.patterns_max:
+            raise ImapError("Too many patterns for one LIST", status=b"NO", code=b"LIMIT")
+        return patterns
     return (reader.list_mailbox(),)
 
 

@@ -24,8 +24,9 @@ from mail.imap.linebuffer import LineBuffer
 from mail.imap.literal import Literal
 from mail.imap.parse import Refused, parse_command, parse_head, parse_tag
 
-# literal = "{" number ["+"] "}" CRLF ; RFC 7888 4: "+" means that the octets follow without waiting
-_LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
+# literal = "{" number ["+"] "}" CRLF ; RFC 7888 3: whatever the line says, with "+" that many octets belong to it
+_LITERAL = re.compile(rb"\{([0-9]++)(\+?)\}\Z")
+_DIGITS_MAX = 20  # more than any limit has, and few enough to be a number cheaply
 
 _WAITING = (commands.Authenticate, commands.Idle, commands.StartTls, commands.Logout)
 
@@ -87,10 +88,12 @@ class ImapMachine:
 
     def expect_line(self) -> None:
         """The next line is raw: it comes as Line (or Bad, if it is too long), and the machine waits again."""
+        assert self.waiting
         self._step = _RAW_LINE
 
     def resume(self) -> None:
-        """The next line begins a command."""
+        """The next line begins a command: the shell is done with what the machine waited for."""
+        assert self._step in (_WAIT, _RAW_LINE)
         self._step = _COMMAND
 
     def forget(self) -> int:
@@ -124,7 +127,7 @@ class ImapMachine:
         self._lines.append(line.text)
         if literal is None:
             return self._finish()
-        return self._begin_literal(int(literal[1]), nonsync=bool(literal[2]))
+        return self._begin_literal(_size(literal), nonsync=bool(literal[2]))
 
     def _read_literal(self) -> Event | None:
         literal = self._literal
@@ -169,7 +172,7 @@ class ImapMachine:
         if self._head is None:
             self._head = parse_head(line.text, self.limits)
         self._held_bytes += len(line.text)
-        error = self._literal_error(int(literal[1]), nonsync=bool(literal[2])) if literal is not None else None
+        error = self._literal_error(_size(literal), nonsync=bool(literal[2])) if literal is not None else None
         size_max_bytes = self._literal_max_bytes() + self.limits.line_max_bytes
         if error is None and self._held_bytes > size_max_bytes:
             error = ImapError("The command is too long")
@@ -187,11 +190,13 @@ class ImapMachine:
         if len(self._literals) >= self.limits.literals_max:
             return ImapError("The command has too many literals")
         if nonsync and nonsync_max_bytes is not None and size_bytes > nonsync_max_bytes:
-            return ImapError("Such a large literal must wait for its continuation (RFC 7888 5)")
+            # RFC 7888 5: with APPEND, the BAD must hold TOOBIG.
+            code = b"TOOBIG" if self._head[1] == b"APPEND" else None
+            return ImapError("Such a large literal must wait for its continuation (RFC 7888 5)", code=code)
         if size_bytes <= self._literal_max_bytes():
             return None
         if self._head[1] == b"APPEND" and self.limits.append_max_bytes:
-            # RFC 7889 4: what is above APPENDLIMIT is answered NO [TOOBIG].
+            # RFC 7889: what is above APPENDLIMIT is answered NO [TOOBIG].
             return ImapError("The message is too large", status=b"NO", code=b"TOOBIG")
         return ImapError("The literal is too large here")
 
@@ -221,7 +226,7 @@ class ImapMachine:
             # A literal that waits is never sent after a tagged answer (RFC 3501 7.5).
             self._begin_command()
             return refusal
-        size_bytes = int(literal[1])
+        size_bytes = _size(literal)
         self._skipped_bytes += size_bytes
         self._lines, self._literals = [], []
         if self._skipped_bytes > self.limits.skip_max_bytes:
@@ -238,3 +243,8 @@ class ImapMachine:
         self._held_bytes = self._skipped_bytes = 0
         self._head = self._refusal = None
         self._step = _COMMAND
+
+
+def _size(literal: re.Match[bytes]) -> int:
+    """The octets announced; of an absurd number the first digits do."""
+    return int(literal[1].lstrip(b"0")[:_DIGITS_MAX] or b"0")

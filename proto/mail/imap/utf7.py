@@ -5,7 +5,7 @@ import re
 
 from mail.imap.errors import ImapError
 
-_SHIFTED = re.compile(rb"&([^-]*)-")
+_SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*+)-")
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]+|&")
 
 

@@ -7,6 +7,7 @@ comments are taken off; encoded words stay, for ENVELOPE wants them so.
 import re
 from typing import Final, NamedTuple
 
+from mail.message.charset import guess
 from mail.message.limits import DEFAULT
 from mail.message.words import decode_words
 
@@ -24,7 +25,7 @@ _PIECE: Final = re.compile(
 _COMMENT_EDGE: Final = re.compile(rb"[()]|\\.", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _FOLD: Final = re.compile(rb"[\r\n]++[ \t]*+")
-_DOT_ATOM: Final = re.compile(r"[^\s\x00-\x1f\x7f\"(),:;<>@\[\]\\.]+(?:\.[^\s\x00-\x1f\x7f\"(),:;<>@\[\]\\.]+)*+\Z")
+_DOT_ATOM: Final = re.compile(rb"(?:\.?[!#-'*+\-/0-9=?A-Z^-~\x80-\xff]++)++\Z")
 
 
 class Mailbox(NamedTuple):
@@ -38,15 +39,18 @@ class Mailbox(NamedTuple):
     @property
     def display_name(self) -> str | None:
         """The name decoded (RFC 2047), None where there is none."""
-        return decode_words(self.name) if self.name else None
+        name = self.name
+        if not name:
+            return None
+        return decode_words(name) if b"=?" in name else guess(name)
 
     @property
     def email(self) -> str:
         """addr-spec as text; the local part is quoted again where it must be."""
-        local = self.local.decode("utf-8", "replace")
-        if not _DOT_ATOM.match(local):
-            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"' if local else ""
-        return f"{local}@{self.domain.decode('utf-8', 'replace')}" if self.domain else local
+        local = self.local
+        if local and not _DOT_ATOM.match(local):
+            local = b'"%b"' % local.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        return (b"%b@%b" % (local, self.domain) if self.domain else local).decode("utf-8", "replace")
 
 
 class Group(NamedTuple):
@@ -122,7 +126,7 @@ class _Reader:
             if target and target[-1] != b" ":
                 target.append(b" ")
         elif kind == 2:
-            self._quoted = True
+            self._quoted = self._quoted or not self._in_angle
             target.append(_unquote(piece))
         else:
             self._take_special(piece, target)

@@ -8,13 +8,13 @@ import re
 import unicodedata
 from typing import Final
 
-_SAME: Final = (
-    "utf-8 utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be utf-7 iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-5"
-    " iso-8859-6 iso-8859-7 iso-8859-8 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16 koi8-r koi8-u"
-    " cp437 cp850 cp852 cp855 cp857 cp858 cp862 cp866 cp874 cp932 cp949 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255"
-    " cp1256 cp1257 cp1258 gb18030 big5hkscs euc-jp euc-kr iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3"
-    " iso-2022-kr hz johab ptcp154 tis-620 mac-roman mac-cyrillic mac-greek mac-turkish"
-).split()
+_SAME: Final = """
+    utf-8 utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be utf-7 iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-5
+    iso-8859-6 iso-8859-7 iso-8859-8 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16 koi8-r koi8-u
+    cp437 cp850 cp852 cp855 cp857 cp858 cp862 cp866 cp874 cp932 cp949 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255
+    cp1256 cp1257 cp1258 gb18030 big5hkscs euc-jp euc-kr iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3
+    iso-2022-kr hz johab ptcp154 tis-620 mac-roman mac-cyrillic mac-greek mac-turkish
+""".split()  # noqa: SIM905 - sixty quoted names would be harder to read
 # What mail says -> the codec that real senders meant: mostly the superset that Windows uses (as WHATWG has it).
 _MEANT: Final = {
     **{name: name for name in _SAME},
@@ -68,12 +68,15 @@ _MEANT: Final = {
 STATEFUL: Final = frozenset(
     {"utf-7", "iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "hz"}
 )
+# Normalising takes quadratic time over long runs of combining marks, so it is done in pieces, which begin
+# with an ASCII character wherever there is one: nothing composes over that edge.
+_PIECE: Final = re.compile(r".{1,256}(?=[\x00-\x7f]|\Z)|.{1,256}", re.DOTALL)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def codec_of(charset: str) -> str | None:
     """The codec for a charset's name: "" for ASCII, None for one we do not know."""
-    name = charset.strip(" \t\"'").lower()
+    name = charset if charset in _MEANT else charset.strip(" \t\"'").lower()
     return _MEANT.get(name) if name in _MEANT else _MEANT.get(name.replace("_", "-").removeprefix("x-"))
 
 
@@ -84,12 +87,13 @@ def decode(data: bytes, charset: str = "us-ascii") -> str:
     """
     codec = codec_of(charset)
     if not codec:
-        return _guess(data)
+        return guess(data)
     text = data.decode(codec, "replace")
     return _SURROGATE.sub("\ufffd", text) if codec == "utf-7" else text
 
 
-def _guess(data: bytes) -> str:
+def guess(data: bytes) -> str:
+    """Text of bytes without a charset: UTF-8 (RFC 6532) if they can be, else windows-1252."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -100,4 +104,8 @@ def fold(text: str) -> str:
     """As search compares: compatibility forms and case folded (in the manner of i;unicode-casemap, RFC 5051)."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(map(_fold_piece, _PIECE.findall(text)))
+
+
+def _fold_piece(piece: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", piece).casefold())

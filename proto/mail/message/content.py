@@ -41,15 +41,19 @@ def _uudecode(data: bytes) -> bytes:
     for line in data[begin.end() :].splitlines():
         if line.strip() == b"end":
             break
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:  # a count that does not fit its line: as many bytes as the line's count says
-            length = ((line[0] - 32) & 63) * 4 // 3 + 2 if line else 0
-            try:
-                out.append(binascii.a2b_uu(line[:length]))
-            except binascii.Error:
-                continue
+        if line:
+            out.append(_uudecode_line(line))
     return b"".join(out)
+
+
+def _uudecode_line(line: bytes) -> bytes:
+    """As many bytes as the line's count says, but never more than its characters hold."""
+    held = (len(line) - 1) * 3 // 4
+    length = 1 + (((line[0] - 32) & 63) * 4 + 2) // 3
+    try:
+        return binascii.a2b_uu(line[:length])[:held]
+    except binascii.Error:
+        return b""
 
 
 def charset_of(part: Part) -> str:

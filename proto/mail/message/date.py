@@ -18,7 +18,7 @@ _ZONES: Final = {
     b"cet": 60, b"cest": 120, b"bst": 60, b"eet": 120, b"eest": 180, b"jst": 540,
 }  # fmt: skip
 _COMMENT: Final = re.compile(rb"\([^()]*+\)")
-_TIME: Final = rb"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:[.,]\d+)?)?"
+_TIME: Final = rb"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
 _ZONE: Final = rb"(?:\s*([+-]\s?\d{1,2}:?\d{2}|[A-Za-z]{1,5}))?"
 _USUAL: Final = re.compile(
     rb"(?:[A-Za-z]{2,9}[,.]?\s*+)?(\d{1,2})[\s-]*([A-Za-z]{3})[a-z]*+[.,]?[\s-]*(\d{2,4}),?\s+" + _TIME + _ZONE

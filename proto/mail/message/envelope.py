@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from mail.message.address import Group, Mailbox, parse_addresses
 from mail.message.header import unfold
 from mail.message.limits import DEFAULT, Limits
-from mail.message.render import NIL, nstring, string
+from mail.message.render import NIL, is_clean, nstring, string
 
 GROUP_END: Final = b"(NIL NIL NIL NIL)"
 AddressList = list[Mailbox | Group]
@@ -74,4 +74,8 @@ def _address_list(addresses: AddressList) -> bytes:
 def _mailbox(address: Mailbox) -> bytes:
     # A host of NIL would mean group syntax, so an address without one has the empty string.
     name, route, local, domain = address
+    if route is None and is_clean(b"%b%b%b" % (name or b"", local, domain)):  # one look instead of three
+        if name is None:
+            return b'(NIL NIL "%b" "%b")' % (local, domain)
+        return b'("%b" NIL "%b" "%b")' % (name, local, domain)
     return b"(%b %b %b %b)" % (nstring(name), nstring(route), string(local), string(domain))

@@ -23,7 +23,7 @@ _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 # A field begins at a line that does not begin with white space (RFC 5322 2.2.3).
 _FIELD_BREAK: Final = re.compile(rb"\n(?![ \t])")
 _FIELD: Final = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+\n?)|[^\n]*+\n?")
-_FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t])|[\r\n]++\Z")
+_FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t])")
 # What mbox files and some gateways leave on top: no field, yet the header goes on after it.
 _MBOX_LINE: Final = re.compile(rb">?From [^\n]*\n")
 _FIRST_FIELD: Final = re.compile(rb"[!-9;-~\x80-\xff]++[ \t]*+:")
@@ -44,9 +44,8 @@ def header_end(raw: bytes, start: int, end: int) -> int:
         return start + 2
     if raw.startswith(b"\n", start, end):
         return start + 1
-    first = start
-    if mbox := _MBOX_LINE.match(raw, start, end):
-        first = mbox.end()
+    mbox = _MBOX_LINE.match(raw, start, end)
+    first = mbox.end() if mbox else start
     if first < end and raw[first] not in b"\r\n" and not _FIRST_FIELD.match(raw, first, end):
         return start  # a body alone
     if blank := _BLANK_LINE.search(raw, start, end):
@@ -76,11 +75,19 @@ def wanted_fields(raw: bytes, start: int, end: int, limits: Limits = DEFAULT) ->
             name = name.rstrip(b" \t")  # obs-optional allows white space before the colon (RFC 5322 4.5.8)
             if name not in WANTED:
                 continue
+        if len(value) > limits.value_bytes_max:
+            value = _cut(value, name, limits.value_bytes_max)
         if name not in found:
-            found[name] = value[: limits.value_bytes_max]
+            found[name] = value
         elif name in _LISTS and len(found[name]) < limits.value_bytes_max:
-            found[name] += b"," + value[: limits.value_bytes_max]
+            found[name] += b"," + value
     return found
+
+
+def _cut(value: bytes, name: bytes, bytes_max: int) -> bytes:
+    """The begin of a value over its limit; of a list of addresses, only whole ones."""
+    begin = value[:bytes_max]
+    return begin.rpartition(b",")[0] or begin if name in _LISTS else begin
 
 
 def fields(raw: bytes, start: int = 0, end: int | None = None, limits: Limits = DEFAULT) -> list[Field]:
@@ -96,9 +103,8 @@ def fields(raw: bytes, start: int = 0, end: int | None = None, limits: Limits = 
 
 def unfold(value: bytes) -> bytes:
     """The value on one line (RFC 5322 2.2.3), without white space at both ends."""
-    if b"\n" in value or b"\r" in value:
-        value = _FOLD.sub(b"", value)
-    return value.strip(b" \t\r\n")
+    value = value.strip(b" \t\r\n")
+    return _FOLD.sub(b"", value) if b"\n" in value or b"\r" in value else value
 
 
 def values(raw: bytes, name: bytes, start: int = 0, end: int | None = None) -> list[bytes]:
@@ -113,7 +119,11 @@ def header_fields_subset(raw_header: bytes, names: Collection[bytes], exclude: b
     The fields as they are, in their order, and the blank line that ends a header.
     """
     wanted = {name.lower() for name in names}
-    kept = [raw_header[f.start : f.end] for f in fields(raw_header) if (f.name.lower() in wanted) is not exclude]
+    kept = [
+        match[0]
+        for match in _FIELD.finditer(raw_header)
+        if match[1] is not None and (match[1].lower() in wanted) is not exclude
+    ]
     if kept and not kept[-1].endswith(b"\n"):
         kept.append(b"\r\n")
     return b"".join(kept) + b"\r\n"

@@ -9,7 +9,7 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One entity (RFC 2045 2.4). Strings are as in the message: `words` decodes them.
+    """One entity (RFC 2045 2.4). Strings are as in the message, continued parameters joined: `words` decodes them.
 
     `raw[start:body]` is its header with the blank line, `raw[body:end]` its body. `lines` counts the line
     ends of the body of text/* and message/rfc822, and is 0 for other types. `type`, `subtype` and `encoding`

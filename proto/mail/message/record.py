@@ -16,7 +16,7 @@ from mail.message.date import parse_date
 from mail.message.envelope import AddressList, addresses_of, envelope
 from mail.message.limits import DEFAULT, LEAST, TIGHT, Limits
 from mail.message.part import Part
-from mail.message.scan import Region, Scanner
+from mail.message.scan import scan_message
 from mail.message.structure import bodystructure
 from mail.message.thread import base_subject, message_id, message_ids
 from mail.message.words import decode_words
@@ -90,8 +90,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _READERS: Final = {VERSION: msgspec.msgpack.Decoder(Record)}
-# Under it no record can be too large: it bounds the tree and the decoded names, the rest has its own limits.
-_SURELY_FITS_BYTES: Final = 4000
+# Header and renderings under it cannot make a record too large, though text grows threefold when decoded and
+# From is kept three times; so most records need not be encoded to know.
+_SURELY_FITS_BYTES: Final = 8000
 _VERSION_AT: Final = 3  # after the array's header: 0xdc and two bytes of length
 
 
@@ -105,13 +106,13 @@ def read_message(raw: bytes) -> Record:
 
 
 def _fits(record: Record) -> bool:
-    if len(record.bodystructure) + len(record.envelope) < _SURELY_FITS_BYTES:
+    if len(record.bodystructure) + len(record.envelope) + record.root.body < _SURELY_FITS_BYTES:
         return True
     return len(_encoder.encode(record)) <= RECORD_BYTES_MAX
 
 
 def _read(raw: bytes, limits: Limits) -> Record:
-    root, fields = Scanner(raw, limits).message(Region(0, len(raw), len(raw)), 0)
+    root, fields = scan_message(raw, limits)
     addresses = addresses_of(fields, limits)
     from_, sender, reply_to, to, cc, bcc = [_decoded(one) for one in addresses]
     date = parse_date(fields[b"date"]) if b"date" in fields else None
@@ -177,5 +178,5 @@ def decode(data: bytes) -> Record:
         raise UnknownVersion(f"message record of version {data[_VERSION_AT]}; this program reads {known}")
     try:
         return reader.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"damaged message record: {error}") from error

@@ -8,18 +8,27 @@ import re
 from typing import Final
 
 NIL: Final = b"NIL"
+# What needs no care at all, which is nearly everything: one match tells.
+_CLEAN: Final = re.compile(rb'[^\x00\r\n"\\\x80-\xff]{0,1000}+\Z')
 _UNQUOTABLE: Final = re.compile(rb"[\x00\r\n\x80-\xff]")
 QUOTED_BYTES_MAX: Final = 1000  # clients have line limits of their own; longer strings go as literals
 
 
 def string(value: bytes) -> bytes:
     """`value` as a quoted string or a literal."""
+    if _CLEAN.match(value):
+        return b'"%b"' % value
     if len(value) > QUOTED_BYTES_MAX or _UNQUOTABLE.search(value):
         value = value.replace(b"\0", b"")
         return b"{%d}\r\n%b" % (len(value), value)
     if b'"' in value or b"\\" in value:
         value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return b'"%b"' % value
+
+
+def is_clean(value: bytes) -> bool:
+    """Whether `value` and any piece of it can stand between quotes as it is."""
+    return _CLEAN.match(value) is not None
 
 
 def nstring(value: bytes | None) -> bytes:

@@ -36,13 +36,18 @@ class Region(NamedTuple):
 
 def scan(raw: bytes, limits: Limits = DEFAULT) -> Part:
     """The tree of parts; the root is the message itself."""
-    return Scanner(raw, limits).message(Region(0, len(raw), len(raw)), 0)[0]
+    return scan_message(raw, limits)[0]
 
 
-class Scanner:
+def scan_message(raw: bytes, limits: Limits = DEFAULT) -> tuple[Part, Mapping[bytes, bytes]]:
+    """The tree of parts, and the raw values of the wanted fields of the message's own header."""
+    return _Scanner(raw, limits).message(Region(0, len(raw), len(raw)), 0)
+
+
+class _Scanner:
     """One scan of one message. What is left of the limits is counted here, over all levels."""
 
-    def __init__(self, raw: bytes, limits: Limits = DEFAULT) -> None:
+    def __init__(self, raw: bytes, limits: Limits) -> None:
         self._raw = raw
         self._limits = limits
         self._parts_left = limits.parts_max
@@ -63,7 +68,7 @@ class Scanner:
         # Long because measured: it runs once a part, and most of a scan's time is here.
         self._parts_left -= 1
         raw = self._raw
-        end = region.end if region.end > body else body
+        end = max(body, region.end)
         content_type = fields.get(b"content-type")
         media = default if content_type is None else parse_media(content_type, self._limits) or PLAIN_TEXT
         type_, subtype, parameters = media
@@ -113,7 +118,7 @@ class Scanner:
         children: list[Part] = []
         if boundary and depth < self._limits.depth_max:
             for child in self._split(boundary, region):
-                is_last = self._parts_left <= 1  # it takes what is left, and is not taken apart
+                is_last = self._parts_left <= 1  # it takes what its siblings would have been
                 child = Region(child.start, region.header_end, region.end) if is_last else child
                 body = header_end(self._raw, child.start, child.header_end)
                 fields = wanted_fields(self._raw, child.start, body, self._limits)

@@ -7,15 +7,14 @@ for the replies to it.
 import re
 from typing import Final
 
-from mail.message.charset import decode
-from mail.message.header import unfold
+from mail.message.charset import guess
 from mail.message.limits import DEFAULT
 
 ID_BYTES_MAX: Final = 500  # longer ones are nobody's: a line has 998 (RFC 5322 2.1.1)
 _ID: Final = re.compile(rb"<([^<>\r\n]++(?:\r?\n[ \t][^<>\r\n]*+)*+)>")
-_WHITE: Final = re.compile(rb"[ \t\r\n]++")
 _ID_ALONE: Final = re.compile(rb"[^\s<>,;]++")
 
+_SUBJECT_CHARS_MAX: Final = 1000  # a line has 998; leaders over leaders would take quadratic time
 _SPACES: Final = re.compile(r"\s+")
 # subj-leader without its white space (RFC 5256 5): [blob]* re|fw|fwd [blob] ":"
 _LEADER: Final = re.compile(r"(?:\[[^\[\]]*+\]\s*+)*+(?:re|fwd?)\s*+(?:\[[^\[\]]*+\]\s*+)?+:\s*+", re.IGNORECASE)
@@ -45,12 +44,12 @@ def _id(inner: bytes) -> str:
     """RFC 5256 2.1 wants ids compared without quoting and folding."""
     if b'"' in inner or b"\\" in inner:
         inner = inner.replace(b'"', b"").replace(b"\\", b"")
-    return decode(_WHITE.sub(b"", unfold(inner)))
+    return guess(b"".join(inner.split()))
 
 
 def base_subject(subject: str) -> str:
     """RFC 5256 2.1: without Re:, Fwd:, [list] and (fwd); white space collapsed. Compare it folded."""
-    text = _SPACES.sub(" ", subject).strip()  # step 1
+    text = _SPACES.sub(" ", subject[:_SUBJECT_CHARS_MAX]).strip()  # step 1
     while True:
         text = _without_trailers(text)
         text = _without_leaders(text)
@@ -75,9 +74,9 @@ def _without_leaders(text: str) -> str:
     """Steps 3 to 5: subj-leaders, then blobs as long as something is left."""
     start = 0
     while True:
-        if match := _LEADER.match(text, start):
-            start = match.end()
-        elif (match := _BLOB.match(text, start)) and match.end() < len(text):
-            start = match.end()
-        else:
-            return text[start:]
+        match = _LEADER.match(text, start)
+        if match is None:
+            match = _BLOB.match(text, start)
+            if match is None or match.end() == len(text):
+                return text[start:]
+        start = match.end()

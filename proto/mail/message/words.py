@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from mail.message.charset import codec_of, decode
+from mail.message.charset import codec_of, decode, guess
 from mail.message.header import unfold
 from mail.message.part import Parameters
 
@@ -16,7 +16,6 @@ from mail.message.part import Parameters
 # Spaces in the text are against the rule and common.
 _WORD: Final = re.compile(rb"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=")
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]+")
-_SECTION: Final = re.compile(rb"([^*]+)(?:\*(\d{1,3}))?(\*)?\Z")  # name, section, extended (RFC 2231 3 and 4)
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f]+")
 
 
@@ -24,7 +23,7 @@ def decode_words(value: bytes) -> str:
     """Text of an unstructured value, folded or not. Bytes outside encoded words are UTF-8, else windows-1252."""
     value = unfold(value)
     if b"=?" not in value:
-        return decode(value)
+        return guess(value)
     out: list[str] = []
     run: list[bytes] = []  # adjacent words of one charset: a character may be split over them
     charset = ""
@@ -35,7 +34,7 @@ def decode_words(value: bytes) -> str:
             continue  # left as it stands (RFC 2047 6.2)
         between = value[position : match.start()]
         if between.strip() or not run:  # only white space between two words is not shown (RFC 2047 6.2)
-            out += decode(b"".join(run), charset), decode(between)
+            out += decode(b"".join(run), charset), guess(between)
             run = []
         elif name != charset:
             out.append(decode(b"".join(run), charset))
@@ -43,7 +42,7 @@ def decode_words(value: bytes) -> str:
         charset = name
         run.append(_q(match[3]) if match[2] in b"qQ" else base64_bytes(match[3]))
         position = match.end()
-    out += decode(b"".join(run), charset), decode(value[position:])
+    out += decode(b"".join(run), charset), guess(value[position:])
     return "".join(out)
 
 
@@ -63,37 +62,27 @@ def _q(data: bytes) -> bytes:
 
 
 def parameters(raw: Parameters) -> dict[str, str]:
-    """Lower-case name -> text, of parameters as written.
+    """Lower-case name -> text, of parameters as `parse_media` and `parse_disposition` give them.
 
-    Joins continuations and decodes charset'language'percent values (RFC 2231); also decodes encoded words,
-    which RFC 2047 5 forbids there and many send. An encoded form counts before a plain one.
+    Decodes charset'language'percent values (RFC 2231 4), and encoded words, which RFC 2047 5 forbids there and
+    many send. An encoded form counts before a plain one, and the first before others.
     """
     plain: dict[str, str] = {}
-    sections: dict[str, dict[int, tuple[bytes, bool]]] = {}
-    for raw_name, value in raw:
-        match = _SECTION.match(raw_name)
-        if match is None:
-            continue
-        name = decode(match[1]).lower()
-        if match[2] is None and not match[3]:
-            plain.setdefault(name, decode_words(value))
+    extended: dict[str, str] = {}
+    for name, value in raw:
+        if name.endswith(b"*"):
+            extended.setdefault(guess(name[:-1]).lower(), _extended(value))
         else:
-            sections.setdefault(name, {}).setdefault(int(match[2] or 0), (value, bool(match[3])))
-    return plain | {name: _joined(pieces) for name, pieces in sections.items()}
+            plain.setdefault(guess(name).lower(), decode_words(value))
+    return plain | extended
 
 
-def _joined(pieces: dict[int, tuple[bytes, bool]]) -> str:
-    charset = "utf-8"
-    data: list[bytes] = []
-    for number, (_, (value, extended)) in enumerate(sorted(pieces.items())):
-        if extended:
-            if number == 0 and value.count(b"'") >= 2:
-                name, _language, value = value.split(b"'", 2)
-                charset = decode(name) or charset
-            value = unquote_to_bytes(value)
-        data.append(value)
-    joined = b"".join(data)
-    return decode_words(joined) if charset == "utf-8" and b"=?" in joined else decode(joined, charset)
+def _extended(value: bytes) -> str:
+    charset = ""
+    if value.count(b"'") >= 2:
+        name, _language, value = value.split(b"'", 2)
+        charset = guess(name)
+    return decode(unquote_to_bytes(value), charset)
 
 
 def file_name(raw_disposition: Parameters, raw_type: Parameters) -> str | None:

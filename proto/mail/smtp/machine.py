@@ -529,7 +529,7 @@ class Server:
             case DataStart():
                 self._early_talk(b"DATA")
             case Auth() | AuthResponse():
-                self._auth_failures += 1
+                self._auth_failures += permanent  # a directory that is down is not the client's fault
                 if self._auth_failures >= self.limits.auth_failures_max:
                     self.close(replies.TOO_MANY_AUTH)
             case _:

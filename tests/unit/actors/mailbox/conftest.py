@@ -73,6 +73,6 @@ async def place() -> AsyncIterator[Place]:
 
 
 @pytest.fixture
-def client(place: Place) -> MailboxClient:
+async def client(place: Place) -> MailboxClient:
     """A client of the place's first owner."""
     return place.client(place.new_owner())

@@ -65,19 +65,9 @@ def test_what_is_paged_loads_again(uids: set[int], gone: set[int]) -> None:
 def test_a_full_page_fits_into_a_value_even_if_nothing_compresses() -> None:
     dice = np.random.default_rng(1)
     index = Index()
-    index.append(
-        (
-            Row(
-                uid,
-                *(int(n) for n in dice.integers(0, 2**62, 2)),
-                int(dice.integers(0, 2**31)),
-                int(dice.integers(2**62)),
-            )
-            for uid in range(1, PAGE_ROWS_MAX)
-        ),
-        2**60 + 12345,
-        2**50 + 999,
-    )
+    wild = [[int(n) for n in dice.integers(0, 2**62, 4)] for _ in range(1, PAGE_ROWS_MAX)]
+    rows_ = (Row(uid, email, flags, size % 2**32, date) for uid, (email, flags, size, date) in enumerate(wild, start=1))
+    index.append(rows_, 2**60 + 12345, 2**50 + 999)
     page = index.page(0)
     assert page is not None
     assert len(page) <= VALUE_BYTES_MAX

@@ -8,10 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from actors.mailbox import decide as deciding
 from actors.mailbox import events as ev
 from actors.mailbox.decide import Context, Decision, decide, first_events
-from actors.mailbox.index import Index
+from actors.mailbox.index import Index, ranges_of
 from actors.mailbox.state import Account, decode_head, encode_head
 from actors.mailbox.types import (
     DELETED,
@@ -352,7 +351,7 @@ class Commands(RuleBasedStateMachine):
 
 def _merged(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     numbers = sorted({n for low, high in ranges for n in range(low, high + 1)})
-    return deciding.ranges_of(np.array(numbers, np.uint32))
+    return ranges_of(np.array(numbers, np.uint32))
 
 
 def _seen(account: Account) -> Any:

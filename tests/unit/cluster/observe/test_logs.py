@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.clock import ManualClock
-from cluster.config import Secret
+from cluster.config import Secret, document, load
 from cluster.errors import Misconfigured
 from cluster.observe.logs import LINE_BYTES_MAX, LogSettings, set_up
 
@@ -130,3 +130,7 @@ def test_a_line_that_cannot_be_written_is_counted_and_harms_nobody() -> None:
 def test_a_log_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"Cannot open the log file .*who may write"):
         set_up(LogSettings(file=str(tmp_path / "none" / "log")), ManualClock())
+
+
+def test_the_settings_are_documented() -> None:
+    assert load(LogSettings, document(LogSettings), {}) == LogSettings()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cluster.config import Secret, load
-from cluster.config.load import SECRET_BYTES_MAX
-from cluster.config.load import read_file as read_disk
+from cluster.config.loading import SECRET_BYTES_MAX
+from cluster.config.loading import read_file as read_disk
 from cluster.errors import Misconfigured
 from tests.unit.cluster.config.samples import Form, Listen, Settings
 

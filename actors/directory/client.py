@@ -1,0 +1,143 @@
+"""The directory as every other part of the server asks it.
+
+The law: asking never changes anything; an answer is never older than half a second, and what another process adds is
+seen at once.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from actors.directory import rows
+from actors.directory.accounts import place
+from actors.directory.addresses import BadAddress, parse, parse_domain
+from actors.directory.cache import Cache
+from actors.directory.editor import Editor
+from actors.directory.passwords import Credentials
+from actors.directory.state import Defaults, may_send_as, resolve
+from actors.directory.types import Account, Local, Principal, Resolution
+from actors.directory.verifier import Verifier
+from cluster.clock import Clock, Dice
+from cluster.errors import Misconfigured, NotFound
+from cluster.meta.store import Store
+from mail.sasl import ScramKeys
+
+KEPT_TARGETS_MAX: Final = 16  # answers with more (large lists) are looked up each time, so the cache stays small
+
+
+class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The internal directory: domains, accounts, aliases, lists and groups."""
+
+    default_domain: Annotated[
+        str, Meta(description="The domain of a login or a postmaster written without one; empty: they are unknown.")
+    ] = ""
+    postmaster: Annotated[
+        str,
+        Meta(description="The address that gets postmaster's and abuse's mail of domains without an admin."),
+    ] = ""
+    cache_entries_max: Annotated[int, Meta(description="Answers kept in memory, 1 kB each.", ge=1)] = 20_000
+    password_threads: Annotated[
+        int, Meta(description="Passwords checked at the same time; each takes 20 ms and 19 MiB.", ge=1, le=256)
+    ] = 2
+    password_waiting_max: Annotated[
+        int, Meta(description="Checks waiting for a thread, before log-ins are told to try again.", ge=1)
+    ] = 256
+    password_remembered_s: Annotated[
+        float, Meta(description="How long a right password is known without checking it again; 0: never.", ge=0)
+    ] = 120.0
+
+
+class DirectoryClient(Editor):
+    """Reads for gateways and shards; changes and listings (see `Editor`) for operators. Call `close` at the end."""
+
+    def __init__(self, store: Store, clock: Clock, dice: Dice, settings: DirectorySettings | None = None) -> None:
+        settings = settings or DirectorySettings()
+        self._defaults = _defaults(settings)
+        verifier = Verifier(
+            clock,
+            dice,
+            threads=settings.password_threads,
+            waiting_max=settings.password_waiting_max,
+            remember_s=settings.password_remembered_s,
+        )
+        cache = Cache(clock, lambda: rows.version(store), settings.cache_entries_max)
+        super().__init__(store, clock, dice, verifier, cache)
+
+    def close(self) -> None:
+        """Take no more passwords."""
+        self._verifier.close()
+
+    async def resolve(self, address: str) -> Resolution:
+        """Who gets mail for the address. No text is refused; raises what the store does."""
+        kept: Resolution | None = await self._cache.get(("resolve", address))
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        found = await rows.ask(self._store, resolve(address, self._defaults))
+        if isinstance(found, Local) and len(found.targets) + len(found.skipped) <= KEPT_TARGETS_MAX:
+            self._cache.put(("resolve", address), found, generation)
+        return found
+
+    async def verify(self, login: str, password: str) -> Principal | None:
+        """Who logs in so, or None. Unknown, disabled and wrong take equally long. Raises Unavailable when busy."""
+        known = await self._known(login)
+        right = await self._verifier.verify(known[1] if known else None, password)
+        return _principal(known[0]) if known and right else None
+
+    async def scram(self, login: str) -> ScramKeys | None:
+        """What a SCRAM-SHA-256 exchange for the login needs; None where it cannot log in."""
+        known = await self._known(login)
+        return known[1].scram if known else None
+
+    async def principal(self, login: str) -> Principal | None:
+        """Who the login is, once it is proven; None where it cannot log in."""
+        known = await self._known(login)
+        return _principal(known[0]) if known else None
+
+    async def may_send_as(self, principal: Principal, address: str) -> bool:
+        """Whether who has logged in may use the address as a sender: own, alias, group, and their subaddresses."""
+        key = ("send", principal.account, address)
+        if await self._cache.get(key):
+            return True
+        generation = self._cache.generation
+        allowed = await rows.ask(self._store, may_send_as(principal.account, address))
+        if allowed:
+            self._cache.put(key, allowed, generation)
+        return allowed
+
+    async def _known(self, login: str) -> tuple[Account, Credentials] | None:
+        """An account that may log in, with what proves it."""
+        key = ("login", login)
+        kept: tuple[Account, Credentials] | None = await self._cache.get(key)
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        try:
+            address, _ = await place(self._store, login, self._defaults.domain)
+        except (BadAddress, NotFound):
+            return None
+        account = await rows.login(self._store, address)
+        if account is None or account.disabled:
+            return None
+        credentials = await rows.credentials(self._store, account.id)
+        if credentials is None:
+            return None
+        self._cache.put(key, (account, credentials), generation)
+        return account, credentials
+
+
+def _principal(account: Account) -> Principal:
+    return Principal(account.id, account.login)
+
+
+def _defaults(settings: DirectorySettings) -> Defaults:
+    try:
+        postmaster = str(parse(settings.postmaster)) if settings.postmaster else ""
+    except BadAddress as error:
+        raise Misconfigured(f"directory.postmaster: {settings.postmaster!r} is not an address.") from error
+    try:
+        domain = parse_domain(settings.default_domain) if settings.default_domain else ""
+    except BadAddress as error:
+        raise Misconfigured(f"directory.default_domain: {settings.default_domain!r} is not a domain.") from error
+    return Defaults(domain, postmaster)

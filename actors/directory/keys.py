@@ -1,0 +1,105 @@
+"""The directory's keys, all under `d`.
+
+The law: only this file knows the layout. Every key is under 511 bytes: a domain has at most 253, a local part 64.
+
+    dv                                  how often the directory has changed (a counter; `add` only)
+    dd <domain>                         Domain
+    da <account, 8 bytes>               Account
+    dc <account, 8 bytes>               Credentials
+    dl <domain> 0 <local part>          which account logs in by this address (8 bytes)
+    de <domain> 0 <local part>          Entry: what the address is
+    dk <kind> <domain> 0 <local part>   empty; the addresses of one kind in a domain, in order
+"""
+
+from typing import Final
+
+from actors.directory.addresses import Address
+from actors.directory.types import AccountId, Alias, Entry, Group, MailingList, OwnAddress
+
+VERSION: Final = b"dv"
+
+Kind = type[OwnAddress] | type[Alias] | type[MailingList] | type[Group] | type[str]
+LOGINS: Final = str  # the kind of the addresses that accounts log in by
+_KINDS: Final[dict[Kind, bytes]] = {LOGINS: b"u", OwnAddress: b"o", Alias: b"a", MailingList: b"l", Group: b"g"}
+
+Span = tuple[bytes, bytes]
+
+
+def domain(name: str) -> bytes:
+    """Where a domain is."""
+    return b"dd" + name.encode()
+
+
+def domains(after: str = "") -> Span:
+    """All domains after one."""
+    return (b"dd" + after.encode() + b"\0", b"de")
+
+
+def account(number: AccountId) -> bytes:
+    """Where an account is."""
+    return b"da" + account_value(number)
+
+
+def credentials(number: AccountId) -> bytes:
+    """Where what proves an account's password is."""
+    return b"dc" + account_value(number)
+
+
+def login(address: Address) -> bytes:
+    """Where the account of a login is found."""
+    return b"dl" + _path(address)
+
+
+def entry(address: Address) -> bytes:
+    """Where what an address is, is."""
+    return b"de" + _path(address)
+
+
+def entries(name: str) -> Span:
+    """All entries of a domain."""
+    return (b"de" + name.encode() + b"\0", b"de" + name.encode() + b"\1")
+
+
+def listed(kind: Kind, address: Address) -> bytes:
+    """Where an address stands among those of its kind."""
+    return b"dk" + _KINDS[kind] + _path(address)
+
+
+def listing(kind: Kind, name: str, after: str = "") -> Span:
+    """The addresses of a kind in a domain whose local parts come after one."""
+    begin = b"dk" + _KINDS[kind] + name.encode()
+    return (begin + b"\0" + (after.encode() + b"\0" if after else b""), begin + b"\1")
+
+
+def listed_address(key: bytes) -> Address:
+    """The address in a key made by `listed`."""
+    return _address(key[3:])
+
+
+def entry_address(key: bytes) -> Address:
+    """The address in a key made by `entry`."""
+    return _address(key[2:])
+
+
+def kind_of(entry: Entry) -> Kind:
+    """Under which kind an entry is listed."""
+    return type(entry)
+
+
+def account_value(number: AccountId) -> bytes:
+    """An account as 8 bytes."""
+    return number.to_bytes(8, "big")
+
+
+def account_of(value: bytes) -> AccountId:
+    """The account in 8 bytes."""
+    return int.from_bytes(value, "big")
+
+
+def _path(address: Address) -> bytes:
+    return address.domain.encode() + b"\0" + address.local.encode()
+
+
+def _address(path: bytes) -> Address:
+    name, _, local = path.partition(b"\0")
+    return Address(local.decode(), name.decode())

@@ -1,0 +1,142 @@
+"""What the directory holds and answers, as values that everyone may hold.
+
+The law: nothing here has a password or anything made from one.
+Addresses are texts whose domain is an A-label in lower case (RFC 5890 §2.3.2.1).
+"""
+
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+Item = TypeVar("Item")
+
+AccountId = int  # 63 random bits, never 0
+
+
+class Rewrite(msgspec.Struct, frozen=True):
+    """One rule: where `pattern` (RE2 syntax) matches the whole address, the address becomes `replacement`."""
+
+    pattern: str
+    replacement: str  # `${1}` is what the first group matched, `${0}` the whole
+
+
+class Domain(msgspec.Struct, frozen=True):
+    """A domain whose mail is ours, and its rules."""
+
+    name: str
+    case_sensitive: bool = False  # whether local parts that differ in case are different addresses
+    separator: str = "+"  # between a local part and its subaddress (RFC 5233); empty: there are none
+    catch_all: str = ""  # gets what is for no address of the domain; empty: such mail is refused
+    admin: str = ""  # gets what is for postmaster and abuse where those addresses do not exist
+    rewrites: tuple[Rewrite, ...] = ()  # in order; the first that matches is applied, once
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Somebody with a mailbox. `addresses` has the login address first."""
+
+    id: AccountId
+    login: str
+    addresses: tuple[str, ...]
+    quota_bytes: int = 0  # 0: no limit
+    quota_messages: int = 0  # 0: no limit
+    disabled: bool = False  # may not log in; mail is refused
+    created_ms: int = 0
+
+
+class OwnAddress(msgspec.Struct, frozen=True, tag="own"):
+    """An address of one account."""
+
+    address: str
+    account: AccountId
+
+
+class Alias(msgspec.Struct, frozen=True, tag="alias"):
+    """An address that stands for others; those it leads to may send as it."""
+
+    address: str
+    targets: tuple[str, ...]
+
+
+class MailingList(msgspec.Struct, frozen=True, tag="list"):
+    """An address whose mail goes to all members; nobody sends as it."""
+
+    address: str
+    members: tuple[str, ...]
+    name: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, tag="group"):
+    """An address whose mail goes to all members, and as which each member may send."""
+
+    address: str
+    members: tuple[str, ...]
+    name: str = ""
+
+
+Entry = OwnAddress | Alias | MailingList | Group
+
+
+class Why(StrEnum):
+    """Why mail for an address of our domains cannot be taken."""
+
+    BAD_ADDRESS = "this is not an address"
+    NO_SUCH_ADDRESS = "there is no such address"
+    DISABLED = "the account is disabled"  # RFC 3463 §3.3: X.2.1
+    ELSEWHERE = "it leads to another server, and forwarding is not available"
+    NO_MEMBERS = "it has no members"
+    LOOP = "it leads back to itself"
+    TOO_DEEP = "it leads through too many addresses, one after another"
+    TOO_MANY = "it leads to too many addresses"
+    BAD_REWRITE = "a rewriting rule makes no address of it"
+
+
+class Target(NamedTuple):
+    """One account that gets the mail, and the address of it that was reached."""
+
+    account: AccountId
+    address: str
+
+
+class Skipped(NamedTuple):
+    """An address on the way that gets nothing."""
+
+    address: str
+    why: Why
+
+
+class Local(msgspec.Struct, frozen=True):
+    """Mail for the address is delivered here: once for each target."""
+
+    targets: tuple[Target, ...]  # at least one; each account once
+    detail: str = ""  # the subaddress (RFC 5233 `:detail`)
+    skipped: tuple[Skipped, ...] = ()
+
+
+class NotLocal(msgspec.Struct, frozen=True):
+    """The domain is not ours."""
+
+    domain: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The domain is ours, but there is nobody to take the mail."""
+
+    reason: Why
+
+
+Resolution = Local | NotLocal | Unknown
+
+
+class Page(NamedTuple, Generic[Item]):
+    """Some of many, in order. `after` continues behind them; empty where there are no more."""
+
+    items: tuple[Item, ...]
+    after: str
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who has logged in."""
+
+    account: AccountId
+    login: str

@@ -1,0 +1,56 @@
+"""AUTH (RFC 4954): a SASL exchange, its questions put to the directory. Nothing here may log a password or a response.
+
+Nobody is logged in before the directory said so, and to act as somebody else (an authorisation identity) is refused.
+"""
+
+import asyncio
+import binascii
+from typing import Final
+
+from actors.directory.types import Principal
+from cluster.clock import Dice
+from gateway.smtp.parts import Directory
+from mail import sasl
+
+NONCE_BYTES: Final = 18  # 24 characters of base64
+_PAUSE_S_MAX: Final = 5.0  # longer only fills our own connection table
+
+
+class Login:
+    """One exchange."""
+
+    def __init__(self, mechanism: str, directory: Directory, *, dice: Dice, secret: bytes) -> None:
+        nonce = binascii.b2a_base64(dice.randbytes(NONCE_BYTES), newline=False).decode()
+        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret)
+        self._directory = directory
+        self._verified: Principal | None = None
+
+    async def step(self, data: bytes) -> bytes | Principal | sasl.Failed:
+        """A challenge, who it is, or why not. Raises Unavailable."""
+        step = self._exchange.step(data)
+        while isinstance(step, sasl.NeedPassword | sasl.NeedScram):
+            step = self._exchange.answer(await self._find(step))
+        match step:
+            case sasl.Challenge(challenge):
+                return challenge
+            case sasl.Done(authcid, authzid):
+                return await self._done(authcid, authzid)
+            case _:
+                return step
+
+    async def _find(self, question: sasl.NeedPassword | sasl.NeedScram) -> bool | sasl.ScramKeys | None:
+        if isinstance(question, sasl.NeedScram):
+            return await self._directory.scram(question.user)
+        self._verified = await self._directory.verify(question.user, question.password)
+        return self._verified is not None
+
+    async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
+        if authzid not in {"", authcid}:
+            return sasl.Failed("may not act as another", authcid)
+        principal = self._verified or await self._directory.principal(authcid)
+        return principal or sasl.Failed("login is gone", authcid)
+
+
+async def pause_after_failure(count: int, pause_s: float) -> None:
+    """Make guessing slow: longer with each failure, but bounded."""
+    await asyncio.sleep(min(_PAUSE_S_MAX, pause_s * count))

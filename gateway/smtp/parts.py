@@ -1,0 +1,65 @@
+"""What the SMTP gateway asks of the rest: who an address is, and to store a message. Nothing else is known of either.
+
+An implementation answers from durable state or raises a `cluster.errors.Trouble`; `deliver` returns only when the
+message is durable.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, Protocol, TypeAlias
+
+from actors.directory.types import Principal, Resolution
+from mail.sasl import ScramKeys
+
+Prepared: TypeAlias = Any
+"""A message made ready by `Intake.prepare`; opaque here."""
+
+
+class Directory(Protocol):
+    """Who is who."""
+
+    async def resolve(self, address: str) -> Resolution:
+        """The owners of `local@domain`, or of a bare `Postmaster`. Raises Unavailable."""
+        ...
+
+    async def verify(self, login: str, password: str) -> Principal | None:
+        """Whether this is the password; slow by intent, off the event loop. None when not. Raises Unavailable."""
+        ...
+
+    async def scram(self, login: str) -> ScramKeys | None:
+        """The SCRAM-SHA-256 keys of a login. Raises Unavailable."""
+        ...
+
+    async def principal(self, login: str) -> Principal | None:
+        """The principal of a login that has proven itself. Raises Unavailable."""
+        ...
+
+    async def may_send_as(self, principal: Principal, address: str) -> bool:
+        """Whether the address is one of the principal's own. Raises Unavailable."""
+        ...
+
+
+class Intake(Protocol):
+    """Where messages go."""
+
+    def prepare(self, raw: bytes) -> Awaitable[Prepared]:
+        """Parse, hash and pack once for all recipients; large blobs are durable on return. Raises Trouble."""
+        ...
+
+    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes, mailbox: str = "INBOX") -> object:
+        """Store into one account; durable on return; the same `idem` again within the account's window does nothing.
+
+        Raises OverQuota, Unavailable, StoreFull, NotFound.
+        """
+        ...
+
+
+class Log(Protocol):
+    """A structlog logger, or one that behaves like it."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """What happened."""
+        ...
+
+    def warning(self, event: str, **fields: object) -> object:
+        """What somebody should look at."""
+        ...

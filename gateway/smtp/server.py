@@ -1,0 +1,141 @@
+"""The listeners: who may connect, who is let go, and how it all ends.
+
+Laws. Connections are bounded, in all and for each address. `close` returns within its bound, after every message that
+could still be answered was answered.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+from gateway.smtp import replies
+from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
+from gateway.smtp.metrics import ListenerMetrics, Metrics
+from gateway.smtp.session import Session, World
+from gateway.smtp.settings import SmtpSettings
+from mail.sasl import CLEAR_PASSWORD, MECHANISMS
+from mail.smtp.machine import Server
+from mail.smtp.offers import Offers
+from mail.smtp.replies import Reply
+from mail.smtp.states import Role
+
+Tls = Literal["none", "starttls", "implicit"]
+
+SWEEP_S = 1.0  # how late an idle client may be let go
+BACKLOG = 1024  # connections the kernel holds while we are busy: a burst, not an attack
+
+
+def offers_of(role: Role, tls: Tls, settings: SmtpSettings) -> Offers:
+    """What EHLO tells at a listener: passwords only under TLS, and AUTH only where our users come."""
+    submission = role is Role.SUBMISSION
+    clear = tuple(name for name in MECHANISMS if settings.plaintext_auth or name not in CLEAR_PASSWORD)
+    return Offers(
+        starttls=tls == "starttls",
+        auth_required=submission,
+        mechanisms_tls=MECHANISMS if submission else (),
+        mechanisms_clear=clear if submission else (),
+    )
+
+
+class SmtpServer:
+    """All SMTP, submission and LMTP listeners of one process."""
+
+    def __init__(self, world: World, metrics: Metrics, *, tls: ssl.SSLContext | None) -> None:
+        """`tls`: the server's certificate; None when no listener needs one."""
+        self._host_name = world.host_name
+        self._world = world
+        self._settings = world.settings
+        self._metrics = metrics
+        self._tls = tls
+        self._servers: list[asyncio.Server] = []
+        self._open: set[Connection] = set()
+        self._by_ip: Counter[str] = Counter()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def listen(self, sock: socket.socket, role: Role, tls: Tls) -> None:
+        """Serve a bound socket. `tls`: never, offered (RFC 3207), or from the first byte (RFC 8314)."""
+        if tls != "none" and self._tls is None:
+            raise ValueError("TLS needs a certificate")
+        implicit = self._tls if tls == "implicit" else None
+        server = await asyncio.get_running_loop().create_server(
+            self._factory(role, tls),
+            sock=sock,
+            ssl=implicit,
+            ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
+            backlog=BACKLOG,
+        )
+        self._servers.append(server)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Take no more, tell who is idle, finish messages on their way, and close; bounded by `drain_s`."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in tuple(self._open):
+            connection.drain()
+        tasks = [connection.task for connection in self._open if connection.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.drain_s)
+            for task in late:
+                task.cancel()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    def _factory(self, role: Role, tls: Tls) -> Callable[[], Connection]:
+        """What makes a listener's connections."""
+        name = f"{role.value}-{tls}"
+        metrics = ListenerMetrics(self._metrics, name)
+        offers = offers_of(role, tls, self._settings)
+        limits, newlines = self._settings.limits(), self._settings.newlines()
+
+        def on_open(connection: Connection, ip: str) -> Session | Reply:
+            if not self._admit(connection, ip):
+                metrics.turned_away.inc()
+                self._world.log.info("smtp.turned_away", ip=ip, listener=name)
+                return replies.TOO_MANY
+            metrics.taken.inc()
+            metrics.open.inc()
+            machine = Server(
+                role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
+            )
+            ident = self._world.dice.randbytes(6).hex()
+            return Session(machine, self._world, metrics, ip=ip, ident=ident)
+
+        def on_close(connection: Connection) -> None:
+            if connection in self._open:
+                self._forget(connection)
+                metrics.open.dec()
+
+        return lambda: Connection(
+            settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
+        )
+
+    def _admit(self, connection: Connection, ip: str) -> bool:
+        settings = self._settings
+        if len(self._open) >= settings.connections_max or self._by_ip[ip] >= settings.connections_per_ip_max:
+            return False
+        self._open.add(connection)
+        self._by_ip[ip] += 1
+        return True
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._by_ip[connection.ip] -= 1
+        if not self._by_ip[connection.ip]:
+            del self._by_ip[connection.ip]
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now_s = loop.time()
+            for connection in tuple(self._open):
+                connection.sweep(now_s)

@@ -1,0 +1,79 @@
+"""The admin service on its socket: start, and a stop that lets calls finish within a bound.
+
+The law: the socket is in a directory that only the server's user may enter, and is itself for that user alone, so
+passwords may travel over it. gRPC is imported when the service starts, not when this module is.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cluster.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import grpc
+
+    from ops.admin.service import AdminService
+
+SOCKET: Final = "admin.sock"
+SOCKET_PATH_BYTES_MAX: Final = 107  # sockaddr_un has 108 with the closing zero, see unix(7)
+MESSAGE_BYTES_MAX: Final = 72 * 1024 * 1024  # the largest message to import (ops/transfer) and what is around it
+STREAMS_MAX: Final = 100  # calls at once on one connection
+WINDOW_BYTES: Final = 4 * 1024 * 1024  # read ahead on a stream: one batch of an import
+DRAIN_S: Final = 5.0  # an import in progress is cut; its client begins again where it was
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_concurrent_streams", STREAMS_MAX),
+    ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
+    ("grpc.so_reuseport", 0),
+)
+
+
+def socket_address(path: Path) -> str:
+    """gRPC's name of a Unix socket. Raises Misconfigured where the path is longer than sockets allow."""
+    if len(os.fsencode(path.absolute())) > SOCKET_PATH_BYTES_MAX:
+        raise Misconfigured(
+            f"{path} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): use a shorter data directory."
+        )
+    return f"unix:{path.absolute()}"
+
+
+class AdminServer:
+    """Serves the admin service on a Unix socket."""
+
+    def __init__(self, service: "AdminService", path: Path, *, drain_s: float = DRAIN_S) -> None:
+        """`path`: the socket, in a directory that becomes its owner's alone. `drain_s`: how long `stop` may take."""
+        self._service = service
+        self._drain_s = drain_s
+        self._path = path
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. The caller holds the data directory's lock, so a socket that is there is nobody's.
+
+        Raises Misconfigured.
+        """
+        import grpc
+
+        from ops.admin.edge import Edge
+
+        address = socket_address(self._path)
+        server = grpc.aio.server(interceptors=(Edge(),), options=OPTIONS)
+        self._service.add_to(server)
+        try:
+            self._path.parent.chmod(0o700)
+            self._path.unlink(missing_ok=True)
+            server.add_insecure_port(address)
+            self._path.chmod(0o600)
+        except (OSError, RuntimeError) as error:
+            raise Misconfigured(f"The admin service cannot listen on {self._path}: {error}") from error
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Take no more calls, let those under way finish within the drain's time, then end them."""
+        if self._server is not None:
+            await self._server.stop(self._drain_s)
+            self._path.unlink(missing_ok=True)
+            self._server = None

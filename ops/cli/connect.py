@@ -1,0 +1,127 @@
+"""How a command reaches the server of a data directory: the one that runs, or one that lives as long as the command.
+
+The law: a command speaks gRPC to the admin service in both cases, so there is one way to do each thing.
+"""
+
+import asyncio
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import click
+import grpc
+
+from cluster.errors import Misconfigured
+from ops.admin.errors import from_status
+from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
+from ops.admin.service import AdminService
+from ops.cli.hosted import hosted
+from ops.cli.version import current
+from wire import admin_pb2_grpc
+
+DEFAULT: Final = "rookery-data"
+WAIT_S: Final = 5.0  # for another command to end, or a server that starts or stops
+_POLL_S: Final = 0.1
+
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Admin(NamedTuple):
+    """The admin service as a client sees it."""
+
+    directory: "admin_pb2_grpc.DirectoryAsyncStub"
+    mailboxes: "admin_pb2_grpc.MailboxesAsyncStub"
+    server: "admin_pb2_grpc.ServerAsyncStub"
+
+
+def data_option(function: Function) -> Function:
+    """The option that says which server is meant."""
+    option = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT,
+        envvar="ROOKERY_DATA",
+        show_default=True,
+        metavar="DIR",
+        help="The server's data directory (or set ROOKERY_DATA).",
+    )
+    return option(function)
+
+
+def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
+    """Run `question` with a connection to the server of `data`. Raises Trouble."""
+
+    async def asking() -> T:
+        async with connect(data) as admin:
+            return await question(admin)
+
+    try:
+        return asyncio.run(asking())
+    except grpc.aio.AioRpcError as error:
+        raise from_status(error) from None
+
+
+@asynccontextmanager
+async def connect(data: Path) -> AsyncIterator[Admin]:
+    """A connection to the server of `data`. Raises Misconfigured."""
+    if not data.is_dir():  # noqa: ASYNC240 (nothing else runs in this loop yet)
+        raise Misconfigured(
+            f"There is no data directory {data}: start a server on it once, or name another with --data."
+        )
+    async with _running(data) as path, grpc.aio.insecure_channel(socket_address(path), options=OPTIONS) as channel:
+        yield Admin(
+            admin_pb2_grpc.DirectoryStub(channel),
+            admin_pb2_grpc.MailboxesStub(channel),
+            admin_pb2_grpc.ServerStub(channel),
+        )
+
+
+@asynccontextmanager
+async def _running(data: Path) -> AsyncIterator[Path]:
+    """The socket of a server of `data`. Waits a little for one that is starting, or another command's to end."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:  # ends at the deadline
+        if _answers(data / SOCKET):
+            yield data / SOCKET
+            return
+        opening = hosted(data)
+        try:
+            parts = await opening.__aenter__()
+        except Misconfigured:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(_POLL_S)
+            continue
+        break
+    try:
+        async with _serving(AdminService(parts.directory, parts.mailboxes, parts.clock, current())) as path:
+            yield path
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def _serving(service: AdminService) -> AsyncIterator[Path]:
+    """Serve for this command alone, on a socket that no other command finds."""
+    with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
+        server = AdminServer(service, Path(folder) / SOCKET)
+        await server.start()
+        try:
+            yield Path(folder) / SOCKET
+        finally:
+            await server.stop()
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens; the socket of a server that was killed stays behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,156 @@
+"""A whole server in one process: core, gateways, admin service and metrics, put together from settings.
+
+The law: ports are bound first, then root is given up, then data is opened; only when everything serves is the server
+called started. Leaving goes the other way: gateways finish what they promised before their mailboxes stop.
+"""
+
+import datetime as dt
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from cluster.certificates import self_signed, server_context
+from cluster.clock import Dice
+from cluster.errors import Misconfigured
+from cluster.hosting import privileges
+from cluster.hosting.sockets import listen
+from cluster.meta.store import Store, Transaction
+from cluster.observe.metrics import new_registry, serve_metrics
+from gateway.imap.metrics import Metrics as ImapMetrics
+from gateway.imap.parts import Services as ImapServices
+from gateway.imap.server import ImapServer
+from gateway.smtp.metrics import Metrics as SmtpMetrics
+from gateway.smtp.server import SmtpServer
+from gateway.smtp.session import World as SmtpWorld
+from mail.smtp.states import Role
+from ops.admin.server import SOCKET, AdminServer
+from ops.admin.service import AdminService
+from ops.cli.version import current
+from ops.core import Core, opened
+from ops.settings import Listener, Settings
+
+SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
+SASL_SECRET_BYTES: Final = 32
+
+Bound = tuple[Listener, socket.socket]
+
+
+@asynccontextmanager
+async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]] | None = None) -> AsyncIterator[Core]:
+    """A server from its first port to its last promise; `furnish` runs before anyone is served.
+
+    Raises Misconfigured, Corrupt, StoreFull.
+    """
+    bound = bind(settings.listen)
+    if settings.run_as:
+        privileges.drop(settings.run_as)
+    data = Path(settings.data)
+    registry = new_registry()
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry))
+        if furnish is not None:
+            await furnish(core)
+        tls = certificate(settings, data)
+        await _gateways(stack, core, settings, bound, tls)
+        admin = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, current()), data / SOCKET)
+        stack.push_async_callback(admin.stop)
+        await admin.start()
+        yield core
+
+
+def bind(listeners: Sequence[Listener]) -> list[Bound]:
+    """Every port, or none. Raises Misconfigured."""
+    if not listeners:
+        raise Misconfigured("There is nothing to listen on: give at least one [[listen]].")
+    bound: list[Bound] = []
+    try:
+        for listener in listeners:
+            bound.append((listener, listen(listener.host, listener.port)))  # noqa: PERF401 - what is bound is closed
+    except Misconfigured:
+        for _listener, sock in bound:
+            sock.close()
+        raise
+    return bound
+
+
+def certificate(settings: Settings, data: Path) -> ssl.SSLContext | None:
+    """The TLS context, from files or self-signed; None where no listener needs one."""
+    if all(listener.tls == "none" for listener in settings.listen):
+        return None
+    if settings.tls.certificate:
+        return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
+    return server_context(*self_signed(data / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+
+
+async def _gateways(
+    stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
+) -> None:
+    log = structlog.get_logger()
+    secret = await _secret(core.store, core.dice)
+    imap = ImapServer(
+        ImapServices(
+            core.mailboxes,
+            core.directory,
+            settings.imap,
+            ImapMetrics(core.registry),
+            core.clock,
+            core.dice,
+            log,
+            secret,
+        ),
+        tls,
+    )
+    smtp = SmtpServer(
+        SmtpWorld(
+            core.directory,
+            core.mailboxes,
+            settings.smtp,
+            log,
+            core.clock,
+            core.dice,
+            settings.hostname,
+            secret,
+        ),
+        SmtpMetrics(core.registry),
+        tls=tls,
+    )
+    stack.push_async_callback(imap.close)
+    stack.push_async_callback(smtp.close)
+    for listener, sock in bound:
+        await _serve(stack, listener, sock, imap, smtp, core.registry)
+
+
+async def _serve(
+    stack: AsyncExitStack,
+    listener: Listener,
+    sock: socket.socket,
+    imap: ImapServer,
+    smtp: SmtpServer,
+    registry: CollectorRegistry,
+) -> None:
+    if listener.protocol == "http":
+        server = await serve_metrics(registry, sock, ready=lambda: True)
+        stack.push_async_callback(server.close)
+    elif listener.protocol == "imap":
+        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
+    else:
+        await smtp.listen(sock, Role(listener.protocol), listener.tls)
+
+
+async def _secret(store: Store, dice: Dice) -> bytes:
+    """The server's SASL secret, made once."""
+
+    async def body(transaction: Transaction) -> bytes:
+        secret = await transaction.get(SASL_SECRET)
+        if secret is None:
+            secret = dice.randbytes(SASL_SECRET_BYTES)
+            transaction.set(SASL_SECRET, secret)
+        return secret
+
+    return await store.transact(body)

@@ -1,0 +1,45 @@
+"""Fuzz the IMAP machine: `python tests/fuzz/imap.py [-max_total_time=60]`.
+
+Promise: only events leave, whatever comes, and cutting the stream in two changes no event.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from mail.imap.events import Command, Event
+    from mail.imap.limits import Limits
+    from mail.imap.machine import ImapMachine
+
+_LIMITS = Limits(line_max_bytes=500, literal_max_bytes=200, append_max_bytes=300, skip_max_bytes=2_000, depth_max=10)
+
+
+def _events(chunks: tuple[bytes, ...]) -> list[Event]:
+    machine = ImapMachine(_LIMITS)
+    events: list[Event] = []
+    for chunk in chunks:
+        machine.receive(chunk)
+        events += machine.events()
+        while machine.waiting:
+            if isinstance(events[-1], Command):
+                machine.expect_line()
+            else:
+                machine.resume()
+            events += machine.events()
+    return events
+
+
+def one_input(data: bytes) -> None:
+    """The first octet says where the rest is cut."""
+    if not data:
+        return
+    cut, stream = data[0], data[1:]
+    whole, halves = _events((stream,)), _events((stream[:cut], stream[cut:]))
+    if whole != halves:
+        raise AssertionError(f"cut at {cut}: {whole} but {halves}")
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()

@@ -1,0 +1,149 @@
+"""A directory of three people and an intake that keeps all in memory, both of which can be told to fail."""
+
+import asyncio
+import random
+from collections.abc import Awaitable
+
+from prometheus_client import CollectorRegistry
+
+from cluster.clock import ManualClock
+from cluster.errors import Trouble
+from gateway.smtp.metrics import ListenerMetrics, Metrics
+from gateway.smtp.parts import Local, NotLocal, Principal, Resolution, Unknown
+from gateway.smtp.server import offers_of
+from gateway.smtp.session import Session, World
+from gateway.smtp.settings import Listener, SmtpSettings
+from mail.sasl import ScramKeys, derive_scram
+from mail.smtp.machine import Server
+from mail.smtp.states import Role
+
+ALICE = Principal(account=1, login="alice@example.test")
+_KEYS = derive_scram("demo", b"0123456789abcdef", 4096)
+
+
+class FakeDirectory:
+    """example.test is ours: alice (1), bob (2), carol (3), list (1 2 3); the password of alice is demo."""
+
+    def __init__(self) -> None:
+        self.trouble: Trouble | None = None
+
+    def _fail(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def resolve(self, address: str) -> Resolution:
+        self._fail()
+        local, _, domain = address.partition("@")
+        if domain not in {"example.test", ""}:
+            return NotLocal()
+        name, _, detail = local.lower().partition("+")
+        known = {"alice": (1,), "bob": (2,), "carol": (3,), "list": (1, 2, 3), "postmaster": (1,)}
+        return Local(known[name], detail) if name in known else Unknown()
+
+    async def verify(self, login: str, password: str) -> Principal | None:
+        self._fail()
+        return ALICE if (login, password) == (ALICE.login, "demo") else None
+
+    async def scram(self, login: str) -> ScramKeys | None:
+        self._fail()
+        return _KEYS if login == ALICE.login else None
+
+    async def principal(self, login: str) -> Principal | None:
+        return ALICE if login == ALICE.login else None
+
+    async def may_send_as(self, principal: Principal, address: str) -> bool:
+        return address.lower() in {principal.login, "al@example.test"}
+
+
+class FakeIntake:
+    """Keeps (account, raw) in `stored`; `troubles` are raised by account, the first first."""
+
+    def __init__(self) -> None:
+        self.stored: list[tuple[int, bytes]] = []
+        self.troubles: dict[int, list[Trouble]] = {}
+        self.seen: set[tuple[int, bytes]] = set()
+        self.gate: asyncio.Event | None = None
+
+    def prepare(self, raw: bytes) -> Awaitable[bytes]:
+        return self._prepare(raw)
+
+    async def _prepare(self, raw: bytes) -> bytes:
+        if 0 in self.troubles:
+            raise self.troubles[0][0]
+        if self.gate is not None:
+            await self.gate.wait()
+        return raw
+
+    async def deliver(self, account: int, prepared: bytes, *, idem: bytes, mailbox: str = "INBOX") -> None:
+        assert mailbox == "INBOX"
+        if self.troubles.get(account):
+            raise self.troubles[account].pop(0)
+        if (account, idem) not in self.seen:
+            self.seen.add((account, idem))
+            self.stored.append((account, prepared))
+
+    @property
+    def accounts(self) -> list[int]:
+        return [account for account, _ in self.stored]
+
+
+class FakeLog:
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, object]]] = []
+
+    def info(self, event: str, **fields: object) -> None:
+        self.lines.append((event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append((event, fields))
+
+
+class Fakes:
+    """A world, and its parts to look at."""
+
+    def __init__(self, **settings: object) -> None:
+        self.directory = FakeDirectory()
+        self.intake = FakeIntake()
+        self.log = FakeLog()
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        base: dict[str, object] = {"host_name": "mx.example.test", "auth_pause_s": 0, "deliver_pause_s": 0}
+        self.settings = SmtpSettings(**(base | settings))  # type: ignore[arg-type]
+        self.world = World(
+            self.directory, self.intake, self.settings, self.log, ManualClock(), random.Random(1), b"secret of tests!"
+        )
+
+    def count(self, name: str, outcome: str) -> float:
+        """The value of a counter."""
+        return self.registry.get_sample_value(f"rookery_smtp_{name}_total", {"listener": "t", "outcome": outcome}) or 0
+
+
+class Talk:
+    """A session that is spoken to without a network."""
+
+    def __init__(self, fakes: Fakes, role: str = "smtp", *, tls: bool = False, ip: str = "192.0.2.7") -> None:
+        listener = Listener(name="t", role=role, tls="starttls")  # type: ignore[arg-type]
+        self.machine = Server(
+            Role(role),
+            fakes.settings.host_name,
+            offers=offers_of(listener, fakes.settings),
+            limits=fakes.settings.limits(),
+            newlines=fakes.settings.newlines(),
+            tls=tls,
+        )
+        self.session = Session(self.machine, fakes.world, ListenerMetrics(fakes.metrics, "t"), ip=ip, ident="c1")
+
+    async def say(self, *lines: bytes | str) -> list[str]:
+        """Send lines, the answers' lines."""
+        for line in lines:
+            self.machine.receive((line.encode() if isinstance(line, str) else line) + b"\r\n")
+            for event in self.machine.events():
+                await self.session.answer(event)
+        return self.machine.outgoing().decode().splitlines()
+
+    async def send(self, sender: str, recipients: list[str], text: bytes) -> list[str]:
+        """A whole transaction; only the answers behind the final dot."""
+        await self.say(f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{name}>" for name in recipients), "DATA")
+        return await self.say(text.replace(b"\n", b"\r\n") + b"\r\n.")

@@ -1,0 +1,298 @@
+"""Decisions, without a network: who may send what to whom, what is stored, and what is answered when it is not."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
+from tests.unit.gateway.smtp.fakes import Fakes, Talk
+
+_MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
+_PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
+
+
+async def mx(fakes: Fakes) -> Talk:
+    talk = Talk(fakes)
+    await talk.say("EHLO client.example")
+    return talk
+
+
+async def submitter(fakes: Fakes) -> Talk:
+    talk = Talk(fakes, "submission", tls=True)
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}"))[-1] == "235 2.7.0 Authentication succeeded"
+    return talk
+
+
+async def test_a_message_is_stored_with_its_trace_in_front() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    assert await talk.send("x@y.test", ["alice@example.test"], _MAIL) == ["250 2.0.0 Ok: stored as c1.1"]
+    ((account, raw),) = fakes.intake.stored
+    assert account == 1
+    assert raw == (
+        b"Return-Path: <x@y.test>\r\n"
+        b"Received: from client.example ([192.0.2.7])\r\n"
+        b"\tby mx.example.test with ESMTP id c1.1\r\n"
+        b"\tfor <alice@example.test>;\r\n"
+        b"\tTue, 14 Nov 2023 22:13:20 +0000\r\n" + _MAIL.replace(b"\n", b"\r\n") + b"\r\n"
+    )
+    assert fakes.count("messages", "accepted") == 1
+
+
+async def test_an_account_gets_one_copy_however_often_it_is_named() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    await talk.send("x@y.test", ["alice@example.test", "list@example.test", "alice+tag@example.test"], _MAIL)
+    assert fakes.intake.accounts == [1, 2, 3]
+    assert b"for <" not in fakes.intake.stored[0][1]  # RFC 5321 7.2: recipients are not told of each other
+
+
+@pytest.mark.parametrize(
+    ("recipient", "answer"),
+    [
+        ("nobody@example.test", "550 5.1.1 No such user here"),
+        ("a@elsewhere.test", "550 5.7.1 Relaying denied: this server does not serve that domain"),
+        ("Postmaster", "250 2.1.5 Ok"),
+    ],
+)
+async def test_recipients_at_the_mx(recipient: str, answer: str) -> None:
+    talk = await mx(Fakes())
+    assert (await talk.say("MAIL FROM:<>", f"RCPT TO:<{recipient}>"))[-1] == answer
+
+
+async def test_a_directory_that_is_away_is_a_temporary_answer() -> None:
+    fakes = Fakes()
+    fakes.directory.trouble = Unavailable("secret/path")
+    talk = await mx(fakes)
+    assert (await talk.say("MAIL FROM:<>", "RCPT TO:<alice@example.test>"))[-1] == "451 4.3.0 Try again later"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "answer"),
+    [
+        (StoreFull("x"), "452 4.3.1"),
+        (OverQuota("x"), "452 4.2.2"),
+        (NotFound("x"), "550 5.1.1"),
+        (Corrupt("x"), "451 4.3.0"),
+        (Unavailable("x"), "451 4.3.0"),
+    ],
+)
+async def test_the_only_recipient_fails(trouble: Trouble, answer: str) -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[1] = [trouble] * 3
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL))[0][:9] == answer
+    assert fakes.intake.stored == []
+
+
+async def test_a_shard_that_is_away_for_a_moment_is_asked_again() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[1] = [Unavailable("moving")] * 2
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL))[0].startswith("250")
+    assert fakes.intake.accounts == [1]
+
+
+async def test_when_some_failed_the_peer_tries_again_and_nothing_is_doubled() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = await mx(fakes)
+    people = ["alice@example.test", "bob@example.test"]
+    assert await talk.send("x@y.test", people, _MAIL) == ["452 4.2.2 Mailbox is over its quota"]
+    assert await talk.send("x@y.test", people, _MAIL) == ["250 2.0.0 Ok: stored as c1.2"]
+    assert fakes.intake.accounts == [1, 2]
+
+
+async def test_a_permanent_failure_of_some_is_temporary_for_the_peer() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [NotFound("gone")]
+    talk = await mx(fakes)
+    answer = await talk.send("x@y.test", ["alice@example.test", "bob@example.test"], _MAIL)
+    assert answer == ["451 4.3.0 Not stored for all recipients; try again later"]
+
+
+async def test_messages_without_message_id_are_never_taken_for_one() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    for _ in range(2):
+        await talk.send("x@y.test", ["alice@example.test"], b"Subject: ok\n\nok")
+    assert fakes.intake.accounts == [1, 1]
+
+
+async def test_another_body_sender_or_message_id_is_another_message() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    for sender, text in (("a@y.test", _MAIL), ("b@y.test", _MAIL), ("a@y.test", _MAIL + b"!")):
+        await talk.send(sender, ["alice@example.test"], text)
+    assert fakes.intake.accounts == [1, 1, 1]
+
+
+async def test_lmtp_answers_each_recipient() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = Talk(fakes, "lmtp")
+    await talk.say("LHLO relay")
+    people = ["alice@example.test", "bob@example.test", "nobody@example.test", "carol@example.test"]
+    assert await talk.send("x@y.test", people, _MAIL) == [
+        "250 2.0.0 Ok: stored as c1.1",
+        "452 4.2.2 Mailbox is over its quota",
+        "250 2.0.0 Ok: stored as c1.1",
+    ]
+    assert b"with LMTP id" in fakes.intake.stored[0][1]
+
+
+async def test_lmtp_tells_a_failed_preparation_to_each() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[0] = [StoreFull("full")]
+    talk = Talk(fakes, "lmtp")
+    await talk.say("LHLO relay")
+    answer = await talk.send("x@y.test", ["alice@example.test", "bob@example.test"], _MAIL)
+    assert answer == ["452 4.3.1 Out of space; try again later"] * 2
+
+
+async def test_a_message_that_goes_in_circles_is_refused() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    looped = b"received: by a\nReceived: by b\n" * 25 + b"Received: by c\n" + _MAIL
+    assert (await talk.send("x@y.test", ["alice@example.test"], looped))[0].startswith("554 5.4.6")
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL + b"\nReceived: by x" * 60))[0].startswith("250")
+
+
+async def test_recipients_do_not_pass_from_one_transaction_to_the_next() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    await talk.say("MAIL FROM:<>", "RCPT TO:<bob@example.test>", "RSET")
+    await talk.send("x@y.test", ["alice@example.test"], _MAIL)
+    assert fakes.intake.accounts == [1]
+
+
+# -- submission ----------------------------------------------------------------------------------------------------
+
+
+async def test_submission_needs_a_login_and_the_login_needs_tls() -> None:
+    talk = Talk(Fakes(), "submission")
+    await talk.say("EHLO laptop")
+    assert await talk.say("MAIL FROM:<alice@example.test>") == ["530 5.7.0 Authentication required"]
+    assert await talk.say(f"AUTH PLAIN {_PLAIN}") == ["538 5.7.11 Encryption required for this mechanism"]
+
+
+async def test_plaintext_auth_can_be_allowed() -> None:
+    talk = Talk(Fakes(plaintext_auth=True), "submission")
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}"))[-1].startswith("235")
+
+
+async def test_submission_adds_what_is_missing() -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    answer = await talk.send("alice@example.test", ["bob@example.test"], b"From: Alice <al@example.test>\n\nhi")
+    assert answer[0].startswith("250")
+    raw = fakes.intake.stored[0][1]
+    assert b"with ESMTPSA id" in raw
+    assert raw.count(b"\r\nDate: Tue, 14 Nov 2023 22:13:20 +0000\r\n") == 1
+    assert raw.count(b"\r\nMessage-ID: <") == 1
+    assert raw.endswith(b"@mx.example.test>\r\nFrom: Alice <al@example.test>\r\n\r\nhi\r\n")
+
+
+async def test_submission_leaves_what_is_there() -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    text = b"date: x\nMESSAGE-id: <m@x>\nFrom: alice@example.test\n\nhi"
+    await talk.send("alice@example.test", ["bob@example.test"], text)
+    assert fakes.intake.stored[0][1].lower().count(b"\r\ndate:") == 1
+    assert fakes.intake.stored[0][1].lower().count(b"\r\nmessage-id:") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"From: bob@example.test",
+        b"From: alice@example.test\nFrom: bob@example.test",
+        b"From: alice@example.test, bob@example.test",
+        b"From: alice@example.test,\n bob@example.test",
+        b"Subject: none",
+        b"From: alice",
+        b"from : bob@example.test",
+    ],
+)
+async def test_from_must_be_ones_own(head: bytes) -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    answer = await talk.send("alice@example.test", ["bob@example.test"], head + b"\n\nhi")
+    assert answer[0].startswith("550 5.7.1 From field")
+    assert fakes.intake.stored == []
+
+
+async def test_the_envelope_sender_must_be_ones_own() -> None:
+    talk = await submitter(Fakes())
+    assert await talk.say("MAIL FROM:<bob@example.test>") == ["550 5.7.1 Sender address is not one of yours"]
+    assert await talk.say("MAIL FROM:<al@example.test>") == ["250 2.1.0 Ok"]
+
+
+async def test_with_the_rule_off_any_sender_goes() -> None:
+    fakes = Fakes(own_addresses_only=False)
+    talk = await submitter(fakes)
+    assert (await talk.send("bob@example.test", ["bob@example.test"], b"From: x@y\n\nhi"))[0].startswith("250")
+
+
+async def test_mail_to_elsewhere_is_refused_in_clear_words() -> None:
+    talk = await submitter(Fakes())
+    answer = await talk.say("MAIL FROM:<alice@example.test>", "RCPT TO:<a@elsewhere.test>")
+    assert answer[-1] == "550 5.7.1 Mail to other domains cannot be sent from here yet: no outbound delivery"
+
+
+async def test_wrong_passwords_end_the_session() -> None:
+    fakes = Fakes()
+    talk = Talk(fakes, "submission", tls=True)
+    wrong = "AUTH PLAIN " + base64.b64encode(b"\0alice@example.test\0wrong").decode()
+    answer = await talk.say("EHLO laptop", wrong, wrong, wrong)
+    assert answer[-4:] == ["535 5.7.8 Wrong name or password"] * 3 + [
+        "421 4.7.0 Too many failed authentications; closing"
+    ]
+    assert talk.machine.closing
+    assert "wrong" not in str([fields for _, fields in fakes.log.lines]).replace("wrong name or password", "")
+    assert fakes.count("authentications", "refused") == 3
+
+
+async def test_acting_as_another_is_refused() -> None:
+    talk = Talk(Fakes(), "submission", tls=True)
+    other = base64.b64encode(b"bob@example.test\0alice@example.test\0demo").decode()
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {other}"))[-1].startswith("535")
+
+
+async def test_login_and_a_directory_that_is_away() -> None:
+    fakes = Fakes()
+    talk = Talk(fakes, "submission", tls=True)
+    name, password = (base64.b64encode(text).decode() for text in (b"alice@example.test", b"demo"))
+    await talk.say("EHLO laptop")
+    assert await talk.say("AUTH LOGIN", name) == ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
+    fakes.directory.trouble = Unavailable("away")
+    assert await talk.say(password) == ["454 4.7.0 Cannot check this now; try again later"]
+    fakes.directory.trouble = None
+    assert (await talk.say(f"AUTH LOGIN {name}", password))[-1].startswith("235")
+
+
+async def test_scram_without_tls() -> None:
+    talk = Talk(Fakes(), "submission")
+    await talk.say("EHLO laptop")
+    first_bare = b"n=alice@example.test,r=abc"
+    (challenge,) = await talk.say("AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,," + first_bare).decode())
+    server_first = base64.b64decode(challenge[4:])
+    without = b"c=biws," + server_first.partition(b",")[0]
+    salted = hashlib.pbkdf2_hmac("sha256", b"demo", b"0123456789abcdef", 4096)
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    signature = hmac.digest(hashlib.sha256(key).digest(), first_bare + b"," + server_first + b"," + without, "sha256")
+    proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature, strict=True)))
+    (final,) = await talk.say(base64.b64encode(without + b",p=" + proof))
+    assert base64.b64decode(final[4:]).startswith(b"v=")
+    assert await talk.say("") == ["235 2.7.0 Authentication succeeded"]
+
+
+async def test_a_forged_hello_is_not_written_into_the_trace() -> None:
+    fakes = Fakes()
+    talk = Talk(fakes)
+    await talk.say("HELO x(by_evil);<>")
+    await talk.send("", ["alice@example.test"], _MAIL)
+    assert b"Received: from unknown ([192.0.2.7])\r\n\tby mx.example.test with SMTP id" in fakes.intake.stored[0][1]
+    assert fakes.intake.stored[0][1].startswith(b"Return-Path: <>\r\n")

@@ -1,0 +1,99 @@
+"""Transfer decoding and the text that searches see."""
+
+import pytest
+
+from mail.message.content import body_text, charset_of, content_of, header_text, search_text, text_of
+from mail.message.record import read_message
+from mail.message.scan import scan
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "content"),
+    [
+        (b"base64", b"aGVs\r\nbG8=\r\n", b"hello"),
+        (b"base64", b"aGVsbG8", b"hello"),
+        (b"base64", b"aG!Vs bG8", b"hello"),
+        (b"base64", b"a", b""),
+        (b"BASE64", b"", b""),
+        (b"quoted-printable", b"a=3D=\r\nb \t\r\nc=", b"a=b\r\nc"),
+        (b"quoted-printable", b"=zz=4", b"=zz=4"),
+        (b"quoted-printable", b"a  =\r\nb", b"a  b"),
+        (b"8bit", b"\xe9\r\n", b"\xe9\r\n"),
+        (b"no-such", b"x=3D", b"x=3D"),
+        (b"x-uuencode", b"x\r\nbegin 644 f\r\n%:&5L;&\\\r\n \r\nend\r\n", b"hello"),
+        (b"x-uuencode", b"begin 644 f\n%:&5L;&\\ \n\n%:&5L;&\\#junk\n\xff\nend\nmore", b"hellohello"),
+        (b"x-uuencode", b"no begin", b"no begin"),
+    ],
+)
+def test_content(encoding: bytes, data: bytes, content: bytes) -> None:
+    raw = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + data
+    assert content_of(raw, scan(raw)) == content
+
+
+def test_text_of_a_part() -> None:
+    raw = (
+        b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe"
+    )
+    assert text_of(raw, scan(raw)) == "Grüße"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "charset"),
+    [(b"charset=utf-8", "utf-8"), (b"charset*=us-ascii'en'utf-8", "utf-8"), (b"x=y", "us-ascii")],
+)
+def test_charset_of(parameter: bytes, charset: str) -> None:
+    assert charset_of(scan(b"Content-Type: text/plain; " + parameter + b"\r\n\r\n")) == charset
+
+
+def test_header_text_is_unfolded_and_decoded() -> None:
+    raw = b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n folded\r\n\r\nbody"
+    assert header_text(raw, scan(raw)) == "Subject: Grüße folded"
+
+
+MIXED = (
+    b"Subject: =?utf-8?q?=C3=9Cber?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"preamble\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    b"R3LDvMOfZQ==\r\n"
+    b"--b\r\nContent-Type: application/pdf; name=secret.pdf\r\n\r\nbinary\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nNEEDLE\r\n--b--\r\n"
+)
+
+
+def test_search_text_has_headers_and_texts_folded() -> None:
+    text = search_text(MIXED, read_message(MIXED))
+    for needle in ("über", "grüsse", "secret.pdf", "inner", "needle"):
+        assert needle in text
+    assert "binary" not in text
+
+
+def test_body_text_has_texts_and_inner_messages_only() -> None:
+    text = body_text(MIXED, read_message(MIXED))
+    for needle in ("grüsse", "inner", "needle"):
+        assert needle in text
+    for absent in ("über", "secret", "binary", "preamble"):
+        assert absent not in text
+
+
+PLAIN = b"Subject: Hello\r\n World\r\n\r\nThe Body\r\n"
+
+
+def test_plain_messages_take_the_short_way_to_the_same_text() -> None:
+    record = read_message(PLAIN)
+    assert record.is_plain
+    assert search_text(PLAIN, record) == "subject: hello world\r\n\r\nthe body\r\n"
+    assert body_text(PLAIN, record) == "the body\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Subject: =?utf-8?q?x?=\r\n\r\ny",
+        b"Content-Transfer-Encoding: base64\r\n\r\nyyyy",
+        b"Content-Type: text/plain; charset=utf-7\r\n\r\ny",
+        b"Content-Type: image/png\r\n\r\ny",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ny\r\n--b--",
+        b"Subject: x\r\n\r\n\xe9",
+    ],
+)
+def test_other_messages_are_not_plain(raw: bytes) -> None:
+    assert not read_message(raw).is_plain
