@@ -247,7 +247,8 @@ class Connection(asyncio.Protocol):
                 self._line(b"")  # a line too long for an answer
             case events.Bad():
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
-                dispatch.mistake(session)
+                if event.status == b"BAD":
+                    dispatch.mistake(session)
                 self._rest()
             case events.Close():
                 session.bye(event.text)

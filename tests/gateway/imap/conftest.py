@@ -3,6 +3,7 @@
 What it stands on is one fixture, `world`: swap it to test another hosting.
 """
 
+import asyncio
 import datetime as dt
 import socket
 import ssl
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +30,13 @@ class Address(NamedTuple):
     port: int
     tls_port: int
     trust: ssl.SSLContext
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Both event loops a server may run on: they differ in TLS and in when a write goes out."""
+    policy: asyncio.AbstractEventLoopPolicy = request.param()
+    return policy
 
 
 @pytest.fixture(scope="session")

@@ -62,9 +62,9 @@ def _holds(tree: Tree, number: int) -> bool:
         case ("SET", _):
             return number == 9 or 12 <= number <= 20
         case ("SUBJECT", word):
-            return word == subject
+            return bool(word == subject)
         case ("BODY", word):
-            return word == body
+            return bool(word == body)
         case ("TEXT", word):
             return word in (subject, body)
     raise AssertionError

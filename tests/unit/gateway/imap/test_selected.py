@@ -65,7 +65,7 @@ def test_flag_names_are_bounded_and_ignore_bits_without_a_name() -> None:
     assert names.bit("c") == 0
     for word in range(10_000):
         assert names[word].startswith(b"(")
-    assert len(names) <= 4096
+    assert len(names) <= 1024
 
 
 def test_what_a_client_writes_is_split() -> None:
