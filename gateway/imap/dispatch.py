@@ -79,7 +79,7 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not rule.numbers or command.uid, told=answer.told)  # type: ignore[union-attr]
+        session.tell(expunges=not rule.numbers or getattr(command, "uid", False), told=answer.told)
         session.answer(tag, status, answer.text, answer.code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()

@@ -6,7 +6,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
 
@@ -93,13 +93,16 @@ class Only:
 
 
 class Counting(MailboxClient):
-    """Counts what is read: `read` messages' records, `opened` contents."""
+    """Counts what is read (`read` messages' records, `opened` contents), and lets things happen before it."""
 
     read = 0
     opened = 0
+    meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         self.read += len(emails)
+        if self.meanwhile is not None:
+            await self.meanwhile()
         return await super().messages(account, emails)
 
     async def content(self, message: Message) -> bytes:
