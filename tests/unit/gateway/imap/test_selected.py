@@ -1,7 +1,7 @@
 """The sequence map's arithmetic, against the slow and obvious way."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.imap import selected
@@ -26,6 +26,7 @@ def test_missing_rows_are_found(uids: list[int], data: st.DataObject, few: int) 
     assert gone == [row for row, keep in enumerate(kept) if not keep]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=4))
 async def test_sets_name_rows(pairs: list[tuple[int, int]]) -> None:
     async with World() as world:
