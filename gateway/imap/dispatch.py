@@ -80,6 +80,9 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
         session.tell(expunges=True)
     else:
         session.tell(expunges=not rule.numbers or getattr(command, "uid", False), told=answer.told)
+        while session.selection is not None and session.selection.more and not session.ended:
+            await session.wire.drain()
+            session.tell(expunges=False)
         session.answer(tag, status, answer.text, answer.code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()

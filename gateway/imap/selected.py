@@ -15,6 +15,7 @@ from gateway.imap.parts import Array, Hold
 from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
+TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
 
@@ -22,7 +23,7 @@ _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_keywords", "_modseq", "_recent", "hold", "uids")
+    __slots__ = ("_keywords", "_modseq", "_recent", "_untold", "hold", "uids")
 
     def __init__(self, hold: Hold) -> None:
         self.hold = hold
@@ -31,6 +32,7 @@ class Selection:
         self._modseq = hold.view.modseq
         self._keywords = hold.view.keywords  # those the client has been told of
         self._recent = self._count_recent()
+        self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
 
     @property
     def names(self) -> FlagNames:
@@ -104,15 +106,23 @@ class Selection:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
-    def sync(self, *, expunges: bool, told: Told | None = None) -> bytes:
-        """The untagged responses that bring the client up to date; empty when it is."""
+    def sync(self, *, expunges: bool, told: Told | None = None, most: int = TOLD_MAX) -> bytes:
+        """The untagged responses that bring the client up to date; empty when it is.
+
+        At most `most` messages' flags at once: while there is `more`, the next call says more.
+        """
         view = self.hold.view
-        if view.modseq == self._modseq and (not expunges or len(self.uids) == view.index.count):
+        if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
             return b""
-        told_flags = self.new_keywords() + self._flags(told)
+        told_flags = self.new_keywords() + self._flags(told, most)
         self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
         return told_flags + sizes + (self._recents() if sizes else b"")
+
+    @property
+    def more(self) -> bool:
+        """Whether the last sync left something to the next."""
+        return len(self._untold) > 0
 
     def flags_of(self, rows: Array, *, with_uid: bool) -> tuple[bytes, Told]:
         """FETCH responses with the flags of those rows that still exist, as STORE answers."""
@@ -142,20 +152,24 @@ class Selection:
         permanent = b"()" if self.hold.read_only else names.permanent()
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
-    def _flags(self, told: Told | None) -> bytes:
+    def _flags(self, told: Told | None, most: int) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
+        if not len(self.uids):
+            return b""
         index = self.hold.view.index
         changed = np.flatnonzero(index.modseqs > self._modseq)
-        if not len(changed):
-            return b""
         uids = index.uids[changed]
-        rows = np.searchsorted(self.uids, uids)
-        known = rows < len(self.uids)  # the others are new: EXISTS tells of them
-        rows, changed = rows[known], changed[known]
+        known = uids <= self.uids[-1]  # the others are new: EXISTS tells of them
+        uids, changed = uids[known], changed[known]
         if told is not None and len(told.rows):
+            rows = np.searchsorted(self.uids, uids)
             at = np.minimum(np.searchsorted(told.rows, rows), len(told.rows) - 1)
-            news = (told.rows[at] != rows) | (told.words[at] != index.flags[changed])
-            rows = rows[news]
+            uids = uids[(told.rows[at] != rows) | (told.words[at] != index.flags[changed])]
+        if self.more:
+            uids = np.union1d(self._untold, uids)
+        self._untold = uids[most:]
+        rows = np.searchsorted(self.uids, uids[:most])
+        rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
         return self.flags_of(rows, with_uid=False)[0]
 
     def _expunged(self) -> bytes:
@@ -195,14 +209,14 @@ class Selection:
         return 0
 
 
-def _missing(known: Array, left: Array) -> list[int]:
+def _missing(known: Array, left: Array, few: int = _FEW) -> list[int]:
     """The rows of `known` that `left` lacks; both ascend, and `left` has nothing else.
 
     Few are found by halving: as long as `left[place] == known[place + found]`, none is missing before that place.
     Comparing all of a million rows would take 60 ms, and a mailbox mostly loses a message at a time.
     """
     count = len(known) - len(left)
-    if count > _FEW:
+    if count > few:
         rows: list[int] = np.flatnonzero(~np.isin(known, left, assume_unique=True)).tolist()
         return rows
     gone: list[int] = []

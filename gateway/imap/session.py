@@ -131,3 +131,5 @@ class Session:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
+            elif self.selection is not None and self.selection.more:
+                self.changed()

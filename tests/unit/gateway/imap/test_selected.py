@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.imap import selected
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, split_flags
-from gateway.imap.selected import Selection
+from gateway.imap.selected import Selection, _missing
 from mail.imap.seqset import STAR, SequenceSet
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -17,12 +16,7 @@ _UIDS = st.lists(st.integers(1, 2**32 - 1), unique=True, max_size=60).map(sorted
 def test_missing_rows_are_found(uids: list[int], data: st.DataObject, few: int) -> None:
     kept = [data.draw(st.booleans()) for _ in uids]
     known = np.array(uids, np.uint32)
-    before = selected._FEW
-    selected._FEW = few  # type: ignore[misc]  # both ways give the same
-    try:
-        gone = selected._missing(known, known[np.array(kept, bool)])
-    finally:
-        selected._FEW = before  # type: ignore[misc]
+    gone = _missing(known, known[np.array(kept, bool)], few)
     assert gone == [row for row, keep in enumerate(kept) if not keep]
 
 
@@ -71,3 +65,27 @@ def test_flag_names_are_bounded_and_ignore_bits_without_a_name() -> None:
 
 def test_what_a_client_writes_is_split() -> None:
     assert split_flags(["\\SEEN", "$a", "\\Recent", "$a", "\\Draft"]) == (1 | 16, ("$a",))
+
+
+async def test_a_flood_of_flags_is_told_bit_by_bit() -> None:
+    """A change of a million flags must not become one buffer; numbers stay right when an EXPUNGE comes between."""
+    async with World() as world:
+        for number in range(6):
+            await world.deliver(message(f"m{number}"))
+        hold = await world.mail.select(ALICE, "INBOX", read_only=False, changed=lambda: None)
+        selection = Selection(hold)
+        hold.recent.clear()
+        await hold.set_flags(((1, 6),), "add", 1)
+        assert selection.sync(expunges=True, most=2) == _seen(1) + _seen(2)
+        await hold.set_flags(((1, 1), (4, 4)), "add", 8)
+        assert selection.sync(expunges=True, most=2) == b"* 1 FETCH (FLAGS (\\Seen \\Deleted))\r\n" + _seen(3)
+        await hold.expunge(((4, 4),))
+        assert selection.more
+        assert selection.sync(expunges=True, most=1) == b"* 4 EXPUNGE\r\n* 0 RECENT\r\n"
+        assert selection.sync(expunges=True, most=9) == _seen(4) + _seen(5)
+        assert not selection.more
+        assert selection.sync(expunges=True, most=9) == b""
+
+
+def _seen(number: int) -> bytes:
+    return b"* %d FETCH (FLAGS (\\Seen))\r\n" % number
