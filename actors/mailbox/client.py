@@ -111,6 +111,10 @@ class MailboxClient:
         assert isinstance(reply, Added)
         return reply
 
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether a message of this size would fit the account's quota. Best effort: True when not known."""
+        return await self._shards.shard_of(account).has_room(account, size)
+
     async def tree(self, account: int) -> Tree:
         """All mailboxes with their counts."""
         reply = await self._shards.shard_of(account).ask(account, ReadTree())

@@ -104,6 +104,11 @@ class Shard:
         opened: Opened = await self._enqueue(account, command, watcher)
         return opened
 
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether a message of this size would fit the quota, as far as is known without reading the account."""
+        known = self._accounts.get(account)
+        return known is None or known.has_room(size, 1, await self._quota_of(account))
+
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
         watchers = self._watchers.get((account, mailbox), [])

@@ -90,6 +90,16 @@ async def test_starttls_forgets_what_came_in_the_clear(address: Address) -> None
     writer.close()
 
 
+async def test_half_a_connection_is_answered(address: Address) -> None:
+    """What `printf ... | nc` does: everything is said, and the sending half closed, before the first answer."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(b"a NOOP\r\nb CAPABILITY\r\n")
+    writer.write_eof()
+    lines = (await asyncio.wait_for(reader.read(), 5)).splitlines()
+    assert [line.split()[0] for line in lines] == [b"*", b"a", b"*", b"b"]
+    writer.close()
+
+
 async def test_a_full_house_is_told(world: World, address: Address) -> None:
     """One address gets its share of connections and no more, and closed ones count no longer."""
     allowed = world.services.settings.connections_per_ip_max

@@ -109,6 +109,30 @@ async def test_a_lost_connection_lets_its_mailbox_go() -> None:
         assert not world.mail._views
 
 
+async def test_a_client_that_has_said_all_still_hears_all() -> None:
+    """`printf ... | nc` closes its half before the answers come."""
+    async with World() as world:
+        client = await world.connect("alice")
+        client.send(b"x SELECT INBOX\r\ny STATUS INBOX (MESSAGES)\r\n")
+        assert client.connection.eof_received()
+        lines = []
+        while line := await client.line():
+            lines.append(line)
+        assert lines[-1].startswith(b"y OK")
+
+
+async def test_a_client_that_leaves_while_asked_is_forgotten() -> None:
+    async with World() as world:
+        client = await world.connect()
+        client.send(b"x AUTHENTICATE PLAIN\r\n")
+        await client.quiet()
+        client.connection.eof_received()
+        while await client.line():
+            pass
+        assert client.pipe.closed
+        assert not client.connection.busy
+
+
 async def test_scram_is_mutual() -> None:
     """RFC 5802 by hand: the server proves that it knows the password too."""
     async with World() as world:
