@@ -16,11 +16,9 @@ from actors.mailbox.types import KEYWORD_BYTES_MAX, KEYWORDS_MAX, Item, system_b
 from cluster.clock import Clock
 from cluster.errors import AlreadyExists, NotFound, OverQuota, Refused, TooLarge
 from ops.admin.errors import text_of
+from ops.admin.limits import BATCH_MESSAGES_MAX, KEY_BYTES_MAX, MESSAGE_BYTES_MAX
 from wire import admin_pb2 as pb
 
-MESSAGES_MAX: Final = 1000  # of one batch
-MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024  # above what servers commonly accept, and in memory at once
-KEY_BYTES_MAX: Final = 64
 PART_BYTES: Final = 3_000_000  # stored together: with one more message and its keys well below a transaction's limit
 _IDEM_BYTES: Final = 32  # what Add takes
 _YIELD_EVERY: Final = 16  # messages read before others get the event loop: about a millisecond
@@ -128,8 +126,8 @@ class Importer:
 def _check(batch: pb.ImportBatch) -> None:
     if not 1 <= len(batch.key) <= KEY_BYTES_MAX:
         raise Refused(f"A batch needs a key of 1 to {KEY_BYTES_MAX} bytes.")
-    if len(batch.messages) > MESSAGES_MAX:
-        raise Refused(f"A batch has at most {MESSAGES_MAX} messages.")
+    if len(batch.messages) > BATCH_MESSAGES_MAX:
+        raise Refused(f"A batch has at most {BATCH_MESSAGES_MAX} messages.")
 
 
 def _parts(ready: Sequence[_Ready], end: int) -> Iterator[_Part]:

@@ -64,33 +64,34 @@ def import_(address: str, paths: tuple[Path, ...], format_: Format, mailbox: str
       rookery import alice@example.org old.mbox --mailbox Archive/2019
     """
 
+    begun: list[Sender] = []
+
     async def importing(server: Admin) -> Report:
         request = pb.ListMailboxesRequest(account=address)
         tree = await server.mailboxes.ListMailboxes(request)
         roles = {box.role: box.name for box in tree.mailboxes if box.role}
         sources = _sources(paths, format_, mailbox, roles)
         with ExitStack() as stack:
-            journals = [
-                stack.enter_context(
-                    Journal(
-                        data / JOURNALS,
-                        f"{tree.account_id:016x} {folder.identity} > {folder.mailbox}",
-                        from_start=not resume,
-                    )
-                )
-                for folder in sources
-            ]
-            total = sum(folder.size for folder in sources)
-            progress = stack.enter_context(_progress("Importing", total))
+            progress = stack.enter_context(_progress("Importing", sum(folder.size for folder in sources)))
             sender = Sender(server.mailboxes, address, progress)
+            begun.append(sender)
             await sender.open()
-            for folder, journal in zip(sources, journals, strict=True):
-                await sender.send(folder, journal)
+            for folder in sources:
+                subject = f"{tree.account_id:016x} {folder.identity} > {folder.mailbox}"
+                with Journal(data / JOURNALS, subject, from_start=not resume) as journal:
+                    await sender.send(folder, journal)
             await sender.close()
         return sender.report
 
     started = time.monotonic()
-    report = ask(data, importing)
+    try:
+        report = ask(data, importing)
+    except BaseException as error:
+        if begun and begun[0].report.stored:
+            click.echo(f"{begun[0].report.stored} messages are in; the same command goes on from there.", err=True)
+        if isinstance(error, OSError):
+            raise Misconfigured(f"The import cannot go on: {error}") from error
+        raise
     took_s = time.monotonic() - started
     click.echo(f"Imported {report.stored} messages ({size(report.stored_bytes)}) in {took_s:.1f} s.")
     _end_with(report.problems, report.failed, "could not be imported")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from ops.admin.importing import MESSAGE_BYTES_MAX
+from ops.admin.limits import MESSAGE_BYTES_MAX
 
 _LONE_LF: Final = re.compile(rb"(?<!\r)\n")
 
