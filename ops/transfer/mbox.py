@@ -33,6 +33,8 @@ _KEPT_BY_PROGRAMS: Final = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _INTERNAL: Final = re.compile(rb"^subject:[ \t]*DON'T DELETE THIS MESSAGE", re.MULTILINE | re.IGNORECASE)
+_INTERNAL_BYTES: Final = 2048  # where such a message says what it is
+_BLANK: Final = re.compile(rb"[\r\n]*")
 _STATUS: Final = {ord("R"): "\\Seen"}
 _X_STATUS: Final = {ord("A"): "\\Answered", ord("F"): "\\Flagged", ord("D"): "\\Deleted", ord("T"): "\\Draft"}
 _MOZILLA: Final = ((0x1, "\\Seen"), (0x2, "\\Answered"), (0x4, "\\Flagged"), (0x8, "\\Deleted"), (0x1000, "$Forwarded"))
@@ -77,19 +79,40 @@ class Mbox:
             )
 
     def _messages(self, file: BinaryIO, start: int, stop: int | None) -> Iterator[Found]:
-        start = _separator(file, start)
-        size = file.seek(0, os.SEEK_END)
-        while start < (size if stop is None else stop):
-            end, exact = _end(file, start)
-            where = f"{self._path}, at byte {start}"
+        pieces = _Pieces(file)
+        start = _separator(pieces, start)
+        while start < (pieces.size if stop is None else stop):
+            end, exact = _end(pieces, start)
             problem = too_large(end - start)
             raw = b"" if problem else os.pread(file.fileno(), end - start, start)
-            found = Found(where, (start, end), b"", size=end - start, problem=problem)
-            if not problem:
-                found = _read(found, raw, exact=exact)
-            if not (found.content and _INTERNAL.search(raw, 0, header_end(raw, 0, len(raw))) and b"X-IMAP" in raw):
-                yield found
+            found = Found(f"{self._path}, at byte {start}", (start, end), b"", size=end - start, problem=problem)
+            if not _is_internal(raw):
+                yield found if problem else _read(found, raw, exact=exact)
             start = end
+
+
+class _Pieces:
+    """A file seen through one piece of it at a time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = os.fstat(file.fileno()).st_size  # what is appended from now on is the next import's
+        self.start = 0
+        self.piece = b""
+
+    @property
+    def end(self) -> int:
+        """Where the piece ends in the file."""
+        return self.start + len(self.piece)
+
+    def at(self, position: int, size: int) -> int:
+        """Where `position` is in the piece, which then has `size` bytes behind it, or all that there are."""
+        if not (self.start <= position and min(position + size, self.size) <= self.end):
+            wanted = min(max(size, PIECE_BYTES), self.size - position)
+            self.start, self.piece = position, os.pread(self._file.fileno(), wanted, position)
+            if len(self.piece) < wanted:
+                raise Misconfigured(f"{self._file.name} has become shorter while it was read; try again.")
+        return position - self.start
 
 
 def _mark(file: BinaryIO, position: int) -> str:
@@ -97,19 +120,21 @@ def _mark(file: BinaryIO, position: int) -> str:
     return hashlib.blake2b(os.pread(file.fileno(), position - begin, begin), digest_size=16).hexdigest()
 
 
-def _separator(file: BinaryIO, start: int) -> int:
+def _separator(pieces: _Pieces, start: int) -> int:
     """The offset of the first From_ line at or after `start`, which begins a line; or the file's end."""
-    position, line = start, 0  # line: where the first line begins in the piece
-    while piece := os.pread(file.fileno(), PIECE_BYTES, position):
-        found = _from_line(piece, line) if line >= 0 else None
+    position, fresh = start, True  # fresh: a line begins there
+    while position < pieces.size:  # ends: each turn begins further on
+        at = pieces.at(position, FROM_LINE_BYTES_MAX)
+        line = at if fresh else pieces.piece.find(b"\n", at) + 1
+        found = _from_line(pieces.piece, line) if fresh or line else None
         if found is not None:
-            return position + found
-        if len(piece) < PIECE_BYTES:
-            return position + len(piece)
-        cut = piece.rfind(b"\n") + 1  # the next piece begins with the line that this one cuts, if it fits in one
-        position += cut or len(piece)
-        line = 0 if cut else -1
-    return position
+            return pieces.start + found
+        if pieces.end == pieces.size:
+            break
+        cut = pieces.piece.rfind(b"\n", at) + 1  # begins the line that the piece cuts, if it is not as long itself
+        fresh = cut > 0
+        position = pieces.start + cut if fresh else pieces.end
+    return pieces.size
 
 
 def _from_line(piece: bytes, line: int) -> int | None:
@@ -121,19 +146,27 @@ def _from_line(piece: bytes, line: int) -> int | None:
             return None
 
 
-def _end(file: BinaryIO, start: int) -> tuple[int, bool]:
+def _end(pieces: _Pieces, start: int) -> tuple[int, bool]:
     """Where the message that begins at `start` ends, and whether its Content-Length says so."""
-    head = os.pread(file.fileno(), HEADER_BYTES_MAX, start)
-    body = header_end(head, head.find(b"\n") + 1, len(head))
-    stated = _LENGTH.search(head, 0, body)
-    if stated is not None:
-        end = start + body + int(stated[1])
-        after = os.pread(file.fileno(), FROM_LINE_BYTES_MAX, end)
-        blank = len(after) - len(after.lstrip(b"\r\n"))
-        size = file.seek(0, os.SEEK_END)
-        if end <= size and (end + blank == size or (blank and _FROM_LINE.match(after[blank:]))):
-            return end + blank, True
-    return _separator(file, start + head.find(b"\n") + 1) if b"\n" in head else start + len(head), False
+    at = pieces.at(start, HEADER_BYTES_MAX)
+    piece = pieces.piece
+    line = piece.find(b"\n", at) + 1 or len(piece)
+    body = header_end(piece, line, len(piece))
+    stated = _LENGTH.search(piece, line, body)
+    if stated is not None and b"\nFrom " not in piece[line - 1 : stated.start()]:  # it is this message's
+        end = pieces.start + body + int(stated[1])
+        after = pieces.at(end, FROM_LINE_BYTES_MAX) if end < pieces.size else 0
+        blank = _BLANK.match(pieces.piece, after) if end < pieces.size else None
+        if end == pieces.size or (blank and pieces.start + blank.end() == pieces.size):
+            return pieces.size, True
+        if blank and blank[0] and _FROM_LINE.match(pieces.piece, blank.end()):
+            return pieces.start + blank.end(), True
+    return _separator(pieces, start + line - at), False
+
+
+def _is_internal(raw: bytes) -> bool:
+    """Whether it is what UW-IMAP and others keep for themselves as a first message."""
+    return b"\nX-IMAP" in raw[:_INTERNAL_BYTES] and _INTERNAL.search(raw, 0, _INTERNAL_BYTES) is not None
 
 
 def _read(found: Found, raw: bytes, *, exact: bool) -> Found:

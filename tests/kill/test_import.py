@@ -18,8 +18,8 @@ from ops.core import opened
 from ops.transfer.maildir import Maildir
 from tests.running import environment
 
-MESSAGES = 3000
-KILLS = 5
+MESSAGES = 2000
+KILLS = 4
 WAIT_S_MAX = 60.0
 
 pytestmark = pytest.mark.kill

@@ -46,12 +46,36 @@ def test_sizes_add_up_to_the_file() -> None:
     assert sum(one.size for one in all_of(path)) == path.stat().st_size == Mbox(path, "x").size
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 7, 64, 100])
-def test_pieces_of_any_size_find_the_same(piece_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = CASES / "from-in-body.mbox"
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.mbox")))
+@pytest.mark.parametrize("piece_bytes", [1, 7, 64, 200])
+def test_pieces_of_any_size_find_the_same(name: str, piece_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = CASES / f"{name}.mbox"
     whole = all_of(path)
-    monkeypatch.setattr(mbox, "PIECE_BYTES", max(piece_bytes, len(FROM) + 1))
+    monkeypatch.setattr(mbox, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(mbox, "FROM_LINE_BYTES_MAX", 100)
+    monkeypatch.setattr(mbox, "HEADER_BYTES_MAX", 300)
     assert all_of(path) == whole
+
+
+def test_lines_longer_than_a_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"x" * 1000 + FROM.strip() + b"\n" + b"y" * 1000
+    path = written(tmp_path / "x", FROM + b"A: b\n\n" + body + b"\n\n" + FROM + b"C: d\n\ny\n")
+    for piece_bytes in range(1, 400, 7):
+        monkeypatch.setattr(mbox, "PIECE_BYTES", piece_bytes)
+        monkeypatch.setattr(mbox, "FROM_LINE_BYTES_MAX", 100)
+        monkeypatch.setattr(mbox, "HEADER_BYTES_MAX", 100)
+        assert [len(one.content) for one in all_of(path)] == [len(body) + 11, 11]
+
+
+def test_a_file_that_becomes_shorter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mbox, "PIECE_BYTES", 10)
+    monkeypatch.setattr(mbox, "HEADER_BYTES_MAX", 10)
+    path = written(tmp_path / "x", (FROM + b"A: b\n\nx\n\n") * 100)
+    messages = Mbox(path, "INBOX").remaining([])
+    next(messages)
+    path.write_bytes(FROM)
+    with pytest.raises(Misconfigured, match="shorter"):
+        list(messages)
 
 
 def test_a_message_that_is_too_large_is_named_and_the_next_is_read(
