@@ -320,6 +320,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            return
         if self.lost:
             if self._session.selection is not None:
                 self._start(self._session.leave())
