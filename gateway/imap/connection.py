@@ -120,6 +120,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
         self._advance()
 
