@@ -120,6 +120,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
         self._advance()
 
@@ -320,6 +322,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            return
         if self.lost:
             if self._session.selection is not None:
                 self._start(self._session.leave())
