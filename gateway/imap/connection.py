@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
         """Greet the client (RFC 3501 7.1.1), or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.ip = peer[0] if isinstance(peer, tuple) else ""
+        self.ip = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")
