@@ -81,6 +81,10 @@ class Refused(Trouble):
     retry = False
 
 
+class OverLimit(Refused):
+    """More than this server allows of something; asking for less may work."""
+
+
 class OverQuota(Refused):
     """The account has no room for this."""
 

@@ -150,7 +150,9 @@ class MailboxClient:
             self._views[account, view.mailbox] = view
         selected = Selected(shard, view, opened, read_only=read_only, changed=changed)
         view.sessions.append(selected)
-        if not read_only:
+        if read_only:  # sees what is recent without taking it (RFC 3501 6.3.2)
+            selected.recent.update(range(opened.recent_from, opened.recent_below))
+        else:
             view.claims = True
             await self._claim(shard, selected, name)
         return selected

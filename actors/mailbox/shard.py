@@ -94,6 +94,11 @@ class Shard:
         if self._task is not None:
             await self._task
 
+    @property
+    def alive(self) -> bool:
+        """Whether it takes commands."""
+        return not self._stopping and self._task is not None and not self._task.done()
+
     async def ask(self, account: int, command: Command) -> Reply:
         """Carry out a command; durable on return. Raises Trouble."""
         reply: Reply = await self._enqueue(account, command, None)
@@ -119,7 +124,7 @@ class Shard:
 
     def _enqueue(self, account: int, command: Command, watcher: Watcher | None) -> "asyncio.Future[Any]":
         size = sum(len(item.message.packed or b"") for item in command.items) if type(command) is Add else 0
-        if self._stopping or self._task is None or self._task.done():
+        if not self.alive:
             raise Unavailable("The mailbox service is stopping; try again soon.")
         if len(self._queue) >= QUEUE_COMMANDS_MAX or self._queued_bytes + size > QUEUE_BYTES_MAX:
             raise Unavailable("The mailbox service is busy; try again soon.", log="mailbox shard queue is full")

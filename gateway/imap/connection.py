@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
         """Greet the client (RFC 3501 7.1.1), or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.ip = peer[0] if isinstance(peer, tuple) else ""
+        self.ip = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")
@@ -120,6 +120,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
         self._advance()
 
@@ -320,6 +322,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            return
         if self.lost:
             if self._session.selection is not None:
                 self._start(self._session.leave())

@@ -86,6 +86,17 @@ async def test_silence_has_its_time(login: str, seconds: int) -> None:
         assert client.pipe.closed
 
 
+async def test_a_slow_upload_is_no_silence() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        client.send(b"x APPEND INBOX {6+}\r\n")
+        for byte in b"a: b\r\n\r\n":
+            world.clock.advance(1000)
+            assert client.connection.deadline > world.clock.monotonic()
+            client.send(bytes((byte,)))
+        assert (await client.line()).startswith(b"x OK")
+
+
 async def test_stopping_says_bye_and_lets_a_command_end() -> None:
     async with World() as world:
         resting, busy = await world.connect("alice"), await world.connect("bob")
