@@ -5,7 +5,17 @@ The law: only here does an error become words for a client.
 
 from typing import Final, NamedTuple
 
-from cluster.errors import AlreadyExists, Corrupt, NotFound, OverLimit, OverQuota, Refused, TooLarge, Trouble, Unavailable
+from cluster.errors import (
+    AlreadyExists,
+    Corrupt,
+    NotFound,
+    OverLimit,
+    OverQuota,
+    Refused,
+    TooLarge,
+    Trouble,
+    Unavailable,
+)
 from gateway.imap.parts import Array
 
 
