@@ -1,8 +1,8 @@
 """How blob bytes are stored: one byte that names the codec, then the payload.
 
 The first byte is the format's version, so that dictionaries and codecs can change while old blobs stay
-readable. Objects are reused because making a zstd context costs more than compressing a small mail; the law: each
-thread has its own, since two that share a context spoil each other's output.
+readable. Contexts are reused because making one costs more than compressing a small mail, and each thread has its
+own because zstd's must not be used by two at once.
 """
 
 import threading
@@ -39,7 +39,7 @@ _dictionary.precompute_compress(level=LEVEL)
 
 
 class _Contexts(threading.local):
-    """What a thread packs and unpacks with."""
+    """This thread's zstd contexts."""
 
     def __init__(self) -> None:
         self.small = zstandard.ZstdCompressor(level=LEVEL, dict_data=_dictionary, write_dict_id=False)

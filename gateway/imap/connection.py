@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_asked",
+        "_eof",
         "_machine",
         "_out",
         "_out_bytes",
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._asked: asyncio.Future[bytes] | None = None  # AUTHENTICATE waits for a line
         self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
         self._paused = False
+        self._eof = False
         self._out: list[bytes] = []
         self._out_bytes = 0
 
@@ -106,11 +108,11 @@ class Connection(asyncio.Protocol):
         """Greet the client (RFC 3501 7.1.1), or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.ip = peer[0] if isinstance(peer, tuple) else ""
+        self.ip = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")
-            self._close()
+            self.close()
             return
         self.log.info("imap.open", ip=self.ip, tls=self.secure)
         greeting = f"[CAPABILITY {capabilities(self._session)}] {self.services.settings.greeting}"
@@ -119,12 +121,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client sends no more: nobody is left to answer."""
-        return False
+        """The client sends no more: what it asked is still answered, where half a connection can live (not in TLS)."""
+        self._eof = True
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(ConnectionResetError())
+        self._advance()
+        return not self.secure
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
@@ -152,7 +160,7 @@ class Connection(asyncio.Protocol):
         for waiting in (self._asked, self._unclogged):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(ConnectionResetError())
-        if self._task is None:
+        if self._task is None and self._session.selection is not None:
             self._start(self._session.leave())
         self._owner.closed(self)
         self.log.info("imap.close", error=type(exc).__name__ if exc else "")
@@ -192,6 +200,14 @@ class Connection(asyncio.Protocol):
             self._asked = None
             self.deadline = math.inf
 
+    def close(self) -> None:
+        """Close once what was written has left; the sweep cuts off a client that does not take it."""
+        self._session.ended = True
+        self._flush()
+        self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
+        if self._transport is not None:
+            self._transport.close()
+
     # what the server asks
 
     def stop(self, text: str, code: str = "") -> None:
@@ -199,7 +215,7 @@ class Connection(asyncio.Protocol):
         self.stopping = True
         if self._task is None:
             self._session.bye(text, code)
-            self._close()
+            self.close()
 
     def abort(self) -> None:
         """Cut the connection without a word."""
@@ -213,7 +229,7 @@ class Connection(asyncio.Protocol):
             self.abort()
         else:
             self._session.bye("You were silent for too long")
-            self._close()
+            self.close()
 
     # from bytes to commands
 
@@ -226,6 +242,8 @@ class Connection(asyncio.Protocol):
             self._take(event)
             if out := self._machine.outgoing():
                 self.write(out)
+        if self._eof and self._task is None:
+            self.close()
         self._flow()
 
     def _take(self, event: events.Event) -> None:
@@ -240,12 +258,13 @@ class Connection(asyncio.Protocol):
                 self._line(b"")  # a line too long for an answer
             case events.Bad():
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
-                dispatch.mistake(session)
+                if event.status == b"BAD":
+                    dispatch.mistake(session)
                 self._rest()
             case events.Close():
                 session.bye(event.text)
         if session.ended:
-            self._close()
+            self.close()
 
     def _line(self, line: bytes) -> None:
         """A line that is no command: an answer to AUTHENTICATE, or the end of IDLE."""
@@ -265,11 +284,13 @@ class Connection(asyncio.Protocol):
             await self._start_tls()
         if session.ended or self.stopping:
             session.bye("The server is stopping", "UNAVAILABLE")
-            self._close()
+            self.close()
             return
         if before is State.NOT_AUTHENTICATED and session.state is not before:
             settings = self.services.settings
-            self._machine.limits = Limits(append_max_bytes=settings.message_bytes_max)
+            self._machine.limits = Limits(
+                line_max_bytes=settings.command_bytes_max, append_max_bytes=settings.message_bytes_max
+            )
         if session.idling is not None:
             self._machine.expect_line()
         elif self._machine.waiting:
@@ -302,6 +323,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            return
         if self.lost:
             if self._session.selection is not None:
                 self._start(self._session.leave())
@@ -313,7 +337,7 @@ class Connection(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Between commands the client has a time to say something."""
-        if self.clogged:
+        if self.clogged or self._session.ended:
             return
         settings = self.services.settings
         known = self._session.state is not State.NOT_AUTHENTICATED
@@ -337,11 +361,3 @@ class Connection(asyncio.Protocol):
             self._out_bytes = 0
             self.services.metrics.bytes_out.inc(len(data))
             self._transport.write(data)
-
-    def _close(self) -> None:
-        """Close once what was written has left; the sweep cuts off a client that does not take it."""
-        self._session.ended = True
-        self._flush()
-        self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
-        if self._transport is not None:
-            self._transport.close()
