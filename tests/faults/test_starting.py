@@ -61,7 +61,7 @@ def test_data_is_a_file(tmp_path: Path) -> None:
     data = tmp_path / "file"
     data.write_text("not a directory")
     tried(config(tmp_path, data=data)).names(
-        "data directory cannot be used", str(data), "let this user write there", "another"
+        "data directory cannot be used", str(data), "Let this user write there", "another"
     )
     assert data.read_text() == "not a directory"
 
@@ -77,7 +77,7 @@ def test_data_that_may_not_be_read(tmp_path: Path) -> None:
         data.chmod(0)
     try:
         tried(config(tmp_path, data=data)).names(
-            "data directory cannot be used", str(data), "let this user write there", "another"
+            "data directory cannot be used", str(data), "Let this user write there", "another"
         )
     finally:
         if is_root():

@@ -58,7 +58,7 @@ def _table(play: Rounds, took_s: float) -> Table:
         ("of them killed again while starting", totals.killed_at_start),
         *((f"acknowledged {command}", times) for command, times in sorted(ledger.acknowledged.items())),
         ("messages found once, byte for byte", len(ledger.settled)),
-        ("sent again after a crash: none found twice", totals.sent_again),
+        ("sent again after a crash: none was there before", totals.sent_again),
         ("neither acknowledged nor found", len(ledger.waiting)),
         ("in the mailboxes at the end", sum(len(box.known) for box in ledger.boxes.values())),
         ("slowest start, seconds", f"{max(totals.start_s):.2f}"),

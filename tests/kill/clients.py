@@ -51,7 +51,7 @@ async def smtp(load: Load, client: str, *, lmtp: bool = False) -> None:
 
 
 async def send_again(load: Load, unanswered: Sequence[Sent]) -> None:
-    """What was neither acknowledged nor found, as a relay would: a second 250 must not make a second copy."""
+    """What was neither acknowledged nor found, as a relay would: now it must be there once, and only once."""
     by_token: dict[str, list[Sent]] = {}
     for one in unanswered:
         by_token.setdefault(one.token, []).append(one)

@@ -1,7 +1,7 @@
 """A crash at every point between the last byte of DATA and the end, each tried (crashing.py says how).
 
-After each the message is whole or absent, everything else is as it was, what was acknowledged is there, and a second
-delivery makes it one copy.
+After each the message is whole or absent, everything else is as it was, what was acknowledged is there, and the next
+delivery goes as ever.
 """
 
 import json
