@@ -28,14 +28,15 @@ def server(tmp_path: Path) -> Iterator[Running]:
 class Talk:
     """A client that says and hears."""
 
-    def __init__(self, server: Running, name: str, *, tls: bool = False) -> None:
+    def __init__(self, server: Running, name: str, *, tls: bool = False, greeted: bool = True) -> None:
         self._socket = socket.create_connection(("127.0.0.1", server.ports[name]), 30)
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self._socket = context.wrap_socket(self._socket)
         self._file = self._socket.makefile("rb")
-        self.hear()
+        if greeted:
+            self.hear()
 
     def say(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -77,6 +78,13 @@ def asked(server: Running, number: int = signal.SIGTERM) -> float:
     return time.monotonic()
 
 
+def scraping(server: Running) -> Talk:
+    """A monitor that keeps its connection."""
+    talk = Talk(server, "http", greeted=False)
+    talk.ask(b"GET /healthz/live HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 ")
+    return talk
+
+
 def ended(server: Running, since_s: float, within_s: float) -> int:
     """Its exit code, if it came in time."""
     assert server.process is not None
@@ -115,6 +123,11 @@ def test_a_message_on_its_way_is_taken(server: Running, name: str) -> None:
     again = idling(server)
     again.say(b"DONE\r\n")
     assert again.ask(b"d FETCH 1 BODY.PEEK[TEXT]", b"* 1 FETCH")
+
+
+def test_a_monitor_does_not_hold_it_up(server: Running) -> None:
+    scraping(server)
+    assert ended(server, asked(server), PROMPT_S) == 0
 
 
 def test_who_is_between_commands_is_told(server: Running) -> None:
