@@ -26,7 +26,9 @@ class DataLock:
             make_directory(directory)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Misconfigured(f"The data directory cannot be used: {error}") from error
+            raise Misconfigured(
+                f"The data directory cannot be used: {error}. Let this user write there, or name another directory."
+            ) from error
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
