@@ -27,6 +27,8 @@ SETTINGS: Final = """
 login_failure_delay_s = 0.0
 [smtp]
 auth_pause_s = 0.0
+[directory]
+default_domain = "example.test"
 """
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import imapclient
 import pytest
 
-from tests.peopled import HOST, PASSWORD, Peopled, message
+from tests.peopled import HOST, Peopled, message
+from tests.running import PASSWORD
 
 
 def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
@@ -22,9 +23,9 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         assert imap.create("one")[0] == "OK"
         assert imap.rename("one", "two")[0] == "OK"
         assert imap.subscribe("two")[0] == "OK"
-        assert imap.lsub() == ("OK", [b'() "/" two'])
+        assert imap.lsub('""', "t%") == ("OK", [b'() "/" two'])
         assert imap.unsubscribe("two")[0] == "OK"
-        assert imap.list("", "t%") == ("OK", [b'(\\HasNoChildren) "/" two'])
+        assert imap.list('""', "t%") == ("OK", [b'(\\HasNoChildren) "/" two'])
         now = imaplib.Time2Internaldate(time.time())
         for number in range(3):
             assert imap.append("two", r"(\Flagged $Work)", now, message(str(number)))[0] == "OK"
@@ -36,7 +37,7 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         assert imap.recent() == ("OK", [b"3"])
         assert imap.search(None, "KEYWORD", "$Work", "NOT", "SEEN") == ("OK", [b"1 2 3"])
         assert imap.uid("SEARCH", "UID 2:*") == ("OK", [b"2 3"])
-        assert imap.fetch("1", "(UID FLAGS)") == ("OK", [rb"1 (UID 1 FLAGS (\Flagged \Recent $Work))"])
+        assert imap.fetch("1", "(UID FLAGS)") == ("OK", [rb"1 (UID 1 FLAGS (\Flagged $Work \Recent))"])
         assert imap.store("1", "+FLAGS", r"\Seen")[0] == "OK"
         assert imap.copy("1", "Archive")[0] == "OK"
         assert imap.uid("MOVE", "2", "Trash")[0] == "OK"
@@ -44,14 +45,12 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         assert imap.check()[0] == "OK"
         assert imap.expunge() == ("OK", [b"1", b"1"])  # what MOVE said is in imaplib's list still
         assert imap.noop()[0] == "OK"
-        assert imap.partial("1", "RFC822", 1, 10)[0] == "OK" if False else True
         assert imap.unselect()[0] == "OK"
         imap.select("two")
         assert imap.close()[0] == "OK"
         assert imap.delete("two")[0] == "OK"
-        with pytest.raises(imaplib.IMAP4.error, match="BAD"):
-            imap.xatom("XNONSENSE")
-        assert imap.enable("CONDSTORE")[0] == "OK" if "ENABLE" in imap.capabilities else True
+        assert imap.xatom("XNONSENSE")[0] == "BAD"
+        assert imap.enable("X-NONE")[0] == "OK"
 
 
 @pytest.fixture
@@ -64,8 +63,8 @@ def client(server: Peopled, login: str) -> Iterator[imapclient.IMAPClient]:
 
 def test_imapclient_reads_a_mailbox(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:
     sent = dt.datetime(2024, 2, 29, 23, 59, 58, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=30)))
-    assert client.id_({"name": "test"})[b"name"] == b"Rookery" if False else client.id_({"name": "test"})
-    assert client.find_special_folder(imapclient.DRAFTS) == "Drafts"
+    assert client.id_({"name": "test"}) == ((b"name", b"Rookery"),)
+    assert client.find_special_folder(b"\\Drafts") == "Drafts"
     client.create_folder("Entwürfe & mehr/日本")
     assert "Entwürfe & mehr/日本" in [name for _, _, name in client.list_folders()]
     client.append("INBOX", message("mit Größe"), [imapclient.SEEN, "$Label1"], sent)
@@ -76,13 +75,11 @@ def test_imapclient_reads_a_mailbox(server: Peopled, login: str, client: imapcli
     assert found[1][b"BODY[TEXT]<0>"] == b"Some"
     assert found[1][b"RFC822.SIZE"] == len(message("mit Größe"))
     assert not found[1][b"BODYSTRUCTURE"].is_multipart
-    assert client.search(["SUBJECT", "GRÖSSE"], "UTF-8") in ([], [1])
-    assert client.search(["SUBJECT", "Größe"], "UTF-8") == [1]
+    assert client.search(["SUBJECT", "GRÖSSE"], "UTF-8") == [1]
     assert client.set_flags([1], [imapclient.ANSWERED]) == {1: (b"\\Answered", b"\\Recent")}
     assert client.remove_flags([1], [imapclient.ANSWERED]) == {1: (b"\\Recent",)}
     assert client.get_flags([1]) == {1: (b"\\Recent",)}
     assert client.folder_exists("Nowhere") is False
-    assert client.multiappend is not None
 
 
 def test_imapclient_moves_and_expunges(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:
@@ -100,7 +97,7 @@ def test_imapclient_moves_and_expunges(server: Peopled, login: str, client: imap
     assert client.folder_status("Archive", ["MESSAGES", "UNSEEN"]) == {b"MESSAGES": 2, b"UNSEEN": 2}
     client.rename_folder("Archive", "Old/Archive")
     client.subscribe_folder("Old/Archive")
-    assert [name for _, _, name in client.list_sub_folders()] == ["Old/Archive"]
+    assert [name for _, _, name in client.list_sub_folders("", "Old/*")] == ["Old/Archive"]
     client.delete_folder("Old/Archive")
 
 
@@ -130,6 +127,6 @@ def test_imapclient_through_starttls_and_other_mechanisms(server: Peopled, login
         client.starttls(server.trust)
         client.plain_login(login, PASSWORD)
         assert client.namespace().personal == (("", "/"),)
-    with imapclient.IMAPClient(HOST, server.ports["imap"], ssl=False) as client:
-        with pytest.raises(imapclient.exceptions.LoginError):
-            client.login(login, PASSWORD)
+    clear = imapclient.IMAPClient(HOST, server.ports["imap"], ssl=False)
+    with clear, pytest.raises(imapclient.exceptions.LoginError):
+        clear.login(login, PASSWORD)

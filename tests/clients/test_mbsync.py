@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peopled import HOST, PASSWORD, Peopled, message
+from tests.peopled import HOST, Peopled, message
+from tests.running import PASSWORD
 
 pytestmark = pytest.mark.part("mbsync")
 
@@ -141,8 +142,8 @@ def test_flags_and_expunges_cross(server: Peopled, login: str, begin: Begin) -> 
             rb"4 (FLAGS ())",
         ]
     assert sync.subjects() == ["m0", "m1", "m3", "m5"]
-    flags = {str(found["Subject"]): found.get_flags() for found in sync.box()}
-    assert flags == {"m0": "R", "m1": "FS", "m3": "DS", "m5": ""}
+    near = {str(found["Subject"]): found.get_flags() for found in sync.box()}
+    assert near == {"m0": "R", "m1": "FS", "m3": "DS", "m5": ""}
     sync.settled()
 
 

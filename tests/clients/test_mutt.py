@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peopled import HOST, PASSWORD, Peopled, message
+from tests.peopled import HOST, Peopled, message
+from tests.running import PASSWORD
 
 pytestmark = pytest.mark.part("mutt")
 
@@ -82,9 +83,7 @@ class Mutt:
 
 
 @pytest.fixture
-def begin(
-    program: Callable[[str], Path], tmp_path: Path, server: Peopled, login: str
-) -> Callable[[str], Mutt]:
+def begin(program: Callable[[str], Path], tmp_path: Path, server: Peopled, login: str) -> Callable[[str], Mutt]:
     """mutt for this test's account, with `imap` (STARTTLS) or `imaps`."""
     return lambda scheme: Mutt(program("mutt"), tmp_path, server, login, scheme)
 

@@ -3,21 +3,20 @@
 import asyncio
 import imaplib
 import smtplib
-from collections.abc import Callable
 from email.message import EmailMessage
 
 import aiosmtplib
 import pytest
 
-from tests.peopled import CLIENT, HOST, PASSWORD, Peopled, message
-from tests.running import DOMAIN
+from tests.peopled import CLIENT, HOST, Peopled, message
+from tests.running import DOMAIN, PASSWORD
 
 
 def _inbox(server: Peopled, login: str) -> list[bytes]:
     """Every message there, as it was stored."""
     with server.imap(login) as imap:
         imap.select(readonly=True)
-        fetched = imap.fetch("1:*", "(RFC822)")[1] if imap.untagged_responses["EXISTS"] != [b"0"] else []
+        fetched = imap.fetch("1:*", "(RFC822)")[1]
         return [part[1] for part in fetched if isinstance(part, tuple)]
 
 
@@ -38,9 +37,6 @@ def test_what_smtplib_sends_is_stored_as_sent(server: Peopled, login: str) -> No
     assert b"with ESMTPS" in stored
 
 
-Connect = Callable[[], smtplib.SMTP]
-
-
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_submission_asks_for_a_password(server: Peopled, login: str, tls: str, mechanism: str) -> None:
@@ -50,7 +46,7 @@ def test_submission_asks_for_a_password(server: Peopled, login: str, tls: str, m
     else:
         smtp = smtplib.SMTP(HOST, server.ports["submission"], CLIENT)
         smtp.ehlo()
-        assert "auth" not in smtp.esmtp_features
+        assert not {"PLAIN", "LOGIN"} & set(smtp.esmtp_features["auth"].split())
         smtp.starttls(context=server.trust)
         smtp.ehlo()
     with smtp:
@@ -79,9 +75,11 @@ async def test_aiosmtplib_with_every_extension(server: Peopled, login: str) -> N
     async with aiosmtplib.SMTP(
         hostname=HOST, port=server.ports["smtp"], local_hostname=CLIENT, start_tls=True, tls_context=server.trust
     ) as smtp:
+        await smtp.ehlo()
         assert smtp.supports_extension("smtputf8")
-        assert smtp.supports_extension("chunking") or smtp.supports_extension("pipelining")
-        refused, text = await smtp.send_message(mail, sender=f"jürgen@{DOMAIN}", mail_options=["SMTPUTF8", "BODY=8BITMIME"])
+        refused, text = await smtp.send_message(
+            mail, sender=f"jürgen@{DOMAIN}", mail_options=["SMTPUTF8", "BODY=8BITMIME"]
+        )
         assert not refused
         assert "stored" in text
     (stored,) = await asyncio.to_thread(_inbox, server, login)
@@ -121,9 +119,11 @@ def test_lmtp_answers_for_each_recipient(server: Peopled) -> None:
     first, second = server.account(), server.account()
     with smtplib.LMTP(HOST, server.ports["lmtp"], CLIENT) as lmtp:
         lmtp.ehlo()
-        refused = lmtp.sendmail(f"a@{DOMAIN}", [first, f"nobody@{DOMAIN}", second], message("for two"))
-    assert list(refused) == [f"nobody@{DOMAIN}"]
-    assert refused[f"nobody@{DOMAIN}"][0] == 550
+        lmtp.mail(f"a@{DOMAIN}")
+        assert [lmtp.rcpt(to)[0] for to in (first, f"nobody@{DOMAIN}", second)] == [250, 550, 250]
+        # smtplib reads one answer after DATA; there is one for each recipient taken (RFC 2033 4.2).
+        assert [lmtp.data(message("for two"))[0], lmtp.getreply()[0]] == [250, 250]
+        assert lmtp.sendmail(f"a@{DOMAIN}", [first], message("for one")) == {}
     for login in (first, second):
         assert b"with LMTP" in _inbox(server, login)[0]
 
