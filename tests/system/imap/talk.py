@@ -85,10 +85,10 @@ class Stage:
         self._clients: dict[str, Client] = {}
         self._command: tuple[Client, str] | None = None
         self._literal: list[str] = []
-        self._steps: dict[str, Callable[[str, str], None]] = {
+        self._steps: dict[str, Callable[[str, str], object]] = {
             "C": self._say,
             "S": self._hear,
-            "S~": lambda who, text: self._clients[who].until(text) and None,
+            "S~": lambda who, text: self._clients[who].until(text),
             "login": lambda _, who: self._login(who),
             "connect": lambda _, who: self._connect(who, "imap"),
             "starttls": lambda _, who: self._clients[who].start_tls(),
