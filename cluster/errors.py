@@ -60,6 +60,10 @@ class Misconfigured(Trouble):
     retry = False
 
 
+class Locked(Misconfigured):
+    """Another process holds the data directory; it may let go of it."""
+
+
 class NotFound(Trouble):
     """What was named does not exist."""
 
@@ -79,6 +83,10 @@ class Refused(Trouble):
 
     fault = Fault.POLICY
     retry = False
+
+
+class OverLimit(Refused):
+    """More than this server allows of something; asking for less may work."""
 
 
 class OverQuota(Refused):

@@ -5,7 +5,7 @@ order. The server and the command line (when no server runs) both stand on this.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -43,6 +43,7 @@ class Core(NamedTuple):
     clock: Clock
     dice: Dice
     registry: CollectorRegistry
+    alive: Callable[[], bool]
 
 
 class OneShard:
@@ -98,7 +99,7 @@ async def over(
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads)
-            yield Core(store, directory, mailboxes, clock, dice, registry)
+            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
         finally:
             await shard.stop()
             directory.close()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from cluster.certificates import self_signed, server_context
 from cluster.clock import Dice
@@ -26,6 +25,7 @@ from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
 from gateway.smtp.metrics import Metrics as SmtpMetrics
+from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.session import World as SmtpWorld
 from mail.smtp.states import Role
@@ -48,6 +48,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     Raises Misconfigured, Corrupt, StoreFull.
     """
     bound = bind(settings.listen)
+    tls = _given_certificate(settings)  # its key may be readable by root only
     if settings.run_as:
         privileges.drop(settings.run_as)
     data = Path(settings.data)
@@ -56,7 +57,8 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry))
         if furnish is not None:
             await furnish(core)
-        tls = certificate(settings, data)
+        if tls is None and any(listener.tls != "none" for listener in settings.listen):
+            tls = server_context(*self_signed(data / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
         await _gateways(stack, core, settings, bound, tls)
         admin = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, current()), data / SOCKET)
         stack.push_async_callback(admin.stop)
@@ -79,13 +81,10 @@ def bind(listeners: Sequence[Listener]) -> list[Bound]:
     return bound
 
 
-def certificate(settings: Settings, data: Path) -> ssl.SSLContext | None:
-    """The TLS context, from files or self-signed; None where no listener needs one."""
-    if all(listener.tls == "none" for listener in settings.listen):
+def _given_certificate(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls.certificate:
         return None
-    if settings.tls.certificate:
-        return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
-    return server_context(*self_signed(data / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+    return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
 
 
 async def _gateways(
@@ -115,6 +114,7 @@ async def _gateways(
             core.clock,
             core.dice,
             settings.hostname,
+            Partly(),
             secret,
         ),
         SmtpMetrics(core.registry),
@@ -123,7 +123,7 @@ async def _gateways(
     stack.push_async_callback(imap.close)
     stack.push_async_callback(smtp.close)
     for listener, sock in bound:
-        await _serve(stack, listener, sock, imap, smtp, core.registry)
+        await _serve(stack, listener, sock, imap, smtp, core)
 
 
 async def _serve(
@@ -132,10 +132,10 @@ async def _serve(
     sock: socket.socket,
     imap: ImapServer,
     smtp: SmtpServer,
-    registry: CollectorRegistry,
+    core: Core,
 ) -> None:
     if listener.protocol == "http":
-        server = await serve_metrics(registry, sock, ready=lambda: True)
+        server = await serve_metrics(core.registry, sock, ready=core.alive)
         stack.push_async_callback(server.close)
     elif listener.protocol == "imap":
         await imap.listen(sock, implicit_tls=listener.tls == "implicit")

@@ -23,7 +23,9 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "relay in front. imap: reading mail. http: metrics and health."
         ),
     ]
-    host: Annotated[str, Meta(description="The address to listen on; `::` or `0.0.0.0` for all.")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Meta(description="The TCP port.", ge=1, le=65535)]
     tls: Annotated[
         Literal["none", "starttls", "implicit"],

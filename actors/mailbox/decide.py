@@ -43,7 +43,7 @@ from actors.mailbox.types import (
     SetFlags,
     Subscribe,
 )
-from cluster.errors import AlreadyExists, NotFound, OverQuota, Refused
+from cluster.errors import AlreadyExists, NotFound, OverLimit, OverQuota, Refused
 
 COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 NO_QUOTA: Final = Quota()
@@ -151,10 +151,8 @@ def _added_reply(mailbox: int, uids: Ranges, source: Ranges = ()) -> Callable[[A
 
 
 def _room(account: Account, size: int, messages: int, quota: Quota) -> None:
-    if quota.bytes_max and account.used_bytes + size > quota.bytes_max:
+    if not account.has_room(size, messages, quota):
         raise OverQuota("The mailbox is full: delete mail or ask for a larger quota.")
-    if quota.messages_max and account.used_messages + messages > quota.messages_max:
-        raise OverQuota("The mailbox holds as many messages as its quota allows.")
 
 
 def _keywords(account: Account, sets: Sequence[Sequence[str]]) -> tuple[tuple[ev.Event, ...], list[int]]:
@@ -168,9 +166,9 @@ def _keywords(account: Account, sets: Sequence[Sequence[str]]) -> tuple[tuple[ev
             table[name.lower()] = len(table)
             new.append(name)
         if len(name) > KEYWORD_BYTES_MAX:
-            raise Refused(f"A keyword may have {KEYWORD_BYTES_MAX} characters.")
+            raise OverLimit(f"A keyword may have {KEYWORD_BYTES_MAX} characters.")
     if len(table) > KEYWORDS_MAX:
-        raise Refused(f"An account may use {KEYWORDS_MAX} different keywords.")
+        raise OverLimit(f"An account may use {KEYWORDS_MAX} different keywords.")
     words = []
     for names_ in sets:
         word = 0
@@ -247,7 +245,7 @@ def _transfer(
     account: Account, box: Mailbox, index: Index, rows: Array, target: Mailbox, context: Context, *, move: bool
 ) -> Decision:
     if len(rows) > COPY_MAX:
-        raise Refused(f"Copy or move at most {COPY_MAX} messages at once.")
+        raise OverLimit(f"Copy or move at most {COPY_MAX} messages at once.")
     decision = Decision()
     if not len(rows):
         decision.reply = _added_reply(target.id, ())
@@ -280,7 +278,7 @@ def _create(account: Account, command: Create, context: Context) -> Decision:
     if name in account.by_name:
         raise AlreadyExists("A mailbox of that name exists.")
     if len(account.mailboxes) >= MAILBOXES_MAX:
-        raise Refused(f"An account may have {MAILBOXES_MAX} mailboxes.")
+        raise OverLimit(f"An account may have {MAILBOXES_MAX} mailboxes.")
     if command.role and any(box.role == command.role for box in account.mailboxes.values()):
         raise Refused("Another mailbox has that special use.")
     made = ev.MailboxCreated(account.next_mailbox, name, _validity(account.last_uidvalidity, context), command.role)
@@ -343,7 +341,7 @@ def _subscribe(account: Account, command: Subscribe, _context: Context) -> Decis
     if (name in account.subscriptions) == command.on:
         return Decision()
     if command.on and len(account.subscriptions) >= SUBSCRIPTIONS_MAX:
-        raise Refused(f"An account may have {SUBSCRIPTIONS_MAX} subscriptions.")
+        raise OverLimit(f"An account may have {SUBSCRIPTIONS_MAX} subscriptions.")
     return Decision([(ev.SubscriptionChanged(name, command.on),)])
 
 

@@ -74,13 +74,27 @@ def _nested(field: FieldInfo, path: str, mark: str, defaults: Any) -> Iterator[s
         yield f"# {header}"
         yield from _table(item, path, "# ")
     elif shape.kind == "list":
-        for entry in default:
+        yield f"{mark}{header}"
+        yield from _table(item, path, mark, default[0])
+        for entry in default[1:]:
+            yield ""
             yield f"{mark}{header}"
-            yield from _table(item, path, mark, entry)
+            yield from _again(item, path, mark, entry)
     else:
         for key, entry in default.items():
             yield f"{mark}[{path}.{json.dumps(key)}]"
             yield from _table(item, f"{path}.{json.dumps(key)}", mark, entry)
+
+
+def _again(struct: type[msgspec.Struct], path: str, mark: str, entry: Any) -> Iterator[str]:
+    """A further entry of a list: values without the words that stand above the first."""
+    flat = [field for field in msgspec.structs.fields(struct) if not _is_nested(field)]
+    if len(flat) < len(msgspec.structs.fields(struct)):
+        yield from _table(struct, path, mark, entry)
+        return
+    for field in flat:
+        value = _toml(getattr(entry, field.name))
+        yield f"{mark}{field.encode_name} = {value}" if value else f"# {field.encode_name} ="
 
 
 def _about(struct: type) -> str:

@@ -19,7 +19,7 @@ _CURES: Final = {
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound, listening, non-blocking TCP socket. Raises Misconfigured."""
+    """A bound, listening, non-blocking TCP socket; `::` is every address, IPv4's too. Raises Misconfigured."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -30,7 +30,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
         made.bind(address)
         made.listen(BACKLOG)
     except OSError as error:

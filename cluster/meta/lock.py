@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cluster.disk import make_directory
-from cluster.errors import Misconfigured
+from cluster.errors import Locked, Misconfigured
 
 NAME: Final = "LOCK"
 _PID_BYTES_MAX: Final = 20
@@ -20,7 +20,7 @@ class DataLock:
     """The lock of a directory, held from its making to `release` (or the end of the process)."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the lock, making the directory if needed. Raises Misconfigured, which names who holds it."""
+        """Take the lock, making the directory if needed. Raises Locked, which names who holds it, and Misconfigured."""
         path = directory / NAME
         try:
             make_directory(directory)
@@ -32,7 +32,7 @@ class DataLock:
         except OSError as error:
             holder = os.read(self._handle, _PID_BYTES_MAX).decode("ascii", "replace").strip() or "unknown"
             os.close(self._handle)
-            raise Misconfigured(
+            raise Locked(
                 f"Another server (process {holder}) uses {directory}: stop it, or name another data directory."
             ) from error
         os.ftruncate(self._handle, 0)

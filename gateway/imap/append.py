@@ -11,6 +11,7 @@ from gateway.imap.session import Ok, Session
 from gateway.imap.store import check_keywords
 from gateway.imap.troubles import No
 from mail.imap import commands
+from mail.imap.dates import InternalDate, render_date_time
 
 
 async def append(session: Session, command: commands.Append) -> Ok:
@@ -34,8 +35,14 @@ async def _item(session: Session, message: commands.AppendMessage) -> Item:
     bits, keywords = split_flags(message.flags)
     if len(keywords) > KEYWORDS_MAX:
         check_keywords(keywords, ())
-    if message.internal_date is None:
-        date_ms = session.services.clock.now_ms()
-    else:
-        date_ms = message.internal_date.epoch_s * 1000
+    date_ms = _date_ms(message.internal_date) if message.internal_date else session.services.clock.now_ms()
     return Item(await session.services.mail.prepare(message.data), date_ms, bits, keywords)
+
+
+def _date_ms(moment: InternalDate) -> int:
+    """What cannot be said again in UTC, at either end of the calendar, is not taken."""
+    try:
+        render_date_time(InternalDate(moment.epoch_s, 0))
+    except (ValueError, OverflowError):
+        raise No("That date is out of the calendar", "CANNOT") from None
+    return moment.epoch_s * 1000

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_asked",
+        "_eof",
         "_machine",
         "_out",
         "_out_bytes",
@@ -81,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._asked: asyncio.Future[bytes] | None = None  # AUTHENTICATE waits for a line
         self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
         self._paused = False
+        self._eof = False
         self._out: list[bytes] = []
         self._out_bytes = 0
 
@@ -105,7 +107,7 @@ class Connection(asyncio.Protocol):
         """Greet the client (RFC 3501 7.1.1), or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.ip = peer[0] if isinstance(peer, tuple) else ""
+        self.ip = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")
@@ -118,12 +120,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client sends no more: nobody is left to answer."""
-        return False
+        """The client sends no more: what it asked is still answered, where half a connection can live (not in TLS)."""
+        self._eof = True
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(ConnectionResetError())
+        self._advance()
+        return not self.secure
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
@@ -151,7 +159,7 @@ class Connection(asyncio.Protocol):
         for waiting in (self._asked, self._unclogged):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(ConnectionResetError())
-        if self._task is None:
+        if self._task is None and self._session.selection is not None:
             self._start(self._session.leave())
         self._owner.closed(self)
         self.log.info("imap.close", error=type(exc).__name__ if exc else "")
@@ -233,6 +241,8 @@ class Connection(asyncio.Protocol):
             self._take(event)
             if out := self._machine.outgoing():
                 self.write(out)
+        if self._eof and self._task is None:
+            self.close()
         self._flow()
 
     def _take(self, event: events.Event) -> None:
@@ -247,7 +257,8 @@ class Connection(asyncio.Protocol):
                 self._line(b"")  # a line too long for an answer
             case events.Bad():
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
-                dispatch.mistake(session)
+                if event.status == b"BAD":
+                    dispatch.mistake(session)
                 self._rest()
             case events.Close():
                 session.bye(event.text)
@@ -311,6 +322,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            return
         if self.lost:
             if self._session.selection is not None:
                 self._start(self._session.leave())

@@ -7,13 +7,13 @@ A new command is a handler and a line in RULES.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-from cluster.errors import Trouble
+from cluster.errors import Fault, Trouble
 from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
 
-MISTAKES_MAX: Final = 50  # commands answered BAD on one connection: a broken client, or one that probes
+MISTAKES_MAX: Final = 50  # commands answered BAD with no OK between: a broken client, or one that probes
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -79,13 +79,18 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not rule.numbers or command.uid, told=answer.told)  # type: ignore[union-attr]
+        session.tell(expunges=not rule.numbers or getattr(command, "uid", False), told=answer.told)
+        while session.selection is not None and session.selection.more and not session.ended:
+            await session.wire.drain()
+            session.tell(expunges=False)
         session.answer(tag, status, answer.text, answer.code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()
     services.metrics.seconds.labels(rule.name).observe(services.clock.monotonic() - started)
     if status == b"BAD":
         mistake(session)
+    elif status == b"OK":
+        session.mistakes = 0
 
 
 def mistake(session: Session) -> None:
@@ -107,7 +112,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     except No as refusal:
         return Ok(refusal.text, refusal.code, refusal.told), b"NO"
     except Trouble as trouble:
-        session.log.warning("imap.trouble", command=rule.name, trouble=type(trouble).__name__, detail=trouble.log)
+        if trouble.fault is Fault.US:
+            session.log.warning("imap.trouble", command=rule.name, trouble=type(trouble).__name__, detail=trouble.log)
         no = as_no(trouble, into=rule.into)
         return Ok(no.text, no.code), b"NO"
     except ConnectionError:

@@ -10,8 +10,8 @@ from typing import Final
 from actors.mailbox.types import KEYWORD_SHIFT, KEYWORDS_MAX, SYSTEM_FLAGS, system_bit
 
 RECENT_BIT: Final = 1 << 63  # above every bit a stored word can have
-_TEXTS_MAX: Final = 4096  # distinct words remembered per keyword table: about 400 kB at most
-_TABLES_MAX: Final = 1024  # accounts with keywords of their own; most share the empty table
+_TEXTS_MAX: Final = 1024  # distinct words remembered per keyword table: about 100 kB
+_TABLES_MAX: Final = 256  # keyword tables in use lately; many accounts share the usual few
 
 
 class FlagNames(dict[int, bytes]):

@@ -25,6 +25,8 @@ _USES: Final = {
     "important": "\\Important",
 }
 
+_OPTIONS: Final = (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)
+
 
 class Entry(NamedTuple):
     """A name that LIST may show; `info` None: no mailbox has it."""
@@ -33,6 +35,13 @@ class Entry(NamedTuple):
     info: MailboxInfo | None
     has_children: bool
     subscribed: bool
+    met_below: tuple[bytes, ...] = ()  # the selection options that RECURSIVEMATCH found met below it
+
+    def meets(self, option: ListSelect) -> bool:
+        """Whether a selection option chooses this name."""
+        if option is ListSelect.SUBSCRIBED:
+            return self.subscribed
+        return self.info is not None and self.info.role in _USES
 
 
 async def list_(session: Session, command: commands.List) -> Ok:
@@ -42,8 +51,8 @@ async def list_(session: Session, command: commands.List) -> Ok:
         return Ok("LIST completed")
     tree = await session.services.mail.tree(session.account)
     match = ListMatch(command.reference, command.patterns)
-    shown = [_listed(entry, command) for entry in _chosen(_entries(tree), command) if match.matches(entry.name)]
-    session.wire.write(b"".join(shown))
+    chosen = _chosen(tree, command.selection)
+    session.wire.write(b"".join([_listed(entry, command) for entry in chosen if match.matches(entry.name)]))
     return Ok("LIST completed")
 
 
@@ -114,14 +123,12 @@ async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Ok:
     return Ok("UNSUBSCRIBE completed")
 
 
-def _entries(tree: Tree) -> dict[str, Entry]:
-    """Every name there is, with those that only stand above others."""
+def _entries(tree: Tree, *, subscriptions: bool) -> list[Entry]:
+    """Every name there is, with those that only stand above others, and if asked those only subscribed to."""
     boxes = {box.name: box for box in tree.mailboxes}
     above = _parents(boxes)
-    return {
-        name: Entry(name, boxes.get(name), name in above, name in tree.subscriptions)
-        for name in sorted(boxes.keys() | above)
-    }
+    names = boxes.keys() | above | (tree.subscriptions if subscriptions else set())
+    return [Entry(name, boxes.get(name), name in above, name in tree.subscriptions) for name in sorted(names)]
 
 
 def _parents(of: Iterable[str]) -> set[str]:
@@ -136,23 +143,27 @@ def _parents(of: Iterable[str]) -> set[str]:
     return above
 
 
-def _chosen(entries: dict[str, Entry], command: commands.List) -> Iterable[Entry]:
-    """What the selection options leave (RFC 5258 3.1, RFC 6154 5.2)."""
-    selection = command.selection
-    chosen: Iterable[Entry] = entries.values()
-    if ListSelect.SPECIAL_USE in selection:
-        chosen = [entry for entry in chosen if entry.info is not None and entry.info.role in _USES]
-    if ListSelect.SUBSCRIBED in selection:
-        chosen = [entry for entry in chosen if entry.subscribed]
-    return chosen
+def _chosen(tree: Tree, selection: frozenset[ListSelect]) -> list[Entry]:
+    """What the selection options leave (RFC 5258 3.1, RFC 6154 5.2). REMOTE adds nothing: all mailboxes are here."""
+    options = [option for option in _OPTIONS if option in selection]
+    entries = _entries(tree, subscriptions=ListSelect.SUBSCRIBED in selection)
+    chosen = [entry for entry in entries if all(map(entry.meets, options))]
+    if ListSelect.RECURSIVEMATCH not in selection:
+        return chosen
+    above = _parents(entry.name for entry in chosen)
+    names = above.union(entry.name for entry in chosen)
+    met = tuple(option.value for option in options)
+    everything = {entry.name: entry for entry in entries}
+    everything |= {name: Entry(name, None, True, False) for name in above if name not in everything}
+    return [everything[name]._replace(met_below=met if name in above else ()) for name in sorted(names)]
 
 
 def _listed(entry: Entry, command: commands.List) -> bytes:
     attributes = ["\\HasChildren" if entry.has_children else "\\HasNoChildren"]  # RFC 3348
-    if entry.info is None:
-        attributes.insert(0, "\\Noselect")
+    if entry.info is None:  # RFC 5258 3: \NonExistent implies \Noselect, which older clients know
+        attributes.insert(0, "\\NonExistent" if command.extended else "\\Noselect")
     elif entry.info.role in _USES:
         attributes.append(_USES[entry.info.role])  # RFC 6154 2: may be said unasked
     if entry.subscribed and (ListReturn.SUBSCRIBED in command.returns or ListSelect.SUBSCRIBED in command.selection):
         attributes.append("\\Subscribed")
-    return render.list_line(entry.name, attributes)
+    return render.list_line(entry.name, attributes, child_info=entry.met_below)

@@ -198,9 +198,9 @@ def _mask(wanted: key.SearchKey, scope: Scope) -> Array | None:
         case key.On(date):
             answer = scope.dates // _DAY_MS == date.toordinal() - _EPOCH_DAY
         case key.SeqSet(messages):
-            answer = np.isin(scope.rows, scope.selection.resolve_lenient(messages), assume_unique=True)
+            answer = scope.selection.mask(messages, uid=False)[scope.rows]
         case key.UidSet(messages):
-            answer = np.isin(scope.rows, scope.selection.resolve(messages, uid=True), assume_unique=True)
+            answer = scope.selection.mask(messages, uid=True)[scope.rows]
     return answer
 
 

@@ -58,7 +58,7 @@ class Session:
         self.wants_tls = False  # STARTTLS was answered OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
-        self.mistakes = 0  # commands answered BAD
+        self.mistakes = 0  # commands answered BAD since the last OK
         self._news_due = False
 
     @property
@@ -131,3 +131,5 @@ class Session:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
+            elif self.selection is not None and self.selection.more:
+                self.changed()

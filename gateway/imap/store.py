@@ -3,6 +3,8 @@ r"""Changing flags and removing messages: STORE, EXPUNGE, UID EXPUNGE.
 The law: the client's own change is answered as it asked (`.SILENT` or not); what others changed is never hidden by it.
 """
 
+from typing import Final
+
 import numpy as np
 
 from actors.mailbox.types import KEYWORD_BYTES_MAX, KEYWORDS_MAX
@@ -14,7 +16,8 @@ from gateway.imap.troubles import No, Told
 from mail.imap import commands
 from mail.imap.commands import StoreMode
 
-_MODES: dict[StoreMode, FlagsMode] = {
+_ROWS_MAX: Final = 1000  # a batch of answers: about 50 kB
+_MODES: Final[dict[StoreMode, FlagsMode]] = {
     StoreMode.ADD: "add",
     StoreMode.REMOVE: "remove",
     StoreMode.REPLACE: "replace",
@@ -38,11 +41,23 @@ async def store(session: Session, command: commands.Store) -> Ok:
     if command.silent:
         wanted = _wanted(selection, before, command.mode, bits, keywords)
         return Ok("STORE completed", told=Told(alive[ours], wanted[ours]))
-    text, told = selection.flags_of(alive, with_uid=command.uid)
-    session.wire.write(selection.new_keywords() + text)
+    told = await _answer(session, alive, with_uid=command.uid)
     if len(told.rows) < len(rows) and not command.uid:  # RFC 2180 4.2.2, 4.2.3
         raise No("Some of the messages were expunged", "EXPUNGEISSUED", told)
     return Ok("STORE completed", told=told)
+
+
+async def _answer(session: Session, rows: Array, *, with_uid: bool) -> Told:
+    """FETCH responses with the new flags, no more at a time than the client takes."""
+    selection = session.selected
+    session.wire.write(selection.new_keywords())
+    told = [Told(rows[:0], rows[:0])]
+    for start in range(0, len(rows), _ROWS_MAX):
+        text, part = selection.flags_of(rows[start : start + _ROWS_MAX], with_uid=with_uid)
+        told.append(part)
+        session.wire.write(text)
+        await session.wire.drain()
+    return Told(np.concatenate([part.rows for part in told]), np.concatenate([part.words for part in told]))
 
 
 async def expunge(session: Session, _command: commands.Expunge) -> Ok:

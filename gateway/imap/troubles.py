@@ -5,7 +5,17 @@ The law: only here does an error become words for a client.
 
 from typing import Final, NamedTuple
 
-from cluster.errors import AlreadyExists, Corrupt, NotFound, OverQuota, Refused, TooLarge, Trouble, Unavailable
+from cluster.errors import (
+    AlreadyExists,
+    Corrupt,
+    NotFound,
+    OverLimit,
+    OverQuota,
+    Refused,
+    TooLarge,
+    Trouble,
+    Unavailable,
+)
 from gateway.imap.parts import Array
 
 
@@ -36,6 +46,7 @@ class Bad(No):
 # The first class that fits counts, so the narrower stand before the wider.
 _CODES: Final[tuple[tuple[type[Trouble], str], ...]] = (
     (OverQuota, "OVERQUOTA"),
+    (OverLimit, "LIMIT"),
     (NotFound, "NONEXISTENT"),
     (AlreadyExists, "ALREADYEXISTS"),
     (Refused, "CANNOT"),

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
+from cluster.clock import Clock
 from ops.admin.directory import Context, Unclear
 from ops.admin.exporting import export
 from ops.admin.importing import Importer
@@ -16,7 +17,8 @@ from wire import admin_pb2_grpc
 class MailboxService(admin_pb2_grpc.MailboxesServicer):
     """The calls of rookery.admin.v1.Mailboxes, as the schema tells them."""
 
-    def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient) -> None:
+    def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock) -> None:
+        self._clock = clock
         self._directory = directory
         self._mailboxes = mailboxes
 
@@ -38,7 +40,8 @@ class MailboxService(admin_pb2_grpc.MailboxesServicer):
         if first is None or not first.HasField("open"):
             raise Unclear("An import begins by naming the account.")
         account = await self._directory.get_account(first.open.account)
-        importer = Importer(self._mailboxes, account.id, (await self._mailboxes.tree(account.id)).keywords)
+        tree = await self._mailboxes.tree(account.id)
+        importer = Importer(self._mailboxes, account.id, tree.keywords, self._clock)
         yield pb.ImportResponse(opened=pb.ImportOpened(account_id=account.id))
         async for request in requests:
             yield pb.ImportResponse(batch=await importer.store(request.batch))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cluster.errors import Misconfigured
+from ops.admin.limits import CALL_BYTES_MAX
 
 if TYPE_CHECKING:
     import grpc
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
 
 SOCKET: Final = "admin.sock"
 SOCKET_PATH_BYTES_MAX: Final = 107  # sockaddr_un has 108 with the closing zero, see unix(7)
-MESSAGE_BYTES_MAX: Final = 72 * 1024 * 1024  # the largest message to import (ops/transfer) and what is around it
 STREAMS_MAX: Final = 100  # calls at once on one connection
 WINDOW_BYTES: Final = 4 * 1024 * 1024  # read ahead on a stream: one batch of an import
 DRAIN_S: Final = 5.0  # an import in progress is cut; its client begins again where it was
 OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", CALL_BYTES_MAX),
+    ("grpc.max_send_message_length", CALL_BYTES_MAX),
     ("grpc.max_concurrent_streams", STREAMS_MAX),
     ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
     ("grpc.so_reuseport", 0),

@@ -31,7 +31,7 @@ class AdminService:
 
     def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock, version: str) -> None:
         self._directory = DirectoryService(directory, mailboxes)
-        self._mailboxes = MailboxService(directory, mailboxes)
+        self._mailboxes = MailboxService(directory, mailboxes, clock)
         self._server = ServerService(clock, version)
 
     def add_to(self, server: grpc.aio.Server) -> None:

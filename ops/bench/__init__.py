@@ -1,0 +1,1 @@
+"""Benchmarks: Rookery measured beside its peers, in one run."""

@@ -1,29 +1,34 @@
 """How a command reaches the server of a data directory: the one that runs, or one that lives as long as the command.
 
-The law: a command speaks gRPC to the admin service in both cases, so there is one way to do each thing.
+The law: a command speaks gRPC to the admin service in both cases, so there is one way to do each thing. What only a
+server needs is imported only where the command is one.
 """
 
 import asyncio
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 import grpc
 
-from cluster.errors import Misconfigured
+from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
-from ops.admin.service import AdminService
-from ops.cli.hosted import hosted
 from ops.cli.version import current
 from wire import admin_pb2_grpc
 
+if TYPE_CHECKING:
+    from ops.core import Core
+    from ops.settings import StoreSettings
+
 DEFAULT: Final = "rookery-data"
+SQLITE_FILE: Final = "store.sqlite"  # what a store of that kind keeps its rows in
 WAIT_S: Final = 5.0  # for another command to end, or a server that starts or stops
 _POLL_S: Final = 0.1
 
@@ -83,31 +88,54 @@ async def connect(data: Path) -> AsyncIterator[Admin]:
 
 @asynccontextmanager
 async def _running(data: Path) -> AsyncIterator[Path]:
-    """The socket of a server of `data`. Waits a little for one that is starting, or another command's to end."""
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while True:  # ends at the deadline
-        if _answers(data / SOCKET):
+    """The socket of a server of `data`."""
+    async with AsyncExitStack() as stack:
+        core = await _opened(stack, data)
+        if core is None:
             yield data / SOCKET
-            return
-        opening = hosted(data)
+        else:
+            yield await stack.enter_async_context(_serving(core))
+
+
+async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
+    """The directory opened as its one owner; None where a server answers.
+
+    Waits a little for another command to end, and for a server that starts or stops. Raises Misconfigured.
+    """
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    if _answers(data / SOCKET):  # usual, and it needs nothing of what a server is made of
+        return None
+    from ops.core import opened
+
+    while not _answers(data / SOCKET):
         try:
-            parts = await opening.__aenter__()
-        except Misconfigured:
+            return await stack.enter_async_context(opened(data, _stores_of(data)))
+        except Locked:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(_POLL_S)
-            continue
-        break
-    try:
-        async with _serving(AdminService(parts.directory, parts.mailboxes, parts.clock, current())) as path:
-            yield path
-    finally:
-        await opening.__aexit__(None, None, None)
+    return None
+
+
+def _stores_of(data: Path) -> "StoreSettings":
+    """The stores that a server made in the directory; the defaults in an empty one."""
+    from ops.settings import StoreSettings
+
+    return StoreSettings(
+        kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",
+        blobs="store" if (data / "store").exists() and not (data / "blobs").exists() else "files",
+    )
 
 
 @asynccontextmanager
-async def _serving(service: AdminService) -> AsyncIterator[Path]:
+async def _serving(core: "Core") -> AsyncIterator[Path]:
     """Serve for this command alone, on a socket that no other command finds."""
+    from cluster.observe.logs import LogSettings, set_up
+    from ops.admin.service import AdminService
+
+    # What the service logs must not mix with the answer on standard output.
+    set_up(LogSettings(level="error"), core.clock, sys.stderr.buffer)
+    service = AdminService(core.directory, core.mailboxes, core.clock, current())
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         server = AdminServer(service, Path(folder) / SOCKET)
         await server.start()

@@ -26,6 +26,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "config": Command("ops.cli.config:config", "Print all settings with their reasons, to begin a file with."),
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
+    "alias": Command("ops.cli.entries:alias", "Other names for accounts."),
+    "list": Command("ops.cli.entries:list_", "Addresses whose mail goes to all members."),
+    "group": Command("ops.cli.entries:group", "The same, and each member may send as the address."),
+    "import": Command(
+        "ops.cli.transfer:import_", "Read mbox files and Maildirs into an account; goes on where it was."
+    ),
+    "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }

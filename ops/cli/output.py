@@ -4,6 +4,8 @@ The law: standard output has the answer and nothing else; everything about how i
 """
 
 import json
+import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -15,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+PIPE_COLUMNS: Final = 1000  # a program that reads a table wants a row a line
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Function = TypeVar("Function", bound=Any)
@@ -41,7 +45,9 @@ def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return plain(value)
     if field.enum_type is not None:
-        return str(field.enum_type.values_by_number[value].name)
+        prefix = _CAPITAL.sub("_", field.enum_type.name).upper() + "_"
+        name = field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else str(value)
+        return str(name).removeprefix(prefix).lower()
     if field.type == FieldDescriptor.TYPE_FIXED64:
         return f"{value:016x}"
     return value
@@ -57,11 +63,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty:
     """A table, or where it would have no rows what `empty` says."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=not table.columns)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     if table.row_count:
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
     else:
         click.echo(empty, err=True)
 

@@ -920,7 +920,7 @@ class ImportedMessage(_message.Message):
     DATE_MS_FIELD_NUMBER: _builtins.int
     FLAGS_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """RFC 5322 with CRLF"""
+    """RFC 5322 with CRLF; empty: passed over, so that those behind it keep their places"""
     date_ms: _builtins.int
     """INTERNALDATE; 0: now"""
     @_builtins.property

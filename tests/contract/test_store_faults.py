@@ -17,7 +17,7 @@ from cluster.meta.lmdb import LmdbStore
 from cluster.meta.lock import DataLock
 from cluster.meta.store import Store, Transaction
 from tests.contract.adapters import Adapter
-from tests.contract.test_store import everything, put
+from tests.contract.asking import everything, put
 
 KILLS = 5
 ROOT = Path(__file__).parents[2]

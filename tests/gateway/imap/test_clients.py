@@ -2,6 +2,8 @@
 
 import asyncio
 import imaplib
+import socket
+import struct
 from typing import Any
 
 import imapclient
@@ -87,6 +89,34 @@ async def test_starttls_forgets_what_came_in_the_clear(address: Address) -> None
     await writer.start_tls(address.trust, server_hostname=address.host)
     writer.write(b"c NOOP\r\n")
     assert (await reader.readline()).startswith(b"c OK")
+    writer.close()
+
+
+@pytest.mark.parametrize("said", [b"this is no TLS\r\n" * 10, b""], ids=["garbage", "reset"])
+async def test_a_failed_handshake_leaves_nothing(world: World, address: Address, said: bytes) -> None:
+    """The event loop does not always tell of a connection that ends during STARTTLS; it is counted out all the same."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    await reader.readline()
+    writer.write(b"a STARTTLS\r\n")
+    assert (await reader.readline()).startswith(b"a OK")
+    writer.write(said)
+    if not said:  # closing with this option resets the connection
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+    for _ in range(100):
+        if [line for line in world.log.lines if line["event"] == "imap.close"]:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("the connection is still counted")
+
+
+async def test_half_a_connection_is_answered(address: Address) -> None:
+    """What `printf ... | nc` does: everything is said, and the sending half closed, before the first answer."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(b"a NOOP\r\nb CAPABILITY\r\n")
+    writer.write_eof()
+    lines = (await asyncio.wait_for(reader.read(), 5)).splitlines()
+    assert [line.split()[0] for line in lines] == [b"*", b"a", b"*", b"b"]
     writer.close()
 
 

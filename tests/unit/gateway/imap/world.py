@@ -6,13 +6,13 @@
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
 
 from prometheus_client import CollectorRegistry
 
-from actors.mailbox.client import MailboxClient
+from actors.mailbox.client import MailboxClient, Message
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.types import Quota
@@ -90,6 +90,24 @@ class Only:
 
     def shard_of(self, account: int) -> Shard:
         return self.shard
+
+
+class Counting(MailboxClient):
+    """Counts what is read (`read` messages' records, `opened` contents), and lets things happen before it."""
+
+    read = 0
+    opened = 0
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
+        self.read += len(emails)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return await super().messages(account, emails)
+
+    async def content(self, message: Message) -> bytes:
+        self.opened += 1
+        return await super().content(message)
 
 
 class Pipe(asyncio.Transport):
@@ -187,7 +205,7 @@ class World:
         self.store = MemoryStore()
         self.quota = Quota()
         self.shard = Shard(self.store, self.clock, self._quota_of, ShardMetrics(CollectorRegistry()))
-        self.mail = MailboxClient(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
+        self.mail = Counting(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.services = Services(
             self.mail,
