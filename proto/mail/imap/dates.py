@@ -10,9 +10,6 @@ _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep
 _MONTH_OF = {name.upper(): number for number, name in enumerate(_MONTHS, 1)}
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _DAY_S = 86_400
-# The years 1 to 9999 in UTC: what is taken must print again, whatever zone it is printed in.
-_FIRST_S = (dt.date.min.toordinal() - _EPOCH_DAY) * _DAY_S
-_END_S = (dt.date.max.toordinal() - _EPOCH_DAY + 1) * _DAY_S
 
 # date-text = date-day "-" date-month "-" date-year
 _DATE = re.compile(rb"([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})")
@@ -48,10 +45,7 @@ def parse_date_time(text: bytes) -> InternalDate:
         raise _no_date()
     zone_minutes = (zone_hour * 60 + zone_minute) * (-1 if found[7] == b"-" else 1)
     local_s = (day.toordinal() - _EPOCH_DAY) * _DAY_S + hour * 3600 + minute * 60 + second
-    epoch_s = local_s - zone_minutes * 60
-    if not _FIRST_S <= epoch_s < _END_S:
-        raise _no_date()
-    return InternalDate(epoch_s, zone_minutes)
+    return InternalDate(local_s - zone_minutes * 60, zone_minutes)
 
 
 def render_date_time(moment: InternalDate) -> bytes:
