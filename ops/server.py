@@ -26,6 +26,7 @@ from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
 from gateway.smtp.metrics import Metrics as SmtpMetrics
+from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.session import World as SmtpWorld
 from mail.smtp.states import Role
@@ -115,6 +116,7 @@ async def _gateways(
             core.clock,
             core.dice,
             settings.hostname,
+            Partly(),
             secret,
         ),
         SmtpMetrics(core.registry),

@@ -95,7 +95,7 @@ class MailboxClient:
         if len(packed) <= INLINE_BYTES_MAX:
             return Prepared(digest, len(raw), record, packed)
         started_ms = self._clock.now_ms()
-        await self._blobs.put(digest, raw)
+        await self._blobs.put(digest, raw, packed=packed)
         return Prepared(digest, len(raw), record, None, started_ms)
 
     async def deliver(self, account: int, prepared: Prepared, *, idem: bytes = b"", mailbox: str = INBOX) -> Added:
@@ -110,6 +110,10 @@ class MailboxClient:
         reply = await self._shards.shard_of(account).ask(account, Add(mailbox, tuple(items), idem, deliver))
         assert isinstance(reply, Added)
         return reply
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether a message of this size would fit the account's quota. Best effort: True when not known."""
+        return await self._shards.shard_of(account).has_room(account, size)
 
     async def tree(self, account: int) -> Tree:
         """All mailboxes with their counts."""

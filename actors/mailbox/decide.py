@@ -151,10 +151,8 @@ def _added_reply(mailbox: int, uids: Ranges, source: Ranges = ()) -> Callable[[A
 
 
 def _room(account: Account, size: int, messages: int, quota: Quota) -> None:
-    if quota.bytes_max and account.used_bytes + size > quota.bytes_max:
+    if not account.has_room(size, messages, quota):
         raise OverQuota("The mailbox is full: delete mail or ask for a larger quota.")
-    if quota.messages_max and account.used_messages + messages > quota.messages_max:
-        raise OverQuota("The mailbox holds as many messages as its quota allows.")
 
 
 def _keywords(account: Account, sets: Sequence[Sequence[str]]) -> tuple[tuple[ev.Event, ...], list[int]]:

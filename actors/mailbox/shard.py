@@ -27,6 +27,7 @@ QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at mo
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 ACCOUNTS_MAX: Final = 10_000  # held in memory: about 10 kB each
+REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
 ROWS_MAX: Final = 8_000_000  # index rows held in memory: 48 bytes each
 
 
@@ -102,6 +103,11 @@ class Shard:
         """Open a mailbox and tell the watcher: its rows as committed, then every later change."""
         opened: Opened = await self._enqueue(account, command, watcher)
         return opened
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether a message of this size would fit the quota, as far as is known without reading the account."""
+        known = self._accounts.get(account)
+        return known is None or known.has_room(size, 1, await self._quota_of(account))
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
@@ -211,7 +217,7 @@ class Shard:
         for item in command.items:
             if item.message.packed is None:
                 removed = await self._store.get(keys.blob_removed(item.message.digest))
-                if removed is not None and int.from_bytes(removed, "big") >= item.message.stored_ms:
+                if removed is not None and int.from_bytes(removed, "big") + REMOVAL_MS >= item.message.stored_ms:
                     raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
 
     async def _commit(self, writes: storage.Writes, touched: dict[int, Account]) -> None:

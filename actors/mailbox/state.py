@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from actors.mailbox import events as ev
 from actors.mailbox.index import Index
-from actors.mailbox.types import SEEN, Added, MailboxInfo, Role, Tree
+from actors.mailbox.types import SEEN, Added, MailboxInfo, Quota, Role, Tree
 from cluster.errors import Corrupt
 
 VERSION: Final = 1
@@ -102,6 +102,11 @@ class Account:
         """The mailbox of that (normalised) name."""
         number = self.by_name.get(name)
         return None if number is None else self.mailboxes[number]
+
+    def has_room(self, size: int, messages: int, quota: Quota) -> bool:
+        """Whether so many bytes and messages more stay within the quota."""
+        fits = not quota.bytes_max or self.used_bytes + size <= quota.bytes_max
+        return fits and (not quota.messages_max or self.used_messages + messages <= quota.messages_max)
 
     def tree(self) -> Tree:
         """What LIST, LSUB and STATUS are answered from."""

@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+import structlog
 
 from actors.mailbox import keys
 from actors.mailbox.storage import pack_emails, pages_of_range, unpack_emails
 from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock
+from cluster.errors import Trouble
 from cluster.meta.store import Store, Transaction
 
 STEP_EMAILS: Final = 200  # of one transaction: about 1.5 kB read each
+BLOBS_EVERY_S: Final = 24 * 3600.0  # all blobs are looked at: one range read each
 NOTE_KEPT_MS: Final = 24 * 3600 * 1000  # far longer than from storing a blob to the commit that names it
 
 
@@ -29,14 +32,22 @@ class Sweeper:
         self._blobs = blobs
         self._clock = clock
         self._grace_ms = grace_ms
+        self._log = structlog.get_logger()
 
     async def run(self, slots: Iterable[int], every_s: float) -> None:
         """Sweep again and again, until cancelled."""
+        blobs_at = self._clock.monotonic() + BLOBS_EVERY_S
         while True:
             await asyncio.sleep(every_s)
-            for slot in slots:
-                await self.sweep_slot(slot)
-            await self.forget_notes()
+            try:
+                if self._clock.monotonic() >= blobs_at:
+                    blobs_at += BLOBS_EVERY_S
+                    await self.sweep_blobs()
+                for slot in slots:
+                    await self.sweep_slot(slot)
+                await self.forget_notes()
+            except Trouble as trouble:  # a full disk, say: what is left waits for the next turn
+                self._log.warning("mailbox.sweep_failed", why=trouble.log)
 
     async def sweep_slot(self, slot: int) -> int:
         """Remove what left its last mailbox before the grace time; how many messages went."""

@@ -27,8 +27,11 @@ class BlobInfo(NamedTuple):
 class Blobs(Protocol):
     """Where large blobs are."""
 
-    async def put(self, digest: bytes, data: bytes) -> None:
-        """Store under the digest; durable on return. Storing again is harmless (and renews `stored_ms`)."""
+    async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:
+        """Store under the digest; durable on return. Storing again is harmless (and renews `stored_ms`).
+
+        `packed`: what codec.pack makes of the data, from a caller who has it already.
+        """
         ...
 
     async def get(self, digest: bytes) -> bytes:

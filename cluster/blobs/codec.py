@@ -1,9 +1,11 @@
 """How blob bytes are stored: one byte that names the codec, then the payload.
 
 The first byte is the format's version, so that dictionaries and codecs can change while old blobs stay
-readable. Objects are reused because making a zstd context costs more than compressing a small mail.
+readable. Contexts are reused because making one costs more than compressing a small mail, and each thread has its
+own because zstd's must not be used by two at once.
 """
 
+import threading
 from typing import Final
 
 import zstandard
@@ -34,19 +36,28 @@ _COMMON = (
 )
 _dictionary = zstandard.ZstdCompressionDict(_COMMON, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 _dictionary.precompute_compress(level=LEVEL)
-_small = zstandard.ZstdCompressor(level=LEVEL, dict_data=_dictionary, write_dict_id=False)
-_large = zstandard.ZstdCompressor(level=LEVEL)
-_unsmall = zstandard.ZstdDecompressor(dict_data=_dictionary)
-_unlarge = zstandard.ZstdDecompressor()
+
+
+class _Contexts(threading.local):
+    """This thread's zstd contexts."""
+
+    def __init__(self) -> None:
+        self.small = zstandard.ZstdCompressor(level=LEVEL, dict_data=_dictionary, write_dict_id=False)
+        self.large = zstandard.ZstdCompressor(level=LEVEL)
+        self.unsmall = zstandard.ZstdDecompressor(dict_data=_dictionary)
+        self.unlarge = zstandard.ZstdDecompressor()
+
+
+_contexts = _Contexts()
 
 
 def pack(data: bytes) -> bytes:
     """Bytes as stored: never more than one byte longer than `data`."""
     if len(data) < DICTIONARY_USED_BELOW_BYTES:
-        packed = _small.compress(data)
+        packed = _contexts.small.compress(data)
         codec = ZSTD_COMMON
     else:
-        packed = _large.compress(data)
+        packed = _contexts.large.compress(data)
         codec = ZSTD
     if len(packed) >= len(data):
         return b"\0" + data
@@ -59,11 +70,11 @@ def unpack(stored: bytes) -> bytes:
     body = memoryview(stored)[1:]
     try:
         if codec == ZSTD_COMMON:
-            return _unsmall.decompress(body, max_output_size=DICTIONARY_USED_BELOW_BYTES)
+            return _contexts.unsmall.decompress(body, max_output_size=DICTIONARY_USED_BELOW_BYTES)
         if codec == ZSTD:
             if zstandard.frame_content_size(body) > UNPACKED_BYTES_MAX:
                 raise Corrupt("A stored message is damaged.", log="blob frame claims too many bytes")
-            return _unlarge.decompress(body)
+            return _contexts.unlarge.decompress(body)
     except zstandard.ZstdError as error:
         raise Corrupt("A stored message is damaged.", log=f"blob does not decompress: {error}") from error
     if codec == RAW:

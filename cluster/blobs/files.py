@@ -26,7 +26,6 @@ THREADS: Final = 8  # fsyncs at once: the disk gathers them
 WAITING_MAX: Final = 64  # calls at once; others wait
 LEFTOVER_S: Final = 3600  # a temporary file this old belongs to nobody
 SUFFIX: Final = ".blob"
-_HASHED_HERE_BYTES: Final = 64 * 1024  # below this a thread costs more than the digest
 
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}")
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -51,21 +50,17 @@ class FileBlobs:
             raise Misconfigured(f"The directory for messages cannot be used: {error}") from error
         self._pool = ThreadPoolExecutor(threads, "blobs")
 
-    async def put(self, digest: bytes, data: bytes) -> None:
+    async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:
         """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
         check_put(digest, data)
-        packed = pack(data)  # here, because the codec's objects are for one thread
-        await self._in_thread(partial(self._store, digest, packed))
+        await self._in_thread(partial(self._store, digest, data, packed))
 
     async def get(self, digest: bytes) -> bytes:
         """The bytes. Raises NotFound, Corrupt, Unavailable."""
-        packed = await self._in_thread(partial(_read, self._path(digest)))
-        if packed is None:
+        data = await self._in_thread(partial(_read, self._path(digest), digest))
+        if data is None:
             raise not_found(digest)
-        data = unpack(packed)
-        if len(data) < _HASHED_HERE_BYTES:
-            return check_got(digest, data)
-        return await self._in_thread(partial(check_got, digest, data))
+        return data
 
     async def delete(self, digest: bytes) -> None:
         """Remove; no error where there is none. Not synced: a blob that comes back is swept again."""
@@ -99,8 +94,9 @@ class FileBlobs:
 
     # What follows runs in the pool's threads.
 
-    def _store(self, digest: bytes, packed: bytes) -> None:
+    def _store(self, digest: bytes, data: bytes, packed: bytes | None) -> None:
         path = self._path(digest)
+        packed = packed or pack(data)
         if not self._renew(path, len(packed)):
             self._write(path, packed)
 
@@ -155,11 +151,12 @@ def _write_all(handle: int, data: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path, digest: bytes) -> bytes | None:
     try:
-        return path.read_bytes()
+        packed = path.read_bytes()
     except FileNotFoundError:
         return None
+    return check_got(digest, unpack(packed))
 
 
 def _fans(directory: Path) -> list[Path]:

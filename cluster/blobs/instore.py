@@ -50,12 +50,12 @@ class InStoreBlobs:
         self._chunks = prefix + b"c"
         self._clock = clock or SystemClock()
 
-    async def put(self, digest: bytes, data: bytes) -> None:
+    async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:
         """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
         check_put(digest, data)
         if await self._renew(digest):
             return
-        packed = pack(data)
+        packed = packed or pack(data)
         chunks = [packed[at : at + CHUNK_BYTES] for at in range(0, len(packed), CHUNK_BYTES)]
         tag = hashlib.sha256(packed).digest()[:TAG_BYTES]
         head = _Head(VERSION, self._clock.now_ms(), len(chunks), tag, complete=True)

@@ -14,7 +14,7 @@ class MemoryBlobs:
         self._clock = clock or SystemClock()
         self._blobs: dict[bytes, tuple[bytes, int]] = {}
 
-    async def put(self, digest: bytes, data: bytes) -> None:
+    async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:  # noqa: ARG002
         """Store under the digest. Raises TooLarge."""
         check_put(digest, data)
         self._blobs[digest] = (data, self._clock.now_ms())

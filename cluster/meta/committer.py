@@ -36,7 +36,7 @@ class Committer:
         self._queue: SimpleQueue[list[_Member] | None] = SimpleQueue()
         self._queued_bytes = 0
         self._room = asyncio.Event()
-        self._broken: Broken | None = None
+        self._broken: Broken | None = None  # the writer's thread alone looks at it
         self._closing = False
         self._gone = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -49,8 +49,6 @@ class Committer:
             await self._room.wait()
         if self._closing:
             raise Unavailable("The store is closed.")
-        if self._broken is not None:
-            raise Broken(self._broken.says, log=self._broken.log)
         answer: asyncio.Future[None] = self._loop.create_future()
         self._queued_bytes += changes.size_bytes
         self._gathered.append(_Member(changes, answer))
@@ -81,8 +79,6 @@ class Committer:
                 member.answer.set_result(None)
             else:
                 member.answer.set_exception(outcome)
-                if isinstance(outcome, Broken):
-                    self._broken = outcome
         self._room.set()
 
     # What follows runs in the writer's thread.
@@ -111,17 +107,23 @@ class Committer:
         return batch
 
     def _settle(self, batch: list[_Member]) -> list[Trouble | None]:
+        if self._broken is not None:
+            return self._break(self._broken, batch)
         try:
             held = self._land([member.changes for member in batch])
         except Broken as error:
-            return [Broken(error.says, log=error.log) for _ in batch]
+            return self._break(error, batch)
         except Trouble as error:
             if len(batch) == 1:
                 return [error]
             return [outcome for member in batch for outcome in self._settle([member])]
         except Exception as error:  # noqa: BLE001 - a defect here must fail its callers, not leave them waiting
-            return [Broken("The store has failed.", log=f"writer: {error!r}") for _ in batch]
+            return self._break(Broken("The store has failed.", log=f"writer: {error!r}"), batch)
         return [None if ok else Conflict("Changed meanwhile; try again.") for ok in held]
+
+    def _break(self, error: Broken, batch: list[_Member]) -> list[Trouble | None]:
+        self._broken = error
+        return [Broken(error.says, log=error.log) for _ in batch]
 
 
 def land(transaction: WriteTransaction, batch: Sequence[Changes]) -> list[bool]:

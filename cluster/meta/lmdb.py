@@ -6,7 +6,6 @@ because every reader of this process looks through it.
 """
 
 import asyncio
-import errno
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from typing import Any, Final
 import lmdb
 
 from cluster.clock import Clock, Dice
-from cluster.disk import free_bytes, make_directory, sync_directory
-from cluster.errors import Corrupt, Misconfigured, StoreFull, TooLarge, Trouble, Unavailable
+from cluster.errors import StoreFull, Unavailable
 from cluster.meta.committer import Committer, land
-from cluster.meta.engine import Broken, Conflict
-from cluster.meta.limits import KEYS_END, Page, page_of
+from cluster.meta.engine import Conflict
+from cluster.meta.limits import Page, page_of
+from cluster.meta.lmdb_file import DATA, open_environment, trouble_of, writing_trouble_of
 from cluster.meta.optimistic import TRANSACTIONS_MAX, OptimisticStore
 from cluster.meta.overlay import Overlay
 from cluster.meta.store import TRANSACTION_SECONDS_MAX, Row
@@ -28,15 +27,8 @@ from cluster.meta.validate import Changes
 
 MAP_BYTES: Final = 2**40  # address space, not disk: the file grows as it is used
 MAP_BYTES_MAX: Final = 2**46  # where doubling ends: half of what a process can address on x86-64
-READERS_MAX: Final = 4096  # snapshots at once, of all processes; 64 bytes each
-SPARE_SNAPSHOTS: Final = 64  # kept for the next reader: renewing costs a tenth of making one
 RESIZE_WAIT_S: Final = 10.0  # how long the writer waits for the event loop
 REAP_EVERY: Final = 1000  # commits between two looks for readers that died, which would hold old pages for ever
-FREE_BYTES_MIN: Final = 1_000_000  # with less than this left beyond what was to be written, the disk counts as full
-FORMAT: Final = b"rookery 1"  # the value of the key KEYS_END
-
-_DATA: Final = "data.mdb"  # LMDB's name for it
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Reader:
@@ -107,7 +99,8 @@ class _Snapshot(_Reader):
             return super().range(begin, end, limit, reverse)
 
     def close(self) -> None:
-        if self._held.pop(self, self) is None:
+        if self in self._held:
+            del self._held[self]
             self._transaction.abort()
 
 
@@ -245,6 +238,14 @@ class _LmdbEngine:
         done.set()
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise trouble_of(error) from error
+
+
 class LmdbStore(OptimisticStore):
     """A store in LMDB. Command line tools may open the same directory beside a server."""
 
@@ -259,111 +260,7 @@ class LmdbStore(OptimisticStore):
         transactions_max: int = TRANSACTIONS_MAX,
     ) -> "LmdbStore":
         """Open, or make, the store in `directory`. Raises Misconfigured, Corrupt, StoreFull."""
-        environment = _open(directory, map_bytes)
+        environment = open_environment(directory, map_bytes)
         return cls(
-            _LmdbEngine(environment, directory / _DATA), clock=clock, dice=dice, transactions_max=transactions_max
+            _LmdbEngine(environment, directory / DATA), clock=clock, dice=dice, transactions_max=transactions_max
         )
-
-
-def _open(directory: Path, map_bytes: int) -> Any:
-    data = directory / _DATA
-    try:
-        make_directory(directory)
-        _check_header(data)
-        environment = lmdb.open(
-            str(directory),
-            map_size=map_bytes,
-            mode=0o600,
-            max_readers=READERS_MAX,
-            max_spare_txns=SPARE_SNAPSHOTS,
-        )
-    except OSError as error:
-        raise Misconfigured(f"The store's directory cannot be used: {error}", log=f"{directory}: {error}") from error
-    except lmdb.Error as error:
-        raise _opening_trouble(error, data) from error
-    try:
-        _check_length(environment, data)
-        environment.reader_check()
-        _check_format(environment, data)
-        sync_directory(directory)
-    except lmdb.Error as error:
-        environment.close()
-        raise _opening_trouble(error, data) from error
-    except Trouble:
-        environment.close()
-        raise
-    return environment
-
-
-def _check_header(data: Path) -> None:
-    if data.exists() and data.stat().st_size == 0:
-        raise _damaged(data, "it is empty")
-
-
-def _check_length(environment: Any, data: Path) -> None:
-    """A page beyond the end of the file would be a bus error at the first look at it."""
-    needed_bytes = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    found_bytes = data.stat().st_size
-    if found_bytes < needed_bytes:
-        raise _damaged(data, f"it has {found_bytes} bytes where its header says {needed_bytes}")
-
-
-def _check_format(environment: Any, data: Path) -> None:
-    with environment.begin() as transaction:
-        found = transaction.get(KEYS_END)
-        is_new = found is None and transaction.stat()["entries"] == 0
-    if is_new:
-        with environment.begin(write=True) as transaction:
-            transaction.put(KEYS_END, FORMAT)
-    elif found != FORMAT:
-        raise Misconfigured(
-            f"{data} holds format {found!r} and this version reads {FORMAT!r}: run the version that wrote it, "
-            "or name another directory."
-        )
-
-
-def _damaged(data: Path, how: str) -> Corrupt:
-    return Corrupt(
-        "The store is damaged.",
-        log=f"{data} is damaged: {how}. Restore it from a backup, or move it away to begin with an empty store.",
-    )
-
-
-def _opening_trouble(error: lmdb.Error, data: Path) -> Trouble:
-    if isinstance(error, lmdb.InvalidError | lmdb.CorruptedError | lmdb.PageNotFoundError):
-        return _damaged(data, str(error))
-    if isinstance(error, lmdb.VersionMismatchError):
-        return Misconfigured(f"{data} was written by another version of LMDB: dump it there and load it here.")
-    if error.code in (*_FULL, errno.EIO):
-        return StoreFull("The store's disk is full.", log=f"{data}: {error}")
-    return Misconfigured(f"The store {data} cannot be opened: {error}")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except lmdb.Error as error:
-        raise trouble_of(error) from error
-
-
-def trouble_of(error: lmdb.Error) -> Trouble:
-    """What an error of LMDB means to a reader, and to a writer too unless it is of the disk."""
-    if isinstance(error, lmdb.TxnFullError):
-        return TooLarge("The change is too large.", log=str(error))
-    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError):
-        return Corrupt("The store is damaged.", log=str(error))
-    return Unavailable("The store cannot be read now.", log=str(error))
-
-
-def writing_trouble_of(error: lmdb.Error, data: Path, size_bytes: int) -> Trouble:
-    """What an error of LMDB means to those whose `size_bytes` were to be written.
-
-    LMDB reports a write that the full disk cut short as EIO. It has then dropped the transaction and not touched
-    its meta page, so the store is whole and may go on.
-    """
-    if error.code in _FULL or (error.code == errno.EIO and free_bytes(data) < size_bytes + FREE_BYTES_MIN):
-        return StoreFull("The store's disk is full.", log=f"{data}: {error}")
-    if isinstance(error, lmdb.TxnFullError):
-        return trouble_of(error)
-    return Broken("The store has failed and takes no more changes until restarted.", log=f"{data}: {error}")

@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")
-            self._close()
+            self.close()
             return
         self.log.info("imap.open", ip=self.ip, tls=self.secure)
         greeting = f"[CAPABILITY {capabilities(self._session)}] {self.services.settings.greeting}"
@@ -191,6 +191,14 @@ class Connection(asyncio.Protocol):
             self._asked = None
             self.deadline = math.inf
 
+    def close(self) -> None:
+        """Close once what was written has left; the sweep cuts off a client that does not take it."""
+        self._session.ended = True
+        self._flush()
+        self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
+        if self._transport is not None:
+            self._transport.close()
+
     # what the server asks
 
     def stop(self, text: str, code: str = "") -> None:
@@ -198,7 +206,7 @@ class Connection(asyncio.Protocol):
         self.stopping = True
         if self._task is None:
             self._session.bye(text, code)
-            self._close()
+            self.close()
 
     def abort(self) -> None:
         """Cut the connection without a word."""
@@ -212,7 +220,7 @@ class Connection(asyncio.Protocol):
             self.abort()
         else:
             self._session.bye("You were silent for too long")
-            self._close()
+            self.close()
 
     # from bytes to commands
 
@@ -244,7 +252,7 @@ class Connection(asyncio.Protocol):
             case events.Close():
                 session.bye(event.text)
         if session.ended:
-            self._close()
+            self.close()
 
     def _line(self, line: bytes) -> None:
         """A line that is no command: an answer to AUTHENTICATE, or the end of IDLE."""
@@ -264,11 +272,13 @@ class Connection(asyncio.Protocol):
             await self._start_tls()
         if session.ended or self.stopping:
             session.bye("The server is stopping", "UNAVAILABLE")
-            self._close()
+            self.close()
             return
         if before is State.NOT_AUTHENTICATED and session.state is not before:
             settings = self.services.settings
-            self._machine.limits = Limits(append_max_bytes=settings.message_bytes_max)
+            self._machine.limits = Limits(
+                line_max_bytes=settings.command_bytes_max, append_max_bytes=settings.message_bytes_max
+            )
         if session.idling is not None:
             self._machine.expect_line()
         elif self._machine.waiting:
@@ -312,7 +322,7 @@ class Connection(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Between commands the client has a time to say something."""
-        if self.clogged:
+        if self.clogged or self._session.ended:
             return
         settings = self.services.settings
         known = self._session.state is not State.NOT_AUTHENTICATED
@@ -336,11 +346,3 @@ class Connection(asyncio.Protocol):
             self._out_bytes = 0
             self.services.metrics.bytes_out.inc(len(data))
             self._transport.write(data)
-
-    def _close(self) -> None:
-        """Close once what was written has left; the sweep cuts off a client that does not take it."""
-        self._session.ended = True
-        self._flush()
-        self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
-        if self._transport is not None:
-            self._transport.close()

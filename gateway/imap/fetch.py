@@ -11,6 +11,7 @@ import numpy as np
 
 from actors.mailbox.client import Message
 from actors.mailbox.types import SEEN
+from cluster.errors import NotFound
 from gateway.imap.items import Columns, Plan, plan
 from gateway.imap.parts import Array, Pace
 from gateway.imap.selected import Selection
@@ -67,8 +68,8 @@ class _Fetch:
         self.sent = 0
 
     def told(self) -> Told | None:
-        """The flags that were sent, where \\Seen was set: the only change that the client brought about."""
-        if not self._shape.sets_seen or not self._told:
+        """The flags that were sent: they need not be said again when the command is answered."""
+        if not self._told:
             return None
         rows, words = zip(*self._told, strict=True)
         return Told(np.concatenate(rows), np.concatenate(words))
@@ -86,7 +87,7 @@ class _Fetch:
             index.sizes[places],
             index.dates[places],
         )
-        if shape.sets_seen:
+        if shape.says_flags:
             self._told.append(Told(rows, words))
         self._session.wire.write(selection.new_keywords())
         if not shape.needs_records:
@@ -101,23 +102,30 @@ class _Fetch:
 
     async def _send_contents(self, columns: Columns, messages: list[Message]) -> None:
         """As many messages at a time as memory allows, at least one."""
-        start = 0
-        while start < len(messages):
-            contents: list[bytes] = []
-            room = _CONTENT_BYTES_MAX
-            while start + len(contents) < len(messages) and room > 0:
-                contents.append(await self._session.services.mail.content(messages[start + len(contents)]))
-                room -= len(contents[-1])
-            end = start + len(contents)
-            records = [message.record for message in messages[start:end]]
-            await self._send(columns.pick(range(start, end))._replace(records=records, contents=contents))
-            start = end
+        places: list[int] = []
+        contents: list[bytes] = []
+        held_bytes = 0
+        for place, message in enumerate(messages):
+            try:
+                contents.append(await self._session.services.mail.content(message))
+            except NotFound:  # expunged, and swept, since its record was read
+                continue
+            places.append(place)
+            held_bytes += len(contents[-1])
+            if held_bytes >= _CONTENT_BYTES_MAX:
+                await self._send(_with_contents(columns, messages, places, contents))
+                places, contents, held_bytes = [], [], 0
+        await self._send(_with_contents(columns, messages, places, contents))
 
     async def _send(self, columns: Columns) -> None:
         self._session.wire.write(b"".join(self._shape.render(columns)))
         self.sent += len(columns.seqs)
         await self._session.wire.drain()
         await self._pace.breathe()
+
+
+def _with_contents(columns: Columns, messages: list[Message], places: list[int], contents: list[bytes]) -> Columns:
+    return columns.pick(places)._replace(records=[messages[place].record for place in places], contents=contents)
 
 
 def _existing(columns: Columns, messages: Sequence[Message | None]) -> tuple[Columns, list[Message]]:

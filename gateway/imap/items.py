@@ -44,13 +44,14 @@ Column = Callable[[Columns], Sequence[object]]
 
 
 class Plan(NamedTuple):
-    """A FETCH: the line's format with its columns, what must be read, and whether \\Seen is set."""
+    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set and FLAGS are said."""
 
     line: bytes
     columns: tuple[Column, ...]
     needs_records: bool
     needs_contents: bool
     sets_seen: bool
+    says_flags: bool
 
     def render(self, batch: Columns) -> list[bytes]:
         """One response for each message."""
@@ -76,6 +77,7 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         any(isinstance(item, BodySection) or item in _WHOLE for item in items),
         any(isinstance(item, BodySection) and not item.peek for item in items)
         or bool({_A.RFC822, _A.RFC822_TEXT} & set(items)),
+        _A.FLAGS in items,
     )
 
 

@@ -89,10 +89,10 @@ async def create(session: Session, command: commands.Create) -> Ok:
 
 
 async def delete(session: Session, command: commands.Delete) -> Ok:
-    """RFC 3501 6.3.4. A client that deletes the mailbox it has selected lets go of it first."""
-    if session.selection is not None and session.selection.hold.info.name == command.mailbox:
-        await session.leave()
+    """RFC 3501 6.3.4. A client that deletes the mailbox it has selected has none selected then."""
     await session.services.mail.delete(session.account, command.mailbox)
+    if session.selection is not None and session.selection.hold.view.gone:
+        await session.leave()
     return Ok("DELETE completed")
 
 

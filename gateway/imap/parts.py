@@ -253,6 +253,10 @@ class Wire(Protocol):
         """Queue bytes for the client."""
         ...
 
+    def close(self) -> None:
+        """Close when what was written has left."""
+        ...
+
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written. Raises ConnectionError when it is gone."""
         ...

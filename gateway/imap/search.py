@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from actors.mailbox.client import Message
+from cluster.errors import NotFound
 from gateway.imap.matching import Candidate, Scope, Test, compile_key
 from gateway.imap.parts import Pace
 from gateway.imap.session import Ok, Session
@@ -61,6 +62,9 @@ class _Search:
     async def _matches(self, row: int, message: Message) -> bool:
         answer = self._test.decide(row, Candidate(message.record))
         if answer is None:
-            raw = await self._session.services.mail.content(message)
+            try:
+                raw = await self._session.services.mail.content(message)
+            except NotFound:  # expunged, and swept, since the search began
+                return False
             answer = self._test.decide(row, Candidate(message.record, raw))
         return bool(answer)

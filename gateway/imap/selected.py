@@ -21,23 +21,20 @@ _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_modseq", "_names", "_recent", "hold", "uids")
+    __slots__ = ("_keywords", "_modseq", "_recent", "hold", "uids")
 
     def __init__(self, hold: Hold) -> None:
         self.hold = hold
         # Never changed in place (parts.Index), so the client's sequence costs nothing until the mailbox moves on.
         self.uids: Array = hold.view.index.uids
         self._modseq = hold.view.modseq
-        self._names = flag_names(hold.view.keywords)
+        self._keywords = hold.view.keywords  # those the client has been told of
         self._recent = self._count_recent()
 
     @property
     def names(self) -> FlagNames:
         """How flags are called now."""
-        keywords = self.hold.view.keywords
-        if keywords is not self._names.keywords and keywords != self._names.keywords:
-            self._names = flag_names(keywords)
-        return self._names
+        return flag_names(self.hold.view.keywords)
 
     def greeting(self) -> bytes:
         """The untagged responses of SELECT and EXAMINE (RFC 3501 6.3.1)."""
@@ -128,10 +125,11 @@ class Selection:
 
     def new_keywords(self) -> bytes:
         """New keywords are made known before a FETCH shows them."""
-        before = self._names
-        names = self.names
-        if names is before or names.keywords == before.keywords:
+        keywords = self.hold.view.keywords
+        if keywords == self._keywords:
             return b""
+        self._keywords = keywords
+        names = self.names
         permanent = b"()" if self.hold.read_only else names.permanent()
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 

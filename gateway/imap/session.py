@@ -129,3 +129,5 @@ class Session:
         self._news_due = False
         if self.idling is not None and not self.wire.clogged:
             self.tell(expunges=True)
+            if self.ended:
+                self.wire.close()

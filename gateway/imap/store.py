@@ -33,7 +33,8 @@ async def store(session: Session, command: commands.Store) -> Ok:
     before = selection.hold.view.index.flags[places]
     # What others changed, and the client has not heard of, it hears in the end, with its own change in it.
     ours = ~selection.unheard(places)
-    await selection.hold.set_flags(selection.ranges(alive), _MODES[command.mode], bits, keywords)
+    if len(alive):
+        await selection.hold.set_flags(selection.ranges(alive), _MODES[command.mode], bits, keywords)
     if command.silent:
         wanted = _wanted(selection, before, command.mode, bits, keywords)
         return Ok("STORE completed", told=Told(alive[ours], wanted[ours]))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from gateway.smtp import replies
+from gateway.smtp.memory import Memory, Share
 from gateway.smtp.parts import Log
 from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
@@ -28,12 +29,14 @@ class Connection(asyncio.Protocol):
         settings: SmtpSettings,
         log: Log,
         tls: ssl.SSLContext | None,
+        memory: Memory,
         on_open: "Callable[[Connection, str], Session | Reply]",
         on_close: "Callable[[Connection], None]",
     ) -> None:
         self._settings = settings
         self._log = log
         self._tls = tls
+        self._share = Share(memory)
         self._on_open = on_open
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
@@ -47,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._at_end = False
         self._busy = False
+        self._upgrading = False
         self.ip = ""
         self.opened_s = self.active_s = self._loop.time()
 
@@ -74,9 +78,12 @@ class Connection(asyncio.Protocol):
             return
         self.active_s = self._loop.time()
         machine = session.machine
+        if machine.receiving:
+            self._share.take(len(data))
         machine.receive(data)
         waiting_for_us = self._wakeup is None or self._writing_paused
-        if waiting_for_us and machine.buffered_bytes > self._settings.buffer_bytes_max and self._reading:
+        too_much = machine.buffered_bytes > self._settings.buffer_bytes_max
+        if waiting_for_us and too_much and self._reading and not self._upgrading:
             self._reading = False
             self._active_transport().pause_reading()
         self._wake()
@@ -85,7 +92,7 @@ class Connection(asyncio.Protocol):
         """The client will say no more: what it asked is answered, then the connection is closed."""
         self._at_end = True
         self._wake()
-        return True
+        return self._session is not None and not self._session.machine.tls  # TLS cannot be closed by half
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is asyncio's
         """Gone: what is being stored is finished, nobody waits for it."""
@@ -116,7 +123,7 @@ class Connection(asyncio.Protocol):
             self._end(replies.IDLE)
         elif self._busy:
             return
-        elif now_s - self.opened_s > self._settings.session_s_max and not self._session.machine.receiving:
+        elif now_s - self.opened_s > self._settings.session_s_max * (1 + self._session.machine.receiving):
             self._end(replies.TOO_LONG)
 
     def drain(self) -> None:
@@ -145,6 +152,8 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this connection only, and be told
             self._log.warning("smtp.defect", ip=self.ip, why=repr(error))
             session.machine.close(replies.BROKEN)
+        finally:
+            self._share.give_back()
         self._flush(session)
         self._active_transport().close()
 
@@ -163,6 +172,8 @@ class Connection(asyncio.Protocol):
                 self._busy = True
                 await session.answer(event)
                 self._busy = False
+                if not machine.receiving:
+                    self._share.give_back()
                 self.active_s = self._loop.time()
             if self._draining and not machine.receiving and not machine.closing:
                 machine.close(replies.SHUTTING_DOWN)
@@ -181,16 +192,19 @@ class Connection(asyncio.Protocol):
             return
         session.machine.accept()
         self._flush(session)
-        self._busy = True  # the handshake has its own bound
+        # From here on `data_received` is given only what came through TLS: start_tls takes the transport away before
+        # it waits for anything, and the client's first command may come before this coroutine runs again.
+        session.tls_started()
+        self._busy = self._upgrading = True
         upgraded = await self._loop.start_tls(
             self._active_transport(), self, self._tls, server_side=True, ssl_handshake_timeout=TLS_HANDSHAKE_S
         )
         if upgraded is None:
             raise ConnectionResetError("gone during the handshake")
-        self._busy = False
         self._transport = upgraded
+        self._busy = self._upgrading = False
+        self._reading = True
         self.active_s = self._loop.time()
-        session.tls_started()
 
     def _flush(self, session: Session) -> None:
         data = session.machine.outgoing()

@@ -1,15 +1,13 @@
 """One message to all its accounts at once, and one answer for each recipient, or one for all.
 
 Laws. No positive answer before every account of the recipient has the message durably. When some accounts have it
-and others do not, SMTP, with its one answer, says 4xx: the peer sends all again, and nobody loses mail. That its second
-try is not stored twice is the work of the idempotency key, which is made of what the peer sent: bytes, reverse-path and
-Message-ID. A permanent failure of one recipient among several thus ends at the peer's next RCPT, where it can be told.
-A message without Message-ID gets a key of its own: two alike may be two messages, and to drop one would be loss.
+and others do not, SMTP, with its one answer, says 4xx: the peer sends all again, nobody loses mail, and who has it does
+not get it twice (partly.py). A permanent failure of one recipient among several thus ends at the peer's next RCPT,
+where it can be told.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from cluster.errors import StoreFull, Trouble, Unavailable
 from gateway.smtp.parts import Intake, Prepared
@@ -18,14 +16,6 @@ from mail.smtp.replies import OK, Reply
 
 Outcome = dict[int, Trouble | None]
 """By account: what went wrong, or None."""
-
-
-def idempotency_key(body: bytes, sender: str, message_ids: Sequence[bytes], unique: bytes) -> bytes:
-    """16 bytes: the same for the same message sent again; `unique` counts when there is not exactly one Message-ID."""
-    if len(message_ids) != 1:
-        return unique[:16]
-    digest = hashlib.sha256(body).digest()
-    return hashlib.sha256(b"\0".join((b"smtp", sender.encode(), message_ids[0], digest))).digest()[:16]
 
 
 async def deliver(

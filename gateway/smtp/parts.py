@@ -52,6 +52,10 @@ class Intake(Protocol):
         """
         ...
 
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so many bytes would fit the quota; best effort, to refuse at RCPT what would fail later."""
+        ...
+
 
 class Log(Protocol):
     """A structlog logger, or one that behaves like it."""

@@ -5,6 +5,7 @@ A reply must never tell what the peer may not know: paths, other users, our insi
 
 from typing import Final
 
+from actors.directory.types import Unknown, Why
 from cluster.errors import (
     Corrupt,
     Fenced,
@@ -41,7 +42,10 @@ _WORDS: Final[dict[type[Trouble], str]] = {
     Trouble: "Try again later",
 }
 
+BUSY: Final = Reply(452, "4.3.1", "Too much mail at once; try again later")
+FULL: Final = Reply(452, "4.2.2", "Mailbox is over its quota")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
+DISABLED: Final = Reply(550, "5.2.1", "Mailbox is disabled")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied: this server does not serve that domain")
 NO_OUTBOUND: Final = Reply(550, "5.7.1", "Mail to other domains cannot be sent from here yet: no outbound delivery")
 NOT_YOUR_ADDRESS: Final = Reply(550, "5.7.1", "Sender address is not one of yours")
@@ -65,3 +69,8 @@ def reply_to(trouble: Trouble) -> Reply:
             code, status = _CODES[kind]
             return Reply(code, status, _WORDS.get(kind, trouble.says))
     raise AssertionError("every Trouble is in the table")
+
+
+def unknown(found: Unknown) -> Reply:
+    """The answer for an address of ours that nobody has."""
+    return DISABLED if found.reason is Why.DISABLED else NO_SUCH_USER

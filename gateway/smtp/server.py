@@ -13,6 +13,7 @@ from typing import Literal
 
 from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.session import Session, World
 from gateway.smtp.settings import SmtpSettings
@@ -50,6 +51,7 @@ class SmtpServer:
         self._settings = world.settings
         self._metrics = metrics
         self._tls = tls
+        self._memory = Memory(world.settings.memory_bytes_max)
         self._servers: list[asyncio.Server] = []
         self._open: set[Connection] = set()
         self._by_ip: Counter[str] = Counter()
@@ -107,7 +109,7 @@ class SmtpServer:
                 role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
             )
             ident = self._world.dice.randbytes(6).hex()
-            return Session(machine, self._world, metrics, ip=ip, ident=ident)
+            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident)
 
         def on_close(connection: Connection) -> None:
             if connection in self._open:
@@ -115,7 +117,12 @@ class SmtpServer:
                 metrics.open.dec()
 
         return lambda: Connection(
-            settings=self._settings, log=self._world.log, tls=self._tls, on_open=on_open, on_close=on_close
+            settings=self._settings,
+            log=self._world.log,
+            tls=self._tls,
+            memory=self._memory,
+            on_open=on_open,
+            on_close=on_close,
         )
 
     def _admit(self, connection: Connection, ip: str) -> bool:

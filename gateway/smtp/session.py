@@ -13,7 +13,9 @@ from cluster.clock import Clock, Dice
 from cluster.errors import Trouble
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.login import Login, pause_after_failure
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
+from gateway.smtp.partly import Partly
 from gateway.smtp.parts import Directory, Intake, Log
 from gateway.smtp.settings import SmtpSettings
 from mail import sasl
@@ -45,6 +47,7 @@ class World:
     dice: Dice
     host_name: str
     """Our name in greetings and Received fields."""
+    partly: Partly
     sasl_secret: bytes
     """The server's own, 16 bytes or more, the same over restarts: it hides which logins exist."""
 
@@ -52,12 +55,15 @@ class World:
 class Session:
     """The decisions of one connection."""
 
-    def __init__(self, machine: Server, world: World, metrics: ListenerMetrics, *, ip: str, ident: str) -> None:
+    def __init__(
+        self, machine: Server, world: World, metrics: ListenerMetrics, memory: Memory, *, ip: str, ident: str
+    ) -> None:
         """`ident` names the connection in the log; a message is `ident` and its number."""
         self.machine = machine
         self.principal: Principal | None = None
         self._world = world
         self._metrics = metrics
+        self._memory = memory
         self._ip = ip
         self._ident = ident
         self._login: Login | None = None
@@ -79,8 +85,9 @@ class Session:
 
     async def _rejected(self, event: Rejected) -> None:
         self._metrics.rejected.inc()
+        line = event.line.decode("ascii", "backslashreplace")
         self._world.log.info(
-            "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=event.line
+            "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=line
         )
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
@@ -90,6 +97,9 @@ class Session:
 
     async def _mail(self, event: MailFrom) -> None:
         self._targets = []
+        if self._memory.full:
+            self.machine.send(replies.BUSY)
+            return
         if self.principal is not None and event.sender and not await self._may_send_as([event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return
@@ -107,13 +117,24 @@ class Session:
     async def _rcpt(self, event: RcptTo) -> None:
         found = await self._world.directory.resolve(event.recipient)
         if isinstance(found, Local):
-            self._targets.append(tuple(target.account for target in found.targets))
+            accounts = tuple(target.account for target in found.targets)
+            if not await self._have_room(accounts):
+                self._refuse("recipient", event.recipient, replies.FULL)
+                return
+            self._targets.append(accounts)
             self._metrics.recipients_taken.inc()
             self.machine.accept()
             return
         self._metrics.recipients_refused.inc()
         outside = replies.NO_OUTBOUND if self.machine.role is Role.SUBMISSION else replies.RELAY_DENIED
-        self._refuse("recipient", event.recipient, outside if isinstance(found, NotLocal) else replies.NO_SUCH_USER)
+        self._refuse("recipient", event.recipient, outside if isinstance(found, NotLocal) else replies.unknown(found))
+
+    async def _have_room(self, accounts: tuple[int, ...]) -> bool:
+        size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)
+        for account in accounts:
+            if not await self._world.intake.has_room(account, size):
+                return False
+        return True
 
     def _refuse(self, what: str, address: str, reply: Reply) -> None:
         self._world.log.info(
@@ -132,15 +153,8 @@ class Session:
             self._told(event, ident, [refusal])
             self.machine.send(*self._to_all(event, refusal))
             return
-        world, targets = self._world, self._targets
-        outcome = await delivery.deliver(
-            world.intake,
-            self._finished(event, ident, head),
-            (account for accounts in targets for account in accounts),
-            idem=self._key(event, head),
-            tries=world.settings.deliver_tries,
-            pause_s=world.settings.deliver_pause_s,
-        )
+        targets = self._targets
+        outcome = await self._deliver(event, ident, head)
         answers = (
             [delivery.verdict(outcome, accounts) for accounts in targets]
             if self.machine.role is Role.LMTP
@@ -148,6 +162,26 @@ class Session:
         )
         self._told(event, ident, answers)
         self.machine.send(*(_named(reply, ident) for reply in answers))
+
+    async def _deliver(self, event: Message, ident: str, head: bytes) -> delivery.Outcome:
+        world, sender = self._world, event.mail.sender
+        key = world.partly.key(sender, event.body)
+        have = world.partly.have(key)
+        outcome = await delivery.deliver(
+            world.intake,
+            self._finished(event, ident, head),
+            (account for accounts in self._targets for account in accounts if account not in have),
+            idem=ident.encode(),
+            tries=world.settings.deliver_tries,
+            pause_s=world.settings.deliver_pause_s,
+        )
+        outcome |= dict.fromkeys(have)
+        stored = frozenset(account for account, trouble in outcome.items() if trouble is None)
+        if len(stored) == len(outcome):
+            world.partly.finished(key)
+        elif stored and self.machine.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
+            world.partly.unfinished(sender, event.body, stored)
+        return outcome
 
     async def _objection(self, head: bytes) -> Reply | None:
         if trace.received_count(head) > self._world.settings.received_max:
@@ -174,11 +208,6 @@ class Session:
             unique = world.dice.randbytes(12).hex()
             added = header.missing(head, date=trace.date_time(now_ms), message_id=f"{unique}@{machine.host}")
         return b"".join((trace.return_path(event.mail.sender), received, added, event.body))
-
-    def _key(self, event: Message, head: bytes) -> bytes:
-        unique = self._world.dice.randbytes(16)
-        ids = header.fields(head, b"Message-ID") if self._world.settings.deduplicate else []
-        return delivery.idempotency_key(event.body, event.mail.sender, ids, unique)
 
     def _to_all(self, event: Event, reply: Reply) -> list[Reply]:
         many = len(event.rcpts) if self.machine.role is Role.LMTP and isinstance(event, Message) else 1

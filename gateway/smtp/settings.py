@@ -21,6 +21,9 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Literal["refuse", "neutralise"],
         Meta(description="A message with CR or LF outside CRLF is refused, or these are neutralised."),
     ] = "refuse"
+    memory_bytes_max: Annotated[
+        Positive, Meta(description="Messages on their way may hold this much together; then MAIL is told to wait.")
+    ] = 1024 * MIB
     connections_max: Annotated[Positive, Meta(description="Connections at once, over all listeners.")] = 2000
     connections_per_ip_max: Annotated[Positive, Meta(description="Connections at once from one address.")] = 100
     idle_s: Annotated[Seconds, Meta(description="A silent client is let go after this (RFC 5321 4.5.3.2: 300).")] = 300
@@ -42,10 +45,6 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     auth_pause_s: Annotated[Seconds, Meta(description="Pause after a wrong password; grows with each.")] = 1.0
     deliver_tries: Annotated[Positive, Meta(description="Attempts to store before the peer is told to retry.")] = 3
     deliver_pause_s: Annotated[Seconds, Meta(description="Pause before another attempt.")] = 0.2
-    deduplicate: Annotated[
-        bool,
-        Meta(description="The same message (bytes, sender, Message-ID) sent again by a retrying peer is kept once."),
-    ] = True
 
     def limits(self) -> Limits:
         """What of it the protocol machine holds."""

@@ -256,6 +256,7 @@ class TestTransactions:
         async def body(transaction: Transaction) -> None:
             seen.append(await transaction.get(b"a"))
             await put(store, (b"a", b"2"), (b"b", b"2"), (b"bb", b"2"))
+            await put(store, (b"a", b"3"), (b"b", b"3"))
 
             async def removes(other: Transaction) -> None:
                 other.clear(b"c")
@@ -331,6 +332,20 @@ class TestConflicts:
         assert len(runs) == 2
         assert runs[0] != runs[1]
         assert await store.get(b"out") == b"2"
+
+    @pytest.mark.parametrize("new", [b"a", b"e"], ids=["before the first", "after the last"])
+    @pytest.mark.parametrize("reverse", [False, True])
+    async def test_a_row_beside_those_of_a_range_is_a_conflict(self, store: Store, new: bytes, reverse: bool) -> None:
+        await put(store, (b"b", b""), (b"c", b""), (b"d", b""))
+        runs = []
+
+        async def body(transaction: Transaction) -> None:
+            runs.append(len(await transaction.range(b"", b"f", reverse=reverse)))
+            await put(store, (new, b""))
+            transaction.set(b"out", b"")
+
+        await store.transact(body)
+        assert runs == [3, 4]
 
     async def test_a_row_that_goes_away_from_a_range_is_a_conflict(self, store: Store) -> None:
         await put(store, *[(b"%03d" % n, b"") for n in range(300)])

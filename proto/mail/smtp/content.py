@@ -80,9 +80,12 @@ class DottedContent(Content):
 
 
 def _checked(kept: bytearray, newlines: Newlines | None) -> bytes | None:
-    pairs = kept.count(b"\r\n")
-    if newlines is None or (pairs == kept.count(b"\n") and pairs == kept.count(b"\r")):
-        return bytes(kept)
+    body = bytes(kept)
+    if newlines is None:
+        return body
+    pairs = body.count(b"\r\n")
+    if pairs == body.count(b"\n") and pairs == body.count(b"\r"):
+        return body
     if newlines is Newlines.REFUSE:
         return None
-    return _BARE_CR.sub(b" ", _BARE_LF.sub(b"\r\n", kept))
+    return _BARE_CR.sub(b" ", _BARE_LF.sub(b"\r\n", body))

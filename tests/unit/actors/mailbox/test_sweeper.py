@@ -6,6 +6,7 @@ import pytest
 
 from actors.mailbox import keys
 from actors.mailbox.client import MailboxClient
+from actors.mailbox.shard import REMOVAL_MS
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
 from cluster.errors import Unavailable
@@ -75,7 +76,9 @@ async def test_a_blob_that_was_swept_must_be_sent_again(place: Place, client: Ma
     await _sweep(place)
     with pytest.raises(Unavailable):
         await place.shards[0].ask(2, Add(INBOX, (Item(early, 0),)))
-    place.clock.advance(1)
+    with pytest.raises(Unavailable):  # put again, but the removal may still be under way
+        await client.deliver(2, await client.prepare(LARGE))
+    place.clock.advance(REMOVAL_MS / 1000 + 1)
     await client.deliver(2, await client.prepare(LARGE))
     await Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS).forget_notes()
     assert await place.store.range(b"t", b"u") != []

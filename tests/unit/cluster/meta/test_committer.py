@@ -25,9 +25,11 @@ class Engine:
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
         self.gate = threading.Event()
+        self.entered = threading.Event()
         self.gate.set()
 
     def land(self, batch: Sequence[Changes]) -> list[bool]:
+        self.entered.set()
         self.gate.wait(10)
         names = [next(iter(changes.overlay.writes)) for changes in batch]
         self.batches.append(names)
@@ -85,6 +87,21 @@ async def test_after_an_error_of_the_files_no_other_write_is_tried(how: bytes) -
     assert await outcomes(committer, how) == [Broken]
     assert await outcomes(committer, b"a") == [Broken]
     assert engine.batches == [[how]]
+    await committer.close()
+
+
+async def test_what_is_queued_behind_such_an_error_is_not_tried_either() -> None:
+    engine = Engine()
+    engine.gate.clear()
+    committer = Committer(engine.land, "test")
+    first = asyncio.ensure_future(outcomes(committer, b"broken"))
+    while not engine.entered.is_set():
+        await asyncio.sleep(0)
+    then = asyncio.ensure_future(outcomes(committer, b"a"))
+    await asyncio.sleep(0)
+    engine.gate.set()
+    assert await first + await then == [Broken, Broken]
+    assert engine.batches == [[b"broken"]]
     await committer.close()
 
 

@@ -26,7 +26,7 @@ from gateway.imap.server import ImapServer
 from gateway.imap.settings import ImapSettings
 from mail import sasl
 
-ANSWER_S = 5.0  # a test that waits longer for a line has failed
+ANSWER_S = 2.0  # a test that waits longer for a line has failed
 ALICE = 11
 BOB = 12
 PASSWORD = "demo"
@@ -147,7 +147,10 @@ class Client:
             if self.pipe.closed:
                 return b""
             self.pipe.news.clear()
-            await asyncio.wait_for(self.pipe.news.wait(), ANSWER_S)
+            try:
+                await asyncio.wait_for(self.pipe.news.wait(), ANSWER_S)
+            except TimeoutError:
+                raise AssertionError(f"no line came; {bytes(self.pipe.received)!r} did") from None
         line, _, rest = bytes(self.pipe.received).partition(b"\r\n")
         self.pipe.received[:] = rest
         return line
@@ -200,6 +203,7 @@ class World:
         self.clients: list[Client] = []
 
     async def __aenter__(self) -> Self:
+        self.loop = asyncio.get_running_loop()
         self.shard.start()
         return self
 

@@ -6,13 +6,15 @@ from collections.abc import Awaitable
 
 from prometheus_client import CollectorRegistry
 
+from actors.directory.types import Local, NotLocal, Principal, Resolution, Target, Unknown, Why
 from cluster.clock import ManualClock
 from cluster.errors import Trouble
+from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.parts import Local, NotLocal, Principal, Resolution, Unknown
+from gateway.smtp.partly import Partly
 from gateway.smtp.server import offers_of
 from gateway.smtp.session import Session, World
-from gateway.smtp.settings import Listener, SmtpSettings
+from gateway.smtp.settings import SmtpSettings
 from mail.sasl import ScramKeys, derive_scram
 from mail.smtp.machine import Server
 from mail.smtp.states import Role
@@ -35,10 +37,12 @@ class FakeDirectory:
         self._fail()
         local, _, domain = address.partition("@")
         if domain not in {"example.test", ""}:
-            return NotLocal()
+            return NotLocal(domain)
         name, _, detail = local.lower().partition("+")
         known = {"alice": (1,), "bob": (2,), "carol": (3,), "list": (1, 2, 3), "postmaster": (1,)}
-        return Local(known[name], detail) if name in known else Unknown()
+        if name not in known:
+            return Unknown(Why.NO_SUCH_ADDRESS)
+        return Local(tuple(Target(account, f"{name}@example.test") for account in known[name]), detail)
 
     async def verify(self, login: str, password: str) -> Principal | None:
         self._fail()
@@ -62,7 +66,9 @@ class FakeIntake:
         self.stored: list[tuple[int, bytes]] = []
         self.troubles: dict[int, list[Trouble]] = {}
         self.seen: set[tuple[int, bytes]] = set()
+        self.full: set[int] = set()
         self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
 
     def prepare(self, raw: bytes) -> Awaitable[bytes]:
         return self._prepare(raw)
@@ -71,6 +77,7 @@ class FakeIntake:
         if 0 in self.troubles:
             raise self.troubles[0][0]
         if self.gate is not None:
+            self.waiting.set()
             await self.gate.wait()
         return raw
 
@@ -81,6 +88,9 @@ class FakeIntake:
         if (account, idem) not in self.seen:
             self.seen.add((account, idem))
             self.stored.append((account, prepared))
+
+    async def has_room(self, account: int, size: int) -> bool:
+        return account not in self.full
 
     @property
     def accounts(self) -> list[int]:
@@ -109,10 +119,19 @@ class Fakes:
         self.log = FakeLog()
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
-        base: dict[str, object] = {"host_name": "mx.example.test", "auth_pause_s": 0, "deliver_pause_s": 0}
+        base: dict[str, object] = {"auth_pause_s": 0, "deliver_pause_s": 0}
         self.settings = SmtpSettings(**(base | settings))  # type: ignore[arg-type]
+        self.memory = Memory(self.settings.memory_bytes_max)
         self.world = World(
-            self.directory, self.intake, self.settings, self.log, ManualClock(), random.Random(1), b"secret of tests!"
+            self.directory,
+            self.intake,
+            self.settings,
+            self.log,
+            ManualClock(),
+            random.Random(1),
+            "mx.example.test",
+            Partly(),
+            b"secret of tests!",
         )
 
     def count(self, name: str, outcome: str) -> float:
@@ -124,16 +143,16 @@ class Talk:
     """A session that is spoken to without a network."""
 
     def __init__(self, fakes: Fakes, role: str = "smtp", *, tls: bool = False, ip: str = "192.0.2.7") -> None:
-        listener = Listener(name="t", role=role, tls="starttls")  # type: ignore[arg-type]
         self.machine = Server(
             Role(role),
-            fakes.settings.host_name,
-            offers=offers_of(listener, fakes.settings),
+            fakes.world.host_name,
+            offers=offers_of(Role(role), "starttls", fakes.settings),
             limits=fakes.settings.limits(),
             newlines=fakes.settings.newlines(),
             tls=tls,
         )
-        self.session = Session(self.machine, fakes.world, ListenerMetrics(fakes.metrics, "t"), ip=ip, ident="c1")
+        metrics = ListenerMetrics(fakes.metrics, "t")
+        self.session = Session(self.machine, fakes.world, metrics, fakes.memory, ip=ip, ident="c1")
 
     async def say(self, *lines: bytes | str) -> list[str]:
         """Send lines, the answers' lines."""

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 
+import orjson
 import pytest
 
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
@@ -296,3 +297,29 @@ async def test_a_forged_hello_is_not_written_into_the_trace() -> None:
     await talk.send("", ["alice@example.test"], _MAIL)
     assert b"Received: from unknown ([192.0.2.7])\r\n\tby mx.example.test with SMTP id" in fakes.intake.stored[0][1]
     assert fakes.intake.stored[0][1].startswith(b"Return-Path: <>\r\n")
+
+
+async def test_every_log_line_can_be_written_as_json_and_names_its_connection() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    await talk.say(b"\xff\xfe", "MAIL FROM:<> X=\x01", "NOOP")
+    await talk.send("x@y.test", ["nobody@example.test", "alice@example.test"], _MAIL)
+    assert [event for event, _ in fakes.log.lines] == ["smtp.rejected", "smtp.rejected", "smtp.refused", "smtp.message"]
+    for _, fields in fakes.log.lines:
+        assert orjson.loads(orjson.dumps(fields))["id"].startswith("c1")
+
+
+async def test_the_same_message_sent_twice_is_two_messages() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    for _ in range(2):
+        await talk.send("x@y.test", ["alice@example.test", "bob@example.test"], _MAIL)
+    assert fakes.intake.accounts == [1, 2, 1, 2]
+
+
+async def test_a_mailbox_known_to_be_full_is_refused_at_rcpt() -> None:
+    fakes = Fakes()
+    fakes.intake.full.add(2)
+    talk = await mx(fakes)
+    answers = await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<bob@example.test>", "RCPT TO:<alice@example.test>")
+    assert [answer[:9] for answer in answers[-2:]] == ["452 4.2.2", "250 2.1.5"]

@@ -70,7 +70,7 @@ class Session:
                 if isinstance(event, Message):
                     self.messages.append(event)
                 self.events.append(event)
-                if self.machine._pending is not None:
+                if self.machine.pending is not None:
                     decide(self.machine, event)
             answer += self.machine.outgoing()
         return answer

@@ -99,3 +99,10 @@ def test_a_long_base64_line_is_taken_but_not_a_longer_one() -> None:
         )
         session.say(b"EHLO a\r\nAUTH PLAIN\r\n")
         assert session.say(b"QUJD" * (size // 3) + b"\r\n")[:3] == code
+
+
+def test_chunks_of_a_message_do_not_count_as_idle_commands_but_empty_ones_do() -> None:
+    session = Session(machine_for({"limits": "commands_max=10"}))
+    session.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\n")
+    assert session.say(b"BDAT 1\r\nx" * 50).count(b"250 2.0.0 Ok") == 50
+    assert session.say(b"BDAT 0\r\n" * 50).endswith(b"421 4.7.0 Too many commands without a message; closing\r\n")

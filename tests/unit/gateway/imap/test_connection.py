@@ -1,0 +1,186 @@
+"""What a connection does beside commands: order, time, bounds, goodbyes, secrets."""
+
+import asyncio
+import binascii
+import hashlib
+import hmac
+
+import pytest
+
+from gateway.imap.connection import READ_AHEAD_BYTES
+from gateway.imap.server import ImapServer
+from tests.unit.gateway.imap.world import PASSWORD, World, message
+
+
+async def test_pipelined_commands_are_answered_in_their_order() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        client.send(b"".join(b"x%d STATUS INBOX (MESSAGES)\r\n" % number for number in range(50)))
+        lines = [await client.line() for _ in range(100)]
+        assert [line.split()[0] for line in lines[1::2]] == [b"x%d" % number for number in range(50)]
+
+
+async def test_one_byte_at_a_time_is_the_same() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        for byte in b'x APPEND "INBOX" {7+}\r\na: b\r\n\r\r\ny CHECK\r\n':
+            client.send(bytes((byte,)))
+        assert (await client.line()).startswith(b"x OK [APPENDUID")
+        assert (await client.line()).startswith(b"y BAD")
+
+
+async def test_a_client_too_far_ahead_is_not_read() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        client.send(b"x NOOP\r\n" * (READ_AHEAD_BYTES // 4))
+        assert client.pipe.paused
+        await client.quiet()
+        while client.pipe.paused:
+            await asyncio.sleep(0)
+        assert client.pipe.received.count(b"x OK") > READ_AHEAD_BYTES // 16
+
+
+async def test_a_client_that_does_not_read_stops_its_fetch() -> None:
+    """What is written ahead is a batch, not the mailbox."""
+    async with World() as world:
+        for number in range(4):
+            await world.deliver(message(f"m{number}", "y" * 600_000))
+        client = await world.connect("alice")
+        await client.ok("EXAMINE INBOX")
+        client.connection.pause_writing()
+        client.send(b"x FETCH 1:4 BODY.PEEK[]\r\n")
+        await client.quiet()
+        assert len(client.pipe.received) < 700_000
+        client.connection.resume_writing()
+        await client.quiet()
+        assert len(client.pipe.received) > 2_400_000
+
+
+async def test_news_waits_for_an_idling_client_that_does_not_read() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        client.send(b"x IDLE\r\n")
+        assert await client.line() == b"+ idling"
+        client.connection.pause_writing()
+        for number in range(5):
+            await world.deliver(message(f"m{number}"))
+        assert await client.quiet()
+        client.connection.resume_writing()
+        assert await client.line() == b"* 5 EXISTS"
+
+
+@pytest.mark.parametrize(("login", "seconds"), [("", 60), ("alice", 1800)])
+async def test_silence_has_its_time(login: str, seconds: int) -> None:
+    """RFC 3501 5.4: a client that is logged in has thirty minutes, a stranger one."""
+    async with World() as world:
+        client = await world.connect(login)
+        if not login:
+            await client.line()
+        world.clock.advance(seconds - 1)
+        assert client.connection.deadline > world.clock.monotonic()
+        world.clock.advance(2)
+        assert client.connection.deadline < world.clock.monotonic()
+        client.connection.expired()
+        assert (await client.line()).startswith(b"* BYE")
+        assert client.pipe.closed
+
+
+async def test_stopping_says_bye_and_lets_a_command_end() -> None:
+    async with World() as world:
+        resting, busy = await world.connect("alice"), await world.connect("bob")
+        busy.send(b"x SELECT INBOX\r\n")
+        await world.server.close()
+        assert (await resting.line()).startswith(b"* BYE [UNAVAILABLE]")
+        lines = []
+        while line := await busy.line():
+            lines.append(line)
+        assert lines[-2].startswith(b"x OK [READ-WRITE]")
+        assert lines[-1].startswith(b"* BYE")
+
+
+async def test_a_lost_connection_lets_its_mailbox_go() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        assert world.mail._views
+        client.pipe.close()
+        await client.quiet()
+        assert not world.mail._views
+
+
+async def test_scram_is_mutual() -> None:
+    """RFC 5802 by hand: the server proves that it knows the password too."""
+    async with World() as world:
+        client = await world.connect()
+        await client.line()
+        bare = b"n=alice,r=clientnonce"
+        client.send(b"x AUTHENTICATE SCRAM-SHA-256 " + _b64(b"n,," + bare) + b"\r\n")
+        first = binascii.a2b_base64((await client.line())[2:])
+        said = dict(item.split(b"=", 1) for item in first.split(b","))
+        salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), binascii.a2b_base64(said[b"s"]), int(said[b"i"]))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        final = b"c=biws,r=" + said[b"r"]
+        whole = b",".join((bare, first, final))
+        signature = hmac.digest(hashlib.sha256(key).digest(), whole, "sha256")
+        proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
+        client.send(_b64(final + b",p=" + _b64(proof)) + b"\r\n")
+        server_key = hmac.digest(salted, b"Server Key", "sha256")
+        expected = b"v=" + _b64(hmac.digest(server_key, whole, "sha256"))
+        assert binascii.a2b_base64((await client.line())[2:]) == expected
+        client.send(b"\r\n")
+        assert (await client.line()).startswith(b"x OK")
+
+
+async def test_no_secret_and_no_content_is_logged() -> None:
+    async with World() as world:
+        await world.deliver(message("private subject"))
+        client = await world.connect("alice")
+        await client.command("LOGIN alice hush-hush")
+        await client.ok("SELECT INBOX")
+        await client.ok("FETCH 1 BODY[]")
+        told = repr(world.log.lines)
+        assert "imap.login" in told
+        assert not any(word in told for word in (PASSWORD + "'", "hush-hush", "private subject"))
+        assert all(line["conn"] for line in world.log.lines)
+
+
+async def test_a_broken_client_is_sent_away() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        client.send(b"nonsense\r\n" * 60)
+        lines = []
+        while line := await client.line():
+            lines.append(line)
+        assert lines[-1].startswith(b"* BYE [CLIENTBUG]")
+        assert len(lines) == 51
+
+
+async def test_keywords_have_an_end() -> None:
+    """RFC 5530 LIMIT, and \\* goes from PERMANENTFLAGS."""
+    async with World() as world:
+        await world.deliver(message())
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        await client.ok(f"STORE 1 +FLAGS ({' '.join(f'k{number}' for number in range(58))})")
+        assert (await client.command("STORE 1 +FLAGS (another)"))[-1].startswith(b"t NO [LIMIT]")
+        assert (await client.command("APPEND INBOX (another) {5+}\r\na: b\n"))[-1].startswith(b"t NO [LIMIT]")
+        assert not any(b"\\*" in line for line in await client.ok("SELECT INBOX"))
+
+
+async def test_a_full_account_says_so() -> None:
+    async with World() as world:
+        world.quota = world.quota._replace(messages_max=1)
+        client = await world.connect("alice")
+        await client.ok("APPEND INBOX {5+}\r\na: b\n")
+        assert (await client.command("APPEND INBOX {5+}\r\na: b\n"))[-1].startswith(b"t NO [OVERQUOTA]")
+
+
+async def test_implicit_tls_needs_a_certificate() -> None:
+    async with World() as world:
+        with pytest.raises(ValueError, match="certificate"):
+            await ImapServer(world.services).listen(None, implicit_tls=True)  # type: ignore[arg-type]
+
+
+def _b64(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False)
