@@ -105,15 +105,17 @@ class Swift(asyncio.Protocol):
         await client.command(f"LOGIN {address(account)} {PASSWORD}\r\n".encode())
         return client
 
-    async def command(self, command: bytes, *, keep: bool = False) -> bytes:
-        """Send one (with its CRLF); its whole answer if it is to be kept, else nothing."""
+    async def command(self, command: bytes, *, keep: bool = False, refusable: bool = False) -> bytes:
+        """Send one (with its CRLF); its whole answer if it is to be kept, else nothing. `refusable`: NO will do."""
         self._tags += 1
         self._tag = b"T%d " % self._tags
         self._tail = b""
         self._kept = [] if keep else None
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(self._tag + command)
-        checked(await self._answer, self._tag)
+        line = await self._answer
+        if not refusable:
+            checked(line, self._tag)
         return b"".join(self._kept) if self._kept is not None else b""
 
     def close(self) -> None:
