@@ -14,13 +14,12 @@ from actors.mailbox.types import INBOX, Item
 from cluster.hosting.alone import run
 from cluster.meta.store import Transaction
 from ops.bench.peers import DOMAIN, PASSWORD, address
-from ops.bench.texts import small_message
+from ops.bench.texts import letters
 from ops.core import Core, opened
 from ops.settings import StoreSettings
 
 ACCOUNTS_A_TRANSACTION: Final = 500
 MESSAGES_AN_ADD: Final = 1000
-DISTINCT_MESSAGES: Final = 1000  # the same thousand, over and over: SELECT reads no message
 ACCOUNT_BITS: Final = 63
 
 
@@ -42,7 +41,7 @@ async def add_accounts(core: Core, count: int) -> None:
 async def add_messages(core: Core, count: int) -> None:
     """So many small messages more in the first account's INBOX."""
     account = (await core.directory.get_account(address(0))).id
-    messages = [await core.mailboxes.prepare(small_message(number)) for number in range(DISTINCT_MESSAGES)]
+    messages = [await core.mailboxes.prepare(raw) for raw in letters()]
     date_ms = core.clock.now_ms()
     for first in range(0, count, MESSAGES_AN_ADD):
         some = messages[: min(MESSAGES_AN_ADD, count - first)]

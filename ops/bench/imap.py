@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from ops.bench import processes, texts
@@ -64,10 +65,14 @@ def _search(_client: int, _turn: int, _round: int, _size: Size) -> bytes:
     return f"SEARCH TEXT {texts.NEEDLE}\r\n".encode()
 
 
+@cache
+def _words() -> texts.Pool:
+    return texts.prose()
+
+
 def message(client: int, number: int) -> bytes:
-    """A message of MESSAGE_BYTES, of random words."""
-    header = texts.header(number, "sender@elsewhere.test", address(client))
-    return header + texts.prose(number, MESSAGE_BYTES - len(header))
+    """One of MESSAGE_BYTES."""
+    return texts.letter(number, address(client), MESSAGE_BYTES, _words())
 
 
 def append(mailbox: str, content: bytes) -> bytes:
@@ -125,7 +130,7 @@ async def _filled(server: Server, size: Size) -> list[Swift]:
 
     await _all(fill(account) for account in range(CLIENTS))
     for operation in OPERATIONS:
-        answer = await clients[0].command(operation.command(0, 0, 1, size), keep=True)
+        answer = await clients[0].command(operation.command(0, -1, 0, size), keep=True)
         holds, times = operation.least(size)
         if answer.count(holds) < times:
             raise RuntimeError(f"{server.name}: {operation.what} answered less than it must: {answer[:500]!r}")

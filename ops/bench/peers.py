@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
+from ops.bench import texts
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCRIPT: Final = ROOT.parent / "shared" / "peers" / "postfix-dovecot"
 HOST: Final = "127.0.0.1"
@@ -25,6 +27,8 @@ DOMAIN: Final = "peer.test"  # what the peers' script serves, so ours too: the s
 PASSWORD: Final = "secret"  # noqa: S105 - on loopback, for minutes
 START_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 60.0
+IMPORTED_AT_ONCE: Final = 10_000  # messages of one `doveadm import`; divides what is asked for
+SYSTEM_FOLDERS: Final = "/usr/sbin:/sbin"  # not on every user's PATH
 IMAP_PER_IP_MAX: Final = 2000  # all clients of a benchmark come from one address
 
 OURS: Final = "Rookery"
@@ -48,6 +52,10 @@ class Server(Protocol):
 
     def furnish(self, accounts: int) -> None:
         """Make the accounts user0@DOMAIN and so on, before a start."""
+        ...
+
+    def fill(self, messages: int, seconds_max: float) -> int:
+        """Put so many more small messages into user0's INBOX, between starts; how many there was time for."""
         ...
 
     def running(self) -> contextlib.AbstractContextManager[list[int]]:
@@ -109,9 +117,14 @@ kind = "{self.store}"
 
     def furnish(self, accounts: int) -> None:
         """A domain and accounts."""
-        self.fill("accounts", accounts)
+        self._load("accounts", accounts)
 
-    def fill(self, what: str, count: int) -> None:
+    def fill(self, messages: int, seconds_max: float) -> int:  # noqa: ARG002 - Server's signature; it takes minutes
+        """All of them."""
+        self._load("messages", messages)
+        return messages
+
+    def _load(self, what: str, count: int) -> None:
         """Run one of ops/bench/filling.py's loaders while the server is down."""
         command = [sys.executable, "-m", "ops.bench.filling", str(self.directory / "data"), self.store, what]
         subprocess.run([*command, str(count)], env=_environment(), check=True)
@@ -151,6 +164,21 @@ class PostfixDovecot:
     def furnish(self, accounts: int) -> None:
         """Every address is an account there: the script's user database is a rule."""
 
+    def fill(self, messages: int, seconds_max: float) -> int:
+        """By `doveadm import` of the same mbox over and over, without fsync: how long it takes is not measured."""
+        mbox = self.directory / "fill.mbox"
+        (self.directory / "fill").mkdir()
+        (self.directory / "fill").chmod(0o777)  # Dovecot's user keeps the index of the mbox there
+        command = ["doveadm", "-c", str(self.directory / "dovecot.conf"), "-o", "mail_fsync=never", "import"]
+        command += ["-u", address(0), f"mbox:{self.directory / 'fill'}:INBOX={mbox}", "", "ALL"]
+        mbox.write_bytes(texts.mbox(min(messages, IMPORTED_AT_ONCE)))
+        done, deadline = 0, time.monotonic() + seconds_max
+        with self.running():
+            while done < messages and time.monotonic() < deadline:
+                subprocess.run(command, check=True, env=_environment(), timeout=seconds_max)
+                done += min(messages, IMPORTED_AT_ONCE)
+        return done
+
     @contextlib.contextmanager
     def running(self) -> Iterator[list[int]]:
         """Both are stopped, and waited for, in the end."""
@@ -172,7 +200,7 @@ class PostfixDovecot:
         return [int(path.read_text()) for path in files if path.exists()]
 
     def _run(self, verb: str) -> None:
-        environ = os.environ | {"PEER_SMTP": str(self.ports.smtp), "PEER_IMAP": str(self.ports.imap)}
+        environ = _environment() | {"PEER_SMTP": str(self.ports.smtp), "PEER_IMAP": str(self.ports.imap)}
         # In a session of its own: Ctrl-C must not end it half way. What it leaves running has our pipes closed.
         done = subprocess.run(
             [str(self.script), verb, str(self.directory)],
@@ -195,13 +223,14 @@ def missing(script: Path) -> str:
         return f"{script} is missing"
     if os.geteuid() != 0:
         return "Postfix and Dovecot need root"
-    folders = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    folders = _environment()["PATH"]
     absent = [name for name in ("postfix", "dovecot", "doveadm") if shutil.which(name, path=folders) is None]
     return f"{', '.join(absent)} not installed" if absent else ""
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'proto'}:{ROOT}"}
+    path = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": f"{ROOT / 'proto'}:{ROOT}"}
 
 
 def _await_greeting(ports: Ports, alive: Callable[[], bool], log: Path) -> None:

@@ -22,7 +22,6 @@ SESSIONS: Final = 20
 SENDER: Final = "sender@elsewhere.test"
 SEND_S_MAX: Final = 600.0
 REPLY_BYTES_MAX: Final = 4096
-SEED: Final = 1
 
 
 class Load(NamedTuple):
@@ -95,12 +94,12 @@ class Noise:
 def noise() -> Iterator[Noise]:
     """The sender with its 20 processes, which are forked before anything is timed and share one text."""
     global _noise  # noqa: PLW0603 - forked processes read it; it cannot be handed to them without copying
-    _noise = texts.Noise(SEED)
+    _noise = texts.noise()
     with multiprocessing.get_context("fork").Pool(SESSIONS) as pool:
         yield Noise(pool)
 
 
-_noise: texts.Noise | None = None
+_noise: texts.Pool | None = None
 
 
 def _send_to(load: Load, account: int, port: int) -> None:

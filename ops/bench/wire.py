@@ -6,7 +6,7 @@ reads no more of it, unless it is asked to keep the answer for a check. Anything
 
 import asyncio
 import socket
-from typing import Final
+from typing import Final, cast
 
 from ops.bench.peers import HOST, PASSWORD, address
 
@@ -124,8 +124,7 @@ class Swift(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         """asyncio's."""
