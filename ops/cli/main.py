@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "config": Command("ops.cli.config:config", "Print all settings with their reasons, to begin a file with."),
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
+    "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }
