@@ -50,7 +50,6 @@ async def add_messages(core: Core, count: int) -> None:
 
 async def fill(data: Path, kind: Literal["lmdb", "sqlite"], what: str, count: int) -> int:
     """Open, fill, close."""
-    data.mkdir(parents=True, exist_ok=True)
     async with opened(data, StoreSettings(kind=kind)) as core:
         await (add_accounts if what == "accounts" else add_messages)(core, count)
     return 0

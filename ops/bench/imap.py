@@ -143,9 +143,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
             group.create_task(one)
 
 
-async def one_round(
-    server: Server, roots: list[int], clients: Sequence[Swift], number: int, size: Size
-) -> list[Value]:
+async def one_round(server: Server, roots: list[int], clients: Sequence[Swift], number: int, size: Size) -> list[Value]:
     """Each operation by all clients at once, one operation after the other; then all of them together."""
     for client in clients:
         await client.command(b"SELECT INBOX\r\n")

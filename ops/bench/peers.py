@@ -243,7 +243,9 @@ def _await_greeting(ports: Ports, alive: Callable[[], bool], log: Path) -> None:
                         raise ConnectionError
             return
         time.sleep(0.05)
-    raise RuntimeError("the server did not come up:\n" + (log.read_text(errors="replace")[-4000:] if log.exists() else ""))
+    raise RuntimeError(
+        "the server did not come up:\n" + (log.read_text(errors="replace")[-4000:] if log.exists() else "")
+    )
 
 
 def _await_end(pids: list[int]) -> None:

@@ -69,7 +69,8 @@ def markdown(part: Part) -> str:
     """What stands between the part's markers."""
     servers = servers_of(part.rows)
     rounds = max((cell.rounds for row in part.rows for cell in row.cells.values()), default=0)
-    how = f"`{part.command}`, {part.machine.when}: medians of {rounds} rounds (least to most)."
+    told = f"medians of {rounds} rounds (least to most)" if rounds > 1 else "one round"
+    how = f"`{part.command}`, {part.machine.when}: {told}."
     lines = ["**A quick run, to see that it works: not a result.**", ""] if part.quick else []
     lines += [how, "", *(f"- {name}: {text}" for name, text in part.machine._asdict().items() if name != "when"), ""]
     if part.skipped:
@@ -111,10 +112,12 @@ def plot(part: Part, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
+    from matplotlib.patches import Patch
 
     servers = servers_of(part.rows)
-    figure, axes = pyplot.subplots(len(part.rows), 1, figsize=(9, 0.6 + 0.75 * len(part.rows)), squeeze=False)
+    height = 0.6 + 0.75 * len(part.rows)  # inches
+    figure, axes = plt.subplots(len(part.rows), 1, figsize=(9, height), squeeze=False)
     for row, (axis,) in zip(part.rows, axes, strict=True):
         for at, server in enumerate(servers):
             if (cell := row.cells.get(server)) is not None:
@@ -127,8 +130,8 @@ def plot(part: Part, path: Path) -> None:
         axis.tick_params(labelsize=6)
         better = "more" if row.more_is_better else "less"
         axis.set_title(f"{row.what}, {row.unit} ({better} is better)", fontsize=8, loc="left", pad=2)
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=f"C{at}") for at in range(len(servers))]
-    figure.legend(handles, servers, loc="upper right", fontsize=7)
-    figure.tight_layout()
+    handles = [Patch(color=f"C{at}") for at in range(len(servers))]
+    figure.legend(handles, servers, loc="upper center", ncols=len(servers), fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / height))
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)

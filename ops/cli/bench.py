@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ops.bench.figures import Value
 
 ROUNDS: Final = 5
+TABLE_COLUMNS_MIN: Final = 140  # a narrow table of figures cannot be read
 PARTS: Final = {
     "delivery": "messages from SMTP to where IMAP shows them, and CPU a message; also on SQLite",
     "imap": "fifty IMAP clients at work, operation by operation",
@@ -73,7 +74,8 @@ def bench(
     skipped = "Postfix and Dovecot, as --ours asks" if ours else missing(script)
     results = results or ROOT / "ops" / "bench" / ("out" if quick else "")
     command = "rookery bench" + "".join(f" {argument}" for argument in sys.argv[2:])
-    console = Console(soft_wrap=True)
+    console = Console()
+    console.width = max(console.width, TABLE_COLUMNS_MIN)
     for name in only or PARTS:
         machine = describe(directory)
         module = import_module(f"ops.bench.{name}")
