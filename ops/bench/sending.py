@@ -8,6 +8,7 @@ that hardly compress, from 20 processes that speak as smtp-source does.
 import multiprocessing
 import random
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -95,11 +96,17 @@ def noise() -> Iterator[Noise]:
     """The sender with its 20 processes, which are forked before anything is timed and share one text."""
     global _noise  # noqa: PLW0603 - forked processes read it; it cannot be handed to them without copying
     _noise = texts.noise()
-    with multiprocessing.get_context("fork").Pool(SESSIONS) as pool:
+    with multiprocessing.get_context("fork").Pool(SESSIONS, _obedient) as pool:
         yield Noise(pool)
 
 
 _noise: texts.Pool | None = None
+
+
+def _obedient() -> None:
+    """A worker ends when the pool says so, in silence, whatever the parent does with its signals."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _send_to(load: Load, account: int, port: int) -> None:
