@@ -17,7 +17,7 @@ from ops.bench.peers import OURS, Server
 from ops.bench.wire import Client
 
 MESSAGES: Final = 1_000_000
-MESSAGES_QUICK: Final = 10_000
+MESSAGES_QUICK: Final = 20_000
 FILL_S_MAX: Final = 300.0
 AGAIN: Final = 5  # SELECTs after the first
 
