@@ -87,7 +87,7 @@ def ended(server: Running, since_s: float, within_s: float) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("clients", [(), (idling,), (lambda server: idling(server, tls=True),)], ids=str)
+@pytest.mark.parametrize("clients", [(), (idling,), (lambda server: idling(server, tls=True),)], ids=["nobody", "idle", "idle over TLS"])
 def test_clients_that_stay_do_not_hold_it_up(
     server: Running, number: int, clients: tuple[Callable[[Running], Talk], ...]
 ) -> None:
