@@ -75,9 +75,9 @@ class Index:
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
         uids = self.uids
-        spans = [
-            np.arange(np.searchsorted(uids, low, "left"), np.searchsorted(uids, high, "right")) for low, high in ranges
-        ]
+        spans = [np.arange(uids.searchsorted(low), uids.searchsorted(high, "right")) for low, high in ranges]
+        if len(spans) == 1:  # one message or one run of them: by far the most common
+            return spans[0]
         return np.concatenate(spans) if spans else np.empty(0, np.int64)
 
     def append(self, rows: Iterable[Row], modseq: int, saved_ms: int) -> None:
@@ -136,7 +136,10 @@ class Index:
         self._shared = False
 
     def _mark(self, rows: Array) -> None:
-        self.dirty.update(np.unique(self.uids[rows] >> PAGE_SHIFT).tolist())
+        if len(rows) == 1:
+            self.dirty.add(int(self._columns[_UID][rows[0]]) >> PAGE_SHIFT)
+        else:
+            self.dirty.update(np.unique(self.uids[rows] >> PAGE_SHIFT).tolist())
 
     def page(self, number: int) -> bytes | None:
         """The stored form of a page, None when no row is in it."""
@@ -172,6 +175,9 @@ def ranges_of(uids: Array) -> Ranges:
     """Ascending numbers as inclusive ranges."""
     if not len(uids):
         return ()
+    first, last = int(uids[0]), int(uids[-1])
+    if last - first == len(uids) - 1:
+        return ((first, last),)
     numbers = uids.astype(np.int64)
     breaks = np.flatnonzero(np.diff(numbers) != 1)
     starts = numbers[np.concatenate(([0], breaks + 1))]
