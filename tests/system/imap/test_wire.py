@@ -1,10 +1,11 @@
 """IMAP over sockets where time and single bytes matter: what a conversation in a file cannot say."""
 
+import smtplib
 import threading
 import time
 
-from tests.peopled import Peopled, message
-from tests.running import PASSWORD
+from tests.peopled import CLIENT, HOST, Peopled, message
+from tests.running import DOMAIN, PASSWORD
 from tests.system.imap.talk import Client
 
 SOON_S = 0.5  # 0.1 is the aim; the rest is for a machine that has other work
@@ -83,3 +84,17 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(server: Peopled, login:
     client = _ready(server, login, "")
     client.send(b"a STATUS INBOX (MESSAGES UIDNEXT)\r\n")
     assert client.line() == "* STATUS INBOX (MESSAGES 0 UIDNEXT 1)"
+
+
+def test_no_nul_is_sent_whatever_a_message_holds(server: Peopled, login: str) -> None:
+    """RFC 3501 9: a literal is of CHAR8; a binary message may hold NUL all the same."""
+    with smtplib.SMTP(HOST, server.ports["smtp"], CLIENT) as smtp:
+        smtp.ehlo()
+        smtp.mail(f"a@{DOMAIN}", ["BODY=BINARYMIME"])
+        smtp.rcpt(login)
+        smtp.send(b"BDAT 17 LAST\r\nSubject: x\r\n\r\na\0b")
+        assert smtp.getreply()[0] == 250
+    client = _ready(server, login, "SELECT INBOX")
+    client.send(b"a FETCH 1 BODY[TEXT]\r\n")
+    assert client.line().endswith("BODY[TEXT] {3}")
+    assert client.line() == "a\\x80b)"
