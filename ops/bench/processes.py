@@ -38,8 +38,8 @@ def parse_stat(text: str) -> Process:
     """A line of /proc/PID/stat (proc(5)); the name in parentheses may hold anything."""
     pid = int(text[: text.index(" ")])
     fields = text[text.rindex(")") + 2 :].split()
-    user, system, children_user, children_system = [int(field) / TICKS_A_S for field in fields[11:15]]
-    return Process(pid, int(fields[1]), user + system, children_user + children_system)
+    user, system, children_user, children_system = map(int, fields[11:15])
+    return Process(pid, int(fields[1]), (user + system) / TICKS_A_S, (children_user + children_system) / TICKS_A_S)
 
 
 def everyone() -> Iterator[Process]:
