@@ -146,6 +146,7 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             self._session.tell_idle()
             self._rest()
+            self._advance()
         else:
             self.deadline = math.inf
 
@@ -233,15 +234,15 @@ class Connection(asyncio.Protocol):
     # from bytes to commands
 
     def _advance(self) -> None:
-        """Take what the machine has, until a command runs or nothing is left."""
-        while (self._task is None or self._asked is not None) and not self._session.ended:
+        """Take what the machine has, until a command runs, nothing is left, or the client does not read its answers."""
+        while (self._task is None or self._asked is not None) and not (self._session.ended or self.clogged):
             event = next(self._machine.events(), None)
             if event is None:
                 break
             self._take(event)
             if out := self._machine.outgoing():
                 self.write(out)
-        if self._eof and self._task is None:
+        if self._eof and self._task is None and not self.clogged:
             self.close()
         self._flow()
 
