@@ -74,11 +74,13 @@ class Index:
 
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
-        uids = self.uids
-        spans = [
-            np.arange(np.searchsorted(uids, low, "left"), np.searchsorted(uids, high, "right")) for low, high in ranges
-        ]
-        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+        # All at once: a search for a plain number converts the whole column, and there can be a range for each row.
+        bounds = np.array(list(ranges), np.int64).reshape(-1, 2)
+        starts = np.searchsorted(self.uids, bounds[:, 0], "left")
+        counts = np.maximum(np.searchsorted(self.uids, bounds[:, 1], "right") - starts, 0)
+        ends = np.cumsum(counts)
+        found: Array = np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())
+        return found
 
     def append(self, rows: Iterable[Row], modseq: int, saved_ms: int) -> None:
         """Add rows above the highest UID; rows that are there already (replay) are passed over."""
