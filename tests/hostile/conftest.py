@@ -7,7 +7,15 @@ import pytest
 from tests.running import Running
 
 # Passwords without TLS, on loopback: the attacks are on what comes after.
-SETTINGS = "[imap]\nplaintext_login = true\n[smtp]\nplaintext_auth = true\nauth_pause_s = 0.1\n"
+SETTINGS = """
+[imap]
+plaintext_login = true
+login_failure_delay_s = 0.1
+drain_s = 0.5
+[smtp]
+plaintext_auth = true
+auth_pause_s = 0.1
+"""
 
 
 @pytest.fixture(scope="session")
