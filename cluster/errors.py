@@ -60,6 +60,10 @@ class Misconfigured(Trouble):
     retry = False
 
 
+class Locked(Misconfigured):
+    """Another process holds the data directory; it may let go of it."""
+
+
 class NotFound(Trouble):
     """What was named does not exist."""
 

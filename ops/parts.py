@@ -33,6 +33,7 @@ class Part(NamedTuple):
 PARTS: Final[dict[str, Part]] = {
     "mbsync": Part("isync", "mbsync", "a synchronising IMAP client"),
     "mutt": Part("mutt", "mutt", "an interactive IMAP and SMTP client"),
+    "curl": Part("curl", "curl", "a client of one command a call"),
     "smtp-source": Part(
         "postfix",
         "smtp-source",

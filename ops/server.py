@@ -4,6 +4,7 @@ The law: ports are bound first, then root is given up, then data is opened; only
 called started. Leaving goes the other way: gateways finish what they promised before their mailboxes stop.
 """
 
+import asyncio
 import datetime as dt
 import socket
 import ssl
@@ -120,8 +121,7 @@ async def _gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    stack.push_async_callback(imap.close)
-    stack.push_async_callback(smtp.close)
+    stack.push_async_callback(_together, imap.close, smtp.close)
     for listener, sock in bound:
         await _serve(stack, listener, sock, imap, smtp, core)
 
@@ -141,6 +141,11 @@ async def _serve(
         await imap.listen(sock, implicit_tls=listener.tls == "implicit")
     else:
         await smtp.listen(sock, Role(listener.protocol), listener.tls)
+
+
+async def _together(*closings: Callable[[], Awaitable[None]]) -> None:
+    """A sender that takes its time must not keep readers from being told that we stop."""
+    await asyncio.gather(*(close() for close in closings))
 
 
 async def _secret(store: Store, dice: Dice) -> bytes:

@@ -32,12 +32,15 @@ PROTOCOLS: Final = {
 
 
 _FURNISH: Final = """
-import asyncio, pathlib, sys
+import asyncio, os, pathlib, sys
+from cluster.config import load
 from ops.cli.alone import furnish
 from ops.core import opened
+from ops.settings import Settings
 
 async def main():
-    async with opened(pathlib.Path(sys.argv[1])) as core:
+    settings = load(Settings, pathlib.Path(sys.argv[1]), os.environ)
+    async with opened(pathlib.Path(settings.data), settings.store, settings.directory) as core:
         await furnish(core)
 
 asyncio.run(main())
@@ -69,13 +72,19 @@ class Running:
 
     def start(self) -> "Running":
         """Start, and wait until it serves. Raises RuntimeError with what it printed if it does not."""
+        self.launch()
+        self._wait()
+        return self
+
+    def launch(self) -> None:
+        """Start, and do not wait."""
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.ports:
             self.ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
         config = self.data / "test.toml"
         config.write_text(self._toml())
         if not (self.data / "store").exists():
-            subprocess.run([sys.executable, "-c", _FURNISH, str(self.data)], env=environment(), check=True, timeout=60)
+            subprocess.run([sys.executable, "-c", _FURNISH, str(config)], env=environment(), check=True, timeout=60)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ops.cli", "alone", "--config", str(config)],
@@ -84,8 +93,6 @@ class Running:
                 env=environment(),
                 cwd=self.data,
             )
-        self._wait()
-        return self
 
     def kill(self) -> None:
         """kill -9."""

@@ -131,7 +131,7 @@ def decode(value: bytes, kind: Any) -> Any:
         raise Corrupt(text, log=f"{text} Format {value[:1].hex() or 'none'}; upgrade this node or restore the store.")
     try:
         return msgspec.msgpack.decode(memoryview(value)[1:], type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupt("The directory holds a damaged record.", log=f"Damaged directory record: {error}") from error
 
 

@@ -32,14 +32,15 @@ from actors.mailbox.view import Selected, View
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack, unpack
 from cluster.clock import Clock
-from cluster.errors import Corrupt, NotFound, Trouble
+from cluster.errors import Corrupt, NotFound, StoreFull, Trouble
 from cluster.meta.store import Store
-from mail.message.record import Record, decode, encode, read_message
+from mail.message.record import Record, RecordError, decode, encode, read_message
 
 INLINE_BYTES_MAX: Final = 64 * 1024  # packed; larger blobs do not travel in the metadata transaction
 THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
 RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
+_RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
 
 
 class Message:
@@ -50,17 +51,22 @@ class Message:
     def __init__(self, stored: bytes) -> None:
         if stored[:1] != b"\1":
             raise Corrupt("A message record is of another version.", log=f"message version {stored[:1]!r}")
+        if len(stored) < _RECORD_AT:
+            raise Corrupt("A message record is damaged.", log=f"message record of {len(stored)} bytes")
         self.inline = bool(stored[1])
-        self.digest = stored[2:34]
+        self.digest = stored[2:_RECORD_AT]
         self._stored: bytes | None = stored
         self._record: Record | None = None
 
     @property
     def record(self) -> Record:
-        """What the parser saw, decoded on first use."""
+        """What the parser saw, decoded on first use. Raises Corrupt."""
         if self._record is None:
             assert self._stored is not None
-            self._record = decode(self._stored[34:])
+            try:
+                self._record = decode(self._stored[_RECORD_AT:])
+            except RecordError as error:
+                raise Corrupt("A message record is damaged.", log=f"{self.digest.hex()}: {error}") from error
             self._stored = None
         return self._record
 
@@ -154,17 +160,24 @@ class MailboxClient:
             selected.recent.update(range(opened.recent_from, opened.recent_below))
         else:
             view.claims = True
-            await self._claim(shard, selected, name)
+            await self._claim(shard, selected, name, opened)
         return selected
 
     def _emptied(self, view: View) -> None:
         if self._views.get((view.account, view.mailbox)) is view:
             del self._views[view.account, view.mailbox]
 
-    async def _claim(self, shard: Shard, selected: Selected, name: str) -> None:
-        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view."""
+    async def _claim(self, shard: Shard, selected: Selected, name: str, seen: Opened) -> None:
+        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view.
+
+        On a full disk nothing can be taken, and the mailbox must open all the same: then \Recent is what was `seen`,
+        for this session as for the next (RFC 3501 2.3.2 allows it).
+        """
         try:
             opened = await shard.ask(selected.view.account, Open(name, claim=True))
+        except StoreFull:
+            selected.recent.update(range(seen.recent_from, seen.recent_below))
+            return
         except Trouble:
             await selected.close()
             raise

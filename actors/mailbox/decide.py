@@ -384,6 +384,8 @@ def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def _row_chunks(index: Index, rows: Array) -> Iterator[Array]:
     """Row numbers cut so that each part's UIDs make at most RANGES_PER_EVENT_MAX ranges."""
+    if len(rows) <= ev.RANGES_PER_EVENT_MAX:
+        return iter([rows] if len(rows) else [])
     breaks = np.flatnonzero(np.diff(index.uids[rows].astype(np.int64)) != 1) + 1
     cuts = breaks[ev.RANGES_PER_EVENT_MAX - 1 :: ev.RANGES_PER_EVENT_MAX]
     return (part for part in np.split(rows, cuts) if len(part))

@@ -13,6 +13,8 @@ from actors.mailbox.types import Ranges, Role
 from cluster.errors import Corrupt
 
 VERSION: Final = 1
+# What decoding may raise on bytes that were not written by us: besides msgspec's own, what it lets through.
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 ROWS_PER_EVENT_MAX: Final = 2000  # 30 bytes each at most, so an entry stays below VALUE_BYTES_MAX
 RANGES_PER_EVENT_MAX: Final = 5000  # 12 bytes each at most
 
@@ -132,7 +134,7 @@ def decode(stored: bytes) -> Entry:
     """The inverse. Raises Corrupt."""
     try:
         entry = _decoder.decode(stored)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Corrupt("A mailbox's log is damaged.", log=f"log entry does not decode: {error}") from error
     if entry.version != VERSION:
         raise Corrupt("A mailbox's log is of another version.", log=f"log entry version {entry.version}")

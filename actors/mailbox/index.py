@@ -74,10 +74,14 @@ class Index:
 
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
-        # All at once: a search for a plain number converts the whole column, and there can be a range for each row.
-        bounds = np.array(list(ranges), np.int64).reshape(-1, 2)
-        starts = np.searchsorted(self.uids, bounds[:, 0], "left")
-        counts = np.maximum(np.searchsorted(self.uids, bounds[:, 1], "right") - starts, 0)
+        uids, spans = self.uids, list(ranges)
+        # UIDs are looked for as what they are: a search for a plain number would convert the whole column first.
+        if len(spans) == 1:  # one message or one run of them: by far the most common
+            low, high = spans[0]
+            return np.arange(uids.searchsorted(np.uint32(low)), uids.searchsorted(np.uint32(high), "right"))
+        bounds = np.array(spans, np.uint32).reshape(-1, 2)  # and all at once: there can be a range for each row
+        starts = uids.searchsorted(bounds[:, 0])
+        counts = np.maximum(uids.searchsorted(bounds[:, 1], "right") - starts, 0)
         ends = np.cumsum(counts)
         found: Array = np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())
         return found
@@ -138,7 +142,10 @@ class Index:
         self._shared = False
 
     def _mark(self, rows: Array) -> None:
-        self.dirty.update(np.unique(self.uids[rows] >> PAGE_SHIFT).tolist())
+        if len(rows) == 1:
+            self.dirty.add(int(self._columns[_UID][rows[0]]) >> PAGE_SHIFT)
+        else:
+            self.dirty.update(np.unique(self.uids[rows] >> PAGE_SHIFT).tolist())
 
     def page(self, number: int) -> bytes | None:
         """The stored form of a page, None when no row is in it."""
@@ -174,6 +181,9 @@ def ranges_of(uids: Array) -> Ranges:
     """Ascending numbers as inclusive ranges."""
     if not len(uids):
         return ()
+    first, last = int(uids[0]), int(uids[-1])
+    if last - first == len(uids) - 1:
+        return ((first, last),)
     numbers = uids.astype(np.int64)
     breaks = np.flatnonzero(np.diff(numbers) != 1)
     starts = numbers[np.concatenate(([0], breaks + 1))]

@@ -294,7 +294,7 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
     """The inverse. Raises Corrupt."""
     try:
         head = _decoder.decode(stored)
-    except msgspec.MsgspecError as error:
+    except ev.UNREADABLE as error:
         raise Corrupt("A mailbox's head record is damaged.", log=f"account {account}: {error}") from error
     if head.version != VERSION:
         raise Corrupt("A mailbox's head record is of another version.", log=f"head version {head.version}")

@@ -16,6 +16,7 @@ from actors.mailbox.decide import Decision
 from actors.mailbox.index import PAGE_SHIFT, Array, Index, load
 from actors.mailbox.state import Account, Mailbox, decode_head, encode_head
 from cluster.blobs.codec import pack, unpack
+from cluster.errors import Corrupt
 from cluster.meta.store import Reader, Row, Transaction
 
 HEAD_CHUNK_BYTES: Final = 90_000  # below VALUE_BYTES_MAX
@@ -111,7 +112,10 @@ def pack_emails(emails: Array) -> bytes:
 
 def unpack_emails(stored: bytes) -> list[int]:
     """The inverse. Raises Corrupt."""
-    emails: list[int] = np.frombuffer(unpack(stored), "<i8").tolist()
+    numbers = unpack(stored)
+    if len(numbers) % 8:
+        raise Corrupt("A list of messages is damaged.", log="a sweeper's list is cut")
+    emails: list[int] = np.frombuffer(numbers, "<i8").tolist()
     return emails
 
 

@@ -70,13 +70,19 @@ def unpack(stored: bytes) -> bytes:
     body = memoryview(stored)[1:]
     try:
         if codec == ZSTD_COMMON:
+            _check_size(body, DICTIONARY_USED_BELOW_BYTES)
             return _contexts.unsmall.decompress(body, max_output_size=DICTIONARY_USED_BELOW_BYTES)
         if codec == ZSTD:
-            if zstandard.frame_content_size(body) > UNPACKED_BYTES_MAX:
-                raise Corrupt("A stored message is damaged.", log="blob frame claims too many bytes")
+            _check_size(body, UNPACKED_BYTES_MAX)
             return _contexts.unlarge.decompress(body)
     except zstandard.ZstdError as error:
         raise Corrupt("A stored message is damaged.", log=f"blob does not decompress: {error}") from error
     if codec == RAW:
         return bytes(body)
     raise Corrupt("A stored message is damaged.", log=f"unknown blob codec {codec}")
+
+
+def _check_size(frame: memoryview, bytes_max: int) -> None:
+    """The decompressor makes room for whatever a frame claims, before it looks at it."""
+    if zstandard.frame_content_size(frame) > bytes_max:
+        raise Corrupt("A stored message is damaged.", log="blob frame claims too many bytes")

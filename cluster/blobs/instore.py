@@ -148,7 +148,7 @@ class InStoreBlobs:
             return None
         try:
             head = _decoder.decode(value)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Corrupt("A stored message is damaged.", log=f"blob head: {error}") from error
         if head.version != VERSION:
             raise Corrupt("A stored message is of a newer version.", log=f"blob head of version {head.version}")

@@ -51,7 +51,7 @@ def load(
     text = source if isinstance(source, str) else _decoded(source, f"the settings file {name}")
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and int() on thousands of digits
         raise Misconfigured(f"{name} is not valid TOML: {error}.") from error
     built = _Loader(name, environ, read_file).build(table, root, "")
     return msgspec.convert(built, root, dec_hook=_decode)
@@ -108,7 +108,7 @@ class _Loader(NamedTuple):
         text = self._from_environment(target, path) if kind == "env" else self._from_file(target, path)
         try:
             return self._typed(text, hint)
-        except (msgspec.ValidationError, tomllib.TOMLDecodeError, RecursionError):
+        except (msgspec.ValidationError, ValueError, RecursionError):
             # The cause would carry the secret into a traceback.
             raise self._wrong(path, f"the {where} does not hold {in_words(hint)}") from None
 

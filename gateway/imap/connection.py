@@ -20,6 +20,7 @@ from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
 
 READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
+TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told BYE and may never send one
 _JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
 
 
@@ -305,7 +306,7 @@ class Connection(asyncio.Protocol):
         self._flush()
         self._machine.forget()
         loop = asyncio.get_running_loop()
-        upgraded = await loop.start_tls(transport, self, context, server_side=True)
+        upgraded = await loop.start_tls(transport, self, context, server_side=True, ssl_shutdown_timeout=TLS_CLOSE_S)
         if upgraded is None:
             raise ConnectionResetError
         self._transport, self.secure = upgraded, True

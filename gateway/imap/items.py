@@ -96,6 +96,8 @@ def _is_read(item: FetchItem) -> bool:
 
 
 def _literal(data: bytes) -> bytes:
+    if b"\0" in data:  # CHAR8 has no NUL (RFC 3501 9); SMTP's BINARYMIME brings some. As many octets, so sizes hold
+        data = data.replace(b"\0", b"\x80")
     return b"{%d}\r\n%b" % (len(data), data)
 
 

@@ -74,7 +74,7 @@ class Selection:
             return [(low - 1, high) for low, high in messages.resolve(len(self.uids))]
         resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
         # All at once: a search for a plain number converts all UIDs first, and a set may have thousands of ranges.
-        bounds = np.array(list(resolved), np.int64).reshape(-1, 2)
+        bounds = np.array(resolved, np.uint32).reshape(-1, 2)
         starts = np.searchsorted(self.uids, bounds[:, 0], "left").tolist()
         ends = np.searchsorted(self.uids, bounds[:, 1], "right").tolist()
         return [span for span in zip(starts, ends, strict=True) if span[0] < span[1]]

@@ -9,7 +9,7 @@ import ssl
 from collections import Counter
 from typing import Final
 
-from gateway.imap.connection import Connection
+from gateway.imap.connection import TLS_CLOSE_S, Connection
 from gateway.imap.parts import Services
 
 SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all connections instead of one each
@@ -42,6 +42,7 @@ class ImapServer:
                 sock=sock,
                 ssl=self.tls if implicit_tls else None,
                 ssl_handshake_timeout=_HANDSHAKE_S if implicit_tls else None,
+                ssl_shutdown_timeout=TLS_CLOSE_S if implicit_tls else None,
                 backlog=_BACKLOG,
             )
         )

@@ -132,6 +132,11 @@ class Connection(asyncio.Protocol):
         if self._session is not None and not self._busy and not self._session.machine.receiving:
             self._end(replies.SHUTTING_DOWN)
 
+    def give_up(self) -> None:
+        """The time to drain is over: what has not been taken by now is not taken (RFC 5321 3.8)."""
+        if self._session is not None and not self._busy:
+            self._end(replies.SHUTTING_DOWN)
+
     def abort(self) -> None:
         """Drop the connection without a word."""
         if self._transport is not None:

@@ -26,6 +26,7 @@ from mail.smtp.states import Role
 Tls = Literal["none", "starttls", "implicit"]
 
 SWEEP_S = 1.0  # how late an idle client may be let go
+GOODBYE_S = 0.5  # for the last words to those who were not done in time
 BACKLOG = 1024  # connections the kernel holds while we are busy: a burst, not an attack
 
 
@@ -85,7 +86,10 @@ class SmtpServer:
             connection.drain()
         tasks = [connection.task for connection in self._open if connection.task is not None]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._settings.drain_s)
+            await asyncio.wait(tasks, timeout=self._settings.drain_s)
+            for connection in tuple(self._open):
+                connection.give_up()
+            _, late = await asyncio.wait(tasks, timeout=GOODBYE_S)
             for task in late:
                 task.cancel()
         for connection in tuple(self._open):

@@ -30,7 +30,9 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     session_s_max: Annotated[Seconds, Meta(description="A session ends after this, but for a message on its way.")] = (
         3600
     )
-    drain_s: Annotated[Seconds, Meta(description="How long a stop waits for messages on their way.")] = 20
+    drain_s: Annotated[
+        Seconds, Meta(description="How long a stop waits for messages on their way; less than the server's drain_s.")
+    ] = 10
     buffer_bytes_max: Annotated[
         Positive, Meta(description="Reading stops while this much waits for an answer; also the most unread replies.")
     ] = 64 * 1024

@@ -69,5 +69,5 @@ def from_status(error: grpc.aio.AioRpcError) -> Trouble:
     trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata() or ()))  # pairs, say its stubs or not
     fault = trailers.get(FAULT)
     if fault is None:  # not from our code: the connection, or gRPC itself
-        return Unavailable(f"The server does not answer: {error.details()}")
+        return Unavailable(f"The server has stopped or does not answer ({error.details()}).")
     return ServerSaid(error.details() or "", error.code(), Fault(fault), retry=trailers.get(RETRY) == "1")

@@ -1,1 +1,1 @@
-"""Benchmarks: Rookery measured beside its peers, in one run."""
+"""Measuring this server beside others, on this machine: `rookery bench` (ops/cli/bench.py) and the stores alone."""

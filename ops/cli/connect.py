@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 import grpc
 
-from cluster.errors import Misconfigured
+from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
 from ops.cli.version import current
@@ -110,7 +110,7 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
     while not _answers(data / SOCKET):
         try:
             return await stack.enter_async_context(opened(data, _stores_of(data)))
-        except Misconfigured:
+        except Locked:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(_POLL_S)

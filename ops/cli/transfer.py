@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +53,7 @@ def import_(address: str, paths: tuple[Path, ...], format_: Format, mailbox: str
     """Read mail from mbox files and Maildirs into the account ADDRESS.
 
     PATH is an mbox file, a Maildir (with its folders), or a directory with either in it. Folders become mailboxes of
-    the same name; Sent, Spam, Deleted Items and the like go to the account's own. Flags and
-    dates are kept.
+    the same name; Sent, Spam, Deleted Items and the like go to the account's own. Flags and dates are kept.
 
     Interrupted in any way, the same command goes on where it was, and run again later it imports what is new since.
     A message that cannot be read is named at the end and keeps nothing else out; the exit code is then 1.
@@ -63,35 +62,24 @@ def import_(address: str, paths: tuple[Path, ...], format_: Format, mailbox: str
       rookery import alice@example.org ~/Maildir
       rookery import alice@example.org old.mbox --mailbox Archive/2019
     """
+    report = Report()
 
-    begun: list[Sender] = []
-
-    async def importing(server: Admin) -> Report:
-        request = pb.ListMailboxesRequest(account=address)
-        tree = await server.mailboxes.ListMailboxes(request)
+    async def importing(server: Admin) -> None:
+        tree = await server.mailboxes.ListMailboxes(pb.ListMailboxesRequest(account=address))
         roles = {box.role: box.name for box in tree.mailboxes if box.role}
         sources = _sources(paths, format_, mailbox, roles)
-        with ExitStack() as stack:
-            progress = stack.enter_context(_progress("Importing", sum(folder.size for folder in sources)))
-            sender = Sender(server.mailboxes, address, progress)
-            begun.append(sender)
+        with _progress("Importing", sum(folder.size for folder in sources)) as progress:
+            sender = Sender(server.mailboxes, address, report, progress)
             await sender.open()
             for folder in sources:
                 subject = f"{tree.account_id:016x} {folder.identity} > {folder.mailbox}"
                 with Journal(data / JOURNALS, subject, from_start=not resume) as journal:
                     await sender.send(folder, journal)
             await sender.close()
-        return sender.report
 
     started = time.monotonic()
-    try:
-        report = ask(data, importing)
-    except BaseException as error:
-        if begun and begun[0].report.stored:
-            click.echo(f"{begun[0].report.stored} messages are in; the same command goes on from there.", err=True)
-        if isinstance(error, OSError):
-            raise Misconfigured(f"The import cannot go on: {error}") from error
-        raise
+    with told_how_to_go_on(report, resume=resume):
+        ask(data, importing)
     took_s = time.monotonic() - started
     click.echo(f"Imported {report.stored} messages ({size(report.stored_bytes)}) in {took_s:.1f} s.")
     _end_with(report.problems, report.failed, "could not be imported")
@@ -138,6 +126,20 @@ def export(address: str, directory: Path, format_: str, names: tuple[str, ...], 
     if lost:
         click.echo(f"Maildir has room for 26 keywords; these were left out: {' '.join(sorted(lost))}", err=True)
     _end_with(report.problems, len(report.problems), "could not be exported")
+
+
+@contextmanager
+def told_how_to_go_on(report: Report, *, resume: bool) -> Iterator[None]:
+    """Whatever ends an import early, a person learns what is in already."""
+    try:
+        yield
+    except BaseException as error:
+        if report.stored:
+            command = "the same command" if resume else "the same command without --from-start"
+            click.echo(f"{report.stored} messages are in; {command} goes on from there.", err=True)
+        if isinstance(error, OSError):
+            raise Misconfigured(f"The import cannot go on: {error}") from error
+        raise
 
 
 def _sources(paths: Sequence[Path], format_: Format, mailbox: str, roles: dict[str, str]) -> list[Folder]:

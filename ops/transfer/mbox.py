@@ -175,15 +175,16 @@ def _read(found: Found, raw: bytes, *, exact: bool) -> Found:
         content = content[:-1]
     elif content.endswith(b"\n\r\n"):
         content = content[:-2]
-    if not content.strip():
-        return found._replace(problem="It is empty.")
     if not exact:
         content = _QUOTED.sub(rb"\1", content)
     content = with_crlf(content)
     body = header_end(content, 0, len(content))
     header = content[:body]
+    kept = _KEPT_BY_PROGRAMS.sub(b"", header) + content[body:]
+    if not kept.strip():
+        return found._replace(problem="It is empty.")
     return found._replace(
-        content=_KEPT_BY_PROGRAMS.sub(b"", header) + content[body:],
+        content=kept,
         date_ms=_date_ms(line, header),
         flags=tuple(dict.fromkeys(_flags(header))),
     )

@@ -54,15 +54,19 @@ class Sender:
     """One import into one account."""
 
     def __init__(
-        self, mailboxes: "admin_pb2_grpc.MailboxesAsyncStub", account: str, progress: Callable[[int, int], None]
+        self,
+        mailboxes: "admin_pb2_grpc.MailboxesAsyncStub",
+        account: str,
+        report: Report,
+        progress: Callable[[int, int], None],
     ) -> None:
-        """`progress`: called with the bytes and messages of the sources that are behind us since the last call."""
+        """`report`: filled as answers come. `progress`: called with the bytes and messages since its last call."""
         start: Any = mailboxes.Import  # its stub has no form for calls that are written to
         self._call = start()
         self._account = account
         self._progress = progress
         self._sent: deque[_Sent] = deque()
-        self.report = Report()
+        self._report = report
 
     async def open(self) -> int:
         """Begin; returns the account's number. Raises AioRpcError, as everything here."""
@@ -89,8 +93,8 @@ class Sender:
             await self._settle()
         for found in batch:
             if found.problem:
-                self.report.failed += 1
-                self.report.add(found.where, found.problem)
+                self._report.failed += 1
+                self._report.add(found.where, found.problem)
         messages = [
             pb.ImportedMessage(content=found.content, date_ms=found.date_ms, flags=found.flags) for found in batch
         ]
@@ -104,10 +108,10 @@ class Sender:
         sent = self._sent.popleft()
         sent.journal.finish(sent.key)
         for problem in answer.problems:
-            self.report.failed += not problem.stored
-            self.report.add(sent.batch[problem.index].where, problem.says)
-        self.report.stored += answer.stored
-        self.report.stored_bytes += sent.size
+            self._report.failed += not problem.stored
+            self._report.add(sent.batch[problem.index].where, problem.says)
+        self._report.stored += answer.stored
+        self._report.stored_bytes += sent.size
         self._progress(sent.size, answer.stored)
 
     async def _write(self, request: pb.ImportRequest) -> None:

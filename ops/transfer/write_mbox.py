@@ -40,7 +40,8 @@ class MboxWriter:
         blank = header[len(fields) :]
         if fields and not fields.endswith(b"\n"):
             fields += b"\n"
-        whole = _QUOTE.sub(rb">\1", b"".join((fields, _status(message), blank, rest)))
+        status = _status(message) if header else b""  # in a message without a header it would become one
+        whole = _QUOTE.sub(rb">\1", b"".join((fields, status, blank, rest)))
         self._file.write(_from_line(message, content) + whole + (b"\n" if whole.endswith(b"\n") else b"\n\n"))
 
     def finish(self) -> None:

@@ -199,6 +199,21 @@ async def test_client_selects_sees_and_lets_go(place: Place, client: MailboxClie
         await client.select(5, "nothing", read_only=True, changed=wake)
 
 
+async def test_a_full_disk_keeps_nobody_from_selecting() -> None:
+    store = Failing()
+    place = Place(store)
+    client = place.client(place.new_owner())
+    await client.deliver(5, await client.prepare(RAW))
+    store.trouble = StoreFull("The disk is full.")
+    full = await client.select(5, INBOX, read_only=False, changed=lambda: None)
+    assert full.recent == {1}
+    await full.close()
+    store.trouble = None
+    first = await client.select(5, INBOX, read_only=False, changed=lambda: None)
+    assert first.recent == {1}, "nothing was taken on the full disk"
+    await place.shards[0].stop()
+
+
 async def test_client_reads_small_and_large_messages(client: MailboxClient) -> None:
     dice = __import__("random").Random(1)
     large = RAW + dice.randbytes(300_000)

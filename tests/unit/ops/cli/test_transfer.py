@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import Trouble
+from cluster.errors import Misconfigured, Trouble
+from ops.cli.transfer import told_how_to_go_on
+from ops.transfer.send import Report
 from tests.unit.ops.cli.conftest import Run, objects
 
 FROM = b"From eve@example.org Tue Nov  3 12:00:00 2020\n"
@@ -124,6 +126,27 @@ def test_a_full_mailbox_and_going_on(run: Run, alice: str, tmp_path: Path) -> No
         run("import", alice, source)
     run("account", "quota", alice, "0", "--messages", "0")
     assert "Imported 2 messages" in run("import", alice, source).stdout
+
+
+def test_a_mailbox_that_becomes_full_and_going_on(
+    run: Run, alice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.transfer.send.BATCH_MESSAGES", 1)
+    run("account", "quota", alice, "0", "--messages", "2")
+    source = maildir_of(tmp_path / "in", *MESSAGES[:3])
+    with pytest.raises(Trouble, match="quota"):
+        run("import", alice, source)
+    run("account", "quota", alice, "0", "--messages", "0")
+    assert "Imported 1 messages" in run("import", alice, source).stdout
+
+
+@pytest.mark.parametrize(("resume", "words"), [(True, "the same command goes on"), (False, "without --from-start")])
+def test_who_is_interrupted_learns_how_to_go_on(capsys: pytest.CaptureFixture[str], resume: bool, words: str) -> None:
+    with pytest.raises(Misconfigured, match="gone"), told_how_to_go_on(Report(stored=7), resume=resume):
+        raise OSError("gone")
+    shown = capsys.readouterr().err
+    assert "7 messages are in" in shown
+    assert words in shown
 
 
 def test_into_a_mailbox(run: Run, alice: str, tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Fills a data directory of ours while no server runs: `python -m ops.bench.filling DATA KIND accounts|messages N`.
+
+The law: what it leaves is what the server itself would have written, by the same code; it only saves the time of a
+hundred thousand password hashes (all accounts share one) and of a million conversations.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final, Literal, cast
+
+from actors.directory import accounts, rows
+from actors.directory.passwords import SALT_BYTES, derive
+from actors.mailbox.types import INBOX, Item
+from cluster.hosting.alone import run
+from cluster.meta.store import Transaction
+from ops.bench.peers import DOMAIN, PASSWORD, address
+from ops.bench.texts import letters
+from ops.core import Core, opened
+from ops.settings import StoreSettings
+
+ACCOUNTS_A_TRANSACTION: Final = 500
+MESSAGES_AN_ADD: Final = 1000
+ACCOUNT_BITS: Final = 63
+
+
+async def add_accounts(core: Core, count: int) -> None:
+    """The domain and its accounts, with one password hash for all."""
+    await core.directory.add_domain(DOMAIN)
+    credentials = derive(PASSWORD, core.dice.randbytes(SALT_BYTES), core.dice.randbytes(SALT_BYTES))
+    for first in range(0, count, ACCOUNTS_A_TRANSACTION):
+
+        async def body(tx: Transaction, first: int = first) -> None:
+            for number in range(first, min(first + ACCOUNTS_A_TRANSACTION, count)):
+                identity = core.dice.getrandbits(ACCOUNT_BITS) or 1
+                await accounts.add(tx, identity, address(number), credentials, created_ms=core.clock.now_ms())
+            rows.changed(tx)
+
+        await core.store.transact(body)
+
+
+async def add_messages(core: Core, count: int) -> None:
+    """So many small messages more in the first account's INBOX."""
+    account = (await core.directory.get_account(address(0))).id
+    messages = [await core.mailboxes.prepare(raw) for raw in letters()]
+    date_ms = core.clock.now_ms()
+    for first in range(0, count, MESSAGES_AN_ADD):
+        some = messages[: min(MESSAGES_AN_ADD, count - first)]
+        await core.mailboxes.add(account, INBOX, [Item(message, date_ms) for message in some])
+
+
+async def fill(data: Path, kind: Literal["lmdb", "sqlite"], what: str, count: int) -> int:
+    """Open, fill, close."""
+    async with opened(data, StoreSettings(kind=kind)) as core:
+        await (add_accounts if what == "accounts" else add_messages)(core, count)
+    return 0
+
+
+def main() -> None:
+    """The arguments as in the first line of this file."""
+    data, kind, what, count = sys.argv[1:]
+    run(fill(Path(data), cast('Literal["lmdb", "sqlite"]', kind), what, int(count)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`rookery bench`: measure this server beside Postfix and Dovecot, on this machine, in one run."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from ops.bench.delivery import Make
+    from ops.bench.figures import Value
+
+ROUNDS: Final = 5
+TABLE_COLUMNS_MIN: Final = 140  # a narrow table of figures cannot be read
+PARTS: Final = {
+    "delivery": "messages from SMTP to where IMAP shows them, and CPU a message; also on SQLite",
+    "imap": "fifty IMAP clients at work, operation by operation",
+    "large": "SELECT of a mailbox of a million messages",
+    "memory": "idle, with many accounts, with many connections",
+}
+
+
+@click.command(epilog="\b\n" + "\n".join(f"{name:10}{text}" for name, text in PARTS.items()))
+@click.option("--quick", is_flag=True, help="Small loads and one round, to see that it works: no result.")
+@click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="This part; may be given again.")
+@click.option("--rounds", type=click.IntRange(min=1), help=f"Rounds of each figure; {ROUNDS} unless quick.")
+@click.option("--ours", is_flag=True, help="Only Rookery, without Postfix and Dovecot.")
+@click.option(
+    "--peers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="ROOKERY_PEERS",
+    help="The script that starts Postfix and Dovecot; ../shared/peers/postfix-dovecot unless given.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default="/var/tmp",  # noqa: S108 - on disk where /tmp may be in memory; what is made there is private
+    show_default=True,
+    help="Where both servers keep their data: the disk that is measured.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where RESULTS.md and the plots go: ops/bench, or ops/bench/out of a quick run.",
+)
+def bench(
+    quick: bool,
+    only: tuple[str, ...],
+    rounds: int | None,
+    ours: bool,
+    peers: Path | None,
+    directory: Path,
+    results: Path | None,
+) -> None:
+    """Measure Rookery beside Postfix and Dovecot: the same machine, the same run, both durable, both empty at first.
+
+    Needs root and Debian's postfix, dovecot-imapd and dovecot-lmtpd; without them only Rookery is measured.
+    A whole run takes about 40 minutes. Keep the machine quiet meanwhile.
+    """
+    from rich.console import Console
+
+    from ops.bench import report
+    from ops.bench.figures import rows_of
+    from ops.bench.machine import describe
+    from ops.bench.peers import ROOT, SCRIPT, missing, scratch
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    script = (peers or SCRIPT).absolute()
+    skipped = "Postfix and Dovecot, as --ours asks" if ours else missing(script)
+    results = results or ROOT / "ops" / "bench" / ("out" if quick else "")
+    command = "rookery bench" + "".join(f" {argument}" for argument in sys.argv[2:])
+    console = Console()
+    console.width = max(console.width, TABLE_COLUMNS_MIN)
+    for name in only or PARTS:
+        machine = describe(directory)
+        module = import_module(f"ops.bench.{name}")
+        make = makers(name, None if skipped else script)
+        rounds_of = rounds or (1 if quick else ROUNDS)
+        values = _told(module.measure, make, partial(scratch, directory), rounds_of, quick=quick)
+        part = report.Part(name, command, quick, machine, rows_of(values), skipped)
+        report.write(part, results)
+        console.print(report.terminal(part))
+    if skipped:
+        console.print(f"Not measured: {skipped}.")
+    console.print(f"Written: {results / report.PAGE}")
+
+
+def makers(part: str, script: Path | None) -> "dict[str, Make]":
+    """How to make each server of a part in a directory; the peers by `script`, or not at all."""
+    from ops.bench import peers
+
+    made: dict[str, Make] = {peers.OURS: lambda path: peers.Rookery(path, peers.free_ports())}
+    if script is not None:
+        made[peers.PEERS] = lambda path: peers.PostfixDovecot(path, peers.free_ports(), script)
+    if part == "delivery":
+        made[peers.SQLITE] = lambda path: peers.Rookery(path, peers.free_ports(), "sqlite", peers.SQLITE)
+    return made
+
+
+def _told(measure: "Callable[..., Iterator[Value]]", *arguments: Any, quick: bool) -> "list[Value]":
+    def told(text: str) -> None:
+        click.echo(text, err=True)
+
+    with closing(measure(*arguments, quick=quick, told=told)) as values:  # type: ignore[type-var]
+        return list(values)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: servers are stopped and their directories removed."""
+    raise KeyboardInterrupt

@@ -1,0 +1,152 @@
+"""What the server has promised, written down by its clients, and what may therefore be found after a kill.
+
+The law: nothing is taken from the server's word but acknowledgements; what was not acknowledged may have happened or
+not, and once seen it must stay as it was seen.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Flags = frozenset[str]
+Place = tuple[str, str]  # login, mailbox
+
+
+class Broken(AssertionError):
+    """A promise that was not kept: which, and by which message."""
+
+
+class Found(NamedTuple):
+    """A row of a mailbox as IMAP shows it."""
+
+    uid: int
+    size: int
+    flags: Flags
+
+
+@dataclass(slots=True)
+class Sent:
+    """One message on its way to one mailbox."""
+
+    token: str
+    place: Place
+    traced: bool
+    flags: Flags = frozenset()
+    acknowledged: bool = False
+    promised_uid: int = 0  # APPENDUID's
+    uid: int = 0  # where it was found
+    given_up: bool = False  # unacknowledged and not found after the restart: must never appear
+
+
+@dataclass(slots=True)
+class Known:
+    """A message that was found. Its flags are one of `may_be`; it may be gone if an EXPUNGE was not answered."""
+
+    sent: Sent
+    size: int
+    may_be: set[Flags]
+    may_be_gone: bool = False
+
+
+@dataclass(slots=True)
+class Box:
+    """One mailbox over all rounds."""
+
+    place: Place
+    uidvalidity: int = 0
+    uidnext: int = 1
+    known: dict[int, Known] = field(default_factory=dict)
+
+    def opened(self, uidvalidity: int, uidnext: int) -> None:
+        """Its UIDVALIDITY is for ever, and its UIDNEXT never goes back (RFC 3501 2.3.1.1)."""
+        if self.uidvalidity not in (0, uidvalidity):
+            raise Broken(f"{self.place}: UIDVALIDITY was {self.uidvalidity} and is {uidvalidity}")
+        if uidnext < self.uidnext:
+            raise Broken(f"{self.place}: UIDNEXT went back from {self.uidnext} to {uidnext}")
+        self.uidvalidity = uidvalidity
+
+    def listed(self, rows: Iterable[Found]) -> list[Found]:
+        """Compare what is there with what must be; the rows that are new."""
+        found = {row.uid: row for row in rows}
+        for uid, known in list(self.known.items()):
+            row = found.pop(uid, None)
+            if row is not None:
+                self._still_the_same(known, row)
+            elif known.may_be_gone:
+                del self.known[uid]
+            else:
+                raise Broken(f"{self.place}: UID {uid} ({known.sent.token}) is gone and nobody expunged it")
+        if wrong := [uid for uid in found if uid < self.uidnext]:
+            raise Broken(f"{self.place}: UIDs {wrong[:9]} below UIDNEXT {self.uidnext} were not there before")
+        return [found[uid] for uid in sorted(found)]
+
+    def _still_the_same(self, known: Known, row: Found) -> None:
+        if row.size != known.size:
+            raise Broken(f"{self.place}: UID {row.uid} had {known.size} bytes and has {row.size}")
+        if row.flags not in known.may_be:
+            raise Broken(f"{self.place}: UID {row.uid} has flags {set(row.flags)}, expected {known.may_be}")
+        known.may_be = {row.flags}
+        known.may_be_gone = False
+
+    def expunged(self, uids: Iterable[int]) -> None:
+        """An EXPUNGE was acknowledged: these must never be seen again."""
+        for uid in uids:
+            self.known.pop(uid, None)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All mailboxes, and all that was sent and not found yet."""
+
+    boxes: dict[Place, Box] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], Sent] = field(default_factory=dict)  # by token and login
+    settled: dict[tuple[str, str], Sent] = field(default_factory=dict)
+    acknowledged: Counter[str] = field(default_factory=Counter)  # by command
+
+    def box(self, place: Place) -> Box:
+        """The mailbox of that place."""
+        return self.boxes.setdefault(place, Box(place))
+
+    def sending(self, token: str, place: Place, *, traced: bool, flags: Flags = frozenset()) -> Sent:
+        """Note a message before its first byte leaves. One that is sent again is the same message."""
+        key = (token, place[0])
+        sent = self.settled.get(key) or self.waiting.setdefault(key, Sent(token, place, traced, flags))
+        sent.given_up = False
+        return sent
+
+    def acknowledge(self, sent: Sent, command: str, uid: int = 0) -> None:
+        """The server has said yes."""
+        self.acknowledged[command] += 1
+        sent.acknowledged = True
+        sent.promised_uid = uid
+
+    def found(self, row: Found, token: str, place: Place) -> Sent:
+        """A new message is in a mailbox: it must be one that was sent there and that is nowhere else."""
+        key = (token, place[0])
+        sent = self.waiting.get(key)
+        if sent is None:
+            raise Broken(f"{place}: UID {row.uid} holds {token or 'no token'} {self._why_not(key)}")
+        if sent.given_up or sent.place != place:
+            raise Broken(f"{place}: UID {row.uid}: {sent} came late, or to the wrong mailbox")
+        if sent.promised_uid not in (0, row.uid):
+            raise Broken(f"{place}: {token} was promised UID {sent.promised_uid} and has {row.uid}")
+        if row.flags != sent.flags:
+            raise Broken(f"{place}: {token} came with flags {set(sent.flags)} and has {set(row.flags)}")
+        sent.uid = row.uid
+        self.settled[key] = self.waiting.pop(key)
+        self.box(place).known[row.uid] = Known(sent, row.size, {row.flags})
+        return sent
+
+    def round_is_over(self) -> list[Sent]:
+        """Everything was listed: what was acknowledged must have been found. What was neither, to send again."""
+        missing = [sent for sent in self.waiting.values() if sent.acknowledged]
+        if missing:
+            raise Broken(f"{len(missing)} acknowledged messages are lost, the first: {missing[0]}")
+        for sent in self.waiting.values():
+            sent.given_up = True
+        return list(self.waiting.values())
+
+    def _why_not(self, key: tuple[str, str]) -> str:
+        settled = self.settled.get(key)
+        return f"which is also UID {settled.uid} of {settled.place}" if settled else "which nobody sent"

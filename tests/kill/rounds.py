@@ -1,0 +1,129 @@
+"""Rounds on the same data: load, kill -9 at a random moment, restart, verify.
+
+The law: the moment of the kill and every choice of the load come from the seed; nothing is ever repaired between
+rounds, and a server that does not serve within START_S_MAX has failed.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.kill import clients
+from tests.kill.clients import LOGINS, MAILBOXES, Load
+from tests.kill.inside import check_data
+from tests.kill.ledger import Broken, Ledger, Sent
+from tests.kill.reading import verify
+from tests.running import Running
+
+SMTP_CLIENTS: Final = 4
+LMTP_CLIENTS: Final = 3
+APPEND_CLIENTS: Final = 2  # an account
+LOAD_S_MAX: Final = 0.8
+ROUND_S_MAX: Final = 60.0
+START_S_MAX: Final = 10.0  # usually half a second; a busy machine takes longer
+KILLED_AT_START: Final = 0.15  # share of rounds in which the next server is killed while it starts
+ALL_BYTES_EVERY: Final = 25  # rounds
+SETTINGS: Final = '[imap]\nplaintext_login = true\n[log]\nlevel = "warning"\n'
+
+
+@dataclass
+class Totals:
+    """What was done so far."""
+
+    rounds: int = 0
+    killed_at_start: int = 0
+    sent_again: int = 0
+    start_s: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Rounds:
+    """A server on `data` and its history."""
+
+    data: Path
+    seed: int
+    store: str = "lmdb"
+    ledger: Ledger = field(default_factory=Ledger)
+    totals: Totals = field(default_factory=Totals)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.server = Running(self.data, settings=f'{SETTINGS}[store]\nkind = "{self.store}"\n')
+
+    def run(self, rounds: int) -> Iterator[Totals]:
+        """Play so many rounds. Raises Broken."""
+        unanswered: list[Sent] = []
+        self._start()
+        for number in range(rounds):
+            asyncio.run(self._load(unanswered))
+            self._maybe_kill_at_start()
+            self._start()
+            every = number + 1 == rounds or (number + 1) % ALL_BYTES_EVERY == 0
+            unanswered = asyncio.run(verify(self.server.ports["imap"], self.ledger, all_bytes=every))
+            self.totals.rounds += 1
+            yield self.totals
+        self._finish()
+
+    async def _load(self, unanswered: list[Sent]) -> None:
+        """Everyone at once, until the server dies."""
+        again = [sent for sent in unanswered if sent.traced]
+        self.totals.sent_again += len(again)
+        parties = SMTP_CLIENTS + LMTP_CLIENTS + len(LOGINS) * (APPEND_CLIENTS + len(MAILBOXES)) + bool(again) + 1
+        ready = asyncio.Barrier(parties)
+        load = Load(self.server.ports, self.ledger, f"{self.seed}.{self.totals.rounds}", self.dice, ready)
+        playing: asyncio.Future[Any] = asyncio.gather(*map(_until_it_dies, self._clients(load, again)))
+        begun: asyncio.Future[Any] = asyncio.ensure_future(ready.wait())
+        async with asyncio.timeout(ROUND_S_MAX):
+            await asyncio.wait({playing, begun}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({playing}, timeout=self.dice.uniform(0, LOAD_S_MAX))
+            await asyncio.to_thread(self.server.kill)
+            await playing
+
+    def _clients(self, load: Load, again: list[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
+        if again:
+            yield clients.send_again(load, again)
+        for number in range(SMTP_CLIENTS):
+            yield clients.smtp(load, f"s{number}")
+        for number in range(LMTP_CLIENTS):
+            yield clients.smtp(load, f"l{number}", lmtp=True)
+        for login in LOGINS:
+            for number in range(APPEND_CLIENTS):
+                yield clients.append(load, f"{login[0]}{number}", login)
+            for mailbox in MAILBOXES:
+                yield clients.change(load, self.ledger.box((login, mailbox)))
+
+    def _maybe_kill_at_start(self) -> None:
+        if self.dice.random() < KILLED_AT_START:
+            self.server.launch()
+            time.sleep(self.dice.uniform(0.1, 0.6))
+            self.server.kill()
+            self.totals.killed_at_start += 1
+
+    def _start(self) -> None:
+        began_s = time.monotonic()
+        self.server.start()
+        took_s = time.monotonic() - began_s
+        self.totals.start_s.append(took_s)
+        if took_s > START_S_MAX:
+            raise Broken(f"the server took {took_s:.1f} s to start")
+
+    def _finish(self) -> None:
+        """Stop as users do, and look inside."""
+        code = self.server.stop()
+        if code != 0:
+            raise Broken(f"the server ended with {code}")
+        output = self.server.output.read_text(errors="replace")
+        if "Traceback" in output or ".defect" in output:
+            raise Broken(f"the server's log tells of a defect: {self.server.output}")
+        asyncio.run(check_data(self.data, self.store))
+
+
+async def _until_it_dies(client: Coroutine[Any, Any, None]) -> None:
+    try:
+        await client
+    except ConnectionError:
+        return

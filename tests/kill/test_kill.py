@@ -1,0 +1,21 @@
+"""A few rounds of the kill test on each store. Many rounds: `python -m tests.kill`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.kill.rounds import Rounds
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize(("store", "rounds"), [("lmdb", 6), ("sqlite", 3)])
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, rounds: int) -> None:
+    play = Rounds(tmp_path / "data", seed=1, store=store)
+    try:
+        for _totals in play.run(rounds):
+            pass
+    finally:
+        if play.server.process is not None:
+            play.server.kill()
+    done = play.ledger.acknowledged
+    assert all(done[command] for command in ("SMTP", "LMTP", "APPEND", "STORE", "EXPUNGE")), done

@@ -1,0 +1,106 @@
+"""The kill test's own eyes: every way to break a promise is seen."""
+
+import pytest
+
+from tests.kill.ledger import Box, Broken, Found, Ledger
+from tests.kill.messages import is_whole, message, stuffed, token_of
+
+PLACE = ("alice", "INBOX")
+NO_FLAGS: frozenset[str] = frozenset()
+SEEN = frozenset({"\\Seen"})
+TRACE = b"Return-Path: <a@b.c>\r\nReceived: from x ([::1])\r\n\tby y with ESMTP id z;\r\n\tMon, 1 Jan 2024 00:00:00\r\n"
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """One message was sent to alice and acknowledged."""
+    made = Ledger()
+    made.acknowledge(made.sending("t", PLACE, traced=True), "SMTP")
+    return made
+
+
+@pytest.fixture
+def box(ledger: Ledger) -> Box:
+    """It was found as UID 1."""
+    ledger.found(Found(1, 10, NO_FLAGS), "t", PLACE)
+    found = ledger.box(PLACE)
+    found.opened(7, 2)
+    found.uidnext = 2
+    return found
+
+
+def test_lost(ledger: Ledger) -> None:
+    with pytest.raises(Broken, match="are lost"):
+        ledger.round_is_over()
+
+
+def test_found_twice(ledger: Ledger, box: Box) -> None:
+    with pytest.raises(Broken, match="also UID 1"):
+        ledger.found(Found(2, 10, NO_FLAGS), "t", PLACE)
+
+
+def test_sent_again_and_kept_once(ledger: Ledger, box: Box) -> None:
+    ledger.acknowledge(ledger.sending("t", PLACE, traced=True), "SMTP")
+    assert ledger.round_is_over() == []
+
+
+def test_from_nowhere(ledger: Ledger) -> None:
+    with pytest.raises(Broken, match="nobody sent"):
+        ledger.found(Found(1, 10, NO_FLAGS), "u", PLACE)
+
+
+def test_unanswered_and_late() -> None:
+    ledger = Ledger()
+    unanswered = ledger.sending("t", PLACE, traced=True)
+    assert ledger.round_is_over() == [unanswered]
+    with pytest.raises(Broken, match="came late"):
+        ledger.found(Found(1, 10, NO_FLAGS), "t", PLACE)
+
+
+def test_another_uid_than_promised() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(ledger.sending("t", PLACE, traced=False), "APPEND", 5)
+    with pytest.raises(Broken, match="promised UID 5"):
+        ledger.found(Found(6, 10, NO_FLAGS), "t", PLACE)
+
+
+@pytest.mark.parametrize(("uidvalidity", "uidnext", "why"), [(8, 2, "UIDVALIDITY"), (7, 1, "went back")])
+def test_numbers_that_never_change(box: Box, uidvalidity: int, uidnext: int, why: str) -> None:
+    with pytest.raises(Broken, match=why):
+        box.opened(uidvalidity, uidnext)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [(None, "nobody expunged"), (Found(1, 11, NO_FLAGS), "has 11"), (Found(1, 10, SEEN), "has flags")],
+)
+def test_changed_in_the_mailbox(box: Box, row: Found | None, why: str) -> None:
+    with pytest.raises(Broken, match=why):
+        box.listed([row] if row else [])
+
+
+def test_expunged_and_back(box: Box) -> None:
+    box.expunged([1])
+    with pytest.raises(Broken, match="not there before"):
+        box.listed([Found(1, 10, NO_FLAGS)])
+
+
+def test_an_unanswered_store_may_have_happened_but_then_stays(box: Box) -> None:
+    box.known[1].may_be |= {SEEN}
+    box.listed([Found(1, 10, SEEN)])
+    with pytest.raises(Broken, match="has flags"):
+        box.listed([Found(1, 10, NO_FLAGS)])
+
+
+def test_bytes() -> None:
+    raw = message("x.1")
+    assert token_of(TRACE + raw) == "x.1"
+    assert is_whole(TRACE + raw, "x.1", traced=True)
+    assert is_whole(raw, "x.1", traced=False)
+    for wrong in (raw, TRACE + raw + b"\r\n", TRACE + TRACE + raw, TRACE + raw[:-3], TRACE + b"X: y\r\n" + raw):
+        assert not is_whole(wrong, "x.1", traced=True)
+    assert stuffed(b".\r\na.\r\n..\r\n") == b"..\r\na.\r\n...\r\n.\r\n"
+
+
+def test_a_message_is_of_its_token_alone() -> None:
+    assert message("x.1") == message("x.1") != message("x.2")

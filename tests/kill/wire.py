@@ -1,0 +1,149 @@
+"""As much of an SMTP and an IMAP client as the kill tests need: bytes as they are, and nothing is ever sent twice.
+
+The law: an answer counts only when its last byte has come; when the server dies, ConnectionError leaves.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from tests.kill.ledger import Broken, Flags, Found
+
+LINE_BYTES_MAX: Final = 1 << 20  # of a reader's buffer
+_LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n$")
+_ROW: Final = re.compile(rb"\* \d+ FETCH \((.*)\)\r\n$", re.DOTALL)
+_ITEMS: Final = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|FLAGS \(([^)]*)\)")
+
+
+class Wire:
+    """A connection that gives whole lines."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        """Bytes to the server."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def line(self) -> bytes:
+        """The next line, with its end. ConnectionError when there is none any more."""
+        try:
+            return await self._reader.readuntil(b"\n")
+        except asyncio.IncompleteReadError as error:
+            raise ConnectionResetError from error
+
+    async def exactly(self, count: int) -> bytes:
+        """So many bytes. ConnectionError when they do not come."""
+        try:
+            return await self._reader.readexactly(count)
+        except asyncio.IncompleteReadError as error:
+            raise ConnectionResetError from error
+
+    async def reply(self) -> tuple[int, bytes]:
+        """An SMTP reply: its code and its last line."""
+        while (line := await self.line())[3:4] == b"-":
+            pass
+        return int(line[:3]), line
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Wire]:
+    """A connection to the server."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LINE_BYTES_MAX)
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.close()
+
+
+class Answer(NamedTuple):
+    """What a command got: untagged responses with their literals taken out, and the tagged line."""
+
+    untagged: list[tuple[bytes, list[bytes]]]
+    tagged: bytes
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was done."""
+        return b" OK " in self.tagged
+
+    def number(self, pattern: bytes) -> int:
+        """The number that a response holds, such as rb"UIDNEXT (\\d+)"."""
+        text = b"".join(line for line, _literals in self.untagged) + self.tagged
+        found = re.search(pattern, text)
+        if not found:
+            raise Broken(f"no {pattern!r} in {text[:300]!r}")
+        return int(found[1])
+
+    def rows(self) -> list[Found]:
+        """FETCH responses with UID, RFC822.SIZE and FLAGS."""
+        return [_row(line) for line, _literals in self.untagged if _ROW.match(line)]
+
+    def bodies(self) -> list[tuple[Found, bytes]]:
+        """The same with BODY[]."""
+        return [(_row(line), literals[0]) for line, literals in self.untagged if literals]
+
+
+class Imap:
+    """One IMAP session, one command at a time."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._count = 0
+
+    async def run(self, command: str, literal: bytes | None = None) -> Answer:
+        """A command, with a non-synchronizing literal at its end (RFC 7888) if there is one."""
+        self._count += 1
+        tag = b"k%d" % self._count
+        end = b"\r\n" if literal is None else b" {%d+}\r\n%b\r\n" % (len(literal), literal)
+        await self.wire.send(b"%b %b%b" % (tag, command.encode(), end))
+        return await self._answer(tag + b" ")
+
+    async def done(self, command: str, literal: bytes | None = None) -> Answer:
+        """A command that must be done. Raises Broken."""
+        answer = await self.run(command, literal)
+        if not answer.is_ok:
+            raise Broken(f"{command[:80]}: {answer.tagged!r}")
+        return answer
+
+    async def _answer(self, tag: bytes) -> Answer:
+        untagged: list[tuple[bytes, list[bytes]]] = []
+        while True:
+            line, literals = await self._response()
+            if line.startswith(tag):
+                return Answer(untagged, line)
+            untagged.append((line, literals))
+
+    async def _response(self) -> tuple[bytes, list[bytes]]:
+        parts, literals = [await self.wire.line()], []
+        while found := _LITERAL.search(parts[-1]):
+            literals.append(await self.wire.exactly(int(found[1])))
+            parts.append(await self.wire.line())
+        return b"".join(parts), literals
+
+
+@asynccontextmanager
+async def logged_in(port: int, login: str, password: str) -> AsyncIterator[Imap]:
+    """An IMAP session of a user."""
+    async with connected(port) as wire:
+        await wire.line()
+        imap = Imap(wire)
+        await imap.done(f"LOGIN {login} {password}")
+        yield imap
+
+
+def _row(line: bytes) -> Found:
+    uid = size = 0
+    flags: Flags = frozenset()
+    for item in _ITEMS.finditer(line):
+        if item[1]:
+            uid = int(item[1])
+        elif item[2]:
+            size = int(item[2])
+        else:
+            flags = frozenset(item[3].decode().split()) - {"\\Recent"}
+    return Found(uid, size, flags)
