@@ -9,6 +9,7 @@ import pytest
 
 from gateway.imap.connection import READ_AHEAD_BYTES
 from gateway.imap.server import ImapServer
+from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
 
 
@@ -96,6 +97,23 @@ async def test_many_large_items_of_one_message_are_not_gathered() -> None:
         assert client.pipe.received.startswith(b"* 1 FETCH (UID 1 BODY[]<0> {600000}\r\n")
         assert client.pipe.received.endswith(b")\r\nx OK FETCH completed\r\n")
         assert client.pipe.received.count(b" BODY[]<") == 20
+
+
+async def test_uploads_are_bounded_over_all_connections() -> None:
+    """Who sends much is cut off when all have sent too much; ordinary mail comes through, and all is given back."""
+    async with World(memory_bytes_max=4 * MIB) as world:
+        clients = [await world.connect("alice") for _ in range(3)]
+        for client in clients:
+            client.send(b"x APPEND INBOX {3000000+}\r\n" + b"y" * (2 * MIB))
+        assert (await clients[2].line()).startswith(b"* BYE [UNAVAILABLE]")
+        assert await clients[0].quiet()
+        other = await world.connect("alice")
+        await other.ok(b"APPEND INBOX {100000+}\r\n" + b"y" * 100_000)
+        clients[0].send(b"y" * (3_000_000 - 2 * MIB) + b"\r\n")
+        assert (await clients[0].line()).startswith(b"x OK")
+        clients[1].pipe.abort()
+        assert await other.quiet()
+        assert world.server._weight_bytes == 0
 
 
 async def test_news_waits_for_an_idling_client_that_does_not_read() -> None:
