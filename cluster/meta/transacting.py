@@ -45,20 +45,47 @@ class Committing(Protocol):
         ...
 
 
-class BufferedTransaction(ABC):
-    """One run of a body: its writes, its reads to be done again at the commit, its limits. Not for use after its end."""
+class Bounded:
+    """One run of a body: its age and size. Not for use after its end."""
 
-    __slots__ = ("_deadline", "_monotonic", "_over", "_overlay", "_pages", "_reads", "_size_bytes", "_writes")
+    __slots__ = ("_deadline", "_monotonic", "_over", "_size_bytes")
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._deadline = monotonic() + TRANSACTION_SECONDS_MAX
+        self._size_bytes = 0
+        self._over = False
+
+    def end(self) -> None:
+        """Let go of what it holds."""
+        self._over = True
+
+    def _check_age(self) -> None:
+        if self._over:
+            raise Unavailable("The transaction is over.")
+        if self._monotonic() > self._deadline:
+            raise Unavailable("The transaction is too old; try again.", log=f"over {TRANSACTION_SECONDS_MAX} s old")
+
+    def _count(self, size_bytes: int) -> None:
+        self._size_bytes += size_bytes
+        if self._size_bytes > TRANSACTION_BYTES_MAX:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge("The change is too large.", log=f"transaction over {TRANSACTION_BYTES_MAX} bytes")
+
+
+class BufferedTransaction(Bounded, ABC):
+    """A run whose writes are kept here, with what it read, until the commit."""
+
+    __slots__ = ("_overlay", "_pages", "_reads", "_writes")
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__(monotonic)
         self._overlay = Overlay()
         self._writes = self._overlay.writes  # the same dictionary, one look-up nearer
         self._reads: dict[bytes, bytes | None] = {}
         self._pages: list[PageRead] = []
-        self._size_bytes = 0
-        self._over = False
 
     @abstractmethod
     async def get(self, key: bytes) -> bytes | None:
@@ -108,24 +135,6 @@ class BufferedTransaction(ABC):
         self._count(0)
         self._check_age()
         return Changes(self._reads, self._pages, self._overlay, self._size_bytes)
-
-    def end(self) -> None:
-        """Let go of what it holds."""
-        self._over = True
-
-    def _check_age(self) -> None:
-        if self._over:
-            raise Unavailable("The transaction is over.")
-        if self._monotonic() > self._deadline:
-            raise Unavailable("The transaction is too old; try again.", log=f"over {TRANSACTION_SECONDS_MAX} s old")
-
-    def _count(self, size_bytes: int) -> None:
-        self._size_bytes += size_bytes
-        if self._size_bytes > TRANSACTION_BYTES_MAX:
-            raise self._too_large()
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge("The change is too large.", log=f"transaction over {TRANSACTION_BYTES_MAX} bytes")
 
 
 class TransactingStore(ABC):

@@ -1,6 +1,7 @@
 """The stores that the contract suites run over. A new adapter joins STORES."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -8,12 +9,15 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from cluster.clock import Clock
+from cluster.errors import Misconfigured
+from cluster.meta.foundationdb import FoundationdbSettings, FoundationdbStore
+from cluster.meta.foundationdb_binding import load
 from cluster.meta.lmdb import LmdbStore
 from cluster.meta.memory import MemoryStore
 from cluster.meta.postgresql import PostgresqlStore
 from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
-from tests import postgresql
+from tests import foundationdb_double, postgresql
 
 
 class Open(Protocol):
@@ -29,6 +33,7 @@ class Adapter(NamedTuple):
     open: Open
     is_durable: bool = True  # opened again it holds what it held
     data: str = ""  # the main file in its directory, for those that have one
+    is_shared: bool = True  # other processes may open it at the same time
     part: str = ""  # of ops/parts.py, which it needs
     why_not: Callable[[], str] = str  # a reason to skip it here, or nothing
 
@@ -47,17 +52,45 @@ async def open_postgresql(directory: Path, *, clock: Clock | None = None) -> Sto
     return await PostgresqlStore.open(settings, clock=clock)
 
 
+DOUBLE = foundationdb_double.Fdb()
+
+
+async def open_double(directory: Path, *, clock: Clock | None = None) -> Store:
+    settings = FoundationdbSettings(cluster_file=str(directory))
+    return await FoundationdbStore.open(settings, clock=clock, binding=DOUBLE)
+
+
+async def open_foundationdb(directory: Path, *, clock: Clock | None = None) -> Store:
+    return await FoundationdbStore.open(FoundationdbSettings(prefix=f"test-{name_of(directory)}"), clock=clock)
+
+
+def no_foundationdb() -> str:
+    if not os.environ.get("FDB_CLUSTER_FILE"):
+        return "FDB_CLUSTER_FILE names no cluster"
+    try:
+        load()
+    except Misconfigured as error:
+        return str(error)
+    return ""
+
+
 STORES = [
-    Adapter("memory", open_memory, is_durable=False),
+    Adapter("memory", open_memory, is_durable=False, is_shared=False),
     Adapter("lmdb", LmdbStore.open, data="data.mdb"),
     Adapter("sqlite", SqliteStore.open, data="store.sqlite"),
     Adapter("postgresql", open_postgresql, part=postgresql.PART),
+    Adapter("foundationdb-double", open_double, is_shared=False),
+    Adapter("foundationdb", open_foundationdb, why_not=no_foundationdb),
 ]
 
 
 def parameters(adapters: Iterable[Adapter] = STORES) -> list[Any]:
-    """The adapters for a parametrized test or fixture, each with its name and the part it needs."""
+    """The adapters for a parametrized test or fixture, each with its name and the part it needs.
+
+    Those that cannot run here are left out: test_store_adapters.py says so once.
+    """
     return [
         pytest.param(adapter, id=adapter.name, marks=[pytest.mark.part(adapter.part)] if adapter.part else [])
         for adapter in adapters
+        if not adapter.why_not()
     ]

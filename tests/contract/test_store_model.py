@@ -107,6 +107,4 @@ async def play_afresh(adapter: Adapter, transactions: list[list[tuple[object, ..
 @settings(max_examples=120, deadline=None, database=None)
 @given(transactions=TRANSACTIONS)
 def test_a_store_is_a_sorted_dictionary(adapter: Adapter, transactions: list[list[tuple[object, ...]]]) -> None:
-    if reason := adapter.why_not():
-        pytest.skip(f"{adapter.name}: {reason}")
     asyncio.run(play_afresh(adapter, transactions))
