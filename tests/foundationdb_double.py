@@ -214,7 +214,11 @@ class Transaction(Reading):
         self.futures: weakref.WeakSet[Future] = weakref.WeakSet()
         self._created_s = time.monotonic()
         self._retries = 0
-        self._reset()
+        self._mutations: list[tuple[str, bytes, bytes]] = []
+        self._depends: list[Span] = []
+        self._version: Version | None = None
+        self._seen: Version | None = None
+        self._committing = False
 
     @property
     def snapshot(self) -> Reading:
@@ -310,10 +314,8 @@ class Transaction(Reading):
         self._seen = None
 
     def _reset(self) -> None:
-        self._mutations: list[tuple[str, bytes, bytes]] = []
-        self._depends: list[Span] = []
-        self._version: Version | None = None
-        self._seen: Version | None = None
+        self._mutations, self._depends = [], []
+        self._version = self._seen = None
         self._committing = False
 
 
@@ -350,9 +352,9 @@ class Database:
             if size_bytes > size_limit:
                 raise FDBError(2101)
             for number, (low, high) in self._changed:
-                if read is not None and number > read.number:
-                    if any(low < end and begin < high for begin, end in depends):
-                        raise FDBError(1020)
+                is_later = read is not None and number > read.number
+                if is_later and any(low < end and begin < high for begin, end in depends):
+                    raise FDBError(1020)
             number = self.newest.number + 1
             self.newest = applied(self.newest, mutations)._replace(number=number)
             self._changed += [(number, span) for span in writes]

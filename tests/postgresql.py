@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from cluster.meta.postgresql_connection import PostgresqlSettings
+from cluster.meta.settings import PostgresqlSettings
 from ops import parts
 
 PART: Final = "postgresql"
@@ -40,7 +40,7 @@ class Server:
         self.start()
 
     def start(self, *settings: str) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers. In the main thread only: the server ends with the thread that made it."""
         # -F would turn fsync off; it is on unless said otherwise.
         command = ["postgres", "-D", str(self._data), "-k", str(self.folder), "-c", "listen_addresses="]
         self._process = subprocess.Popen(

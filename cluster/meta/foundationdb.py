@@ -10,9 +10,7 @@ call it another's. So that is Unavailable, and the caller, who knows what makes 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Final, TypeVar
-
-from msgspec import Meta, Struct
+from typing import Final, TypeVar
 
 from cluster.clock import Clock, SystemClock
 from cluster.errors import Misconfigured, Unavailable
@@ -29,6 +27,7 @@ from cluster.meta.foundationdb_binding import (
     trouble_of,
 )
 from cluster.meta.limits import COUNTER_BYTES, KEYS_END, check_delta, check_key, page_of, refuse, rows_wanted
+from cluster.meta.settings import FoundationdbSettings
 from cluster.meta.store import (
     KEY_BYTES_MAX,
     RANGE_BYTES_MAX,
@@ -43,22 +42,9 @@ from cluster.meta.transacting import ATTEMPTS_MAX, TRANSACTIONS_MAX, Bounded
 T = TypeVar("T")
 
 FORMAT: Final = b"rookery 1"  # the value of the key KEYS_END
-PREFIX: Final = r"^[a-zA-Z0-9_.-]{1,64}$"
 TIMEOUT_MS: Final = int(TRANSACTION_SECONDS_MAX * 1000)  # of one run; nothing of ours is worth waiting for longer
 RETRY_DELAY_MAX_MS: Final = 200  # of FoundationDB's own growing, jittered wait before another run
 TOTAL_S: Final = 20.0  # after so long no other run is begun
-
-
-class FoundationdbSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The FoundationDB cluster (7.3) of a store of that kind. Its TLS is set by its own variables FDB_TLS_*."""
-
-    cluster_file: Annotated[
-        str, Meta(description="The cluster file; empty: FDB_CLUSTER_FILE, or FoundationDB's usual places.")
-    ] = ""
-    prefix: Annotated[
-        str, Meta(description="What the keys begin with: installations that share a cluster differ here.",
-                  pattern=PREFIX),
-    ] = "rookery"  # fmt: skip
 
 
 class _Space:

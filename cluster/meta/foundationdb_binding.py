@@ -56,8 +56,10 @@ class ValueFuture(Future, Protocol):
 class KeyValue(Protocol):
     """impl.KeyValue."""
 
-    key: bytes
-    value: bytes
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def value(self) -> bytes: ...
 
 
 class Reads(Protocol):
@@ -84,9 +86,10 @@ class TransactionOptions(Protocol):
 class Transaction(Reads, Protocol):
     """impl.Transaction. Dropping it cancels its futures."""
 
-    options: TransactionOptions
-    snapshot: Reads
-
+    @property
+    def options(self) -> TransactionOptions: ...
+    @property
+    def snapshot(self) -> Reads: ...
     def set(self, key: bytes, value: bytes) -> None: ...
     def clear(self, key: bytes) -> None: ...
     def clear_range(self, begin: bytes, end: bytes) -> None: ...
@@ -123,12 +126,16 @@ class Modes(Protocol):
 
 
 class Binding(Protocol):
-    """The module `fdb`, an API version selected."""
+    """The module `fdb`, an API version selected. Its errors have the attributes code: int and description: bytes."""
 
-    FDBError: type[Exception]  # with the attributes code: int and description: bytes
-    KeySelector: Selectors
-    StreamingMode: Modes
-    predicates: Predicates
+    @property
+    def FDBError(self) -> type[Exception]: ...  # noqa: N802 - its name
+    @property
+    def KeySelector(self) -> Selectors: ...  # noqa: N802
+    @property
+    def StreamingMode(self) -> Modes: ...  # noqa: N802
+    @property
+    def predicates(self) -> Predicates: ...
 
     def open(self, cluster_file: str | None = None) -> Database: ...
 
@@ -149,7 +156,7 @@ def load() -> Binding:
         module.api_version(API_VERSION)
     except ImportError as error:
         raise Misconfigured(f"FoundationDB's Python package is not installed: {_GET_IT}.") from error
-    except Exception as error:  # noqa: BLE001 - the binding raises plain Exception and RuntimeError here
+    except Exception as error:
         raise Misconfigured(f"FoundationDB's client library cannot be used ({error}): {_GET_IT}.") from error
     return cast("Binding", module)
 

@@ -11,7 +11,7 @@ After any error a connection is dropped and the next call makes another, so nobo
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -24,7 +24,6 @@ from cluster.meta.overlay import Overlay
 from cluster.meta.postgresql_connection import (
     CONNECT_S,
     ERRORS,
-    PostgresqlSettings,
     arguments_of,
     check_promises,
     opening_trouble_of,
@@ -33,6 +32,7 @@ from cluster.meta.postgresql_connection import (
 )
 from cluster.meta.postgresql_locks import locks_of, statement_of
 from cluster.meta.remote import Answers, RemoteStore, telling
+from cluster.meta.settings import PostgresqlSettings
 from cluster.meta.store import RANGE_BYTES_MAX
 from cluster.meta.transacting import TRANSACTIONS_MAX
 from cluster.meta.validate import Changes, resolve_adds, still_true
@@ -48,10 +48,10 @@ _BOUNDED: Final = (
     "SELECT k, v FROM (SELECT k, v, sum(octet_length(k) + octet_length(v)) OVER (ORDER BY k {order}"
     " ROWS UNBOUNDED PRECEDING) - octet_length(k) - octet_length(v) AS before_bytes"
     " FROM kv WHERE k >= $1 AND k < $2 ORDER BY k {order} LIMIT $3) AS page"
-    f" WHERE before_bytes <= {RANGE_BYTES_MAX}"
+    " WHERE before_bytes <= {most}"
 )
 _RANGES: Final = {
-    (bounded, reverse): statement.format(order="DESC" if reverse else "ASC")
+    (bounded, reverse): statement.format(order="DESC" if reverse else "ASC", most=RANGE_BYTES_MAX)
     for bounded, statement in ((False, _PLAIN), (True, _BOUNDED))
     for reverse in (False, True)
 }
@@ -100,7 +100,7 @@ class _Connections:
             with _translated(self._settings):
                 yield _Reader(connection)
         except Unavailable:  # it may be cut off in a way that it will notice only after minutes
-            connection.terminate()
+            _drop(connection)
             raise
         finally:
             await self._pool.release(connection)
@@ -110,7 +110,7 @@ class _Connections:
         try:
             await connection.execute("ROLLBACK")
         except ERRORS:
-            connection.terminate()
+            _drop(connection)
         finally:
             await self._pool.release(connection)
 
@@ -261,6 +261,12 @@ async def _connect(settings: PostgresqlSettings) -> Any:
         connection.terminate()
         raise
     return connection
+
+
+def _drop(connection: Any) -> None:
+    """Close without a word; the pool may have noticed by itself that it broke, and taken it back."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _as_it_is(connection: Any) -> None:

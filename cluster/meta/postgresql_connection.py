@@ -5,20 +5,18 @@ The law: no connection is used that would acknowledge before the disk has it, or
 
 import re
 import ssl
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import asyncpg
-from msgspec import Meta, Struct
 
-from cluster.config.secret import Secret
 from cluster.errors import Corrupt, Misconfigured, StoreFull, Trouble, Unavailable
 from cluster.meta.engine import Conflict
 from cluster.meta.limits import KEYS_END
+from cluster.meta.settings import SCHEMA, PostgresqlSettings
 
 FORMAT: Final = b"rookery 1"  # the value of the key KEYS_END
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 5.0  # as long as a transaction may live
-SCHEMA: Final = r"^[a-z_][a-z0-9_]{0,62}$"  # a name that needs no quotes
 
 # What a driver may raise: the server's errors, the driver's own, the network's.
 ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -38,38 +36,6 @@ _SERVER_SETTINGS: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10s",
 }
-
-
-class PostgresqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The PostgreSQL server (12 or newer) of a store of that kind. Not through a pooler that shares connections."""
-
-    host: Annotated[str, Meta(description="Its name or address, or the folder of its Unix socket.")] = "localhost"
-    port: Annotated[int, Meta(description="Its TCP port.", ge=1, le=65535)] = 5432
-    database: Annotated[str, Meta(description="The database; it must exist.")] = "rookery"
-    user: Annotated[str, Meta(description="Who to log in as; it may make the schema or already owns it.")] = "rookery"
-    password: Annotated[
-        Secret, Meta(description='The password, as { env = "NAME" } or { file = "PATH" }; empty: none is sent.')
-    ] = Secret()
-    schema: Annotated[
-        str,
-        Meta(description="The schema that holds the table: installations that share a database differ here.",
-             pattern=SCHEMA),
-    ] = "rookery"  # fmt: skip
-    tls: Annotated[
-        Literal["none", "verify"],
-        Meta(description="none: for a socket or a trusted host. verify: TLS, and its certificate must be valid."),
-    ] = "none"
-    authority: Annotated[
-        str, Meta(description="PEM file with the authority that signed the certificate; empty: the system's.")
-    ] = ""
-    connections_max: Annotated[
-        int, Meta(description="Connections for reading; one more writes.", ge=2, le=1000)
-    ] = 16  # fmt: skip
-
-    @property
-    def where(self) -> str:
-        """The server and the table, for people."""
-        return f"PostgreSQL at {self.host}:{self.port}, database {self.database}, schema {self.schema}"
 
 
 def arguments_of(settings: PostgresqlSettings) -> dict[str, Any]:
@@ -157,5 +123,5 @@ def opening_trouble_of(error: BaseException, settings: PostgresqlSettings) -> Tr
         return Misconfigured(f"{settings.where}, refuses: {error}")
     trouble = trouble_of(error, settings)
     if type(trouble) is Unavailable:
-        return Unavailable(f"{settings.where}, cannot be reached: {error or type(error).__name__}", log=trouble.log)
+        return Unavailable(f"{settings.where}, cannot be reached: {str(error) or type(error).__name__}")
     return trouble

@@ -1,7 +1,9 @@
 """The stores that the contract suites run over. A new adapter joins STORES."""
 
+import atexit
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -10,11 +12,12 @@ import pytest
 
 from cluster.clock import Clock
 from cluster.errors import Misconfigured
-from cluster.meta.foundationdb import FoundationdbSettings, FoundationdbStore
+from cluster.meta.foundationdb import FoundationdbStore
 from cluster.meta.foundationdb_binding import load
 from cluster.meta.lmdb import LmdbStore
 from cluster.meta.memory import MemoryStore
 from cluster.meta.postgresql import PostgresqlStore
+from cluster.meta.settings import FoundationdbSettings
 from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
 from tests import foundationdb_double, postgresql
@@ -36,6 +39,11 @@ class Adapter(NamedTuple):
     is_shared: bool = True  # other processes may open it at the same time
     part: str = ""  # of ops/parts.py, which it needs
     why_not: Callable[[], str] = str  # a reason to skip it here, or nothing
+
+    @property
+    def marks(self) -> list[pytest.MarkDecorator]:
+        """For pytest: what it needs."""
+        return [pytest.mark.part(self.part)] if self.part else []
 
 
 async def open_memory(directory: Path, *, clock: Clock | None = None) -> Store:
@@ -60,8 +68,22 @@ async def open_double(directory: Path, *, clock: Clock | None = None) -> Store:
     return await FoundationdbStore.open(settings, clock=clock, binding=DOUBLE)
 
 
+RUN = "ROOKERY_TEST_RUN"  # programs that a test starts use its part of the cluster
+
+
 async def open_foundationdb(directory: Path, *, clock: Clock | None = None) -> Store:
-    return await FoundationdbStore.open(FoundationdbSettings(prefix=f"test-{name_of(directory)}"), clock=clock)
+    if RUN not in os.environ:
+        os.environ[RUN] = secrets.token_hex(8)
+        load()
+        atexit.register(clear_foundationdb, f"\x02test-{os.environ[RUN]}-".encode())
+    settings = FoundationdbSettings(prefix=f"test-{os.environ[RUN]}-{name_of(directory)}")
+    return await FoundationdbStore.open(settings, clock=clock)
+
+
+def clear_foundationdb(begin: bytes) -> None:
+    """Leave nothing in the cluster: this runs before the binding's own end."""
+    database: Any = load().open()
+    database.clear_range(begin, begin + b"\xff")
 
 
 def no_foundationdb() -> str:
@@ -90,7 +112,5 @@ def parameters(adapters: Iterable[Adapter] = STORES) -> list[Any]:
     Those that cannot run here are left out: test_store_adapters.py says so once.
     """
     return [
-        pytest.param(adapter, id=adapter.name, marks=[pytest.mark.part(adapter.part)] if adapter.part else [])
-        for adapter in adapters
-        if not adapter.why_not()
+        pytest.param(adapter, id=adapter.name, marks=adapter.marks) for adapter in adapters if not adapter.why_not()
     ]
