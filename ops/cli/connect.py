@@ -107,9 +107,10 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
         return None
     from ops.core import opened
 
+    stores = _stores_of(data)
     while not _answers(data / SOCKET):
         try:
-            return await stack.enter_async_context(opened(data, _stores_of(data)))
+            return await stack.enter_async_context(opened(data, stores))
         except Misconfigured:
             if asyncio.get_running_loop().time() > deadline:
                 raise
