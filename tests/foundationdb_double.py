@@ -264,10 +264,6 @@ class Transaction(Reading):
 
         return Future(self.database.network, decide, self)
 
-    def cancel(self) -> None:
-        for future in list(self.futures):
-            future.set(None, FDBError(1025))
-
     def view(self) -> Version:
         """The rows as this transaction sees them."""
         if self._version is None:

@@ -53,22 +53,13 @@ class ValueFuture(Future, Protocol):
     def value(self) -> bytes | None: ...
 
 
-class KeyValue(Protocol):
-    """impl.KeyValue."""
-
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def value(self) -> bytes: ...
-
-
 class Reads(Protocol):
     """impl.TransactionRead: what a transaction and its `snapshot` have in common."""
 
     def get(self, key: bytes) -> ValueFuture: ...
 
     # get_range blocks while it is iterated; this is the call that it makes for each page. Waiting gives
-    # (rows, count, whether there may be more).
+    # (rows with `key` and `value`, count, whether there may be more).
     def _get_range(
         self, begin: Any, end: Any, limit: int, streaming_mode: int, iteration: int, reverse: bool
     ) -> Future: ...
@@ -96,7 +87,6 @@ class Transaction(Reads, Protocol):
     def add(self, key: bytes, param: bytes) -> None: ...
     def commit(self) -> Future: ...
     def on_error(self, error: int) -> Future: ...
-    def cancel(self) -> None: ...
 
 
 class Database(Protocol):

@@ -37,6 +37,7 @@ class Adapter(NamedTuple):
     is_durable: bool = True  # opened again it holds what it held
     data: str = ""  # the main file in its directory, for those that have one
     is_shared: bool = True  # other processes may open it at the same time
+    examples: int = 120  # that the model test plays: fewer where a store is slow to open
     part: str = ""  # of ops/parts.py, which it needs
     why_not: Callable[[], str] = str  # a reason to skip it here, or nothing
 
@@ -100,9 +101,9 @@ STORES = [
     Adapter("memory", open_memory, is_durable=False, is_shared=False),
     Adapter("lmdb", LmdbStore.open, data="data.mdb"),
     Adapter("sqlite", SqliteStore.open, data="store.sqlite"),
-    Adapter("postgresql", open_postgresql, part=postgresql.PART),
+    Adapter("postgresql", open_postgresql, examples=30, part=postgresql.PART),
     Adapter("foundationdb-double", open_double, is_shared=False),
-    Adapter("foundationdb", open_foundationdb, why_not=no_foundationdb),
+    Adapter("foundationdb", open_foundationdb, examples=30, why_not=no_foundationdb),
 ]
 
 

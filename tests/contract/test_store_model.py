@@ -104,7 +104,10 @@ async def play_afresh(adapter: Adapter, transactions: list[list[tuple[object, ..
 
 
 @pytest.mark.parametrize("adapter", parameters())
-@settings(max_examples=120, deadline=None, database=None)
-@given(transactions=TRANSACTIONS)
-def test_a_store_is_a_sorted_dictionary(adapter: Adapter, transactions: list[list[tuple[object, ...]]]) -> None:
-    asyncio.run(play_afresh(adapter, transactions))
+def test_a_store_is_a_sorted_dictionary(adapter: Adapter) -> None:
+    @settings(max_examples=adapter.examples, deadline=None, database=None)
+    @given(transactions=TRANSACTIONS)
+    def plays(transactions: list[list[tuple[object, ...]]]) -> None:
+        asyncio.run(play_afresh(adapter, transactions))
+
+    plays()
