@@ -107,9 +107,10 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
         return None
     from ops.core import opened
 
+    stores = _stores_of(data)
     while not _answers(data / SOCKET):
         try:
-            return await stack.enter_async_context(opened(data, _stores_of(data)))
+            return await stack.enter_async_context(opened(data, stores))
         except Locked:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -118,9 +119,14 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
 
 
 def _stores_of(data: Path) -> "StoreSettings":
-    """The stores that a server made in the directory; the defaults in an empty one."""
+    """The stores that a server made in the directory; the defaults in an empty one. Raises Misconfigured."""
+    from ops.core import stored_elsewhere
     from ops.settings import StoreSettings
 
+    if kind := stored_elsewhere(data):
+        raise Misconfigured(
+            f"The store of {data} is in {kind}, which only a server knows how to reach: start it with its settings."
+        )
     return StoreSettings(
         kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",
         blobs="store" if (data / "store").exists() and not (data / "blobs").exists() else "files",
