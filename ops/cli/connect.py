@@ -5,7 +5,6 @@ server needs is imported only where the command is one.
 """
 
 import asyncio
-import os
 import socket
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import grpc
 
 from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
-from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
+from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address, socket_path
 from ops.cli.version import current
 from wire import admin_pb2_grpc
 
@@ -155,7 +154,7 @@ def _answers(path: Path) -> bool:
     """Whether somebody listens; the socket of a server that was killed stays behind."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            probe.connect(os.fspath(path))
+            probe.connect(socket_path(path))
         except OSError:
             return False
     return True
