@@ -24,6 +24,8 @@ from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
 from cluster.blobs.instore import InStoreBlobs
 from cluster.clock import Clock, Dice, SystemClock, system_dice
+from cluster.disk import make_directory
+from cluster.errors import Misconfigured
 from cluster.meta.lmdb import LmdbStore
 from cluster.meta.lock import DataLock
 from cluster.meta.sqlite import SqliteStore
@@ -32,6 +34,7 @@ from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
 BLOBS_PREFIX: Final = b"B"
+ELSEWHERE: Final = "elsewhere"  # the file beside no store that says where it is
 
 
 class Core(NamedTuple):
@@ -105,9 +108,50 @@ async def over(
             directory.close()
 
 
+async def open_store(data: Path, settings: StoreSettings, clock: Clock) -> Store:
+    """The store that the settings name. Raises Misconfigured, Unavailable, Corrupt, StoreFull.
+
+    The folder of the store in the data directory has a file that names its kind where that is elsewhere, so that
+    nobody, a command without the settings least of all, begins an empty one here.
+    """
+    folder, is_here = data / "store", settings.kind in ("lmdb", "sqlite")
+    elsewhere = stored_elsewhere(data)
+    if elsewhere and elsewhere != settings.kind:
+        raise Misconfigured(
+            f"The store of {data} is in {elsewhere}: start with [store] kind = {elsewhere!r}, or name another --data."
+        )
+    if is_here:
+        kind: type[LmdbStore | SqliteStore] = LmdbStore if settings.kind == "lmdb" else SqliteStore
+        return await kind.open(folder, clock=clock)
+    if not elsewhere and folder.is_dir() and any(folder.iterdir()):
+        raise Misconfigured(f"{folder} holds a store already: name another --data for one in {settings.kind}.")
+    store = await _open_elsewhere(settings, clock)
+    make_directory(folder)
+    (folder / ELSEWHERE).write_text(settings.kind)
+    return store
+
+
+def stored_elsewhere(data: Path) -> str:
+    """The kind of the store if it is across the network; empty where it is in the data directory, or not yet."""
+    try:
+        return (data / "store" / ELSEWHERE).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+async def _open_elsewhere(settings: StoreSettings, clock: Clock) -> Store:
+    # What only such a store needs is imported only for one.
+    if settings.kind == "postgresql":
+        from cluster.meta.postgresql import PostgresqlStore
+
+        return await PostgresqlStore.open(settings.postgresql, clock=clock)
+    from cluster.meta.foundationdb import FoundationdbStore
+
+    return await FoundationdbStore.open(settings.foundationdb, clock=clock)
+
+
 async def _stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
-    kind: type[LmdbStore | SqliteStore] = LmdbStore if settings.kind == "lmdb" else SqliteStore
-    store = await kind.open(data / "store", clock=clock)
+    store = await open_store(data, settings, clock)
     stack.push_async_callback(store.close)
     blobs: Blobs = (
         FileBlobs(data / "blobs", clock=clock)

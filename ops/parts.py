@@ -25,7 +25,7 @@ class Part(NamedTuple):
     """A program from a Debian package."""
 
     package: str
-    program: str  # its name on PATH, or in the folders of system programs
+    program: str  # its name on PATH or in the folders of system programs, or its path, perhaps with a version as *
     why: str
     preseed: str = ""  # answers for debconf, one a line
 
@@ -41,6 +41,7 @@ PARTS: Final[dict[str, Part]] = {
         "postfix postfix/main_mailer_type select No configuration",
     ),
     "dovecot": Part("dovecot-imapd", "dovecot", "the IMAP server to compare with"),
+    "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
 
@@ -49,7 +50,10 @@ SYSTEM_FOLDERS: Final = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every user's
 
 def find(name: str) -> Path | None:
     """Where the program of this part is, or None."""
-    found = shutil.which(PARTS[name].program, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}")
+    program = PARTS[name].program
+    if "*" in program:
+        return max(Path("/").glob(program.lstrip("/")), default=None)
+    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}")
     return Path(found) if found else None
 
 

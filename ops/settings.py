@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings
@@ -37,8 +38,11 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Where mailboxes and the directory are kept."""
 
     kind: Annotated[
-        Literal["lmdb", "sqlite"],
-        Meta(description="lmdb: the fast default. sqlite: slower, a format that every tool reads."),
+        Literal["lmdb", "sqlite", "postgresql", "foundationdb"],
+        Meta(
+            description="lmdb: the fast default. sqlite: slower, a format that every tool reads. postgresql, "
+            "foundationdb: in a server or cluster across the network, which its own table below names."
+        ),
     ] = "lmdb"
     blobs: Annotated[
         Literal["files", "store"],
@@ -48,6 +52,8 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         int, Meta(description="How long an expunged message's bytes are kept before they are removed.", ge=3600)
     ] = 86_400
     sweep_every_s: Annotated[int, Meta(description="How often such messages are looked for.", ge=1)] = 600
+    postgresql: PostgresqlSettings = PostgresqlSettings()
+    foundationdb: FoundationdbSettings = FoundationdbSettings()
 
 
 class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

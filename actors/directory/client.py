@@ -74,7 +74,11 @@ class DirectoryClient(Editor):
         if kept is not None:
             return kept
         generation = self._cache.generation
-        found = await rows.ask(self._store, resolve(address, self._defaults))
+        defaults = self._defaults
+        if not defaults.domain and address.lower() == "postmaster":  # RFC 5321 §4.5.1: reachable without a domain
+            first = await self.list_domains(limit=1)
+            defaults = defaults._replace(domain=first.items[0].name) if first.items else defaults
+        found = await rows.ask(self._store, resolve(address, defaults))
         if isinstance(found, Local) and len(found.targets) + len(found.skipped) <= KEPT_TARGETS_MAX:
             self._cache.put(("resolve", address), found, generation)
         return found

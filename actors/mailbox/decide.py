@@ -45,6 +45,7 @@ from actors.mailbox.types import (
 )
 from cluster.errors import AlreadyExists, NotFound, OverLimit, OverQuota, Refused
 
+UID_MAX: Final = 2**32 - 1  # RFC 3501 2.3.1.1; a client that copies all day reaches it
 COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 NO_QUOTA: Final = Quota()
 SUBSCRIPTIONS_MAX: Final = 2 * MAILBOXES_MAX
@@ -140,6 +141,8 @@ def _add(account: Account, command: Add, context: Context) -> Decision:
 def _add_rows(
     decision: Decision, box: Mailbox, rows: Sequence[ev.Row], before: tuple[ev.Event, ...], context: Context
 ) -> None:
+    if rows[-1].uid > UID_MAX:
+        raise OverLimit("The mailbox has used up its UIDs; move its messages to a new one.")
     claimed = context.watched(box.id)
     for chunk in _chunks(rows, ev.ROWS_PER_EVENT_MAX):
         decision.events.append((*before, ev.MessagesAdded(box.id, tuple(chunk), claimed)))

@@ -74,11 +74,17 @@ class Index:
 
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
-        uids = self.uids
-        spans = [np.arange(uids.searchsorted(low), uids.searchsorted(high, "right")) for low, high in ranges]
+        uids, spans = self.uids, list(ranges)
+        # UIDs are looked for as what they are: a search for a plain number would convert the whole column first.
         if len(spans) == 1:  # one message or one run of them: by far the most common
-            return spans[0]
-        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+            low, high = spans[0]
+            return np.arange(uids.searchsorted(np.uint32(low)), uids.searchsorted(np.uint32(high), "right"))
+        bounds = np.array(spans, np.uint32).reshape(-1, 2)  # and all at once: there can be a range for each row
+        starts = uids.searchsorted(bounds[:, 0])
+        counts = np.maximum(uids.searchsorted(bounds[:, 1], "right") - starts, 0)
+        ends = np.cumsum(counts)
+        found: Array = np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())
+        return found
 
     def append(self, rows: Iterable[Row], modseq: int, saved_ms: int) -> None:
         """Add rows above the highest UID; rows that are there already (replay) are passed over."""

@@ -20,9 +20,10 @@ from cluster.meta.committer import Committer, land
 from cluster.meta.engine import Conflict
 from cluster.meta.limits import Page, page_of
 from cluster.meta.lmdb_file import DATA, open_environment, trouble_of, writing_trouble_of
-from cluster.meta.optimistic import TRANSACTIONS_MAX, OptimisticStore
+from cluster.meta.optimistic import OptimisticStore
 from cluster.meta.overlay import Overlay
 from cluster.meta.store import TRANSACTION_SECONDS_MAX, Row
+from cluster.meta.transacting import TRANSACTIONS_MAX
 from cluster.meta.validate import Changes
 
 MAP_BYTES: Final = 2**40  # address space, not disk: the file grows as it is used

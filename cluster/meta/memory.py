@@ -11,8 +11,9 @@ from cluster.clock import Clock, Dice
 from cluster.errors import Unavailable
 from cluster.meta.engine import Conflict
 from cluster.meta.limits import Page, page_of
-from cluster.meta.optimistic import ATTEMPTS_MAX, OptimisticStore
+from cluster.meta.optimistic import OptimisticStore
 from cluster.meta.overlay import UNTOUCHED, Overlay
+from cluster.meta.transacting import ATTEMPTS_MAX
 from cluster.meta.validate import Changes, resolve_adds, still_true, value_over
 
 

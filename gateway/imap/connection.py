@@ -21,6 +21,7 @@ from mail.imap.machine import ImapMachine
 
 READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
 TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told BYE and may never send one
+_LIGHT_BYTES: Final = 1024 * 1024  # so much of a command may always come: ordinary mail is not kept out by large
 _JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
 
 
@@ -40,6 +41,10 @@ class Owner(Protocol):
         """The connection is no more."""
         ...
 
+    def weigh(self, more_bytes: int) -> bool:
+        """Count what commands on their way hold; whether all connections together hold no more than they may."""
+        ...
+
 
 class Connection(asyncio.Protocol):
     """The protocol object of the event loop, and the session's `Wire`."""
@@ -56,6 +61,7 @@ class Connection(asyncio.Protocol):
         "_task",
         "_transport",
         "_unclogged",
+        "_weight_bytes",
         "clogged",
         "deadline",
         "id",
@@ -86,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self._out: list[bytes] = []
         self._out_bytes = 0
+        self._weight_bytes = 0  # of the command that comes or runs, as the server counts it
 
     @property
     def log(self) -> Log:
@@ -124,6 +131,9 @@ class Connection(asyncio.Protocol):
         if self._task is None and self._session.state is not State.NOT_AUTHENTICATED:
             self._rest()  # a large message on a slow line may take longer than a silence may last
         self._machine.receive(data)
+        if self._task is None and not self._weigh() and self._weight_bytes > _LIGHT_BYTES:
+            self._session.bye("Too much is being sent at once; try again later", "UNAVAILABLE")
+            self.close()
         self._advance()
 
     def eof_received(self) -> bool:
@@ -147,6 +157,7 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             self._session.tell_idle()
             self._rest()
+            self._advance()
         else:
             self.deadline = math.inf
 
@@ -160,6 +171,7 @@ class Connection(asyncio.Protocol):
         for waiting in (self._asked, self._unclogged):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(ConnectionResetError())
+        self._weigh()
         if self._task is None and self._session.selection is not None:
             self._start(self._session.leave())
         self._owner.closed(self)
@@ -234,15 +246,15 @@ class Connection(asyncio.Protocol):
     # from bytes to commands
 
     def _advance(self) -> None:
-        """Take what the machine has, until a command runs or nothing is left."""
-        while (self._task is None or self._asked is not None) and not self._session.ended:
+        """Take what the machine has, until a command runs, nothing is left, or the client does not read its answers."""
+        while (self._task is None or self._asked is not None) and not (self._session.ended or self.clogged):
             event = next(self._machine.events(), None)
             if event is None:
                 break
             self._take(event)
             if out := self._machine.outgoing():
                 self.write(out)
-        if self._eof and self._task is None:
+        if self._eof and self._task is None and not self.clogged:
             self.close()
         self._flow()
 
@@ -318,6 +330,7 @@ class Connection(asyncio.Protocol):
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A command is done: on to the next, or to rest."""
         self._task = None
+        self._weigh()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             if not isinstance(error, ConnectionError | ssl.SSLError):
@@ -334,6 +347,11 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     # the network
+
+    def _weigh(self) -> bool:
+        """Tell the server how much the command holds that comes; whether there is room for it."""
+        before, self._weight_bytes = self._weight_bytes, 0 if self.lost else self._machine.kept_bytes
+        return self._owner.weigh(self._weight_bytes - before)
 
     def _rest(self) -> None:
         """Between commands the client has a time to say something."""

@@ -22,6 +22,7 @@ from mail.imap.fetch import FetchAttribute
 
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
 _RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
+_APART_BYTES: Final = 64 * 1024  # a message above it, alone in its batch, goes out item by item
 _CONTENT_BYTES_MAX: Final = 512 * 1024  # of messages together in memory for one client, unless one alone is larger
 
 
@@ -111,17 +112,24 @@ class _Fetch:
             except NotFound:  # expunged, and swept, since its record was read
                 continue
             places.append(place)
-            held_bytes += len(contents[-1])
+            held_bytes += len(contents[-1]) * len(self._shape.columns)  # each item may be the whole message again
             if held_bytes >= _CONTENT_BYTES_MAX:
                 await self._send(_with_contents(columns, messages, places, contents))
                 places, contents, held_bytes = [], [], 0
         await self._send(_with_contents(columns, messages, places, contents))
 
     async def _send(self, columns: Columns) -> None:
-        self._session.wire.write(b"".join(self._shape.render(columns)))
+        wire = self._session.wire
+        if len(columns.contents) == 1 and len(columns.contents[0]) > _APART_BYTES:
+            for piece in self._shape.render_apart(columns):
+                wire.write(piece)
+                await wire.drain()
+                await self._pace.breathe()
+        else:
+            wire.write(b"".join(self._shape.render(columns)))
+            await wire.drain()
+            await self._pace.breathe()
         self.sent += len(columns.seqs)
-        await self._session.wire.drain()
-        await self._pace.breathe()
 
 
 def _with_contents(columns: Columns, messages: list[Message], places: list[int], contents: list[bytes]) -> Columns:

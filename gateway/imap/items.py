@@ -3,7 +3,7 @@
 The law: nothing here waits. A column yields one value per message, ready for its place in the line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set and FLAGS are said."""
 
     line: bytes
+    shapes: tuple[bytes, ...]
     columns: tuple[Column, ...]
     needs_records: bool
     needs_contents: bool
@@ -58,6 +59,14 @@ class Plan(NamedTuple):
         values = [column(batch) for column in self.columns]
         line = self.line
         return [line % row for row in zip(batch.seqs, *values, strict=True)]
+
+    def render_apart(self, batch: Columns) -> Iterator[bytes]:
+        """The response for one message, an item at a time: for a message that is large in many of its items."""
+        lead = b"* %d FETCH (" % batch.seqs[0]
+        for shape, column in zip(self.shapes, self.columns, strict=True):
+            yield lead + shape % column(batch)[0]
+            lead = b" "
+        yield b")\r\n"
 
 
 @lru_cache(maxsize=256)  # clients ask for the same few lists of items; a plan is about 1 kB
@@ -72,6 +81,7 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         columns.append(column)
     return Plan(
         b"* %d FETCH (" + b" ".join(shapes) + b")\r\n",
+        tuple(shapes),
         tuple(columns),
         any(_is_read(item) for item in items),
         any(isinstance(item, BodySection) or item in _WHOLE for item in items),

@@ -4,6 +4,7 @@ The law: the answer is of one moment for flags, numbers and dates (that of the c
 shared fairly however much there is to read.
 """
 
+import asyncio
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from gateway.imap.parts import Pace
 from gateway.imap.session import Ok, Session
 from mail.imap import commands, render
 
+_THREADED_ABOVE_BYTES: Final = 128 * 1024  # each of hundreds of keys looks through all of it: not on the event loop
 _BATCH: Final = 200  # messages read at a time, as for FETCH
 
 
@@ -66,5 +68,9 @@ class _Search:
                 raw = await self._session.services.mail.content(message)
             except NotFound:  # expunged, and swept, since the search began
                 return False
-            answer = self._test.decide(row, Candidate(message.record, raw))
+            candidate = Candidate(message.record, raw)
+            if len(raw) > _THREADED_ABOVE_BYTES:
+                answer = await asyncio.to_thread(self._test.decide, row, candidate)
+            else:
+                answer = self._test.decide(row, candidate)
         return bool(answer)

@@ -72,11 +72,12 @@ class Selection:
         """Runs of rows, ascending and apart; the end of each is not in it."""
         if not uid:
             return [(low - 1, high) for low, high in messages.resolve(len(self.uids))]
-        spans = [
-            (int(np.searchsorted(self.uids, low, "left")), int(np.searchsorted(self.uids, high, "right")))
-            for low, high in messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
-        ]
-        return [span for span in spans if span[0] < span[1]]
+        resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
+        # All at once: a search for a plain number converts all UIDs first, and a set may have thousands of ranges.
+        bounds = np.array(resolved, np.uint32).reshape(-1, 2)
+        starts = np.searchsorted(self.uids, bounds[:, 0], "left").tolist()
+        ends = np.searchsorted(self.uids, bounds[:, 1], "right").tolist()
+        return [span for span in zip(starts, ends, strict=True) if span[0] < span[1]]
 
     def locate(self, rows: Array) -> tuple[Array, Array]:
         """Those of the rows whose messages still exist, and where the view's index has them."""

@@ -27,6 +27,7 @@ class ImapServer:
         self._listeners: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._per_ip: Counter[str] = Counter()
+        self._weight_bytes = 0  # of all commands on their way
         self._sweeper: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -88,6 +89,11 @@ class ImapServer:
         self._services.metrics.connections.dec()
         if not self._connections:
             self._all_closed.set()
+
+    def weigh(self, more_bytes: int) -> bool:
+        """Count what commands on their way hold; whether all connections together hold no more than they may."""
+        self._weight_bytes += more_bytes
+        return self._weight_bytes <= self._services.settings.memory_bytes_max
 
     def _connection(self, *, secure: bool) -> Connection:
         number = f"{self._services.dice.getrandbits(_ID_BITS):012x}"

@@ -23,6 +23,12 @@ class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     command_bytes_max: Annotated[
         int, Meta(ge=8192, description="Longest command without APPEND's message, in bytes (RFC 7162 6 asks for 8192).")
     ] = 64 * 1024
+    memory_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=MEGABYTE, description="Commands on their way may hold this much together; then large ones are cut off."
+        ),
+    ] = 1024 * MEGABYTE
     connections_max: Annotated[int, Meta(ge=1, description="Open connections of this gateway.")] = 20_000
     connections_per_ip_max: Annotated[
         int, Meta(ge=1, description="Open connections from one address; a household's or small office's clients.")

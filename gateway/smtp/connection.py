@@ -78,8 +78,9 @@ class Connection(asyncio.Protocol):
             return
         self.active_s = self._loop.time()
         machine = session.machine
-        if machine.receiving:
-            self._share.take(len(data))
+        if machine.receiving and not self._share.take(len(data)):
+            self._end(replies.NO_ROOM)
+            return
         machine.receive(data)
         waiting_for_us = self._wakeup is None or self._writing_paused
         too_much = machine.buffered_bytes > self._settings.buffer_bytes_max

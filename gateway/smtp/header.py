@@ -25,7 +25,10 @@ def authors(head: bytes) -> list[str] | None:
     if len(values) != 1 or len(values[0]) > FROM_BYTES_MAX:
         return None
     text = values[0].replace(b"\r\n", b"").decode("utf-8", "replace")
-    addresses = [address for _, address in getaddresses([text])]
+    try:
+        addresses = [address for _, address in getaddresses([text])]
+    except RecursionError:  # thousands of comments in one another
+        return None
     return addresses if addresses and all("@" in address for address in addresses) else None
 
 

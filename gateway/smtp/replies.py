@@ -43,6 +43,7 @@ _WORDS: Final[dict[type[Trouble], str]] = {
 }
 
 BUSY: Final = Reply(452, "4.3.1", "Too much mail at once; try again later")
+NO_ROOM: Final = Reply(421, "4.3.1", "Too much mail at once; try again later")
 FULL: Final = Reply(452, "4.2.2", "Mailbox is over its quota")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
 DISABLED: Final = Reply(550, "5.2.1", "Mailbox is disabled")

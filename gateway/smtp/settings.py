@@ -22,7 +22,11 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(description="A message with CR or LF outside CRLF is refused, or these are neutralised."),
     ] = "refuse"
     memory_bytes_max: Annotated[
-        Positive, Meta(description="Messages on their way may hold this much together; then MAIL is told to wait.")
+        Positive,
+        Meta(
+            description="Messages on their way may hold this much together; then MAIL is told to wait, and at twice as "
+            "much large ones are cut off."
+        ),
     ] = 1024 * MIB
     connections_max: Annotated[Positive, Meta(description="Connections at once, over all listeners.")] = 2000
     connections_per_ip_max: Annotated[Positive, Meta(description="Connections at once from one address.")] = 100

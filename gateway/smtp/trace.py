@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mail.smtp.events import Hello
 from mail.smtp.states import Role
 
+HEAD_BYTES_MAX = 256 * 1024  # as far as mail.message reads a header: what is beyond is shown to nobody as a field
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Domain / address-literal, as far as it can stand in a field
@@ -57,11 +58,11 @@ def date_time(now_ms: int) -> str:
 
 
 def head_of(body: bytes) -> bytes:
-    """The header section, up to and with the CRLF of its last field."""
+    """The header section, up to and with the CRLF of its last field; of one above HEAD_BYTES_MAX the beginning."""
     if body.startswith(b"\r\n"):
         return b""
-    end = body.find(b"\r\n\r\n")
-    return body if end < 0 else body[: end + 2]
+    end = body.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX)
+    return body[:HEAD_BYTES_MAX] if end < 0 else body[: end + 2]
 
 
 def received_count(head: bytes) -> int:

@@ -5,6 +5,7 @@ passwords may travel over it. gRPC is imported when the service starts, not when
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SOCKET: Final = "admin.sock"
 SOCKET_PATH_BYTES_MAX: Final = 107  # sockaddr_un has 108 with the closing zero, see unix(7)
+_BY_DESCRIPTOR: Final = Path("/proc/self/fd")
 STREAMS_MAX: Final = 100  # calls at once on one connection
 WINDOW_BYTES: Final = 4 * 1024 * 1024  # read ahead on a stream: one batch of an import
 DRAIN_S: Final = 5.0  # an import in progress is cut; its client begins again where it was
@@ -30,13 +32,29 @@ OPTIONS: Final = (
 )
 
 
-def socket_address(path: Path) -> str:
-    """gRPC's name of a Unix socket. Raises Misconfigured where the path is longer than sockets allow."""
-    if len(os.fsencode(path.absolute())) > SOCKET_PATH_BYTES_MAX:
+def socket_path(path: Path) -> str:
+    """The path, in a form that fits a socket's address: through /proc where it is itself too long.
+
+    Its directory must exist. Raises Misconfigured where there is no /proc.
+    """
+    full = path.absolute()
+    if len(os.fsencode(full)) <= SOCKET_PATH_BYTES_MAX:
+        return str(full)
+    if not _BY_DESCRIPTOR.is_dir():
         raise Misconfigured(
-            f"{path} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): use a shorter data directory."
+            f"{full} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): use a shorter data directory."
         )
-    return f"unix:{path.absolute()}"
+    return str(_BY_DESCRIPTOR / str(_directory(full.parent)) / full.name)
+
+
+@lru_cache(maxsize=16)  # a process has one data directory or two; the descriptor stays open for it
+def _directory(path: Path) -> int:
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def socket_address(path: Path) -> str:
+    """gRPC's name of a Unix socket."""
+    return f"unix:{socket_path(path)}"
 
 
 class AdminServer:

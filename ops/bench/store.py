@@ -1,6 +1,9 @@
-"""What the embedded stores cost: durable transactions a second, reads, and the event loop's share of a commit.
+"""What the stores cost: durable transactions a second, reads, and the event loop's share of a commit.
 
-    python -m ops.bench.store [--directory DIR] [--seconds S] [lmdb sqlite memory]
+    python -m ops.bench.store [--directory DIR] [--seconds S] [--config FILE] [KIND ...]
+
+The stores across the network are those that the settings file names; what is there already is not touched, what is
+written here is removed.
 
 The law: every figure is measured here and now, in one run, on the disk named; none is asserted.
 """
@@ -16,14 +19,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 
-from cluster.meta.lmdb import LmdbStore
+from cluster.clock import SystemClock
+from cluster.config import load
+from cluster.meta.limits import KEYS_END
 from cluster.meta.memory import MemoryStore
-from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store, Transaction
+from ops.core import open_store
+from ops.settings import Settings, StoreSettings
 
+EMBEDDED: Final = ("lmdb", "sqlite", "memory")
+KINDS: Final = (*EMBEDDED, "postgresql", "foundationdb")
 ROWS: Final = 50_000
 VALUE: Final = b"v" * 150
 SHARD_SETS: Final = 80  # what one commit of a busy mailbox shard writes
@@ -42,13 +51,27 @@ class Figures(NamedTuple):
     shard_loop_us: float  # and the event loop's thread's CPU time in it
 
 
-async def open_store(kind: str, directory: Path) -> Store:
-    """A fresh store of the kind."""
-    if kind == "lmdb":
-        return await LmdbStore.open(directory)
-    if kind == "sqlite":
-        return await SqliteStore.open(directory)
-    return MemoryStore()
+async def open_fresh(kind: str, directory: Path, settings: StoreSettings) -> Store:
+    """A fresh store of the kind: of those across the network, a schema or prefix beside the one that is in use."""
+    if kind == "memory":
+        return MemoryStore()
+    beside = StoreSettings(
+        kind=kind,  # type: ignore[arg-type] # click has checked it
+        postgresql=structs.replace(settings.postgresql, schema=f"{settings.postgresql.schema}_bench"),
+        foundationdb=structs.replace(settings.foundationdb, prefix=f"{settings.foundationdb.prefix}-bench"),
+    )
+    store = await open_store(directory, beside, SystemClock())
+    await clear(store)
+    return store
+
+
+async def clear(store: Store) -> None:
+    """Remove all rows, in transactions that every store takes."""
+
+    async def body(transaction: Transaction) -> None:
+        transaction.clear_range(b"", KEYS_END)
+
+    await store.transact(body)
 
 
 async def durable_a_second(store: Store, concurrent: int, seconds: float) -> float:
@@ -115,9 +138,9 @@ async def shard_commits(store: Store, commits: int = 100) -> tuple[float, float]
     return (time.perf_counter() - started) / commits * 1e3, cpu / commits * 1e6
 
 
-async def measure(kind: str, directory: Path, seconds: float) -> Figures:
+async def measure(kind: str, directory: Path, seconds: float, settings: StoreSettings) -> Figures:
     """All figures of one store."""
-    store = await open_store(kind, directory)
+    store = await open_fresh(kind, directory, settings)
     keys = await fill(store)
     key = keys[ROWS // 2]
 
@@ -135,6 +158,7 @@ async def measure(kind: str, directory: Path, seconds: float) -> Figures:
         shard_loop_us=0.0,
     )
     wall_ms, loop_us = await shard_commits(store)
+    await clear(store)
     await store.close()
     return figures._replace(shard_commit_ms=wall_ms, shard_loop_us=loop_us)
 
@@ -159,19 +183,21 @@ def table_of(found: dict[str, Figures]) -> Table:
 @click.command()
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="Where to put the stores.")
 @click.option("--seconds", default=1.0, help="How long each rate is measured.")
-@click.argument("kinds", nargs=-1, type=click.Choice(["lmdb", "sqlite", "memory"]))
-def main(directory: Path | None, seconds: float, kinds: tuple[str, ...]) -> None:
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings of stores elsewhere.")
+@click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
+def main(directory: Path | None, seconds: float, config: Path | None, kinds: tuple[str, ...]) -> None:
     """Measure the stores and print one table."""
     run = asyncio.run
     with contextlib.suppress(ImportError):
         import uvloop
 
         run = uvloop.run
+    settings = load(Settings, config, os.environ).store if config else StoreSettings()
     found = {}
-    for kind in kinds or ("lmdb", "sqlite", "memory"):
+    for kind in kinds or EMBEDDED:
         where = Path(tempfile.mkdtemp(dir=directory))
         try:
-            found[kind] = run(measure(kind, where / "store", seconds))
+            found[kind] = run(measure(kind, where, seconds, settings))
         finally:
             shutil.rmtree(where)
     Console().print(table_of(found))

@@ -5,7 +5,6 @@ server needs is imported only where the command is one.
 """
 
 import asyncio
-import os
 import socket
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import grpc
 
 from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
-from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address
+from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address, socket_path
 from ops.cli.version import current
 from wire import admin_pb2_grpc
 
@@ -107,9 +106,10 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
         return None
     from ops.core import opened
 
+    stores = _stores_of(data)
     while not _answers(data / SOCKET):
         try:
-            return await stack.enter_async_context(opened(data, _stores_of(data)))
+            return await stack.enter_async_context(opened(data, stores))
         except Locked:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -118,9 +118,14 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
 
 
 def _stores_of(data: Path) -> "StoreSettings":
-    """The stores that a server made in the directory; the defaults in an empty one."""
+    """The stores that a server made in the directory; the defaults in an empty one. Raises Misconfigured."""
+    from ops.core import stored_elsewhere
     from ops.settings import StoreSettings
 
+    if kind := stored_elsewhere(data):
+        raise Misconfigured(
+            f"The store of {data} is in {kind}, which only a server knows how to reach: start it with its settings."
+        )
     return StoreSettings(
         kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",
         blobs="store" if (data / "store").exists() and not (data / "blobs").exists() else "files",
@@ -149,7 +154,7 @@ def _answers(path: Path) -> bool:
     """Whether somebody listens; the socket of a server that was killed stays behind."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            probe.connect(os.fspath(path))
+            probe.connect(socket_path(path))
         except OSError:
             return False
     return True

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from cluster.meta.store import Store
-from tests.contract.adapters import STORES, Adapter
+from tests.contract.adapters import Adapter, parameters
 
 
-@pytest.fixture(params=STORES, ids=lambda adapter: adapter.name)
+@pytest.fixture(params=parameters())
 def adapter(request: pytest.FixtureRequest) -> Adapter:
     chosen: Adapter = request.param
-    if reason := chosen.why_not():
-        pytest.skip(f"{chosen.name}: {reason}")
     return chosen
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.meta.store import Reader, Row, Store, Transaction
-from tests.contract.adapters import STORES, Adapter
+from tests.contract.adapters import Adapter, parameters
 
 # Few keys, so that operations meet; some are prefixes of others, and bounds lie on and beside them.
 KEYS = st.sampled_from([b"a", b"a\0", b"ab", b"b", b"b\xff", b"c", b"ca", b"\xff", b"\xff\xff"])
@@ -103,10 +103,11 @@ async def play_afresh(adapter: Adapter, transactions: list[list[tuple[object, ..
         shutil.rmtree(directory)
 
 
-@pytest.mark.parametrize("adapter", STORES, ids=lambda adapter: adapter.name)
-@settings(max_examples=120, deadline=None, database=None)
-@given(transactions=TRANSACTIONS)
-def test_a_store_is_a_sorted_dictionary(adapter: Adapter, transactions: list[list[tuple[object, ...]]]) -> None:
-    if reason := adapter.why_not():
-        pytest.skip(f"{adapter.name}: {reason}")
-    asyncio.run(play_afresh(adapter, transactions))
+@pytest.mark.parametrize("adapter", parameters())
+def test_a_store_is_a_sorted_dictionary(adapter: Adapter) -> None:
+    @settings(max_examples=adapter.examples, deadline=None, database=None)
+    @given(transactions=TRANSACTIONS)
+    def plays(transactions: list[list[tuple[object, ...]]]) -> None:
+        asyncio.run(play_afresh(adapter, transactions))
+
+    plays()

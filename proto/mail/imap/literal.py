@@ -7,13 +7,19 @@ JOIN_MIN_BYTES = 16_384
 class Literal:
     """Takes `size_bytes` octets, and keeps them if `keep`."""
 
-    __slots__ = ("_chunks", "_keep", "_small", "missing_bytes")
+    __slots__ = ("_chunks", "_keep", "_size_bytes", "_small", "missing_bytes")
 
     def __init__(self, size_bytes: int, *, keep: bool) -> None:
         self.missing_bytes = size_bytes
+        self._size_bytes = size_bytes
         self._keep = keep
         self._chunks: list[bytes | bytearray] = []
         self._small = bytearray()
+
+    @property
+    def held_bytes(self) -> int:
+        """Octets that came and are kept."""
+        return self._size_bytes - self.missing_bytes if self._keep else 0
 
     def feed(self, data: bytes) -> bytes:
         """Take what belongs to the literal; what lies beyond it comes back."""

@@ -112,6 +112,12 @@ class ImapMachine:
         """Octets received and not read yet."""
         return len(self._buffer)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Octets of the literals of the command that is being received, and what is not read yet."""
+        literal_bytes = self._literal.held_bytes if self._literal is not None else 0
+        return len(self._buffer) + literal_bytes + sum(map(len, self._literals))
+
     # One method for each step: an event, or None after changing the step or for want of octets
 
     def _read_command(self) -> Event | None:

@@ -242,7 +242,7 @@ class Server:
         return None
 
     def _reject(self, reply: Reply, line: bytes) -> Event:
-        self._errors += 1
+        self._errors += reply.code >= 500  # who has more recipients than we take at once errs not (RFC 5321 4.5.3.1.10)
         if self._errors > self.limits.errors_max:
             return self._give_up(replies.TOO_MANY_ERRORS, line)
         self._output.append(reply.encode())

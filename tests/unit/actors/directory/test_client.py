@@ -128,3 +128,15 @@ def test_settings_that_cannot_be_are_named(
 
 def test_the_settings_are_documented() -> None:
     assert load(DirectorySettings, document(DirectorySettings), {}) == DirectorySettings()
+
+
+async def test_postmaster_without_a_domain_is_somebody() -> None:
+    """RFC 5321 §4.5.1: RCPT TO:<Postmaster> works, also where no default domain is set."""
+    made = DirectoryClient(MemoryStore(), ManualClock(), random.Random(1))
+    assert not isinstance(await made.resolve("Postmaster"), Local)
+    await made.add_domain("example.test")
+    account = await made.add_account("first@example.test", "demo")
+    found = await made.resolve("Postmaster")
+    made.close()
+    assert isinstance(found, Local)
+    assert [target.account for target in found.targets] == [account.id]

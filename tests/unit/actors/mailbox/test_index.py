@@ -36,6 +36,21 @@ def test_a_change_is_seen_once() -> None:
     assert index.modseqs.tolist() == [5, 5, 5]
 
 
+@given(st.sets(st.integers(1, 60)), st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)).map(sorted), max_size=9))
+def test_find_gives_the_rows_of_each_range(uids: set[int], ranges: list[list[int]]) -> None:
+    index = Index()
+    index.append(rows(*sorted(uids)), 1, 0)
+    there = sorted(uids)
+    expected = [there.index(uid) for low, high in ranges for uid in there if low <= uid <= high]
+    assert index.find((low, high) for low, high in ranges).tolist() == expected
+
+
+def test_the_largest_uid_is_found() -> None:
+    index = Index()
+    index.append([Row(1, 1, 0, 1, 1), Row(2**32 - 1, 2, 0, 1, 1)], 1, 0)
+    assert index.find([(2, 2**32 - 1)]).tolist() == [1]
+
+
 def test_a_shared_index_keeps_its_rows() -> None:
     index = Index()
     index.append(rows(1, 2), 1, 0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.mailbox import events as ev
-from actors.mailbox.decide import Context, Decision, decide, first_events
+from actors.mailbox.decide import UID_MAX, Context, Decision, decide, first_events
 from actors.mailbox.index import Index, ranges_of
 from actors.mailbox.state import Account, decode_head, encode_head
 from actors.mailbox.types import (
@@ -37,7 +37,7 @@ from actors.mailbox.types import (
     SetFlags,
     Subscribe,
 )
-from cluster.errors import AlreadyExists, NotFound, OverQuota, Refused, Trouble
+from cluster.errors import AlreadyExists, NotFound, OverLimit, OverQuota, Refused, Trouble
 
 NOW = 1_700_000_000_000
 
@@ -126,6 +126,19 @@ def test_quota() -> None:
     log.context = Context(NOW, Quota(0, 2))
     with pytest.raises(OverQuota):
         log.do(Add(INBOX, (item(),)))
+
+
+def test_uids_have_an_end() -> None:
+    """What comes after it is refused by itself, and does not take the others of its batch along."""
+    log = Log(Context(NOW))
+    log.do(Add(INBOX, (item(),)))
+    log.account.mailboxes[log.box()].uidnext = UID_MAX
+    log.do(Add(INBOX, (item(),)))
+    with pytest.raises(OverLimit):
+        log.do(Add(INBOX, (item(),)))
+    with pytest.raises(OverLimit):
+        log.do(Copy(log.box(), ((1, 1),), INBOX))
+    log.do(Copy(log.box(), ((1, UID_MAX),), "Trash", move=True))
 
 
 def test_store_says_what_changed_and_what_did_not() -> None:

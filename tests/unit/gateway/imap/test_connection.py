@@ -9,6 +9,7 @@ import pytest
 
 from gateway.imap.connection import READ_AHEAD_BYTES
 from gateway.imap.server import ImapServer
+from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
 
 
@@ -54,6 +55,65 @@ async def test_a_client_that_does_not_read_stops_its_fetch() -> None:
         client.connection.resume_writing()
         await client.quiet()
         assert len(client.pipe.received) > 2_400_000
+
+
+async def test_a_client_that_does_not_read_has_no_further_command_obeyed() -> None:
+    """However many it sends: their answers would have to be held. They come when it reads, and none is lost."""
+    async with World() as world:
+        client = await world.connect("alice")
+        client.connection.pause_writing()
+        client.send(b"".join(b"x%d CAPABILITY\r\n" % number for number in range(500)) + b"y LOGOUT\r\n")
+        assert client.connection.eof_received()
+        assert await client.quiet()
+        assert not client.pipe.closed
+        client.connection.resume_writing()
+        lines = [line async for line in client.lines()]
+        tags = [line.split()[0] for line in lines if not line.startswith(b"*")]
+        assert tags == [*(b"x%d" % number for number in range(500)), b"y"]
+
+
+async def test_a_client_that_never_reads_is_cut_off_whatever_it_sends() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        client.connection.pause_writing()
+        client.send(b"x NOOP\r\n" * 10)
+        await client.quiet()
+        assert client.connection.deadline <= world.clock.monotonic() + world.services.settings.write_s
+
+
+async def test_many_large_items_of_one_message_are_not_gathered() -> None:
+    """A thousand times the largest message would be 50 GB."""
+    async with World() as world:
+        await world.deliver(message("m", "y" * 600_000))
+        client = await world.connect("alice")
+        await client.ok("EXAMINE INBOX")
+        client.connection.pause_writing()
+        items = " ".join(f"BODY.PEEK[]<{start}.600000>" for start in range(20))
+        client.send(f"x FETCH 1 (UID {items})\r\n".encode())
+        await client.quiet()
+        assert len(client.pipe.received) < 700_000
+        client.connection.resume_writing()
+        await client.quiet()
+        assert client.pipe.received.startswith(b"* 1 FETCH (UID 1 BODY[]<0> {600000}\r\n")
+        assert client.pipe.received.endswith(b")\r\nx OK FETCH completed\r\n")
+        assert client.pipe.received.count(b" BODY[]<") == 20
+
+
+async def test_uploads_are_bounded_over_all_connections() -> None:
+    """Who sends much is cut off when all have sent too much; ordinary mail comes through, and all is given back."""
+    async with World(memory_bytes_max=4 * MIB) as world:
+        clients = [await world.connect("alice") for _ in range(3)]
+        for client in clients:
+            client.send(b"x APPEND INBOX {3000000+}\r\n" + b"y" * (2 * MIB))
+        assert (await clients[2].line()).startswith(b"* BYE [UNAVAILABLE]")
+        assert await clients[0].quiet()
+        other = await world.connect("alice")
+        await other.ok(b"APPEND INBOX {100000+}\r\n" + b"y" * 100_000)
+        clients[0].send(b"y" * (3_000_000 - 2 * MIB) + b"\r\n")
+        assert (await clients[0].line()).startswith(b"x OK")
+        clients[1].pipe.abort()
+        assert await other.quiet()
+        assert world.server._weight_bytes == 0
 
 
 async def test_news_waits_for_an_idling_client_that_does_not_read() -> None:

@@ -6,7 +6,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
 
@@ -172,6 +172,11 @@ class Client:
         line, _, rest = bytes(self.pipe.received).partition(b"\r\n")
         self.pipe.received[:] = rest
         return line
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """All that comes until the server closes."""
+        while line := await self.line():
+            yield line
 
     async def command(self, text: str | bytes) -> list[bytes]:
         """Send a command with a tag of its own; every line up to its tagged answer, which is the last."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.smtp.connection import Connection
+from gateway.smtp.memory import LIGHT_BYTES
 from gateway.smtp.session import Session
 from mail.smtp.replies import Reply
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
@@ -103,6 +104,16 @@ async def test_reading_stops_while_a_message_is_stored_and_goes_on_after() -> No
     gate.set()
     assert (await wire.settled()).count(b"250 2.0.0 Ok\r\n") == 20
     assert wire.transport.reading
+
+
+async def test_a_large_message_beyond_all_memory_is_cut_off_and_given_back() -> None:
+    wire = Wire()
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
+    wire.fakes.memory.held_bytes = others = 1 << 40
+    assert await wire.say(b"y" * LIGHT_BYTES) == b""
+    assert await wire.say(b"y") == b"421 4.3.1 Too much mail at once; try again later\r\n"
+    assert wire.transport.closed
+    assert wire.fakes.memory.held_bytes == others
 
 
 async def test_who_does_not_read_is_not_answered_and_then_not_read() -> None:

@@ -46,6 +46,12 @@ def test_head(body: bytes, head: bytes) -> None:
     assert trace.head_of(body) == head
 
 
+def test_of_a_message_that_is_all_header_only_the_beginning_is_looked_at() -> None:
+    """Patterns over 50 MB of it held all clients up for two seconds."""
+    endless = b"X: y\r\n" * trace.HEAD_BYTES_MAX
+    assert trace.head_of(endless) == trace.head_of(endless + b"\r\n") == endless[: trace.HEAD_BYTES_MAX]
+
+
 @pytest.mark.parametrize(
     ("head", "addresses"),
     [
@@ -54,6 +60,7 @@ def test_head(body: bytes, head: bytes) -> None:
         (b"From: g: a@b;\r\n", ["a@b"]),
         (b"From:\r\n", None),
         (b"X-From: a@b\r\n", None),
+        (b"From: " + b"a <a@b>(" * 6000 + b"\r\n", None),  # deeper than the standard library can go
     ],
 )
 def test_authors(head: bytes, addresses: list[str] | None) -> None:

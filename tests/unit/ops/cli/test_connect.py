@@ -11,7 +11,7 @@ from cluster.meta.sqlite import SqliteStore
 from ops.admin.server import SOCKET, AdminServer
 from ops.admin.service import AdminService
 from ops.cli.connect import connect
-from ops.core import opened
+from ops.core import ELSEWHERE, opened
 from ops.settings import StoreSettings
 from tests.unit.ops.cli.conftest import Run, objects
 from wire import admin_pb2 as pb
@@ -56,6 +56,14 @@ async def test_the_store_that_a_server_made_is_opened(data: Path) -> None:
     assert listed == ["example.org"]
     assert not (data / "store" / "data.mdb").exists()
     await (await SqliteStore.open(data / "store")).close()
+
+
+def test_a_store_across_the_network_needs_its_server(run: Run, data: Path) -> None:
+    (data / "store").mkdir()
+    (data / "store" / ELSEWHERE).write_text("postgresql")
+    with pytest.raises(Misconfigured, match=r"is in postgresql.*start it with its settings"):
+        run("domain", "list")
+    assert [path.name for path in (data / "store").iterdir()] == [ELSEWHERE]
 
 
 def test_changes_outlive_the_command(run: Run, alice: str) -> None:

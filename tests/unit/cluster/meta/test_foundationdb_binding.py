@@ -1,0 +1,80 @@
+"""Awaiting the binding's futures, and being without the binding."""
+
+import asyncio
+import importlib.util
+from collections.abc import Callable
+
+import pytest
+
+from cluster.errors import Misconfigured, TooLarge, Unavailable
+from cluster.meta.foundationdb_binding import Future, load, ready, trouble_of
+from tests.foundationdb_double import Database, FDBError, Network, Transaction
+
+
+@pytest.fixture
+def transaction() -> Transaction:
+    return Database(Network()).create_transaction()
+
+
+async def test_what_is_ready_is_not_waited_for(transaction: Transaction) -> None:
+    future = transaction.commit()
+    await ready(future)
+    await ready(future)
+    assert future.wait() is None
+
+
+class Never:
+    """A future that is never ready."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.callbacks: list[Callable[[Future], None]] = []
+
+    def is_ready(self) -> bool:
+        return False
+
+    def on_ready(self, callback: Callable[[Future], None]) -> None:
+        self.callbacks.append(callback)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def wait(self) -> None:
+        raise AssertionError("the event loop would have been blocked")
+
+
+async def test_cancelling_who_waits_cancels_the_future() -> None:
+    never = Never()
+    waiting = asyncio.create_task(ready(never))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert never.cancelled
+
+
+def test_an_answer_that_comes_when_the_loop_is_gone_hurts_nobody() -> None:
+    never = Never()
+
+    async def gives_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ready(never), 0.001)
+
+    asyncio.run(gives_up())
+    (callback,) = never.callbacks
+    callback(never)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("fdb") is not None, reason="the package is installed here")
+def test_without_the_package_the_text_says_how_to_get_it() -> None:
+    with pytest.raises(Misconfigured, match=r"extra `cluster`.*foundationdb-clients of the same version"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [(1515, Misconfigured), (2104, Misconfigured), (2101, TooLarge), (1031, Unavailable), (1, Unavailable)],
+)
+def test_errors_mean(code: int, meaning: type[Exception]) -> None:
+    assert type(trouble_of(FDBError(code))) is meaning
+    assert str(code) in str(trouble_of(FDBError(code)))
