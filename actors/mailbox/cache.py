@@ -34,6 +34,10 @@ class Cache(Generic[K, V]):
             _, (_, gone) = self._held.popitem(last=False)
             self._weight -= gone
 
+    def has_room(self, weight: int) -> bool:
+        """Whether so much more would push nothing out."""
+        return self._weight + weight <= self._weight_max
+
     def drop(self, key: K) -> None:
         """Hold it no longer."""
         held = self._held.pop(key, None)

@@ -39,6 +39,8 @@ from mail.message.record import Record, RecordError, decode, encode, read_messag
 INLINE_BYTES_MAX: Final = 64 * 1024  # packed; larger blobs do not travel in the metadata transaction
 THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
 RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
+SMALL_BYTES: Final = 64 * 1024  # contents up to this are read anew as quickly as room is made for them
+LISTING_FROM: Final = 32  # messages asked for at once: more are a listing, not somebody reading
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
 _RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
 
@@ -195,8 +197,11 @@ class MailboxClient:
         slot = keys.slot_of(account)
         stored = await self._store.get_many([keys.message(slot, account, email) for email in wanted])
         found = {email: Message(value) for email, value in zip(wanted, stored, strict=True) if value is not None}
-        for email, message in found.items():
-            self._records.put((account, email), message)
+        # A listing of a whole mailbox must not push out what is looked at again and again: it would be pushed out by
+        # the next listing before it could serve, and each such turn costs more than reading the store anew.
+        if len(wanted) <= LISTING_FROM or self._records.has_room(len(wanted)):
+            for email, message in found.items():
+                self._records.put((account, email), message)
         return [message or found.get(email) for email, message in zip(emails, held, strict=True)]
 
     async def content(self, message: Message) -> bytes:
@@ -211,7 +216,8 @@ class MailboxClient:
             content = unpack(stored)
         else:
             content = await self._blobs.get(message.digest)
-        self._contents.put(message.digest, content, len(content))
+        if len(content) > SMALL_BYTES or self._contents.has_room(len(content)):
+            self._contents.put(message.digest, content, len(content))
         return content
 
 

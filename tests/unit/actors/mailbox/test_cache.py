@@ -24,3 +24,10 @@ def test_weights_are_counted_and_given_back() -> None:
     cache.drop("b")
     cache.put("c", "v", 6)
     assert (cache.get("a"), cache.get("c")) == ("y", "v")
+
+
+def test_room_is_what_pushes_nothing_out() -> None:
+    cache: Cache[str, str] = Cache(10)
+    cache.put("a", "x", 6)
+    assert cache.has_room(4)
+    assert not cache.has_room(5)
