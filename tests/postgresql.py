@@ -16,6 +16,7 @@ from typing import Final
 
 from cluster.meta.settings import PostgresqlSettings
 from ops import parts
+from ops.bench.processes import everyone, tree
 
 PART: Final = "postgresql"
 SOCKET: Final = "ROOKERY_TEST_POSTGRESQL"  # programs that a test starts find its server by this
@@ -65,9 +66,7 @@ class Server:
     def kill(self) -> None:
         """`kill -9` of the server and all its processes, as when the machine goes."""
         assert self._process is not None
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True)
-        for pid in (self._process.pid, *map(int, found.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
         self._process.wait()
         self._process = None
         # Its shared memory is free only when the last of its processes has ended.
@@ -76,9 +75,8 @@ class Server:
     def signal_all(self, number: signal.Signals) -> None:
         """Stop or continue the server with all its processes."""
         assert self._process is not None
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True)
-        for pid in (self._process.pid, *map(int, found.stdout.split())):
-            os.kill(pid, number)
+        for process in tree([self._process.pid], everyone()):
+            os.kill(process.pid, number)
 
     def remove(self) -> None:
         """Stop it and remove its folder."""
