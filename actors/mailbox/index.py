@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from actors.mailbox.events import Row
+from actors.mailbox.events import Event, FlagsChanged, MessagesAdded, MessagesExpunged, Row
 from actors.mailbox.types import Ranges
 from cluster.blobs.codec import pack, unpack
 from cluster.errors import Corrupt
@@ -125,6 +125,15 @@ class Index:
         self._columns = [column[: self.count][keep] for column in self._columns]
         self._shared = False
         self.count = len(self._columns[_UID])
+
+    def apply(self, modseq: int, time_ms: int, event: Event) -> None:
+        """What a log event does to the rows; nothing, for events that are not about rows."""
+        if isinstance(event, MessagesAdded):
+            self.append(event.rows, modseq, time_ms)
+        elif isinstance(event, FlagsChanged):
+            self.change(event.uids, event.clear, event.set, modseq)
+        elif isinstance(event, MessagesExpunged):
+            self.remove(event.uids)
 
     def share(self) -> "Index":
         """A copy that costs nothing until one of the two changes."""

@@ -60,23 +60,14 @@ class Mailbox:
         if self.index is None:
             self.pending.append((modseq, time_ms, event))
         else:
-            _feed(self.index, modseq, time_ms, event)
+            self.index.apply(modseq, time_ms, event)
 
     def loaded(self, index: Index) -> None:
         """Take the stored rows and bring them up to date."""
         for modseq, time_ms, event in self.pending:
-            _feed(index, modseq, time_ms, event)
+            index.apply(modseq, time_ms, event)
         self.pending = []
         self.index = index
-
-
-def _feed(index: Index, modseq: int, time_ms: int, event: ev.Event) -> None:
-    if isinstance(event, ev.MessagesAdded):
-        index.append(event.rows, modseq, time_ms)
-    elif isinstance(event, ev.FlagsChanged):
-        index.change(event.uids, event.clear, event.set, modseq)
-    elif isinstance(event, ev.MessagesExpunged):
-        index.remove(event.uids)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ ahead of the head do no harm, since rows know their MODSEQ and replay passes ove
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from actors.mailbox.state import Account, Mailbox, decode_head, encode_head
 from cluster.blobs.codec import pack, unpack
 from cluster.errors import Corrupt
 from cluster.meta.store import Reader, Row, Transaction
+
+Cut = TypeVar("Cut", bytes, Array)
 
 HEAD_CHUNK_BYTES: Final = 90_000  # below VALUE_BYTES_MAX
 WRITE_BYTES_MAX: Final = 6_000_000  # of one transaction; the rest up to TRANSACTION_BYTES_MAX is room for the last item
@@ -99,7 +101,7 @@ def commit_writes(writes: Writes, account: Account, first: int, decision: Decisi
         writes.add(keys.copies(slot, number, email), 1)
     for mailbox in decision.cleared:
         writes.clear(*keys.pages(slot, number, mailbox))
-    parts = (part for emails in decision.dropped for part in _parts(emails))
+    parts = (part for emails in decision.dropped for part in _pieces(emails, GARBAGE_EMAILS_MAX))
     for offset, part in enumerate(parts):
         key = keys.garbage(slot, entries[0].time_ms, number, first, offset)
         writes.set(key, pack_emails(part))
@@ -119,11 +121,7 @@ def unpack_emails(stored: bytes) -> list[int]:
     return emails
 
 
-def _parts(emails: Array) -> Iterator[Array]:
-    return (emails[start : start + GARBAGE_EMAILS_MAX] for start in range(0, len(emails), GARBAGE_EMAILS_MAX))
-
-
-def _pieces(data: bytes, size: int) -> Iterator[bytes]:
+def _pieces(data: Cut, size: int) -> Iterator[Cut]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
@@ -160,8 +158,7 @@ async def _partial(reader: Reader, account: Account, box: Mailbox) -> Index:
     stored = await reader.get(keys.page(account.slot, account.id, box.id, first >> PAGE_SHIFT))
     index = load([stored] if stored is not None else [])
     for modseq, time_ms, event in box.pending:
-        assert isinstance(event, ev.MessagesAdded)
-        index.append(event.rows, modseq, time_ms)
+        index.apply(modseq, time_ms, event)
     return index
 
 

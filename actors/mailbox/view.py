@@ -57,17 +57,12 @@ class View:
             session.wake()
 
     def _feed(self, modseq: int, time_ms: int, event: ev.Event) -> None:
-        if isinstance(event, ev.MessagesAdded):
-            self.index.append(event.rows, modseq, time_ms)
-            if event.claimed:
-                self._recent(event)
-        elif isinstance(event, ev.FlagsChanged):
-            self.index.change(event.uids, event.clear, event.set, modseq)
-        elif isinstance(event, ev.MessagesExpunged):
-            self.index.remove(event.uids)
+        self.index.apply(modseq, time_ms, event)
+        self.index.dirty.clear()
+        if isinstance(event, ev.MessagesAdded) and event.claimed:
+            self._recent(event)
         elif isinstance(event, ev.MailboxDeleted):
             self.gone = True
-        self.index.dirty.clear()
 
     def _recent(self, event: ev.MessagesAdded) -> None:
         for session in self.sessions:

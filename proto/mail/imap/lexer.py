@@ -86,17 +86,11 @@ class Reader:
     def sp(self) -> None:
         self.expect(b" ")
 
-    def at_end(self) -> bool:
-        return self.pos == len(self.text)
-
     def end(self) -> None:
         if self.pos != len(self.text):
             raise ImapError("There is more than this command takes")
 
     # Strings
-
-    def atom(self) -> bytes:
-        return self.need(_ATOM, "an atom")
 
     def word(self) -> bytes:
         """An atom in capitals: a name of the protocol."""

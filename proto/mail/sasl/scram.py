@@ -13,7 +13,6 @@ from typing import NamedTuple
 from mail.sasl.saslprep import NotPrintable, saslprep
 from mail.sasl.steps import Challenge, Done, Failed, NeedScram, ScramKeys, Step
 
-ITERATIONS_MIN = 4096  # RFC 7677 4
 SALT_BYTES = 16
 MESSAGE_BYTES_MAX = 2048  # a name, a nonce, a proof and a channel binding, with room
 _NAME = rb"(?:[^\x00=,]|=2C|=3D)+"  # saslname (RFC 5802 7)
