@@ -41,6 +41,10 @@ class Fenced(Unavailable):
     """Another owner has taken the slot since; this one must stop and forget what it holds."""
 
 
+class Moved(Unavailable):
+    """The slot is not here, or not now; its owner is to be looked up anew."""
+
+
 class Corrupt(Trouble):
     """Stored bytes are not what was written; retrying will not mend them."""
 

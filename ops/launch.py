@@ -24,7 +24,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUN_LOCK: Final = "requirements.lock"
-TEST_LOCK: Final = "requirements-test.lock"  # holds all of RUN_LOCK too
+CLUSTER_LOCK: Final = "requirements-cluster.lock"  # holds all of RUN_LOCK too
+TEST_LOCK: Final = "requirements-test.lock"  # holds all of both
+CLUSTER_COMMANDS: Final = ("node", "up", "down", "scale", "drain", "rebalance", "status")
 
 # Debian without python3-venv has no pip to give; this one is fetched then, and believed only by its digest.
 PIP_WHEEL: Final = "pip-26.3-py3-none-any.whl"
@@ -58,7 +60,9 @@ class Failure(Exception):
 
 def locks_for(argv: Sequence[str]) -> tuple[str, ...]:
     """The lock files whose packages this command needs; the first holds the others."""
-    return (TEST_LOCK, RUN_LOCK) if argv[:1] == ["test"] else (RUN_LOCK,)
+    if argv[:1] == ["test"]:
+        return (TEST_LOCK, CLUSTER_LOCK, RUN_LOCK)
+    return (CLUSTER_LOCK, RUN_LOCK) if argv and argv[0] in CLUSTER_COMMANDS else (RUN_LOCK,)
 
 
 def choose_venv(root: Path, environ: Mapping[str, str], writable: bool) -> Path:

@@ -14,7 +14,8 @@ compile() {
     --no-annotate --custom-compile-command ops/lock.sh "$@" pyproject.toml
 }
 compile "$@" --output-file requirements.lock
-compile "$@" --output-file requirements-test.lock --extra test --constraint requirements.lock
+compile "$@" --output-file requirements-cluster.lock --extra cluster --constraint requirements.lock
+compile "$@" --output-file requirements-test.lock --extra cluster --extra test --constraint requirements-cluster.lock
 
 for machine in x86_64 aarch64; do
   for python in 3.11 3.12 3.13; do

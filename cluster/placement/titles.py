@@ -1,0 +1,55 @@
+"""The claims that a shard has stored: taken before the first write to a slot, compared in every transaction.
+
+The law: nothing is written to a slot but in a transaction that found this shard's claim there. A slot that is newly
+held was somebody else's meanwhile, so whatever the shard remembers of it is forgotten first.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from cluster.errors import Fenced
+from cluster.meta.store import Store, Transaction
+from cluster.placement.claims import Claim, Claims, take
+
+
+class Titles:
+    """One a shard. `key_of` says where a slot's claim is stored."""
+
+    def __init__(self, store: Store, claims: Claims, incarnation: int, key_of: Callable[[int], bytes]) -> None:
+        self._store = store
+        self._claims = claims
+        self._incarnation = incarnation
+        self._key_of = key_of
+        self._held: dict[int, tuple[Claim | None, bytes]] = {}  # at most one each slot
+
+    def known(self, slot: int) -> bool:
+        """Whether the slot is held under the claim that holds now. Raises Moved when it is not this shard's."""
+        claim = self._claims.claim(slot)
+        held = self._held.get(slot)
+        return held is not None and held[0] == claim
+
+    async def hold(self, slots: Iterable[int]) -> list[int]:
+        """Hold these slots; those newly held, whose remembered state must be forgotten. Raises Moved, Fenced."""
+        missing = {slot: self._claims.claim(slot) for slot in slots if not self.known(slot)}
+        if not missing:
+            return []
+
+        async def body(transaction: Transaction) -> dict[int, tuple[Claim | None, bytes]]:
+            return {
+                slot: (claim, await take(transaction, self._key_of(slot), claim, self._incarnation))
+                for slot, claim in missing.items()
+            }
+
+        self._held |= await self._store.transact(body)
+        return list(missing)
+
+    async def check(self, transaction: Transaction, slots: Sequence[int]) -> None:
+        """Within a transaction that writes to these slots: it is still this shard that holds them. Raises Fenced."""
+        stored = await transaction.get_many([self._key_of(slot) for slot in slots])
+        for slot, found in zip(slots, stored, strict=True):
+            held = self._held.get(slot)
+            if held is None or found != held[1]:
+                raise Fenced("This has moved; try again.", log=f"slot {slot} has a newer owner")
+
+    def drop(self, slot: int) -> None:
+        """Forget the slot: it moved, or somebody else was found to hold it."""
+        self._held.pop(slot, None)
