@@ -4,42 +4,18 @@ The law: ports are bound first, then root is given up, then data is opened; only
 called started. Leaving goes the other way: gateways finish what they promised before their mailboxes stop.
 """
 
-import asyncio
-import datetime as dt
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
-import structlog
-
-from cluster.certificates import self_signed, server_context
-from cluster.clock import Dice
-from cluster.errors import Misconfigured
 from cluster.hosting import privileges
-from cluster.hosting.sockets import listen
-from cluster.meta.store import Store, Transaction
-from cluster.observe.metrics import new_registry, serve_metrics
-from gateway.imap.metrics import Metrics as ImapMetrics
-from gateway.imap.parts import Services as ImapServices
-from gateway.imap.server import ImapServer
-from gateway.smtp.metrics import Metrics as SmtpMetrics
-from gateway.smtp.partly import Partly
-from gateway.smtp.server import SmtpServer
-from gateway.smtp.session import World as SmtpWorld
-from mail.smtp.states import Role
+from cluster.observe.metrics import new_registry
 from ops.admin.server import SOCKET, AdminServer
 from ops.admin.service import AdminService
 from ops.cli.version import current
 from ops.core import Core, opened
-from ops.settings import Listener, Settings
-
-SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
-SASL_SECRET_BYTES: Final = 32
-
-Bound = tuple[Listener, socket.socket]
+from ops.gateways import bind, given_certificate, serve_gateways
+from ops.settings import Settings
 
 
 @asynccontextmanager
@@ -49,7 +25,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     Raises Misconfigured, Corrupt, StoreFull.
     """
     bound = bind(settings.listen)
-    tls = _given_certificate(settings)  # its key may be readable by root only
+    tls = given_certificate(settings)  # its key may be readable by root only
     if settings.run_as:
         privileges.drop(settings.run_as)
     data = Path(settings.data)
@@ -58,104 +34,8 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry))
         if furnish is not None:
             await furnish(core)
-        if tls is None and any(listener.tls != "none" for listener in settings.listen):
-            tls = server_context(*self_signed(data / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
-        await _gateways(stack, core, settings, bound, tls)
+        await serve_gateways(stack, core, settings, bound, tls)
         admin = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, current()), data / SOCKET)
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core
-
-
-def bind(listeners: Sequence[Listener]) -> list[Bound]:
-    """Every port, or none. Raises Misconfigured."""
-    if not listeners:
-        raise Misconfigured("There is nothing to listen on: give at least one [[listen]].")
-    bound: list[Bound] = []
-    try:
-        for listener in listeners:
-            bound.append((listener, listen(listener.host, listener.port)))  # noqa: PERF401 - what is bound is closed
-    except Misconfigured:
-        for _listener, sock in bound:
-            sock.close()
-        raise
-    return bound
-
-
-def _given_certificate(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.tls.certificate:
-        return None
-    return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
-
-
-async def _gateways(
-    stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
-) -> None:
-    log = structlog.get_logger()
-    secret = await _secret(core.store, core.dice)
-    imap = ImapServer(
-        ImapServices(
-            core.mailboxes,
-            core.directory,
-            settings.imap,
-            ImapMetrics(core.registry),
-            core.clock,
-            core.dice,
-            log,
-            secret,
-        ),
-        tls,
-    )
-    smtp = SmtpServer(
-        SmtpWorld(
-            core.directory,
-            core.mailboxes,
-            settings.smtp,
-            log,
-            core.clock,
-            core.dice,
-            settings.hostname,
-            Partly(),
-            secret,
-        ),
-        SmtpMetrics(core.registry),
-        tls=tls,
-    )
-    stack.push_async_callback(_together, imap.close, smtp.close)
-    for listener, sock in bound:
-        await _serve(stack, listener, sock, imap, smtp, core)
-
-
-async def _serve(
-    stack: AsyncExitStack,
-    listener: Listener,
-    sock: socket.socket,
-    imap: ImapServer,
-    smtp: SmtpServer,
-    core: Core,
-) -> None:
-    if listener.protocol == "http":
-        server = await serve_metrics(core.registry, sock, ready=core.alive)
-        stack.push_async_callback(server.close)
-    elif listener.protocol == "imap":
-        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
-    else:
-        await smtp.listen(sock, Role(listener.protocol), listener.tls)
-
-
-async def _together(*closings: Callable[[], Awaitable[None]]) -> None:
-    """A sender that takes its time must not keep readers from being told that we stop."""
-    await asyncio.gather(*(close() for close in closings))
-
-
-async def _secret(store: Store, dice: Dice) -> bytes:
-    """The server's SASL secret, made once."""
-
-    async def body(transaction: Transaction) -> bytes:
-        secret = await transaction.get(SASL_SECRET)
-        if secret is None:
-            secret = dice.randbytes(SASL_SECRET_BYTES)
-            transaction.set(SASL_SECRET, secret)
-        return secret
-
-    return await store.transact(body)

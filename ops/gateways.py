@@ -1,0 +1,135 @@
+"""The gateways of one process, put together over a Core: the same in `alone` and in a cluster.
+
+The law: ports are bound before root is given up and before any data is opened; a gateway that closes finishes what it
+promised, all of them at once, so that a sender who takes its time keeps nobody waiting.
+"""
+
+import asyncio
+import datetime as dt
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from cluster.certificates import self_signed, server_context
+from cluster.clock import Dice
+from cluster.errors import Misconfigured
+from cluster.hosting.sockets import listen
+from cluster.meta.store import Store, Transaction
+from cluster.observe.metrics import serve_metrics
+from gateway.imap.metrics import Metrics as ImapMetrics
+from gateway.imap.parts import Services as ImapServices
+from gateway.imap.server import ImapServer
+from gateway.smtp.metrics import Metrics as SmtpMetrics
+from gateway.smtp.partly import Partly
+from gateway.smtp.server import SmtpServer
+from gateway.smtp.session import World as SmtpWorld
+from mail.smtp.states import Role
+from ops.core import Core
+from ops.settings import Listener, Settings
+
+SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
+SASL_SECRET_BYTES: Final = 32
+
+Bound = tuple[Listener, socket.socket]
+
+
+def bind(listeners: Sequence[Listener]) -> list[Bound]:
+    """Every port, or none. Raises Misconfigured."""
+    if not listeners:
+        raise Misconfigured("There is nothing to listen on: give at least one [[listen]].")
+    bound: list[Bound] = []
+    try:
+        for listener in listeners:
+            bound.append((listener, listen(listener.host, listener.port)))  # noqa: PERF401 - what is bound is closed
+    except Misconfigured:
+        for _listener, sock in bound:
+            sock.close()
+        raise
+    return bound
+
+
+def given_certificate(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls.certificate:
+        return None
+    return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
+
+
+async def serve_gateways(
+    stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
+) -> None:
+    """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
+    if tls is None and any(listener.tls != "none" for listener in settings.listen):
+        tls = server_context(*self_signed(Path(settings.data) / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+    log = structlog.get_logger()
+    secret = await _secret(core.store, core.dice)
+    imap = ImapServer(
+        ImapServices(
+            core.mailboxes,
+            core.directory,
+            settings.imap,
+            ImapMetrics(core.registry),
+            core.clock,
+            core.dice,
+            log,
+            secret,
+        ),
+        tls,
+    )
+    smtp = SmtpServer(
+        SmtpWorld(
+            core.directory,
+            core.mailboxes,
+            settings.smtp,
+            log,
+            core.clock,
+            core.dice,
+            settings.hostname,
+            Partly(),
+            secret,
+        ),
+        SmtpMetrics(core.registry),
+        tls=tls,
+    )
+    stack.push_async_callback(_together, imap.close, smtp.close)
+    for listener, sock in bound:
+        await _serve(stack, listener, sock, imap, smtp, core)
+
+
+async def _serve(
+    stack: AsyncExitStack,
+    listener: Listener,
+    sock: socket.socket,
+    imap: ImapServer,
+    smtp: SmtpServer,
+    core: Core,
+) -> None:
+    if listener.protocol == "http":
+        server = await serve_metrics(core.registry, sock, ready=core.alive)
+        stack.push_async_callback(server.close)
+    elif listener.protocol == "imap":
+        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
+    else:
+        await smtp.listen(sock, Role(listener.protocol), listener.tls)
+
+
+async def _together(*closings: Callable[[], Awaitable[None]]) -> None:
+    """A sender that takes its time must not keep readers from being told that we stop."""
+    await asyncio.gather(*(close() for close in closings))
+
+
+async def _secret(store: Store, dice: Dice) -> bytes:
+    """The server's SASL secret, made once."""
+
+    async def body(transaction: Transaction) -> bytes:
+        secret = await transaction.get(SASL_SECRET)
+        if secret is None:
+            secret = dice.randbytes(SASL_SECRET_BYTES)
+            transaction.set(SASL_SECRET, secret)
+        return secret
+
+    return await store.transact(body)
