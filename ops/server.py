@@ -11,7 +11,6 @@ from pathlib import Path
 from cluster.hosting import privileges
 from cluster.observe.metrics import new_registry
 from ops.admin.server import SOCKET, AdminServer
-from ops.admin.service import AdminService
 from ops.cli.version import current
 from ops.core import Core, opened
 from ops.gateways import bind, given_certificate, serve_gateways
@@ -35,7 +34,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         if furnish is not None:
             await furnish(core)
         await serve_gateways(stack, core, settings, bound, tls)
-        admin = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, current()), data / SOCKET)
+        admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin)
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core

@@ -1,19 +1,27 @@
-"""What stands around every call of the admin service: troubles become statuses, and a defect costs one call.
+"""What stands around every call of the admin service: who calls, the record of changes, troubles as statuses.
 
-The law: no exception's text but a Trouble's reaches a client, and each call that fails by our fault is logged.
+The law: nobody unknown is served; a change is on record before it is made; no exception's text but a Trouble's reaches
+a client, and each call that fails by our fault is logged.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 
 from cluster.errors import Fault, Trouble
+from ops.admin.access import OPEN_CALLS, Access, Denied
+from ops.admin.audit import DONE, Audit, Change, is_change
 from ops.admin.errors import FAULT, RETRY, code_of, text_of, trailers_of
 
 _DEFECT: Final = "The server failed at this; its log says more."
 _DEFECT_TRAILERS: Final = ((FAULT, Fault.US.value), (RETRY, "0"))
+
+Begun = tuple[bytes, Change]
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -21,6 +29,10 @@ if TYPE_CHECKING:
 
 class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its stubs only
     """Wraps every handler."""
+
+    def __init__(self, access: Access, audit: Audit) -> None:
+        self._access = access
+        self._audit = audit
 
     async def intercept_service(
         self,
@@ -36,35 +48,63 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
         if handler.response_streaming:
             make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else _unary_stream
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            return make(_streaming(name, inner), *codec)
-        return grpc.unary_unary_rpc_method_handler(_single(name, handler.unary_unary), *codec)
+            return make(self._streaming(name, inner), *codec)
+        return grpc.unary_unary_rpc_method_handler(self._single(name, handler.unary_unary), *codec)
+
+    def _single(self, name: str, inner: Any) -> Any:
+        async def call(request: Any, context: Any) -> Any:
+            async with self._around(name, request, context):
+                return await inner(request, context)
+
+        return call
+
+    def _streaming(self, name: str, inner: Any) -> Any:
+        async def call(request: Any, context: Any) -> AsyncIterator[Any]:
+            async with self._around(name, request, context):
+                async for answer in inner(request, context):
+                    yield answer
+
+        return call
+
+    @asynccontextmanager
+    async def _around(self, name: str, request: Any, context: Any) -> AsyncIterator[None]:
+        begun: Begun | None = None
+        try:
+            who = "" if name in OPEN_CALLS else self._access.who(context)
+            if is_change(name):
+                begun = await self._audit.begin(who, name, request if isinstance(request, Message) else None)
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            if begun is not None:
+                await self._ended(begun, name, _outcome(error))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            await _refuse(name, error, context)
+        else:
+            if begun is not None:
+                await self._ended(begun, name, DONE)
+
+    async def _ended(self, begun: Begun, name: str, outcome: str) -> None:
+        """The change is made or not, whatever becomes of its record's last word."""
+        structlog.get_logger().info("admin_change", call=name, who=begun[1].who, outcome=outcome)
+        try:
+            await self._audit.end(begun, outcome)
+        except Trouble as trouble:
+            structlog.get_logger().error("admin_record_failed", call=name, outcome=outcome, error=trouble.log)
 
 
 _unary_stream: Final = grpc.unary_stream_rpc_method_handler
 
 
-def _single(name: str, inner: Any) -> Any:
-    async def call(request: Any, context: Any) -> Any:
-        try:
-            return await inner(request, context)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the client hears something
-            await _refuse(name, error, context)
-
-    return call
-
-
-def _streaming(name: str, inner: Any) -> Any:
-    async def call(request: Any, context: Any) -> AsyncIterator[Any]:
-        try:
-            async for answer in inner(request, context):
-                yield answer
-        except Exception as error:  # noqa: BLE001 - as above
-            await _refuse(name, error, context)
-
-    return call
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, Trouble):
+        return code_of(error).name.lower()
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
 
 
 async def _refuse(name: str, error: Exception, context: Any) -> NoReturn:
+    if isinstance(error, Denied):
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.says, trailers_of(error))
     if isinstance(error, Trouble):
         if error.fault is Fault.US:
             structlog.get_logger().error("admin_call_failed", call=name, error=error.log)

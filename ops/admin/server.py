@@ -1,9 +1,11 @@
-"""The admin service on its socket: start, and a stop that lets calls finish within a bound.
+"""The admin service on its socket, and on the network: start, and a stop that lets calls finish within a bound.
 
 The law: the socket is in a directory that only the server's user may enter, and is itself for that user alone, so
-passwords may travel over it. gRPC is imported when the service starts, not when this module is.
+passwords may travel over it; on the network there is no way in without TLS (access.py). gRPC is imported when the
+service starts, not when this module is.
 """
 
+import asyncio
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from cluster.errors import Misconfigured
 from ops.admin.limits import CALL_BYTES_MAX
+from ops.admin.settings import AdminSettings
 
 if TYPE_CHECKING:
     import grpc
 
+    from ops.admin.access import Access
+    from ops.admin.audit import Audit
     from ops.admin.service import AdminService
+    from ops.core import Core
 
 SOCKET: Final = "admin.sock"
 SOCKET_PATH_BYTES_MAX: Final = 107  # sockaddr_un has 108 with the closing zero, see unix(7)
@@ -58,40 +64,99 @@ def socket_address(path: Path) -> str:
 
 
 class AdminServer:
-    """Serves the admin service on a Unix socket."""
+    """Serves the admin service on a Unix socket, and on the network where that is set."""
 
-    def __init__(self, service: "AdminService", path: Path, *, drain_s: float = DRAIN_S) -> None:
+    def __init__(
+        self,
+        service: "AdminService",
+        audit: "Audit",
+        path: Path,
+        *,
+        network: AdminSettings | None = None,
+        drain_s: float = DRAIN_S,
+    ) -> None:
         """`path`: the socket, in a directory that becomes its owner's alone. `drain_s`: how long `stop` may take."""
         self._service = service
+        self._audit = audit
         self._drain_s = drain_s
         self._path = path
-        self._server: grpc.aio.Server | None = None
+        self._network = network if network is not None and network.host else None
+        self._servers: list[grpc.aio.Server] = []
+        self.port = 0  # on the network, once started
+
+    @classmethod
+    def over(
+        cls,
+        core: "Core",
+        path: Path,
+        *,
+        version: str,
+        settings: AdminSettings | None = None,
+        drain_s: float = DRAIN_S,
+    ) -> "AdminServer":
+        """The service over what a server holds."""
+        from ops.admin.audit import Audit
+        from ops.admin.service import AdminService
+
+        settings = settings or AdminSettings()
+        audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
+        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit)
+        return cls(service, audit, path, network=settings, drain_s=drain_s)
 
     async def start(self) -> None:
         """Listen. The caller holds the data directory's lock, so a socket that is there is nobody's.
 
         Raises Misconfigured.
         """
+        from ops.admin.access import Local, Network
+
+        address = socket_address(self._path)
+        local = self._server(Local())
+        try:
+            self._path.parent.chmod(0o700)
+            self._path.unlink(missing_ok=True)
+            local.add_insecure_port(address)
+            self._path.chmod(0o600)
+        except (OSError, RuntimeError) as error:
+            raise Misconfigured(f"The admin service cannot listen on {self._path}: {error}") from error
+        if self._network is not None:
+            door = self._network
+            remote = self._server(Network(door.token, certificates=bool(door.authority)))
+            self.port = _listen(remote, door)
+        for server in self._servers:
+            await server.start()
+        await self._service.enter()
+
+    def _server(self, access: "Access") -> "grpc.aio.Server":
         import grpc
 
         from ops.admin.edge import Edge
 
-        address = socket_address(self._path)
-        server = grpc.aio.server(interceptors=(Edge(),), options=OPTIONS)
+        server = grpc.aio.server(interceptors=(Edge(access, self._audit),), options=OPTIONS)
         self._service.add_to(server)
-        try:
-            self._path.parent.chmod(0o700)
-            self._path.unlink(missing_ok=True)
-            server.add_insecure_port(address)
-            self._path.chmod(0o600)
-        except (OSError, RuntimeError) as error:
-            raise Misconfigured(f"The admin service cannot listen on {self._path}: {error}") from error
-        await server.start()
-        self._server = server
+        self._servers.append(server)
+        return server
 
     async def stop(self) -> None:
         """Take no more calls, let those under way finish within the drain's time, then end them."""
-        if self._server is not None:
-            await self._server.stop(self._drain_s)
+        if self._servers:
+            await self._service.leave()
+            await asyncio.gather(*(server.stop(self._drain_s) for server in self._servers))
             self._path.unlink(missing_ok=True)
-            self._server = None
+            self._servers = []
+
+
+def _listen(server: "grpc.aio.Server", door: AdminSettings) -> int:
+    """The port on the network; always with TLS. Raises Misconfigured."""
+    import grpc
+
+    if not door.certificate:
+        raise Misconfigured("The admin service on the network needs [admin] certificate and key.")
+    try:
+        pair = Path(door.key or door.certificate).read_bytes(), Path(door.certificate).read_bytes()
+        authority = Path(door.authority).read_bytes() if door.authority else None
+        credentials = grpc.ssl_server_credentials([pair], authority, require_client_auth=bool(authority))
+        port = server.add_secure_port(f"{door.host}:{door.port}", credentials)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Misconfigured(f"The admin service cannot listen on {door.host} port {door.port}: {error}") from error
+    return int(port)

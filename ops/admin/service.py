@@ -2,16 +2,27 @@
 
 # ruff: noqa: N802, ARG002 (names and signatures are gRPC's)
 import os
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Final
 
 import grpc
+import msgspec
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
 
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from cluster.clock import Clock
+from ops.admin.audit import Audit
 from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
+
+PACKAGE: Final = "rookery.admin.v1"
+CHANGES: Final = 100  # told unless asked for another number
 
 
 class ServerService(admin_pb2_grpc.ServerServicer):
@@ -26,16 +37,48 @@ class ServerService(admin_pb2_grpc.ServerServicer):
         return pb.Status(version=self._version, started_ms=self._started_ms, process=os.getpid())
 
 
-class AdminService:
-    """All of rookery.admin.v1, over one server's directory and mailboxes."""
+class AuditService(admin_pb2_grpc.AuditServicer):
+    """The calls of rookery.admin.v1.Audit, as the schema tells them."""
 
-    def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock, version: str) -> None:
-        self._directory = DirectoryService(directory, mailboxes)
-        self._mailboxes = MailboxService(directory, mailboxes, clock)
-        self._server = ServerService(clock, version)
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    async def ListChanges(self, request: pb.ListChangesRequest, context: Context) -> AsyncIterator[pb.Change]:
+        """From the newest back."""
+        async for change in self._audit.newest(request.limit or CHANGES, request.before_ms):
+            yield pb.Change(**msgspec.structs.asdict(change))
+
+
+class AdminService:
+    """All of rookery.admin.v1, over one server's directory and mailboxes, with gRPC's own health and reflection."""
+
+    def __init__(
+        self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock, version: str, audit: Audit
+    ) -> None:
+        add = admin_pb2_grpc
+        self._services: dict[str, Callable[[grpc.aio.Server], None]] = {
+            "Directory": partial(add.add_DirectoryServicer_to_server, DirectoryService(directory, mailboxes)),
+            "Mailboxes": partial(add.add_MailboxesServicer_to_server, MailboxService(directory, mailboxes, clock)),
+            "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
+            "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
+        }
+        self._health = HealthServicer()
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Register every service."""
-        admin_pb2_grpc.add_DirectoryServicer_to_server(self._directory, server)
-        admin_pb2_grpc.add_MailboxesServicer_to_server(self._mailboxes, server)
-        admin_pb2_grpc.add_ServerServicer_to_server(self._server, server)
+        """Register every service, health and reflection."""
+        for add in self._services.values():
+            add(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection([*self._names(), health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+
+    async def enter(self) -> None:
+        """Say of each service that it serves."""
+        for name in ("", *self._names()):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def _names(self) -> list[str]:
+        return [f"{PACKAGE}.{name}" for name in self._services]
+
+    async def leave(self) -> None:
+        """Say that all of it is about to end."""
+        await self._health.enter_graceful_shutdown()

@@ -5,6 +5,7 @@ server needs is imported only where the command is one.
 """
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import grpc
 from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address, socket_path
+from ops.cli.remote import channel_to, chosen, remote_options
 from ops.cli.version import current
 from wire import admin_pb2_grpc
 
@@ -41,6 +43,7 @@ class Admin(NamedTuple):
     directory: "admin_pb2_grpc.DirectoryAsyncStub"
     mailboxes: "admin_pb2_grpc.MailboxesAsyncStub"
     server: "admin_pb2_grpc.ServerAsyncStub"
+    audit: "admin_pb2_grpc.AuditAsyncStub"
 
 
 def data_option(function: Function) -> Function:
@@ -54,7 +57,7 @@ def data_option(function: Function) -> Function:
         metavar="DIR",
         help="The server's data directory (or set ROOKERY_DATA).",
     )
-    return option(function)
+    return remote_options(option(function))
 
 
 def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
@@ -72,17 +75,27 @@ def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def connect(data: Path) -> AsyncIterator[Admin]:
-    """A connection to the server of `data`. Raises Misconfigured."""
+    """A connection to the server that was chosen on the network, else to that of `data`. Raises Misconfigured."""
+    remote = chosen()
+    if remote is not None:
+        async with channel_to(remote, os.environ.get("ROOKERY_TOKEN", "")) as channel:
+            yield _admin(channel)
+        return
     if not data.is_dir():  # noqa: ASYNC240 (nothing else runs in this loop yet)
         raise Misconfigured(
             f"There is no data directory {data}: start a server on it once, or name another with --data."
         )
     async with _running(data) as path, grpc.aio.insecure_channel(socket_address(path), options=OPTIONS) as channel:
-        yield Admin(
-            admin_pb2_grpc.DirectoryStub(channel),
-            admin_pb2_grpc.MailboxesStub(channel),
-            admin_pb2_grpc.ServerStub(channel),
-        )
+        yield _admin(channel)
+
+
+def _admin(channel: grpc.aio.Channel) -> Admin:
+    return Admin(
+        admin_pb2_grpc.DirectoryStub(channel),
+        admin_pb2_grpc.MailboxesStub(channel),
+        admin_pb2_grpc.ServerStub(channel),
+        admin_pb2_grpc.AuditStub(channel),
+    )
 
 
 @asynccontextmanager
@@ -136,13 +149,11 @@ def _stores_of(data: Path) -> "StoreSettings":
 async def _serving(core: "Core") -> AsyncIterator[Path]:
     """Serve for this command alone, on a socket that no other command finds."""
     from cluster.observe.logs import LogSettings, set_up
-    from ops.admin.service import AdminService
 
     # What the service logs must not mix with the answer on standard output.
     set_up(LogSettings(level="error"), core.clock, sys.stderr.buffer)
-    service = AdminService(core.directory, core.mailboxes, core.clock, current())
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
-        server = AdminServer(service, Path(folder) / SOCKET)
+        server = AdminServer.over(core, Path(folder) / SOCKET, version=current())
         await server.start()
         try:
             yield Path(folder) / SOCKET

@@ -945,3 +945,79 @@ class Server:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class AuditStub:
+    """What was changed through this service, by whom.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListChanges = channel.unary_stream(
+                '/rookery.admin.v1.Audit/ListChanges',
+                request_serializer=wire_dot_admin__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Change.FromString,
+                _registered_method=True)
+
+
+class AuditServicer:
+    """What was changed through this service, by whom.
+    """
+
+    def ListChanges(self, request, context):
+        """From the newest back; `limit` 0 is 100.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AuditServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=wire_dot_admin__pb2.ListChangesRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Change.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Audit', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Audit', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Audit:
+    """What was changed through this service, by whom.
+    """
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Audit/ListChanges',
+            wire_dot_admin__pb2.ListChangesRequest.SerializeToString,
+            wire_dot_admin__pb2.Change.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -288,3 +288,34 @@ class ServerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.Status, _abc.Awaitable[_admin_pb2.Status]]: ...
 
 def add_ServerServicer_to_server(servicer: ServerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class AuditStub:
+    """What was changed through this service, by whom."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> AuditAsyncStub: ...
+    ListChanges: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListChangesRequest, _admin_pb2.Change]
+    """From the newest back; `limit` 0 is 100."""
+
+@_typing.type_check_only
+class AuditAsyncStub(AuditStub):
+    """What was changed through this service, by whom."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListChanges: _aio.UnaryStreamMultiCallable[_admin_pb2.ListChangesRequest, _admin_pb2.Change]  # type: ignore[assignment]
+    """From the newest back; `limit` 0 is 100."""
+
+class AuditServicer(metaclass=_abc_1.ABCMeta):
+    """What was changed through this service, by whom."""
+
+    @_abc_1.abstractmethod
+    def ListChanges(
+        self,
+        request: _admin_pb2.ListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Change], _abc.AsyncIterator[_admin_pb2.Change]]:
+        """From the newest back; `limit` 0 is 100."""
+
+def add_AuditServicer_to_server(servicer: AuditServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

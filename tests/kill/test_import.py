@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from ops.admin.server import SOCKET, AdminServer
-from ops.admin.service import AdminService
 from ops.core import opened
 from ops.transfer.maildir import Maildir
 from tests.running import environment
@@ -120,7 +119,7 @@ async def test_only_the_client_is_killed(tmp_path: Path) -> None:
     await furnish(data)
     source = mbox(tmp_path / "source")
     async with opened(data) as core:
-        server = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, "1"), data / SOCKET)
+        server = AdminServer.over(core, data / SOCKET, version="1")
         await server.start()
         await asyncio.to_thread(import_killed, data, source)
         found = await stored(data, tmp_path / "out")

@@ -38,7 +38,8 @@ def venv(checkout: Path) -> Path:
 
 
 def test_test_needs_the_larger_lock() -> None:
-    assert launch.locks_for(["test", "-x"]) == (launch.TEST_LOCK, launch.RUN_LOCK)
+    assert launch.locks_for(["test", "-x"]) == (launch.TEST_LOCK, launch.CLUSTER_LOCK, launch.RUN_LOCK)
+    assert launch.locks_for(["up"]) == (launch.CLUSTER_LOCK, launch.RUN_LOCK)
     assert launch.locks_for(["alone", "test"]) == (launch.RUN_LOCK,)
     assert launch.locks_for([]) == (launch.RUN_LOCK,)
 

@@ -11,7 +11,6 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from ops.admin.server import SOCKET, AdminServer
-from ops.admin.service import AdminService
 from ops.cli.connect import Admin, connect
 from ops.core import Core, over
 from wire import admin_pb2 as pb
@@ -29,8 +28,7 @@ async def parts() -> AsyncIterator[Core]:
 
 @pytest.fixture
 async def admin(parts: Core, tmp_path: Path) -> AsyncIterator[Admin]:
-    service = AdminService(parts.directory, parts.mailboxes, parts.clock, "1.2.3")
-    server = AdminServer(service, tmp_path / SOCKET, drain_s=1)
+    server = AdminServer.over(parts, tmp_path / SOCKET, version="1.2.3", drain_s=1)
     await server.start()
     async with connect(tmp_path) as client:
         yield client

@@ -11,7 +11,6 @@ import pytest
 
 from cluster.errors import Misconfigured
 from ops.admin.server import SOCKET, AdminServer, socket_address
-from ops.admin.service import AdminService
 from ops.cli.connect import Admin, connect
 from ops.core import Core
 from tests.unit.ops.admin.conftest import ALICE
@@ -20,7 +19,7 @@ from wire import admin_pb2_grpc
 
 
 def server_of(parts: Core, path: Path) -> AdminServer:
-    return AdminServer(AdminService(parts.directory, parts.mailboxes, parts.clock, "1"), path, drain_s=1)
+    return AdminServer.over(parts, path, version="1", drain_s=1)
 
 
 async def test_status(admin: Admin, parts: Core) -> None:
@@ -52,9 +51,7 @@ async def test_stopping_what_never_started_is_harmless(parts: Core, tmp_path: Pa
 async def test_a_stop_ends_what_takes_too_long(parts: Core, tmp_path: Path, alice: pb.Account) -> None:
     folder = tmp_path / "second"
     folder.mkdir()
-    server = AdminServer(
-        AdminService(parts.directory, parts.mailboxes, parts.clock, "1"), folder / SOCKET, drain_s=0.05
-    )
+    server = AdminServer.over(parts, folder / SOCKET, version="1", drain_s=0.05)
     await server.start()
     async with connect(folder) as admin:
         call = admin.mailboxes.Import(iter_forever(ALICE))

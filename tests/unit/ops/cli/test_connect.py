@@ -9,7 +9,6 @@ from cluster.errors import Misconfigured
 from cluster.meta.lock import DataLock
 from cluster.meta.sqlite import SqliteStore
 from ops.admin.server import SOCKET, AdminServer
-from ops.admin.service import AdminService
 from ops.cli.connect import connect
 from ops.core import ELSEWHERE, opened
 from ops.settings import StoreSettings
@@ -33,7 +32,7 @@ def test_one_that_another_process_holds(run: Run, data: Path) -> None:
 
 async def test_a_running_server_is_asked(data: Path) -> None:
     async with opened(data) as core:
-        server = AdminServer(AdminService(core.directory, core.mailboxes, core.clock, "its own"), data / SOCKET)
+        server = AdminServer.over(core, data / SOCKET, version="its own")
         await server.start()
         async with connect(data) as admin:
             assert (await admin.server.GetStatus(pb.GetStatusRequest())).version == "its own"
