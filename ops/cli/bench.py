@@ -21,6 +21,7 @@ PARTS: Final = {
     "delivery": "messages from SMTP to where IMAP shows them, and CPU a message; also on SQLite",
     "imap": "fifty IMAP clients at work, operation by operation",
     "large": "SELECT of a mailbox of a million messages",
+    "growth": "the cost of a message and of an IMAP command from a thousand accounts to a million",
     "memory": "idle, with many accounts, with many connections",
 }
 
