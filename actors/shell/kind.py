@@ -40,11 +40,11 @@ class Needs(NamedTuple):
 
 @dataclass(slots=True)
 class Decision(Generic[Unit]):
-    """The answer, the units that change by name (None: it goes), and what is kept beside units (None: no more)."""
+    """The answer, the units that change by name (None: it goes), and further rows by key (None: no more)."""
 
     reply: msgspec.Struct
     changes: dict[bytes, Unit | None] = field(default_factory=dict)
-    beside: dict[bytes, bytes | None] = field(default_factory=dict)
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
 
 
 class Kind(Protocol[Command, Unit]):

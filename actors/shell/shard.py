@@ -202,6 +202,8 @@ class Shard(Generic[Command, Unit]):
     def _enqueue(
         self, slot: int, command: Command | _Sweep, needs: Needs, size: int
     ) -> "asyncio.Future[bytes]":  # fmt: skip
+        if not 0 <= slot < SLOTS:
+            raise Refused("There is no such slot.", log=f"slot {slot}")
         if not self.alive:
             raise Unavailable("The service is stopping; try again soon.", log=f"{self._kind.name} shard stops")
         if slot in self._leaving:
@@ -366,7 +368,7 @@ class Shard(Generic[Command, Unit]):
         else:
             decision = self._kind.decide(slot, asked.command, units, now_ms)
             reply = encode(decision.reply)
-            self._apply(slot, decision.changes, decision.beside, turn)
+            self._apply(slot, decision.changes, decision.rows, turn)
         for key, name in zip(asked.timers, asked.found, strict=False):  # what leads nowhere must not be found again
             if key != self._timer_key(slot, name, turn.units.get((slot, name))):
                 turn.write(slot, key, None)
@@ -383,12 +385,12 @@ class Shard(Generic[Command, Unit]):
         return changes
 
     def _apply(
-        self, slot: int, changes: dict[bytes, Unit | None], beside: dict[bytes, bytes | None], turn: _Turn[Unit]
+        self, slot: int, changes: dict[bytes, Unit | None], further: dict[bytes, bytes | None], turn: _Turn[Unit]
     ) -> None:
         """Take a decision over into the turn, whole: what can fail comes first."""
         layout = self._kind.layout
         rows = {name: None if unit is None else self._kind.store(unit) for name, unit in changes.items()}
-        for value in (*rows.values(), *beside.values()):
+        for value in (*rows.values(), *further.values()):
             if len(value or b"") > VALUE_BYTES_MAX:
                 raise TooLarge("This is too large to be kept.", log=f"a {self._kind.name} row of {len(value or b'')} B")
         timers = {name: (self._timer_key(slot, name, turn.units[slot, name]), self._timer_key(slot, name, unit))
@@ -402,8 +404,8 @@ class Shard(Generic[Command, Unit]):
                 turn.write(slot, before, None)
             if after is not None and before != after:
                 turn.write(slot, after, b"")
-        for name, value in beside.items():
-            turn.write(slot, layout.beside(slot, name), value)
+        for key, value in further.items():
+            turn.write(slot, key, value)
 
     def _timer_key(self, slot: int, name: bytes, unit: Unit | None) -> bytes | None:
         timer = self._kind.timer(unit) if unit is not None else None
