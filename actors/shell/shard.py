@@ -174,15 +174,16 @@ class Shard(Generic[Command, Unit]):
             self._forget_slot(slot)
 
     async def sweep(self) -> int:
-        """Look once at all units of our slots whose EXPIRY timer has come; how many steps that took."""
-        steps = 0
-        for slot in range(SLOTS):
-            for _ in range(SWEEP_STEPS_MAX):
-                if not self._is_ours(slot) or not await self._timers(slot, EXPIRY, 1, self._clock.now_ms()):
-                    break
-                await self._enqueue(slot, SWEEP, _SWEEP_NEEDS, 0)
-                steps += 1
-        return steps
+        """Look once at all units of our slots whose EXPIRY timer has come; how many steps that took. Raises Trouble."""
+        return sum([await self.sweep_slot(slot) for slot in range(SLOTS)])
+
+    async def sweep_slot(self, slot: int) -> int:
+        """The same for one slot; nothing where it is not ours."""
+        for step in range(SWEEP_STEPS_MAX):
+            if not self._is_ours(slot) or not await self._timers(slot, EXPIRY, 1, self._clock.now_ms()):
+                return step
+            await self._enqueue(slot, SWEEP, _SWEEP_NEEDS, 0)
+        return SWEEP_STEPS_MAX
 
     async def _sweep_always(self, every_s: float) -> None:
         while True:

@@ -3,7 +3,7 @@
 The law: an owner knows nothing of the others but through the store and what its claims are told.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -84,6 +84,10 @@ class Site:
         """How to call a new owner."""
         shard, _claims = await self.owner(kind)
         return Direct({kind.name: shard})
+
+    async def sweep(self, slots: Iterable[int]) -> int:
+        """Let the newest owner sweep some slots, which is quicker than all."""
+        return sum([await self.shards[-1].sweep_slot(slot) for slot in slots])
 
     async def rows(self, prefix: bytes) -> list[bytes]:
         """The keys under a prefix."""
