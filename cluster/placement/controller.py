@@ -37,7 +37,7 @@ class Election(Protocol):
 class Controller:
     """One a process that may lead."""
 
-    def __init__(  # noqa: PLR0913 (all that a controller works with)
+    def __init__(
         self,
         name: str,
         registry: Registry,
@@ -81,7 +81,7 @@ class Controller:
             forget()
 
     async def _lead(self, leader: Compare) -> None:
-        moving = Moving(self._release, self._clock, self._wake.set)
+        moving = Moving(self._release, self._clock, self._wake.set, self._metrics)
         pages = Pages(self._registry, self._layout, self._store, leader)
         leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
         reporting = Reporting(self._registry, self._layout, leader, self._clock)
