@@ -2,7 +2,8 @@
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from msgspec.json import encode
@@ -71,30 +72,40 @@ async def leave(registry: Registry, each: Member) -> None:
     assert await registry.change({}, deletes=[LAYOUT.member(each)])
 
 
+class Term:
+    """A time of leading that ends when the test says that it was noticed."""
+
+    def __init__(self, compare: Compare) -> None:
+        self.compare = compare
+        self.holds = True
+
+
 class Throne:
     """An election that the test decides."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.leading: Compare | None = None
-        self._waiting = asyncio.Event()
+        self._term: Term | None = None
+        self._won = asyncio.Event()
 
     async def win(self) -> None:
         """Take the leader's key, whoever has it."""
         revision = await self._registry.change({LAYOUT.leader: encode(member("controller-1"))})
         assert revision
-        self.leading = Compare(LAYOUT.leader, revision)
-        self._waiting.set()
+        self._term = Term(Compare(LAYOUT.leader, revision))
+        self._won.set()
 
     def lose(self) -> None:
         """Find out that another leads."""
-        self.leading = None
-        self._waiting.clear()
+        assert self._term is not None
+        self._term.holds = False
+        self._won.clear()
 
-    async def won(self) -> Compare:
-        await self._waiting.wait()
-        assert self.leading is not None
-        return self.leading
+    @asynccontextmanager
+    async def term(self) -> AsyncIterator[Term]:
+        await self._won.wait()
+        assert self._term is not None
+        yield self._term
 
 
 def server() -> tuple[MemoryRegistryServer, LoopClock]:
