@@ -1,0 +1,49 @@
+"""Where queue entries are in the store, in which slot, and what they are called: shell/keys.py under `q`.
+
+    o q slot                    the claim
+    q slot U id                 an entry: envelope and history
+    q slot T 1 time id          when it is due, or its lease ends
+    q slot T 0 time id          when an ended one is forgotten
+    q slot B id                 a small body, packed; gone when the entry has ended
+    b digest 1 0 id             a large one is referred to, in the mailbox's layout under account 0, which is nobody's
+
+The law: an id is 16 bytes, the first two its slot, the rest made of the key that Enqueue came with: so a call made
+again means the same entry, and an id alone tells who owns it.
+"""
+
+import hashlib
+from typing import Final
+
+from actors.mailbox import keys as mailbox
+from actors.shell.keys import Layout
+from cluster.placement import slots
+
+LAYOUT: Final = Layout(b"q")
+ID_BYTES: Final = 16
+_SLOT_BYTES: Final = 2
+
+
+def slot_of(domain: str) -> int:
+    """The slot where mail for a domain (lower case) waits."""
+    return slots.slot_of(domain.encode())
+
+
+def entry_id(domain: str, idem: bytes) -> bytes:
+    """What the entry made by an Enqueue is called."""
+    name = hashlib.sha256(domain.encode() + b"\0" + idem).digest()
+    return slot_of(domain).to_bytes(_SLOT_BYTES, "big") + name[: ID_BYTES - _SLOT_BYTES]
+
+
+def slot_of_id(entry: bytes) -> int:
+    """The slot of an entry."""
+    return int.from_bytes(entry[:_SLOT_BYTES], "big")
+
+
+def body(entry: bytes) -> bytes:
+    """Key of a small body."""
+    return LAYOUT.beside(slot_of_id(entry), entry)
+
+
+def blob_ref(digest: bytes, entry: bytes) -> bytes:
+    """Key that says an entry refers to a blob, where the mailboxes' sweeper looks."""
+    return mailbox.blob_ref(digest, 0, int.from_bytes(entry[-8:], "big"))

@@ -1,0 +1,102 @@
+"""What a kind of shard has to say, and in which shapes: pure, the shell does all that waits.
+
+The law: units are immutable values, decisions are made from them, the command and the time alone. So a decision that
+did not become durable leaves nothing behind, and a unit read back from the store is the unit that was decided.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from actors.shell.keys import Layout
+from cluster.errors import Corrupt, Refused
+
+EXPIRY: Final = 0  # the lane of timers that the shell's sweep looks at
+WORK: Final = 1  # the lane of timers that a kind's own commands look at
+
+Command = TypeVar("Command")
+Unit = TypeVar("Unit")
+T = TypeVar("T")
+
+
+class Timer(NamedTuple):
+    """When a unit wants to be looked at, and by whom: EXPIRY or WORK."""
+
+    lane: int
+    time_ms: int
+
+
+class Needs(NamedTuple):
+    """Which units a command is decided over: named ones; of the WORK lane those whose time has come, longest ago
+    first, up to a number; those with names after one, up to a number."""
+
+    names: tuple[bytes, ...] = ()
+    work_max: int = 0
+    after: bytes = b""
+    page_max: int = 0
+
+
+@dataclass(slots=True)
+class Decision(Generic[Unit]):
+    """The answer, the units that change by name (None: it goes), and further rows by key (None: no more)."""
+
+    reply: msgspec.Struct
+    changes: dict[bytes, Unit | None] = field(default_factory=dict)
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+
+
+class Kind(Protocol[Command, Unit]):
+    """A kind of shard. All methods are pure."""
+
+    name: str  # one of cluster.membership.members.KINDS
+    layout: Layout
+
+    def decode(self, slot: int, body: bytes) -> Command:
+        """The command in a call. Raises Refused for garbage, over-long things, and what belongs to another slot."""
+        ...
+
+    def needs(self, command: Command) -> Needs:
+        """What to load for it."""
+        ...
+
+    def load(self, stored: bytes) -> Unit:
+        """A unit from its row. Raises Corrupt."""
+        ...
+
+    def store(self, unit: Unit) -> bytes:
+        """The inverse; at most VALUE_BYTES_MAX."""
+        ...
+
+    def timer(self, unit: Unit) -> Timer | None:
+        """When to look at it: from the unit alone, no settings, so that the stored timer is found again."""
+        ...
+
+    def decide(self, slot: int, command: Command, units: Mapping[bytes, Unit | None], now_ms: int) -> Decision[Unit]:
+        """Decide over the units needed, in the order of Needs (None: there is no such named unit). Raises Trouble:
+        then nothing changes."""
+        ...
+
+    def expire(self, unit: Unit, now_ms: int) -> Unit | None:
+        """A unit whose EXPIRY timer has come: None, it goes; or itself with a later timer."""
+        ...
+
+
+encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def decode_command(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
+    """A body as a command. Raises Refused."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("The call cannot be read.", log=f"a call of {len(body)} bytes: {error}") from error
+
+
+def decode_unit(decoder: msgspec.msgpack.Decoder[T], stored: bytes) -> T:
+    """A row as a unit. Raises Corrupt."""
+    try:
+        return decoder.decode(stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Corrupt("A stored record is damaged.", log=f"a row of {len(stored)} bytes: {error}") from error

@@ -1,0 +1,200 @@
+"""actors/queue/state.py in a shard: what is lent, what counts, what is refused."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.mailbox import keys as mailbox
+from actors.queue import keys
+from actors.queue.client import QueueClient
+from actors.queue.entry import STEPS_MAX
+from actors.queue.state import Queue, QueueSettings
+from actors.queue.types import DUE_MAX, INLINE_BYTES_MAX, Due, Enqueue, Envelope, List, Read, Report
+from actors.shell.kind import encode
+from cluster.blobs.blobs import digest_of
+from cluster.blobs.codec import pack
+from cluster.errors import NotFound, Refused
+from tests.unit.actors.shell.site import Site
+
+BODY = b"Subject: hello\r\n\r\nhello\r\n" * 10
+SLOT = keys.slot_of("example.net")
+
+
+def mail(domain: str = "example.net", **other: Any) -> Envelope:
+    return Envelope(domain, "a@example.org", (f"b@{domain}",), digest_of(BODY), len(BODY), **other)
+
+
+@pytest.fixture
+async def client(site: Site) -> QueueClient:
+    return QueueClient(await site.calling(Queue()), site.store, site.blobs)
+
+
+async def test_mail_waits_is_lent_and_delivered(site: Site, client: QueueClient) -> None:
+    start = site.clock.now_ms()
+    entry = await client.enqueue(mail(), b"1", pack(BODY), start + 5000)
+    assert await client.due(SLOT, 10, 60) == ()
+    site.clock.advance(5)
+    (work,) = await client.due(SLOT, 10, 60)
+    assert (work.id, work.attempt, work.mail.recipients) == (entry, 1, ("b@example.net",))
+    assert await client.body(work) == BODY
+    assert await client.due(SLOT, 10, 60) == ()
+    await client.report(work, "deferred", until_ms=start + 90_000, said="451 later")
+    site.clock.advance(85)
+    (work,) = await client.due(SLOT, 10, 60)
+    shown = await client.report(work, "delivered", said="250 ok")
+    assert (shown.status, shown.attempts) == ("delivered", 2)
+    with pytest.raises(NotFound):
+        await client.body(work)
+    steps = (await client.read(entry)).steps
+    assert [step.what for step in steps] == ["queued", "lent", "deferred", "lent", "delivered"]
+    assert [step.said for step in steps if step.said] == ["451 later", "250 ok"]
+    site.clock.advance(QueueSettings().remember_s)
+    assert await client.due(SLOT, 10, 60) == ()
+    assert await site.shards[0].sweep() == 1
+    assert await site.rows(b"q") == []
+    with pytest.raises(NotFound):
+        await client.read(entry)
+
+
+async def test_a_large_body_is_referred_to_while_it_is_needed(site: Site, client: QueueClient) -> None:
+    await site.blobs.put(digest_of(BODY), BODY)
+    await client.enqueue(mail(), b"1", None)
+    refs = mailbox.blob_refs(digest_of(BODY))
+    assert len(await site.store.range(*refs)) == 1
+    (work,) = await client.due(SLOT, 10, 60)
+    assert await client.body(work) == BODY
+    await client.report(work, "failed", said="550 nobody")
+    assert await site.store.range(*refs) == []
+
+
+async def test_the_same_key_is_one_entry_also_after_its_end(site: Site, client: QueueClient) -> None:
+    both = await asyncio.gather(*(client.enqueue(mail(), b"1", pack(BODY)) for _ in range(2)))
+    assert both[0] == both[1]
+    (work,) = await client.due(SLOT, 10, 60)
+    await client.report(work, "delivered")
+    assert await client.enqueue(mail(), b"1", pack(BODY)) == work.id
+    assert await client.due(SLOT, 10, 60) == ()
+    assert await client.enqueue(mail(), b"2", pack(BODY)) != work.id
+
+
+async def test_a_lease_that_ended_is_lent_again_and_old_reports_count_only_for_delivery(
+    site: Site, client: QueueClient
+) -> None:
+    await client.enqueue(mail(), b"1", pack(BODY))
+    (first,) = await client.due(SLOT, 10, 60)
+    site.clock.advance(60)
+    (second,) = await client.due(SLOT, 10, 60)
+    assert (second.id, second.attempt) == (first.id, 2)
+    for outcome in ("deferred", "failed"):
+        assert (await client.report(first, outcome)).status == "lent"  # type: ignore[arg-type]
+    assert (await client.report(first, "delivered")).status == "delivered"
+    assert (await client.report(second, "failed")).status == "delivered"
+    assert len((await client.read(first.id)).steps) == 4
+
+
+async def test_a_lease_that_ended_may_report_while_nobody_else_has_it(site: Site, client: QueueClient) -> None:
+    await client.enqueue(mail(), b"1", pack(BODY))
+    (work,) = await client.due(SLOT, 10, 60)
+    site.clock.advance(61)
+    for _ in range(2):
+        assert (await client.report(work, "deferred", until_ms=site.clock.now_ms() + 1000)).status == "waiting"
+    assert (await client.read(work.id)).attempts == 1
+    assert await client.due(SLOT, 10, 60) == ()
+    with pytest.raises(Refused):
+        await client.report(msgspec.structs.replace(work, attempt=2), "delivered")
+
+
+async def test_operators_hold_release_and_cancel(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    (work,) = await client.due(SLOT, 10, 60)
+    for _ in range(2):
+        assert (await client.hold(entry, "root")).held
+    assert (await client.report(work, "deferred")).status == "waiting"
+    site.clock.advance(3600)
+    assert await client.due(SLOT, 10, 60) == ()
+    assert not (await client.release(entry)).held
+    (work,) = await client.due(SLOT, 10, 60)
+    for _ in range(2):
+        assert (await client.cancel(entry, "root")).status == "cancelled"
+    for change in (client.hold, client.release):
+        with pytest.raises(Refused):
+            await change(entry)
+    assert [step.said for step in (await client.read(entry)).steps if step.said] == ["root", "root"]
+    assert (await client.report(work, "failed")).status == "cancelled"
+    assert (await client.report(work, "delivered")).status == "delivered"  # it is what happened
+    with pytest.raises(Refused):
+        await client.cancel(entry)
+
+
+async def test_listing_goes_page_by_page_over_all_slots(client: QueueClient) -> None:
+    domains = [f"d{n % 4}.example" for n in range(20)]
+    ids = [await client.enqueue(mail(domain), b"%d" % n, pack(BODY)) for n, domain in enumerate(domains)]
+    found: list[bytes] = []
+    page = await client.list(limit=3)
+    while True:
+        found += [shown.id for shown in page.entries]
+        if not page.after:
+            break
+        page = await client.list(page.after, limit=3)
+    assert found == sorted(ids)
+    (work,) = await client.due(keys.slot_of("d1.example"), 1, 60)
+    lent = await client.list(domain="d1.example", status="lent")
+    assert [shown.id for shown in lent.entries] == [work.id]
+    assert len((await client.list(domain="d1.example")).entries) == 5
+
+
+async def test_history_is_bounded_and_forgets_no_state(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    for n in range(STEPS_MAX):
+        (work,) = await client.due(SLOT, 10, 60)
+        await client.report(work, "deferred", until_ms=site.clock.now_ms(), said="é" * 5000)
+        assert work.attempt == n + 1
+    shown = await client.read(entry)
+    assert (len(shown.steps), shown.forgotten, shown.attempts) == (STEPS_MAX, STEPS_MAX + 1, STEPS_MAX)
+    assert shown.steps[-1].said == "é" * 250
+
+
+LONG = "x" * 321
+WRONG = [
+    b"\xc1",
+    encode(List(0)),
+    encode(List(10, b"short")),
+    encode(Due(DUE_MAX + 1, 60)),
+    encode(Due(1, 0)),
+    encode(Read(b"")),
+    encode(Read(keys.entry_id("other.example", b"1"))),
+    encode(Report(keys.entry_id("example.net", b"1"), 1, "deferred", -1)),
+    encode({"type": "report", "id": bytes(16), "attempt": 1, "outcome": "eaten"}),
+    encode(Enqueue(mail("other.example"), b"1")),
+    encode(Enqueue(mail(), b"")),
+    encode(Enqueue(mail(), b"1", -1)),
+    encode(Enqueue(mail(), b"1", packed=bytes(INLINE_BYTES_MAX + 1))),
+    encode(Enqueue(msgspec.structs.replace(mail(), digest=b"short"), b"1")),
+    encode(Enqueue(msgspec.structs.replace(mail(), recipients=()), b"1")),
+    encode(Enqueue(msgspec.structs.replace(mail(), recipients=("a@b",) * 101), b"1")),
+    encode(Enqueue(msgspec.structs.replace(mail(), recipients=(LONG,)), b"1")),
+]
+
+
+@pytest.mark.parametrize("body", WRONG)
+async def test_what_is_wrong_is_refused(site: Site, body: bytes) -> None:
+    shard, _ = await site.owner(Queue())
+    with pytest.raises(Refused):
+        await shard.call(SLOT, body)
+    assert await site.rows(b"q") == []
+
+
+async def test_a_newer_version_is_understood(site: Site) -> None:
+    shard, _ = await site.owner(Queue())
+    newer = msgspec.msgpack.decode(encode(Due(1, 60))) | {"colour": "blue"}
+    await shard.call(SLOT, encode(newer))
+
+
+async def test_the_largest_entries_fit_a_commit(client: QueueClient) -> None:
+    widest = msgspec.structs.replace(mail(), recipients=tuple(f"{n:03}{'x' * 190}@y" for n in range(100)))
+    for n in range(DUE_MAX + 1):
+        await client.enqueue(widest, b"%d" % n, pack(BODY))
+    assert len(await client.due(SLOT, DUE_MAX, 60)) == DUE_MAX
+    assert len(await client.due(SLOT, DUE_MAX, 60)) == 1

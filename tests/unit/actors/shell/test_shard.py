@@ -1,0 +1,247 @@
+"""actors/shell/shard.py: durable before answered, many in one commit, fenced, forgetful after failure."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from actors.shell import shard as sharding
+from actors.shell.kind import EXPIRY, WORK, encode
+from actors.shell.shard import Shard
+from cluster.errors import Corrupt, Fenced, Moved, Refused, StoreFull, TooLarge, Unavailable
+from tests.unit.actors.shell.notes import Asked, Note, Notes, Page, Read, Take, Told, Write
+from tests.unit.actors.shell.site import Site
+
+Owner = Shard[Asked, Note]
+SLOT = 7
+
+
+async def ask(shard: Owner, command: Asked, slot: int = SLOT) -> dict[str, str | None]:
+    return msgspec.msgpack.decode(await shard.call(slot, encode(command)), type=Told).texts
+
+
+async def write(shard: Owner, name: str, text: str, slot: int = SLOT, *, lane: int = EXPIRY, wake_ms: int = 0) -> None:
+    await ask(shard, Write([name.encode()], Note(text, lane, wake_ms)), slot)
+
+
+async def read(shard: Owner, name: str, slot: int = SLOT) -> str | None:
+    return (await ask(shard, Read([name.encode()]), slot))[name]
+
+
+async def test_many_calls_are_one_read_and_one_commit(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    await write(shard, "first", "x")
+    commits, reads = site.store.commits, site.store.reads
+    await asyncio.gather(*(write(shard, f"{n}", f"text {n}") for n in range(100)))
+    assert (site.store.commits - commits, site.store.reads - reads) == (1, 1)  # a claim's check reads in its own
+    assert await read(shard, "42") == "text 42"
+    assert site.store.reads - reads == 1  # from memory
+
+
+async def test_what_was_answered_is_found_by_the_next_owner(site: Site) -> None:
+    first, _ = await site.owner(Notes())
+    await asyncio.gather(write(first, "a", "1"), write(first, "a", "2"), write(first, "b", "3"))
+    second, _ = await site.owner(Notes(), epoch=2)
+    assert await ask(second, Read([b"a", b"b", b"c"])) == {"a": "2", "b": "3", "c": None}
+
+
+async def test_a_stale_owner_can_not_write_and_then_not_read(site: Site) -> None:
+    old, claims = await site.owner(Notes())
+    await write(old, "a", "old")
+    await write(old, "other", "old", SLOT + 1)
+    new, _ = await site.owner(Notes(), epoch=2)
+    await write(new, "a", "new")
+    with pytest.raises(Fenced):
+        await write(old, "a", "late")
+    with pytest.raises(Fenced):  # it has lost its memory, and may not take the slot back
+        await read(old, "a")
+    assert await read(old, "other", SLOT + 1) == "old"
+    assert await read(new, "a") == "new"
+    claims.expired = True
+    with pytest.raises(Moved):
+        await read(old, "other", SLOT + 1)
+
+
+async def test_one_lost_slot_does_not_keep_others_waiting(site: Site) -> None:
+    old, claims = await site.owner(Notes())
+    new, _ = await site.owner(Notes(), epoch=2)
+    await write(new, "a", "new", 1)
+    claims.gone.add(2)
+    answers = await asyncio.gather(*(write(old, "a", "x", slot) for slot in (1, 2, 3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Fenced, Moved, type(None)]
+
+
+async def test_a_lease_that_runs_out_during_the_read_is_noticed(site: Site) -> None:
+    shard, claims = await site.owner(Notes())
+    await write(shard, "a", "x")
+    get_many = site.store.get_many
+
+    async def slow(keys):  # type: ignore[no-untyped-def]
+        claims.expired = True
+        return await get_many(keys)
+
+    site.store.get_many = slow  # type: ignore[method-assign]
+    with pytest.raises(Moved):
+        await read(shard, "b")
+
+
+async def test_a_slot_that_was_away_is_read_anew(site: Site) -> None:
+    first, claims = await site.owner(Notes())
+    await write(first, "a", "1")
+    second, _ = await site.owner(Notes(), epoch=2)
+    await write(second, "a", "2")
+    claims.epoch = 3
+    assert await read(first, "a") == "2"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+async def test_after_a_failed_commit_the_store_says_what_is(site: Site, durable: bool) -> None:
+    shard, _ = await site.owner(Notes())
+    await write(shard, "a", "1")
+    if durable:
+        site.store.after = Unavailable("Who knows?")
+    else:
+        site.store.before = StoreFull("Full.")
+    with pytest.raises(Unavailable):
+        await write(shard, "a", "2")
+    site.store.before = site.store.after = None
+    assert await read(shard, "a") == ("2" if durable else "1")
+
+
+async def test_who_is_refused_does_not_hinder_the_batch(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    texts = ("1", "refuse", "defect", "4", "x" * 200_000)
+    answers = await asyncio.gather(*(write(shard, text[:6], text) for text in texts), return_exceptions=True)
+    kinds = [type(None), Refused, ZeroDivisionError, type(None), TooLarge]
+    assert [type(answer) for answer in answers] == kinds
+    assert await read(shard, "refuse") is None
+    assert await read(shard, "4") == "4"
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x80", b"\x81\xa4type\xa2no", b"\x91" * 5000, encode(Read([]))[:-1]])
+async def test_garbage_is_refused(site: Site, body: bytes) -> None:
+    shard, _ = await site.owner(Notes())
+    with pytest.raises(Refused):
+        await shard.call(SLOT, body)
+    with pytest.raises(Refused):
+        await shard.call(70_000, encode(Read([b"a"])))
+    with pytest.raises(Refused):
+        await shard.subscribe(SLOT, body, None)  # type: ignore[arg-type]
+
+
+async def test_a_damaged_row_is_its_own_trouble_only(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    now = site.clock.now_ms()
+    await write(shard, "a", "x", lane=WORK, wake_ms=now - 2)
+    await write(shard, "b", "y", lane=WORK, wake_ms=now - 1)
+    await site.store.transact(_put(Notes.layout.unit(SLOT, b"a"), b"\xc1"))
+    fresh, _ = await site.owner(Notes(), epoch=2)
+    with pytest.raises(Corrupt):
+        await read(fresh, "a")
+    assert await ask(fresh, Page(b"", 10)) == {"b": "y"}
+    assert await ask(fresh, Take(10)) == {"b": "y"}
+    assert await site.rows(b"Z") == [Notes.layout.unit(SLOT, b"a")]
+
+
+def _put(key: bytes, value: bytes):  # type: ignore[no-untyped-def]
+    async def body(transaction) -> None:  # type: ignore[no-untyped-def]
+        transaction.set(key, value)
+
+    return body
+
+
+async def test_work_is_found_when_its_time_has_come_and_once(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    now = site.clock.now_ms()
+    for name, seconds in (("c", 3), ("a", 1), ("b", 2), ("never", 0)):
+        await write(shard, name, name, lane=WORK, wake_ms=now + 1000 * seconds if seconds else 0)
+    assert await ask(shard, Take(10)) == {}
+    site.clock.advance(2)
+    taken = await asyncio.gather(ask(shard, Take(1)), ask(shard, Take(10)))
+    assert [*taken[0], *taken[1]] == ["a", "b"]
+    await write(shard, "c", "later", lane=WORK, wake_ms=now + 9000)
+    site.clock.advance(5)
+    assert await ask(shard, Take(10)) == {}
+    assert len(await site.rows(b"Z\0\7T")) == 1
+
+
+async def test_pages_follow_each_other(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    for name in "abcde":
+        await write(shard, name, name)
+    assert list(await ask(shard, Page(b"", 2))) == ["a", "b"]
+    assert list(await ask(shard, Page(b"b", 9))) == ["c", "d", "e"]
+
+
+async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "SWEEP_UNITS", 3)
+    shard, claims = await site.owner(Notes())
+    soon = site.clock.now_ms() + 1000
+    for n in range(10):
+        await write(shard, f"{n}", "stay" if n == 5 else "go", wake_ms=soon, slot=n % 2)
+    await write(shard, "not ours", "go", wake_ms=soon, slot=9)
+    await write(shard, "work", "go", lane=WORK, wake_ms=soon)
+    assert await shard.sweep() == 0
+    site.clock.advance(1)
+    claims.gone.add(9)
+    assert await shard.sweep() == 4
+    left = [key for key in await site.rows(b"Z") if key[3:4] == b"U"]
+    assert left == [Notes.layout.unit(slot, name) for slot, name in ((1, b"5"), (SLOT, b"work"), (9, b"not ours"))]
+    assert await read(shard, "5", 1) == "once more"
+    assert await shard.sweep() == 0
+
+
+async def test_released_slots_finish_and_are_forgotten(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    await write(shard, "a", "0")
+    under_way = [asyncio.create_task(write(shard, "a", f"{n}")) for n in (1, 2)]
+    await asyncio.sleep(0)
+    releasing = asyncio.create_task(shard.release(SLOT))
+    await asyncio.sleep(0)
+    with pytest.raises(Moved):
+        await read(shard, "a")
+    await write(shard, "a", "elsewhere", SLOT + 1)
+    await releasing
+    await asyncio.gather(*under_way)
+    new, _ = await site.owner(Notes(), epoch=2)
+    assert await read(new, "a") == "2"
+    with pytest.raises(Fenced):  # its claims have not heard
+        await read(shard, "a")
+    await shard.release(SLOT + 2)  # nothing there
+    assert await read(shard, "a", SLOT + 1) == "elsewhere"
+
+
+async def test_it_drains_when_stopped_and_takes_no_more(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    asked = [asyncio.create_task(write(shard, f"{n}", "x")) for n in range(2000)]
+    await asyncio.sleep(0)
+    await shard.stop()
+    await asyncio.gather(*asked)
+    assert not shard.alive
+    with pytest.raises(Unavailable):
+        await read(shard, "1")
+
+
+async def test_queue_and_memory_are_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "QUEUE_CALLS_MAX", 10)
+    monkeypatch.setattr(sharding, "BATCH_BYTES_MAX", 100)
+    shard, _ = await site.owner(Notes(), units_max=3)
+    asked = [asyncio.create_task(write(shard, f"{n}", "x" * 90)) for n in range(15)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None)] * 10 + [Unavailable] * 5
+    assert len(shard._cache) == 3
+    assert await ask(shard, Read([b"%d" % n for n in range(10)])) == {f"{n}": "x" * 90 for n in range(10)}
+
+
+async def test_who_stops_waiting_harms_nobody(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    impatient = asyncio.create_task(write(shard, "a", "refuse"))
+    patient = asyncio.create_task(write(shard, "b", "x"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    site.store.before = StoreFull("Full.")
+    with pytest.raises(StoreFull):
+        await patient
+    site.store.before = None
+    await shard.release(SLOT)
+    assert await read(shard, "b") is None
