@@ -38,14 +38,14 @@ SASL_SECRET_BYTES: Final = 32
 Bound = tuple[Listener, socket.socket]
 
 
-def bind(listeners: Sequence[Listener]) -> list[Bound]:
-    """Every port, or none. Raises Misconfigured."""
+def bind(listeners: Sequence[Listener], *, shared: bool = False) -> list[Bound]:
+    """Every port, or none; `shared` with other gateways on this machine. Raises Misconfigured."""
     if not listeners:
         raise Misconfigured("There is nothing to listen on: give at least one [[listen]].")
     bound: list[Bound] = []
     try:
         for listener in listeners:
-            bound.append((listener, listen(listener.host, listener.port)))  # noqa: PERF401 - what is bound is closed
+            bound.append((listener, listen(listener.host, listener.port, reuse_port=shared)))  # noqa: PERF401 - what is bound is closed
     except Misconfigured:
         for _listener, sock in bound:
             sock.close()

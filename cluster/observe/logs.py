@@ -8,7 +8,7 @@ and names events in snake case: `log.info("message_accepted", size_bytes=4096)`.
 
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, Literal
@@ -104,17 +104,19 @@ class Logs:
         self._writer.close()
 
 
-def set_up(settings: LogSettings, clock: Clock, stderr: BinaryIO | None = None) -> Logs:
+def set_up(
+    settings: LogSettings, clock: Clock, stderr: BinaryIO | None = None, *, always: Mapping[str, str] | None = None
+) -> Logs:
     """Make `structlog.get_logger()` of this process log as set. Call it once, before the first line is logged.
 
-    `stderr`: where lines go when no file is set; by default standard error, unbuffered. Raises Misconfigured
-    when the file cannot be opened.
+    `stderr`: where lines go when no file is set; by default standard error, unbuffered. `always`: fields of every
+    line. Raises Misconfigured when the file cannot be opened.
     """
     writer = _Writer(settings.file, stderr)
     bound = type("ProcessLog", (Log,), {"least": LEVELS[settings.level]})
     console = settings.form == "console" or (settings.form == "auto" and writer.is_terminal())
     structlog.configure(
-        processors=[_stamp(clock), _console(writer.is_terminal()) if console else _as_json],
+        processors=[_stamp(clock, always or {}), _console(writer.is_terminal()) if console else _as_json],
         wrapper_class=bound,
         context_class=dict,
         logger_factory=lambda *_: writer,
@@ -169,10 +171,10 @@ def _unbuffered_stderr() -> BinaryIO:
     return open(sys.stderr.fileno(), "wb", buffering=0, closefd=False)
 
 
-def _stamp(clock: Clock) -> structlog.typing.Processor:
+def _stamp(clock: Clock, always: Mapping[str, str]) -> structlog.typing.Processor:
     def stamp(_: Any, method: str, fields: Fields) -> Fields:
         at = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).isoformat(timespec="milliseconds")
-        return {"timestamp": at, "level": method, "event": fields.pop("event"), **fields}
+        return {"timestamp": at, "level": method, "event": fields.pop("event"), **always, **fields}
 
     return stamp
 

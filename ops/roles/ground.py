@@ -1,0 +1,141 @@
+"""What every process of a cluster stands on: store, blobs, registry, what is known of the cluster, logs and metrics.
+
+The law: nothing here is mail. What is opened is closed in the reverse order; a process that cannot reach its store or
+the registry does not begin to serve.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec import structs
+from prometheus_client import CollectorRegistry
+
+from cluster.blobs.blobs import Blobs
+from cluster.clock import Clock, Dice, SystemClock, system_dice
+from cluster.disk import make_directory
+from cluster.errors import Misconfigured
+from cluster.hosting.place import Place
+from cluster.hosting.sockets import listen
+from cluster.membership.etcd import EtcdRegistry
+from cluster.membership.members import Layout, Member
+from cluster.membership.registry import Registry
+from cluster.membership.session import Session
+from cluster.meta.store import Store
+from cluster.observe import logs
+from cluster.observe.logs import Logs
+from cluster.observe.metrics import new_registry, serve_metrics
+from cluster.placement.claims import next_incarnation
+from cluster.placement.watching import Watching
+from cluster.rpc.grpc_link import GrpcDialer
+from ops.core import open_stores
+from ops.settings import Settings
+
+READY_S: Final = 30.0  # for the registry to answer; then the process ends and is started again
+LOCAL_STORES: Final = ("lmdb", "sqlite")
+
+
+@dataclass
+class Ground:
+    """One a process."""
+
+    settings: Settings
+    place: Place
+    store: Store
+    blobs: Blobs
+    registry: Registry
+    layout: Layout
+    watching: Watching
+    clock: Clock
+    dice: Dice
+    metrics: CollectorRegistry
+    incarnation: int
+    dialer: GrpcDialer
+    metrics_address: str = ""
+    is_ready: Callable[[], bool] = field(default=lambda: True)
+
+    def ready(self) -> bool:
+        """Whether this process serves, for its health check."""
+        return self.is_ready()
+
+    def member(self, address: str = "") -> Member:
+        """This process, as others shall know it."""
+        return Member(
+            name=self.place.name,
+            kind=self.place.role,
+            node=self.place.node,
+            address=address,
+            incarnation=self.incarnation,
+            metrics=self.metrics_address,
+            process=os.getpid(),
+            started_ms=self.clock.now_ms(),
+        )
+
+    def session(self, address: str) -> Session:
+        """The announcement of this process, not yet begun."""
+        log = structlog.get_logger()
+        return Session(
+            self.registry,
+            self.layout,
+            self.member(address),
+            clock=self.clock,
+            ttl_s=self.settings.cluster.lease_s,
+            on_state=lambda state: log.info("member_state", state=state),
+        )
+
+
+@asynccontextmanager
+async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
+    """Open it all. Raises Misconfigured, Unavailable."""
+    if settings.store.kind in LOCAL_STORES:
+        raise Misconfigured(f"A cluster needs a store across the network, not {settings.store.kind}: see [store] kind.")
+    clock, dice = SystemClock(), system_dice()
+    always = {"node": place.node, "process": place.name}
+    logging = logs.set_up(settings.log, clock, always=always)
+    settings = structs.replace(settings, data=str(Path(settings.data) / place.name))
+    async with AsyncExitStack() as stack:
+        make_directory(Path(settings.data))
+        store, blobs = await open_stores(stack, Path(settings.data), settings.store, clock)
+        registry = EtcdRegistry(settings.cluster.etcd, clock)
+        stack.push_async_callback(registry.close)
+        layout = Layout(settings.cluster.name)
+        watching = Watching(registry, layout)
+        watching.start()
+        stack.push_async_callback(watching.close)
+        metrics = new_registry()
+        ground = Ground(
+            settings,
+            place,
+            store,
+            blobs,
+            registry,
+            layout,
+            watching,
+            clock,
+            dice,
+            metrics,
+            await next_incarnation(store),
+            GrpcDialer(settings.cluster.rpc),
+        )
+        if place.role != "gateway":  # whose settings name its ports
+            server = await serve_metrics(metrics, listen(place.host, 0), ready=ground.ready)
+            stack.push_async_callback(server.close)
+            ground.metrics_address = f"{place.host}:{server.port}"
+        _follow_levels(watching, logging, settings, place.node)
+        await watching.ready(READY_S)
+        yield ground
+
+
+def _follow_levels(watching: Watching, logging: Logs, settings: Settings, node: str) -> None:
+    """The log level that operators set for all, or for this node; without, that of the settings."""
+
+    def follow() -> None:
+        levels = watching.known.levels
+        wanted = levels.nodes.get(node) or levels.level
+        logging.set_level(wanted if wanted in logs.LEVELS else settings.log.level)
+
+    watching.on_change(follow)

@@ -1,0 +1,123 @@
+"""A shard's process, of any kind: it listens, announces itself, and owns the slots that the map gives to its name.
+
+The law: it answers nothing before it can be found, and leaves in this order: no new calls, what was begun is finished,
+snapshots are stored, and only then others are told that its slots are free.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+from actors.directory.client import DirectoryClient
+from actors.greylist.state import Greylist
+from actors.mailbox.metrics import ShardMetrics
+from actors.mailbox.service import MailboxService
+from actors.mailbox.shard import Shard as MailboxShard
+from actors.mailbox.sweeper import Sweeper
+from actors.queue.state import Queue
+from actors.reputation.state import Reputation
+from actors.shell.metrics import ShellMetrics
+from actors.shell.shard import Shard as ShellShard
+from cluster.errors import Misconfigured, Moved
+from cluster.hosting.place import Place
+from cluster.placement.claims import Claims
+from cluster.placement.control import KIND as CONTROL
+from cluster.placement.control import Control
+from cluster.placement.holding import Holding
+from cluster.placement.slots import SLOTS
+from cluster.rpc.grpc_link import GrpcListener
+from cluster.rpc.server import Server
+from cluster.rpc.service import Service
+from ops.core import quotas
+from ops.roles.ground import Ground, founded
+from ops.settings import Settings
+
+
+class Made(NamedTuple):
+    """A shard as its process sees it. Closed by the stack that it was made in."""
+
+    service: Service
+    release: Callable[[int], Awaitable[None]]
+    alive: Callable[[], bool]
+
+
+Make = Callable[[AsyncExitStack, Ground, Claims], Awaitable[Made]]
+
+
+@asynccontextmanager
+async def shard(settings: Settings, place: Place) -> AsyncIterator[None]:
+    """Serve as a shard of the kind that the place names. Raises Misconfigured, Unavailable."""
+    make = KINDS.get(place.role)
+    if make is None:
+        raise Misconfigured(f"There is no kind of shard {place.role}; there are {', '.join(KINDS)}.")
+    async with founded(settings, place) as ground, AsyncExitStack() as stack:
+        services: dict[str, Service] = {}
+        server = Server(services)
+        listener = GrpcListener(ground.settings.cluster.rpc, server.serve)
+        port = await listener.start(place.host, 0)
+        stack.push_async_callback(listener.stop)
+        session = ground.session(f"{place.host}:{port}")
+        stack.push_async_callback(session.resign)
+        made = await make(stack, ground, Holding(ground.watching, session, ground.clock))
+        stack.push_async_callback(server.drain)
+        services[place.role] = made.service
+        services[CONTROL] = Control({place.role: made.release})
+        ground.is_ready = lambda: session.holds and made.alive()
+        session.start()
+        yield
+
+
+async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:
+    directory = DirectoryClient(ground.store, ground.clock, ground.dice, ground.settings.directory)
+    stack.callback(directory.close)
+    metrics = ShardMetrics(ground.metrics)
+    mailboxes = MailboxShard(ground.store, ground.clock, quotas(directory), metrics, claims, ground.incarnation)
+    mailboxes.start()
+    stack.push_async_callback(mailboxes.stop)
+    store = ground.settings.store
+    sweeper = Sweeper(ground.store, ground.blobs, ground.clock, grace_ms=store.keep_expunged_s * 1000)
+    _background(stack, sweeper.run(lambda: owned(claims), store.sweep_every_s), "sweeper")
+    return Made(MailboxService(mailboxes), mailboxes.release, lambda: mailboxes.alive)
+
+
+def _shell(kind_of: Callable[[Settings], Any], every_s: Callable[[Settings], float]) -> Make:
+    async def make(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:
+        kind = kind_of(ground.settings)
+        metrics = ShellMetrics(ground.metrics)
+        shell: ShellShard[Any, Any] = ShellShard(kind, ground.store, ground.clock, claims, ground.incarnation, metrics)
+        shell.start(every_s(ground.settings))
+        stack.push_async_callback(shell.stop)
+        return Made(shell, shell.release, lambda: shell.alive)
+
+    return make
+
+
+KINDS: Final[Mapping[str, Make]] = {
+    "mailbox": _mailbox,
+    "queue": _shell(lambda settings: Queue(settings.queue), lambda settings: settings.queue.sweep_every_s),
+    "reputation": _shell(
+        lambda settings: Reputation(settings.reputation), lambda settings: settings.reputation.sweep_every_s
+    ),
+    "greylist": _shell(lambda settings: Greylist(settings.greylist), lambda settings: settings.greylist.sweep_every_s),
+}
+
+
+def owned(claims: Claims) -> list[int]:
+    """The slots that are this shard's now."""
+    found = []
+    for slot in range(SLOTS):
+        with suppress(Moved):
+            claims.claim(slot)
+            found.append(slot)
+    return found
+
+
+def _background(stack: AsyncExitStack, work: Any, name: str) -> None:
+    task = asyncio.create_task(work, name=name)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
