@@ -88,7 +88,7 @@ async def test_a_lease_that_ended_is_lent_again_and_old_reports_count_only_for_d
     (second,) = await client.due(SLOT, 10, 60)
     assert (second.id, second.attempt) == (first.id, 2)
     for outcome in ("deferred", "failed"):
-        assert (await client.report(first, outcome)).status == "lent"  # type: ignore[arg-type]
+        assert (await client.report(first, outcome)).status == "lent"
     assert (await client.report(first, "delivered")).status == "delivered"
     assert (await client.report(second, "failed")).status == "delivered"
     assert len((await client.read(first.id)).steps) == 4

@@ -174,7 +174,7 @@ async def test_pages_follow_each_other(site: Site) -> None:
 
 
 async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharding, "SWEEP_UNITS", 3)
+    monkeypatch.setattr(sharding, "SWEEP_UNITS", 3)  # what it reads
     shard, claims = await site.owner(Notes())
     soon = site.clock.now_ms() + 1000
     for n in range(10):
