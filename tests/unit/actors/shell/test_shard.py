@@ -191,6 +191,23 @@ async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch
     assert await shard.sweep() == 0
 
 
+async def test_it_sweeps_by_itself_also_after_trouble(site: Site) -> None:
+    shard, _ = await site.owner(Notes(), sweep_every_s=0.001)
+    await write(shard, "a", "go", wake_ms=site.clock.now_ms() + 1000)
+    commits = site.store.commits
+    site.store.before = StoreFull("Full.")
+    site.clock.advance(1)
+
+    async def swept() -> None:
+        while site.store.commits == commits:
+            await asyncio.sleep(0)
+        site.store.before = None
+        while await site.rows(b"Z"):
+            await asyncio.sleep(0)
+
+    await asyncio.wait_for(swept(), 30)
+
+
 async def test_released_slots_finish_and_are_forgotten(site: Site) -> None:
     shard, _ = await site.owner(Notes())
     await write(shard, "a", "0")
