@@ -9,17 +9,17 @@ fails, what it touched is forgotten and read anew. Past its claim a shard answer
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final, Generic
 
 import structlog
 
 from actors.shell.cache import Cache, Place
-from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit, encode
+from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit
 from actors.shell.metrics import ShellMetrics
+from actors.shell.turn import NOTHING, SWEEP, SWEEP_UNITS, Asked, Sweep, Turn
 from cluster.clock import Clock
-from cluster.errors import Corrupt, Fenced, Moved, Refused, TooLarge, Trouble, Unavailable
-from cluster.meta.store import VALUE_BYTES_MAX, Row, Store, Transaction
+from cluster.errors import Fenced, Moved, Refused, Trouble, Unavailable
+from cluster.meta.store import Row, Store, Transaction
 from cluster.placement.claims import Claims
 from cluster.placement.slots import SLOTS
 from cluster.placement.titles import Titles
@@ -32,62 +32,7 @@ QUEUE_CALLS_MAX: Final = 20_000  # waiting; each gateway connection has at most 
 QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024  # of bodies waiting
 UNITS_MAX: Final = 50_000  # in memory
 UNITS_BYTES_MAX: Final = 64 * 1024 * 1024  # of them
-SWEEP_UNITS: Final = 500  # looked at in one step
 SWEEP_STEPS_MAX: Final = 100  # of one slot in one turn: the rest waits for the next
-_PER_WRITE_BYTES: Final = 64  # what a store counts besides the value: about a key
-
-
-class _Sweep:
-    """The shell's own command: look at what has come to its end."""
-
-
-SWEEP: Final = _Sweep()
-_SWEEP_NEEDS: Final = Needs()
-
-
-@dataclass(slots=True, eq=False)
-class _Asked(Generic[Command]):
-    slot: int
-    command: Command | _Sweep
-    needs: Needs
-    answer: "asyncio.Future[bytes]"
-    size: int
-    found: list[bytes] = field(default_factory=list)  # names that its range reads came upon
-    timers: list[bytes] = field(default_factory=list)  # and by which timers
-    finished: bool = False
-
-    @property
-    def weight(self) -> int:
-        """Units it may load, at most."""
-        if isinstance(self.command, _Sweep):
-            return SWEEP_UNITS
-        return len(self.needs.names) + self.needs.work_max + self.needs.page_max
-
-
-class _Turn(Generic[Unit]):
-    """What one group commit changes, on top of what was loaded for it."""
-
-    def __init__(self) -> None:
-        self.units: dict[Place, Unit | None] = {}  # as loaded, then as decided; None: not there
-        self.sizes: dict[Place, int] = {}
-        self.broken: dict[Place, Corrupt] = {}
-        self.slots: set[int] = set()  # that are written to
-        self.writes: dict[bytes, bytes | None] = {}  # None: cleared
-        self.size = 0
-
-    def write(self, slot: int, key: bytes, value: bytes | None) -> None:
-        """The last write to a key counts."""
-        self.slots.add(slot)
-        self.writes[key] = value
-        self.size += len(value or b"") + _PER_WRITE_BYTES
-
-    def into(self, transaction: Transaction) -> None:
-        """Write all."""
-        for key, value in self.writes.items():
-            if value is None:
-                transaction.clear(key)
-            else:
-                transaction.set(key, value)
 
 
 class Shard(Generic[Command, Unit]):
@@ -112,7 +57,7 @@ class Shard(Generic[Command, Unit]):
         self._titles = Titles(store, claims, incarnation, kind.layout.claim)
         self._metrics = metrics
         self._cache: Cache[Unit] = Cache(units_max, UNITS_BYTES_MAX)
-        self._queue: deque[_Asked[Command]] = deque()
+        self._queue: deque[Asked[Command]] = deque()
         self._queued_bytes = 0
         self._pending: Counter[int] = Counter()  # calls of a slot, waiting or under way
         self._leaving: dict[int, asyncio.Event] = {}
@@ -174,24 +119,30 @@ class Shard(Generic[Command, Unit]):
             self._forget_slot(slot)
 
     async def sweep(self) -> int:
-        """Look once at all units of our slots whose EXPIRY timer has come; how many steps that took. Raises Trouble."""
-        return sum([await self.sweep_slot(slot) for slot in range(SLOTS)])
+        """Look once at all units of our slots whose EXPIRY timer has come; how many steps that took. What fails waits
+        for the next turn."""
+        steps, failed = 0, []
+        for slot in range(SLOTS):
+            try:
+                steps += await self.sweep_slot(slot)
+            except Trouble as trouble:
+                failed.append(trouble)
+        if failed:
+            self._log.warning("shard.sweep_failed", kind=self._kind.name, slots=len(failed), why=failed[-1].log)
+        return steps
 
     async def sweep_slot(self, slot: int) -> int:
         """The same for one slot; nothing where it is not ours."""
         for step in range(SWEEP_STEPS_MAX):
             if not self._is_ours(slot) or not await self._timers(slot, EXPIRY, 1, self._clock.now_ms()):
                 return step
-            await self._enqueue(slot, SWEEP, _SWEEP_NEEDS, 0)
+            await self._enqueue(slot, SWEEP, NOTHING, 0)
         return SWEEP_STEPS_MAX
 
     async def _sweep_always(self, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
-            try:
-                await self.sweep()
-            except Trouble as trouble:  # what is left waits for the next turn
-                self._log.warning("shard.sweep_failed", kind=self._kind.name, why=trouble.log)
+            await self.sweep()
 
     def _is_ours(self, slot: int) -> bool:
         try:
@@ -201,7 +152,7 @@ class Shard(Generic[Command, Unit]):
         return slot not in self._leaving
 
     def _enqueue(
-        self, slot: int, command: Command | _Sweep, needs: Needs, size: int
+        self, slot: int, command: Command | Sweep, needs: Needs, size: int
     ) -> "asyncio.Future[bytes]":  # fmt: skip
         if not 0 <= slot < SLOTS:
             raise Refused("There is no such slot.", log=f"slot {slot}")
@@ -212,7 +163,7 @@ class Shard(Generic[Command, Unit]):
         if len(self._queue) >= QUEUE_CALLS_MAX or self._queued_bytes + size > QUEUE_BYTES_MAX:
             raise Unavailable("The service is busy; try again soon.", log=f"{self._kind.name} shard queue is full")
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Asked(slot, command, needs, answer, size))
+        self._queue.append(Asked(slot, command, needs, answer, size))
         self._queued_bytes += size
         self._pending[slot] += 1
         self._wake.set()
@@ -228,8 +179,8 @@ class Shard(Generic[Command, Unit]):
     async def _batch(self) -> None:
         """One turn of group commit. Never raises: a defect must cost one batch, not the shard."""
         batch = self._take()
-        turn: _Turn[Unit] = _Turn()
-        decided: list[tuple[_Asked[Command], bytes]] = []
+        turn: Turn[Command, Unit] = Turn(self._kind)
+        decided: list[tuple[Asked[Command], bytes]] = []
         try:
             batch = await self._owned(batch)
             now_ms = self._clock.now_ms()
@@ -241,14 +192,15 @@ class Shard(Generic[Command, Unit]):
             return
         if decided:
             self._metrics.commit_calls.labels(self._kind.name).observe(len(decided))
+        self._metrics.expired.labels(self._kind.name).inc(turn.expired)
         for place, unit in turn.units.items():
             self._cache.put(place, unit, turn.sizes[place])
         for asked, reply in decided:
             self._answer(asked, reply, committed=asked.slot in turn.slots)
 
-    def _take(self) -> list[_Asked[Command]]:
+    def _take(self) -> list[Asked[Command]]:
         """The next calls, as many as fit one commit; at least one."""
-        batch: list[_Asked[Command]] = []
+        batch: list[Asked[Command]] = []
         weight = 0
         while self._queue and len(batch) < BATCH_CALLS_MAX:
             weight += self._queue[0].weight
@@ -258,11 +210,11 @@ class Shard(Generic[Command, Unit]):
             self._queued_bytes -= batch[-1].size
         return batch
 
-    def _put_back(self, batch: list[_Asked[Command]]) -> None:
+    def _put_back(self, batch: list[Asked[Command]]) -> None:
         self._queue.extendleft(reversed(batch))
         self._queued_bytes += sum(asked.size for asked in batch)
 
-    async def _owned(self, batch: list[_Asked[Command]]) -> list[_Asked[Command]]:
+    async def _owned(self, batch: list[Asked[Command]]) -> list[Asked[Command]]:
         """Those of the batch whose slots are held now; the others hear why not."""
         refused: dict[int, Trouble] = {}
         slots = {asked.slot for asked in batch}
@@ -287,10 +239,10 @@ class Shard(Generic[Command, Unit]):
                 self._fail(asked, refused[asked.slot])
         return [asked for asked in batch if asked.slot not in refused]
 
-    async def _load(self, batch: Iterable[_Asked[Command]], turn: _Turn[Unit], now_ms: int) -> None:
+    async def _load(self, batch: Iterable[Asked[Command]], turn: Turn[Command, Unit], now_ms: int) -> None:
         """Bring all units that the batch needs into the turn: from memory, else with one read."""
         rows: dict[Place, bytes | None] = {}
-        searching = [a for a in batch if isinstance(a.command, _Sweep) or a.needs.work_max or a.needs.page_max]
+        searching = [a for a in batch if isinstance(a.command, Sweep) or a.needs.work_max or a.needs.page_max]
         for found in await asyncio.gather(*(self._search(asked, now_ms) for asked in searching)):
             rows |= found
         missing: list[Place] = []
@@ -306,21 +258,15 @@ class Shard(Generic[Command, Unit]):
         self._metrics.loads.labels(self._kind.name).inc(len(rows))
         for place, stored in rows.items():
             if place not in turn.units:
-                self._loaded(turn, place, stored)
-
-    def _loaded(self, turn: _Turn[Unit], place: Place, stored: bytes | None) -> None:
-        try:
-            turn.units[place] = None if stored is None else self._kind.load(stored)
-            turn.sizes[place] = len(stored or b"")
-        except Corrupt as error:
-            turn.broken[place] = error
+                turn.loaded(place, stored)
+        for (slot, name), error in turn.broken.items():
             self._metrics.corrupt.labels(self._kind.name).inc()
-            self._log.error("shard.corrupt", kind=self._kind.name, slot=place[0], unit=place[1].hex(), why=error.log)
+            self._log.error("shard.corrupt", kind=self._kind.name, slot=slot, unit=name.hex(), why=error.log)
 
-    async def _search(self, asked: _Asked[Command], now_ms: int) -> dict[Place, bytes | None]:
+    async def _search(self, asked: Asked[Command], now_ms: int) -> dict[Place, bytes | None]:
         """Note which units range reads find for a call; the rows that came with them."""
         slot, needs, layout = asked.slot, asked.needs, self._kind.layout
-        if isinstance(asked.command, _Sweep):
+        if isinstance(asked.command, Sweep):
             asked.timers = await self._timers(slot, EXPIRY, SWEEP_UNITS, now_ms)
         elif needs.work_max:
             asked.timers = await self._timers(slot, WORK, needs.work_max, now_ms)
@@ -338,8 +284,8 @@ class Shard(Generic[Command, Unit]):
         return [key for key, _empty in await self._store.range(*span, limit=limit)]
 
     def _decide_all(
-        self, batch: list[_Asked[Command]], turn: _Turn[Unit], now_ms: int
-    ) -> list[tuple[_Asked[Command], bytes]]:
+        self, batch: list[Asked[Command]], turn: Turn[Command, Unit], now_ms: int
+    ) -> list[tuple[Asked[Command], bytes]]:
         """Decide one after the other; what does not fit the transaction any more goes back to the queue's head."""
         decided = []
         for number, asked in enumerate(batch):
@@ -348,71 +294,12 @@ class Shard(Generic[Command, Unit]):
                 del batch[number:]
                 break
             try:
-                decided.append((asked, self._decide(asked, turn, now_ms)))
+                decided.append((asked, turn.decide(asked, now_ms)))
             except Exception as error:  # noqa: BLE001 - units are values: who failed has changed nothing
                 self._fail(asked, error)
         return decided
 
-    def _decide(self, asked: _Asked[Command], turn: _Turn[Unit], now_ms: int) -> bytes:
-        slot = asked.slot
-        units: dict[bytes, Unit | None] = {}
-        for name in asked.needs.names:
-            if (slot, name) in turn.broken:
-                raise turn.broken[slot, name]
-            units[name] = turn.units[slot, name]
-        for name in asked.found:
-            if (unit := turn.units.get((slot, name))) is not None:
-                units[name] = unit
-        if isinstance(asked.command, _Sweep):
-            reply = b""
-            self._apply(slot, self._expired(units, now_ms), {}, turn)
-        else:
-            decision = self._kind.decide(slot, asked.command, units, now_ms)
-            reply = encode(decision.reply)
-            self._apply(slot, decision.changes, decision.rows, turn)
-        for key, name in zip(asked.timers, asked.found, strict=False):  # what leads nowhere must not be found again
-            if key != self._timer_key(slot, name, turn.units.get((slot, name))):
-                turn.write(slot, key, None)
-        return reply
-
-    def _expired(self, units: dict[bytes, Unit | None], now_ms: int) -> dict[bytes, Unit | None]:
-        changes: dict[bytes, Unit | None] = {}
-        for name, unit in units.items():
-            timer = self._kind.timer(unit) if unit is not None else None
-            if unit is not None and timer is not None and timer.lane == EXPIRY and timer.time_ms <= now_ms:
-                changes[name] = self._kind.expire(unit, now_ms)
-                if changes[name] is None:
-                    self._metrics.expired.labels(self._kind.name).inc()
-        return changes
-
-    def _apply(
-        self, slot: int, changes: dict[bytes, Unit | None], further: dict[bytes, bytes | None], turn: _Turn[Unit]
-    ) -> None:
-        """Take a decision over into the turn, whole: what can fail comes first."""
-        layout = self._kind.layout
-        rows = {name: None if unit is None else self._kind.store(unit) for name, unit in changes.items()}
-        for value in (*rows.values(), *further.values()):
-            if len(value or b"") > VALUE_BYTES_MAX:
-                raise TooLarge("This is too large to be kept.", log=f"a {self._kind.name} row of {len(value or b'')} B")
-        timers = {name: (self._timer_key(slot, name, turn.units[slot, name]), self._timer_key(slot, name, unit))
-                  for name, unit in changes.items()}  # fmt: skip
-        for name, unit in changes.items():
-            turn.write(slot, layout.unit(slot, name), rows[name])
-            turn.units[slot, name] = unit
-            turn.sizes[slot, name] = len(rows[name] or b"")
-            before, after = timers[name]
-            if before is not None and before != after:
-                turn.write(slot, before, None)
-            if after is not None and before != after:
-                turn.write(slot, after, b"")
-        for key, value in further.items():
-            turn.write(slot, key, value)
-
-    def _timer_key(self, slot: int, name: bytes, unit: Unit | None) -> bytes | None:
-        timer = self._kind.timer(unit) if unit is not None else None
-        return None if timer is None else self._kind.layout.timer(slot, timer.lane, timer.time_ms, name)
-
-    async def _commit(self, turn: _Turn[Unit]) -> None:
+    async def _commit(self, turn: Turn[Command, Unit]) -> None:
         if not turn.writes:
             return
 
@@ -423,7 +310,7 @@ class Shard(Generic[Command, Unit]):
         with self._metrics.commit_seconds.labels(self._kind.name).time():
             await self._store.transact(body)
 
-    def _answer(self, asked: _Asked[Command], reply: bytes, *, committed: bool) -> None:
+    def _answer(self, asked: Asked[Command], reply: bytes, *, committed: bool) -> None:
         """What was committed is true whoever owns the slot now; what was only read needs the claim to it still."""
         if not committed and not self._still_held(asked.slot):
             self._fail(asked, Moved("This has moved; try again.", log=f"slot {asked.slot} was assigned anew"))
@@ -438,12 +325,12 @@ class Shard(Generic[Command, Unit]):
         except Moved:
             return False
 
-    def _fail(self, asked: _Asked[Command], error: Exception) -> None:
+    def _fail(self, asked: Asked[Command], error: Exception) -> None:
         if not asked.answer.done():
             asked.answer.set_exception(error)
         self._finished(asked)
 
-    def _finished(self, asked: _Asked[Command]) -> None:
+    def _finished(self, asked: Asked[Command]) -> None:
         if asked.finished:
             return
         asked.finished = True
@@ -453,7 +340,7 @@ class Shard(Generic[Command, Unit]):
             if asked.slot in self._leaving:
                 self._leaving[asked.slot].set()
 
-    def _abandon(self, batch: Iterable[_Asked[Command]], turn: _Turn[Unit], error: Exception) -> None:
+    def _abandon(self, batch: Iterable[Asked[Command]], turn: Turn[Command, Unit], error: Exception) -> None:
         """Nothing of a batch counts: what it touched is read anew, and who asked hears why."""
         self._metrics.failures.labels(self._kind.name, type(error).__name__).inc()
         for place in turn.units:

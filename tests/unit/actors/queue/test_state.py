@@ -88,7 +88,7 @@ async def test_a_lease_that_ended_is_lent_again_and_old_reports_count_only_for_d
     (second,) = await client.due(SLOT, 10, 60)
     assert (second.id, second.attempt) == (first.id, 2)
     for outcome in ("deferred", "failed"):
-        assert (await client.report(first, outcome)).status == "lent"  # type: ignore[arg-type]
+        assert (await client.report(first, outcome)).status == "lent"
     assert (await client.report(first, "delivered")).status == "delivered"
     assert (await client.report(second, "failed")).status == "delivered"
     assert len((await client.read(first.id)).steps) == 4
@@ -198,3 +198,15 @@ async def test_the_largest_entries_fit_a_commit(client: QueueClient) -> None:
         await client.enqueue(widest, b"%d" % n, pack(BODY))
     assert len(await client.due(SLOT, DUE_MAX, 60)) == DUE_MAX
     assert len(await client.due(SLOT, DUE_MAX, 60)) == 1
+
+
+async def test_within_one_commit_later_calls_see_what_earlier_ones_did(client: QueueClient) -> None:
+    entries = [await client.enqueue(mail(), b"%d" % n, pack(BODY)) for n in range(3)]
+    answers = await asyncio.gather(
+        client.hold(entries[0]),
+        client.cancel(entries[1]),
+        client.due(SLOT, 10, 60),
+        client.due(SLOT, 10, 60),
+    )
+    assert [work.id for work in answers[2]] == [entries[2]]
+    assert answers[3] == ()

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from actors.shell.keys import Layout
-from actors.shell.kind import EXPIRY, WORK, Decision, Needs, Timer, decode_command, decode_unit, encode
+from actors.shell.kind import EXPIRY, Decision, Needs, Timer, decode_command, decode_unit, encode
 from cluster.errors import Refused
 
 

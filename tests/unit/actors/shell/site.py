@@ -71,12 +71,14 @@ class Site:
         self.blobs = MemoryBlobs(clock=self.clock)
         self.shards: list[Shard[Any, Any]] = []
 
-    async def owner(self, kind: Kind[Any, Any], *, epoch: int = 1, **bounds: int) -> tuple[Shard[Any, Any], Scripted]:
+    async def owner(
+        self, kind: Kind[Any, Any], *, epoch: int = 1, sweep_every_s: float = 0, **bounds: int
+    ) -> tuple[Shard[Any, Any], Scripted]:
         """A new owner of all slots, and its claims."""
         claims = Scripted(await next_incarnation(self.store), epoch)
         metrics = ShellMetrics(CollectorRegistry())
         shard = Shard(kind, self.store, self.clock, claims, claims.incarnation, metrics, **bounds)
-        shard.start()
+        shard.start(sweep_every_s)
         self.shards.append(shard)
         return shard, claims
 

@@ -174,7 +174,7 @@ async def test_pages_follow_each_other(site: Site) -> None:
 
 
 async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharding, "SWEEP_UNITS", 3)
+    monkeypatch.setattr(sharding, "SWEEP_UNITS", 3)  # what it reads
     shard, claims = await site.owner(Notes())
     soon = site.clock.now_ms() + 1000
     for n in range(10):
@@ -189,6 +189,23 @@ async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch
     assert left == [Notes.layout.unit(slot, name) for slot, name in ((1, b"5"), (SLOT, b"work"), (9, b"not ours"))]
     assert await read(shard, "5", 1) == "once more"
     assert await shard.sweep() == 0
+
+
+async def test_it_sweeps_by_itself_also_after_trouble(site: Site) -> None:
+    shard, _ = await site.owner(Notes(), sweep_every_s=0.001)
+    await write(shard, "a", "go", wake_ms=site.clock.now_ms() + 1000)
+    commits = site.store.commits
+    site.store.before = StoreFull("Full.")
+    site.clock.advance(1)
+
+    async def swept() -> None:
+        while site.store.commits == commits:
+            await asyncio.sleep(0)
+        site.store.before = None
+        while await site.rows(b"Z"):
+            await asyncio.sleep(0)
+
+    await asyncio.wait_for(swept(), 30)
 
 
 async def test_released_slots_finish_and_are_forgotten(site: Site) -> None:
