@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.kill.ledger import Box, Broken, Found, Ledger
-from tests.kill.messages import is_whole, message, stuffed, token_of
+from tests.load.ledger import Box, Broken, Found, Ledger
+from tests.load.messages import is_whole, message, stuffed, token_of
 
 PLACE = ("alice", "INBOX")
 NO_FLAGS: frozenset[str] = frozenset()
