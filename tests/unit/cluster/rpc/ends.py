@@ -1,6 +1,7 @@
 """Services and sinks that tests of the data plane look into."""
 
 import asyncio
+from typing import Any
 
 from cluster.clock import ManualClock
 from cluster.errors import Moved, Trouble
@@ -72,7 +73,7 @@ class Heard:
 class Ends:
     """A caller and a server over one link."""
 
-    def __init__(self, *, limits: Limits | None = None, buffered_bytes: int = 64 * 1024, **bounds: int) -> None:
+    def __init__(self, *, limits: Limits | None = None, buffered_bytes: int = 64 * 1024, **bounds: Any) -> None:
         self.service = Script()
         self.near, self.far = pair(buffered_bytes)
         self.server = Server({"x": self.service}, limits or Limits())

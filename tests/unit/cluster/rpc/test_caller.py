@@ -8,6 +8,7 @@ from cluster.errors import Moved, TooLarge, Unavailable
 from cluster.rpc import encoding
 from cluster.rpc.link import LinkDown
 from tests.unit.cluster.rpc.ends import Ends, Heard, settle
+from wire import data_pb2
 
 
 async def test_many_calls_at_once_each_get_their_own_answer() -> None:
@@ -195,4 +196,4 @@ async def test_a_peer_that_does_not_speak_ends_the_link() -> None:
 
 async def test_a_peer_of_an_older_version_is_told_so() -> None:
     with pytest.raises(encoding.Garbled, match="speaks version 0"):
-        encoding.greeted(encoding.Item(hello={}))
+        encoding.greeted(encoding.Item(hello=data_pb2.Hello()))
