@@ -68,7 +68,8 @@ async def test_the_member_that_is_asked_goes_away(three: Etcd, registry: EtcdReg
     await until(lambda: lease.until > before)
     assert not lease.lost
     assert known.resets == 1
-    assert list(dict.fromkeys(known.values))[-4:] == [b"before 0", b"after 0", b"before 1", b"after 1"]
+    # The first value may have come with the first reset.
+    assert list(dict.fromkeys(known.values))[-3:] == [b"after 0", b"before 1", b"after 1"]
 
 
 @pytest.mark.parametrize("end", ["kill", "pause"])
@@ -115,6 +116,7 @@ async def test_without_a_quorum_it_waits_and_recovers(three: Etcd, end: str) -> 
 async def test_one_session_through_a_member_after_the_other(three: Etcd, registry: EtcdRegistry) -> None:
     """A rolling upgrade of etcd: no reader starts over, no lease is lost."""
     known = Known(registry, ROOT)
+    await known.until(lambda known: known.resets == 1)
     lease = await registry.grant(20)
     for number, member in enumerate(three.members):
         member.stop()

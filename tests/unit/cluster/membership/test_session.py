@@ -61,10 +61,8 @@ async def test_it_announces_and_stays() -> None:
     for _ in range(20):
         await asyncio.sleep(TTL_S)
         assert session.holds
-    there = world.there()
-    assert there == session.member
-    assert there
-    assert there.lease
+    assert world.there() == session.member
+    assert session.member.lease
     assert world.told[1] == ["announced"]
 
 
