@@ -90,6 +90,11 @@ class Session:
         return self._clock.monotonic() < self.until
 
     @property
+    def replaced(self) -> bool:
+        """Whether a successor of the same name has announced itself."""
+        return self.state == "replaced"
+
+    @property
     def member(self) -> Member:
         """As it was announced last, with its lease."""
         return self._member

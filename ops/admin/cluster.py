@@ -1,4 +1,4 @@
-"""The cluster for operators: what the registry says, as one answer; and wishes, written where the controller reads them.
+"""The cluster for operators: what the registry says, as one answer; and wishes, put where the controller reads them.
 
 The law: nothing is done here but to say what is wanted; the controller does it, and the state tells how far it is.
 """
@@ -13,7 +13,7 @@ import grpc
 import msgspec
 
 from actors.directory.client import DirectoryClient
-from actors.mailbox.types import slot_of_account
+from actors.mailbox.keys import slot_of
 from cluster.clock import Clock
 from cluster.errors import NotFound, Unavailable
 from cluster.membership.members import KINDS, Drain, Layout, Levels, Member, Wanted
@@ -74,7 +74,7 @@ class ClusterService(admin_pb2_grpc.ClusterServicer):
         wanted = range(SLOTS)
         if request.login:
             account = (await self._directory.get_account(request.login)).id
-            kind, slot = "mailbox", slot_of_account(account)
+            kind, slot = "mailbox", slot_of(account)
             wanted = range(slot, slot + 1)
         slots = known.slots.get(kind)
         for slot in wanted:
