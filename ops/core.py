@@ -77,9 +77,7 @@ async def opened(
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry())
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
-        task = asyncio.create_task(
-            sweeper.run(lambda: range(SLOTS), settings.sweep_every_s, blobs=True), name="sweeper"
-        )
+        task = asyncio.create_task(sweeper.run(lambda: range(SLOTS), settings.sweep_every_s), name="sweeper")
         stack.push_async_callback(_end, task)
         yield made
 
@@ -159,9 +157,7 @@ async def _open_elsewhere(settings: StoreSettings, clock: Clock) -> Store:
     return await FoundationdbStore.open(settings.foundationdb, clock=clock)
 
 
-async def open_stores(
-    stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock
-) -> tuple[Store, Blobs]:
+async def open_stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
     """Store and blobs, closed with the stack. Raises as `open_store`."""
     store = await open_store(data, settings, clock)
     stack.push_async_callback(store.close)

@@ -39,16 +39,18 @@ class Sweeper:
         self._grace_ms = grace_ms
         self._log = structlog.get_logger()
 
-    async def run(self, slots: Callable[[], Iterable[int]], every_s: float, *, blobs: bool) -> None:
-        """Sweep the slots there are then again and again, and what belongs to no slot if `blobs`, until cancelled."""
+    async def run(self, slots: Callable[[], Iterable[int]], every_s: float) -> None:
+        """Sweep the slots there are then, again and again until cancelled; who has slot 0 also what is in no slot."""
         blobs_at = self._clock.monotonic() + BLOBS_EVERY_S
         while True:
             await asyncio.sleep(every_s)
             try:
+                mine = list(slots())
+                blobs = 0 in mine
                 if blobs and self._clock.monotonic() >= blobs_at:
                     blobs_at += BLOBS_EVERY_S
                     await self.sweep_blobs()
-                for slot in slots():
+                for slot in mine:
                     await self.sweep_slot(slot)
                 if blobs:
                     await self.forget_notes()
