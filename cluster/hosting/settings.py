@@ -44,13 +44,11 @@ class RaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tls_key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
     tls_authority: Annotated[str, Meta(description="PEM file with the authority that signed all of them.")] = ""
     gateways: Annotated[
-        int | None,
-        Meta(description="At most so many gateways run on this node; 0: none; none given: as wanted.", ge=0, le=64),
-    ] = None
+        int, Meta(description="At most so many gateways run on this node; -1: as many as wanted.", ge=-1, le=64)
+    ] = -1
     shards: Annotated[
-        int | None,
-        Meta(description="At most so many shards of each kind run on this node; 0: none.", ge=0, le=256),
-    ] = None
+        int, Meta(description="At most so many shards of each kind run on this node; -1: as wanted.", ge=-1, le=256)
+    ] = -1
     state: Annotated[
         str,
         Meta(
