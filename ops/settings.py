@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
@@ -94,3 +95,4 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySettings = DirectorySettings()
     smtp: SmtpSettings = SmtpSettings()
     imap: ImapSettings = ImapSettings()
+    cluster: ClusterSettings = ClusterSettings()
