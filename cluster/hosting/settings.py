@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from cluster.membership.settings import EtcdSettings
+from cluster.rpc.settings import RpcSettings
 
 NAME: Final = r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 NODE: Final = r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"  # becomes part of keys, names and file names
@@ -85,4 +86,5 @@ class ClusterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         int, Meta(description="How long etcd holds a process for alive that says nothing.", ge=2, le=60)
     ] = 3
     etcd: EtcdSettings = EtcdSettings()
+    rpc: RpcSettings = RpcSettings()
     ray: RaySettings = RaySettings()
