@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.errors import Refused
 from cluster.membership.members import Layout, Member
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
+from cluster.membership.registry import Entry
 from cluster.membership.session import Session, State, announced, read_member
 from tests.virtual import LoopClock, run
 
@@ -233,6 +235,31 @@ async def test_what_nobody_can_read_is_written_over() -> None:
     session, _ = world.session()
     await session.wait_for("announced")
     assert world.there() == session.member
+
+
+class Guarded(MemoryRegistry):
+    """Refuses until it is open."""
+
+    open = False
+
+    async def get(self, key: str) -> Entry | None:
+        if not self.open:
+            raise Refused("No.", log="the user may not")
+        return await super().get(key)
+
+
+@virtual
+async def test_one_that_is_refused_says_why_and_tries_on() -> None:
+    clock = LoopClock()
+    registry = Guarded(MemoryRegistryServer(), clock)
+    session = Session(registry, LAYOUT, member(), clock=clock, ttl_s=TTL_S)
+    session.start()
+    await asyncio.sleep(TTL_S)
+    assert (session.state, session.trouble) == ("waiting", "the user may not")
+    registry.open = True
+    await session.wait_for("announced")
+    assert session.trouble == ""
+    await session.resign()
 
 
 STEPS = st.lists(
