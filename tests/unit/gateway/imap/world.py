@@ -16,16 +16,19 @@ from actors.mailbox.client import MailboxClient, Message
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.types import Quota
+from actors.mailbox.views import Directing
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
+from cluster.rpc.router import Router
 from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import ImapSettings
 from mail import sasl
+from tests.unit.actors.mailbox.far import far
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
 ALICE = 11
@@ -203,16 +206,22 @@ class Client:
 
 
 class World:
-    """The server and what it stands on."""
+    """The server and what it stands on. `far`: the shard is across the data plane."""
+
+    far = False
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
+        self._router: Router | None = None
         self.quota = Quota()
         metrics = ShardMetrics(CollectorRegistry())
         self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
-        self.mail = Counting(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
+        shards: Directing = Only(self.shard)
+        if self.far:
+            shards, self._router = far(self.shard, self.clock)
+        self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.services = Services(
             self.mail,
@@ -234,6 +243,9 @@ class World:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.server.close()
+        self.mail.close()
+        if self._router is not None:
+            await self._router.close()
         await self.shard.stop()
 
     async def _quota_of(self, _account: int) -> Quota:
