@@ -66,7 +66,11 @@ class Views:
             if held is not None:
                 return held, opened
         view = View(account, self._emptied, self._renew)
-        opened = await owner.watch(account, Open(name), view)
+        try:
+            opened = await owner.watch(account, Open(name), view)
+        except BaseException:  # whoever asked has left, but the watch may have begun
+            owner.unwatch(account, view.mailbox, view)
+            raise
         held = self._usable(account, view.mailbox)
         if held is not None:  # another session was quicker
             owner.unwatch(account, view.mailbox, view)

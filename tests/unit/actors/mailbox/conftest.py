@@ -16,7 +16,7 @@ from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.meta.store import Store
 from cluster.placement.claims import Alone, Claims
-from tests.unit.actors.mailbox.far import far
+from tests.unit.actors.mailbox.far import Way
 
 
 class Inline(Executor):
@@ -83,8 +83,8 @@ async def client(place: Place, request: pytest.FixtureRequest) -> AsyncIterator[
     if request.param == "near":
         yield place.client(shard)
         return
-    owner, router = far(shard, place.clock)
-    made = MailboxClient(owner, place.store, place.blobs, place.clock, Inline())
+    way = Way(shard, place.clock)
+    made = MailboxClient(way.owner, place.store, place.blobs, place.clock, Inline())
     yield made
     made.close()
-    await router.close()
+    await way.close()

@@ -1,5 +1,6 @@
 """The way to one shard over the data plane, on links in memory: for tests that have one beside them otherwise."""
 
+import asyncio
 import random
 from typing import Final
 
@@ -21,14 +22,26 @@ class _Places:
     def owner(self, _kind: str, _slot: int) -> Member | None:
         return _MEMBER
 
-    async def changed(self, _kind: str, slot: int, _known: Member | None, _timeout_s: float) -> None:
-        raise AssertionError(f"slot {slot} was looked for again")
+    async def changed(self, _kind: str, _slot: int, _known: Member | None, _timeout_s: float) -> None:
+        await asyncio.sleep(0)
 
 
-def far(shard: Shard, clock: Clock) -> tuple[RemoteOwner, Router]:
-    """The way, and what has to be closed in the end."""
-    network = MemoryNetwork()
-    network.listen(_MEMBER.address, Server({KIND: MailboxService(shard)}).serve)
-    dice = random.Random(3)
-    router = Router(_Places(), network, clock, dice)
-    return RemoteOwner(router, dice), router
+class Way:
+    """The way to a shard."""
+
+    def __init__(self, shard: Shard, clock: Clock) -> None:
+        dice = random.Random(3)
+        self._network = MemoryNetwork()
+        self._server = Server({KIND: MailboxService(shard)})
+        self._router = Router(_Places(), self._network, clock, dice)
+        self.owner = RemoteOwner(self._router, dice)
+        self._network.listen(_MEMBER.address, self._server.serve)
+
+    def lose(self) -> None:
+        """All links break, with what is under way; new ones can be made at once."""
+        self._network.stop(_MEMBER.address)
+        self._network.listen(_MEMBER.address, self._server.serve)
+
+    async def close(self) -> None:
+        """Leave."""
+        await self._router.close()

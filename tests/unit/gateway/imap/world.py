@@ -21,14 +21,13 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
-from cluster.rpc.router import Router
 from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import ImapSettings
 from mail import sasl
-from tests.unit.actors.mailbox.far import far
+from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
 ALICE = 11
@@ -214,13 +213,14 @@ class World:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
-        self._router: Router | None = None
+        self._way: Way | None = None
         self.quota = Quota()
         metrics = ShardMetrics(CollectorRegistry())
         self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
         shards: Directing = Only(self.shard)
         if self.far:
-            shards, self._router = far(self.shard, self.clock)
+            self._way = Way(self.shard, self.clock)
+            shards = self._way.owner
         self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.services = Services(
@@ -244,8 +244,8 @@ class World:
     async def __aexit__(self, *_exc: object) -> None:
         await self.server.close()
         self.mail.close()
-        if self._router is not None:
-            await self._router.close()
+        if self._way is not None:
+            await self._way.close()
         await self.shard.stop()
 
     async def _quota_of(self, _account: int) -> Quota:
@@ -259,6 +259,17 @@ class World:
             assert (await client.line()).startswith(b"* OK")
             await client.ok(f"LOGIN {login} {PASSWORD}")
         return client
+
+    def lose_views(self) -> None:
+        """The gateway loses its links to the shard, where it has any."""
+        if self._way is not None:
+            self._way.lose()
+
+    async def settle(self) -> None:
+        """Return when all views are what the shard has."""
+        async with asyncio.timeout(ANSWER_S):
+            while any(view.lost for views in self.mail._views._views.values() for view in views.values()):
+                await asyncio.sleep(0)
 
     async def deliver(self, raw: bytes, account: int = ALICE) -> None:
         """New mail from outside."""
