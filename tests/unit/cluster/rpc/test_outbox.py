@@ -103,3 +103,17 @@ async def test_many_small_items_fill_several_frames() -> None:
     assert numbers == list(range(1, 41))
     assert max(map(len, link.frames)) < FRAME_BYTES_MAX
     running.cancel()
+
+
+async def test_nobody_waits_for_what_a_broken_link_will_never_send() -> None:
+    link = Slow()
+    outbox = Outbox(link)
+    running = asyncio.create_task(outbox.run())
+    await settle()
+    flushing = asyncio.create_task(outbox.flush())
+    await settle()
+    assert not flushing.done()
+    running.cancel()
+    async with asyncio.timeout(10):
+        await flushing
+        await outbox.flush()
