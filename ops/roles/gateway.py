@@ -12,19 +12,19 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.rpc.router import Router
 from ops.admin.cluster import ClusterParts
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways
-from ops.roles.ground import founded
+from ops.roles.ground import Announced, founded
 from ops.settings import Settings
 
 
 @asynccontextmanager
-async def gateway(settings: Settings, place: Place) -> AsyncIterator[None]:
+async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
     """Serve as a gateway. Raises Misconfigured, Unavailable."""
     bound = bind(settings.listen, shared=True)
     tls = given_certificate(settings)
@@ -51,4 +51,4 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[None]:
         stack.push_async_callback(session.resign)
         await serve_gateways(stack, core, ground.settings, bound, tls)
         session.start()
-        yield
+        yield Announced(session)

@@ -19,7 +19,7 @@ from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
 from cluster.errors import Misconfigured
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.hosting.sockets import listen
 from cluster.membership.etcd import EtcdRegistry
 from cluster.membership.members import Layout, Member
@@ -139,3 +139,14 @@ def _follow_levels(watching: Watching, logging: Logs, settings: Settings, node: 
         logging.set_level(next((level for level in get_args(Level) if level == wanted), settings.log.level))
 
     watching.on_change(follow)
+
+
+class Announced:
+    """What a role gives its hosting: it is over when a successor of the same name has announced itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def ended(self) -> None:
+        """Returns when it is over."""
+        await self._session.wait_for("replaced")
