@@ -373,3 +373,30 @@ def test_with_the_real_election_another_takes_over_when_the_leader_is_cut_off() 
             await it.until("ab")
 
     run(scenario())
+
+
+def test_a_new_leader_that_has_not_heard_of_a_shard_does_not_take_its_slots() -> None:
+    async def scenario() -> None:
+        async with world(A, B, throne=False) as it:
+            thrones, watched = [], []
+            for _ in range(2):
+                watched.append(it.machine.connect(it.clock))
+                watching = Watching(watched[-1], LAYOUT)
+                watching.start()
+                thrones.append(Throne(it.registry))
+                it.control(thrones[-1], it.registry, watching)
+            await thrones[0].win()
+            await it.until("ab")
+            watched[1].cut()
+            await announce(it.registry, C)
+            await it.until("abc")
+            writes = it.writes
+            await thrones[1].win()
+            thrones[0].lose()
+            await asyncio.sleep(10)
+            assert it.writes == writes
+            await leave(it.registry, B)
+            watched[1].heal()
+            await it.until("ac")
+
+    run(scenario())
