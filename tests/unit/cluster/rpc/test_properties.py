@@ -33,7 +33,7 @@ class Play:
     """Carries out steps, and remembers what has to hold."""
 
     def __init__(self) -> None:
-        self.ends = Ends(limits=Limits(calls=4), buffered_bytes=1000, calls_max=6, waiting_max=3)
+        self.ends = Ends(limits=Limits(calls=6), buffered_bytes=1000, calls_max=6, waiting_max=3)
         self.tasks: list[asyncio.Task[Any]] = []
         self.bodies: list[bytes] = []
         self.sinks: list[Heard] = []
@@ -90,6 +90,22 @@ def succeeded(task: "asyncio.Task[Any]") -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
+def both_know_the_same(ends: Ends) -> None:
+    """Once all is settled: nothing is carried out or held there that nobody here waits for, and the counts hold."""
+    caller = ends.caller
+    if caller.is_down or not ends.server._serving:
+        return
+    (serving,) = ends.server._serving
+    assert serving._running.keys() <= caller._pending.keys()
+    assert serving._outlets.keys() <= caller._pending.keys() | caller._subscribed.keys()
+    assert caller._subscribed.keys() <= serving._outlets.keys()
+    assert caller._calls == len(caller._pending)
+    assert caller._bytes == sum(each.size for each in caller._pending.values())
+    assert (caller._outbox.waiting_bytes, serving.outbox.waiting_bytes, serving.pushed.bytes) == (0, 0, 0)
+    assert not caller._outbox._lanes
+    assert not serving.outbox._lanes
+
+
 async def play(steps: list[tuple[str, int, int]]) -> None:
     loop = asyncio.get_running_loop()
     mistakes: list[dict[str, Any]] = []
@@ -100,7 +116,8 @@ async def play(steps: list[tuple[str, int, int]]) -> None:
             await settle(size)
         else:
             played.step(what, size, at)
-    await settle(200)
+    await settle(400)
+    both_know_the_same(played.ends)
     played.ends.far.close()
     async with asyncio.timeout(20):
         outcomes = await asyncio.gather(*played.tasks, return_exceptions=True)
