@@ -5,7 +5,7 @@ order. The server and the command line (when no server runs) both stand on this.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 
 from actors.directory.client import DirectoryClient, DirectorySettings
 from actors.mailbox.client import MailboxClient
-from actors.mailbox.keys import SLOTS
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
@@ -30,6 +29,8 @@ from cluster.meta.lmdb import LmdbStore
 from cluster.meta.lock import DataLock
 from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
+from cluster.placement.claims import Alone, next_incarnation
+from cluster.placement.slots import SLOTS
 from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
@@ -72,11 +73,11 @@ async def opened(
     clock, dice = SystemClock(), system_dice()
     async with AsyncExitStack() as stack:
         stack.callback(DataLock(data).release)
-        store, blobs = await _stores(stack, data, settings, clock)
+        store, blobs = await open_stores(stack, data, settings, clock)
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry())
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
-        task = asyncio.create_task(sweeper.run(range(SLOTS), settings.sweep_every_s), name="sweeper")
+        task = asyncio.create_task(sweeper.run(lambda: range(SLOTS), settings.sweep_every_s), name="sweeper")
         stack.push_async_callback(_end, task)
         yield made
 
@@ -93,19 +94,26 @@ async def over(
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
 
-    async def quota_of(account: int) -> Quota:
-        found = await directory.account_with(account)
-        return Quota(found.quota_bytes, found.quota_messages) if found is not None else Quota()
-
-    shard = Shard(store, clock, quota_of, ShardMetrics(registry))
+    shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), await next_incarnation(store))
     shard.start()
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads)
             yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
+            mailboxes.close()
         finally:
             await shard.stop()
             directory.close()
+
+
+def quotas(directory: DirectoryClient) -> Callable[[int], Awaitable[Quota]]:
+    """What an account may hold, as the directory has it."""
+
+    async def quota_of(account: int) -> Quota:
+        found = await directory.account_with(account)
+        return Quota(found.quota_bytes, found.quota_messages) if found is not None else Quota()
+
+    return quota_of
 
 
 async def open_store(data: Path, settings: StoreSettings, clock: Clock) -> Store:
@@ -150,7 +158,8 @@ async def _open_elsewhere(settings: StoreSettings, clock: Clock) -> Store:
     return await FoundationdbStore.open(settings.foundationdb, clock=clock)
 
 
-async def _stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
+async def open_stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
+    """Store and blobs, closed with the stack. Raises as `open_store`."""
     store = await open_store(data, settings, clock)
     stack.push_async_callback(store.close)
     blobs: Blobs = (

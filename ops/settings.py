@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from actors.greylist.state import GreylistSettings
+from actors.queue.state import QueueSettings
+from actors.reputation.state import ReputationSettings
+from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
@@ -96,3 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smtp: SmtpSettings = SmtpSettings()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
+    queue: QueueSettings = QueueSettings()
+    reputation: ReputationSettings = ReputationSettings()
+    greylist: GreylistSettings = GreylistSettings()
+    cluster: ClusterSettings = ClusterSettings()

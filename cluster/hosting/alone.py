@@ -37,12 +37,18 @@ async def serve(server: AbstractAsyncContextManager[T], started: Callable[[T], N
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a program's main coroutine on the fastest loop there is."""
     sys.setswitchinterval(SWITCH_S)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return int(runner.run(main))
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fastest event loop there is."""
     try:
         import uvloop
     except ImportError:  # no wheel for this platform
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return int(runner.run(main))
+        return asyncio.new_event_loop()
+    made: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return made
 
 
 async def _leave(server: AbstractAsyncContextManager[Any], drain_s: float) -> bool:

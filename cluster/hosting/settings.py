@@ -8,8 +8,15 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from cluster.membership.settings import EtcdSettings
+from cluster.rpc.settings import RpcSettings
+
 NAME: Final = r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 NODE: Final = r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"  # becomes part of keys, names and file names
+WORKER_PORTS_MIN: Final = 50  # each worker takes one, and one that has just ended may still hold its own
+GATEWAYS_MAX: Final = 64  # on a node; each is a process of 100 MB
+SHARDS_MAX: Final = 256  # of each kind
+STATE: Final = r"^/.{0,33}$"  # a socket's path ends at 107 bytes, and Ray adds some 70
 ADDRESS: Final = r"^(local|auto|[^\s:/]+:[0-9]{1,5})$"
 
 
@@ -41,18 +48,17 @@ class RaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tls_key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
     tls_authority: Annotated[str, Meta(description="PEM file with the authority that signed all of them.")] = ""
     gateways: Annotated[
-        int | None,
-        Meta(description="At most so many gateways run on this node; 0: none; none given: as wanted.", ge=0, le=64),
-    ] = None
+        int, Meta(description="At most so many gateways run on this node; 0: none.", ge=0, le=GATEWAYS_MAX)
+    ] = GATEWAYS_MAX
     shards: Annotated[
-        int | None,
-        Meta(description="At most so many shards of each kind run on this node; 0: none.", ge=0, le=256),
-    ] = None
+        int, Meta(description="At most so many shards of each kind run on this node; 0: none.", ge=0, le=SHARDS_MAX)
+    ] = SHARDS_MAX
     state: Annotated[
         str,
         Meta(
-            description="The directory of Ray's session, its control service's data and the records of processes.",
-            pattern=r"^/.{0,60}$",
+            description="The directory of Ray's session, its control service's data and the records of processes; at "
+            "most 34 letters, since Ray makes sockets in it.",
+            pattern=STATE,
         ),
     ] = "/var/lib/rookery/ray"
 
@@ -61,9 +67,6 @@ class RaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError(f"worker_port_max must be at least worker_port_min + {WORKER_PORTS_MIN}")
         if bool(self.tls_certificate) + bool(self.tls_key) + bool(self.tls_authority) not in (0, 3):
             raise ValueError("tls_certificate, tls_key and tls_authority are given together, or none of them")
-
-
-WORKER_PORTS_MIN: Final = 50  # each worker takes one, and one that has just ended may still hold its own
 
 
 class ClusterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,4 +85,6 @@ class ClusterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     lease_s: Annotated[
         int, Meta(description="How long etcd holds a process for alive that says nothing.", ge=2, le=60)
     ] = 3
+    etcd: EtcdSettings = EtcdSettings()
+    rpc: RpcSettings = RpcSettings()
     ray: RaySettings = RaySettings()

@@ -18,8 +18,11 @@ _CURES: Final = {
 }
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound, listening, non-blocking TCP socket; `::` is every address, IPv4's too. Raises Misconfigured."""
+def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """A bound, listening, non-blocking TCP socket; `::` is every address, IPv4's too. Raises Misconfigured.
+
+    `reuse_port`: other processes of this user may listen there as well, and the kernel shares connections out.
+    """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -29,6 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
     made = socket.socket(family, kind, proto)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
         made.bind(address)

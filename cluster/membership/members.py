@@ -57,9 +57,9 @@ class Wanted(Struct, frozen=True):
 
 
 class Levels(Struct, frozen=True):
-    """The log level of every process, or of those of one node."""
+    """The log level of every process, or of those of one node; empty: as in its settings."""
 
-    level: str = "info"
+    level: str = ""
     nodes: dict[str, str] = {}
 
 

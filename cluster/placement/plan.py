@@ -20,12 +20,16 @@ class Plan(NamedTuple):
 
 
 def plan(slots: SlotMap, kind: str, live: Mapping[str, Member], draining: Collection[str]) -> Plan:
-    """`live`: the members of this kind that hold their lease, by name; `draining`: nodes to be emptied.
+    """`live`: the members of this kind that hold their lease, by name; `draining`: nodes and shards to be emptied.
 
     A shard of weight 0 takes no slots, like one on a draining node. While there is no other, slots stay where they
     are, and those of the dead go to whoever lives.
     """
-    willing = {name: each.weight for name, each in live.items() if each.weight > 0 and each.node not in draining}
+    willing = {
+        name: each.weight
+        for name, each in live.items()
+        if each.weight > 0 and name not in draining and each.node not in draining
+    }
     homes = ideal(willing or dict.fromkeys(live, 1.0))
     if not homes:
         return Plan({}, ())

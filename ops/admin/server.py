@@ -18,8 +18,10 @@ from ops.admin.settings import AdminSettings
 if TYPE_CHECKING:
     import grpc
 
+    from actors.queue.client import QueueClient
     from ops.admin.access import Access
     from ops.admin.audit import Audit
+    from ops.admin.cluster import ClusterParts
     from ops.admin.service import AdminService
     from ops.core import Core
 
@@ -92,15 +94,17 @@ class AdminServer:
         *,
         version: str,
         settings: AdminSettings | None = None,
+        cluster: "ClusterParts | None" = None,
+        queue: "QueueClient | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
-        """The service over what a server holds."""
+        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
-        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit)
+        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit, cluster, queue)
         return cls(service, audit, path, network=settings, drain_s=drain_s)
 
     async def start(self) -> None:

@@ -14,10 +14,13 @@ from grpc_reflection.v1alpha import reflection
 
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
+from actors.queue.client import QueueClient
 from cluster.clock import Clock
 from ops.admin.audit import Audit
+from ops.admin.cluster import ClusterParts, ClusterService
 from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
+from ops.admin.queue import QueueService
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -53,7 +56,14 @@ class AdminService:
     """All of rookery.admin.v1, over one server's directory and mailboxes, with gRPC's own health and reflection."""
 
     def __init__(
-        self, directory: DirectoryClient, mailboxes: MailboxClient, clock: Clock, version: str, audit: Audit
+        self,
+        directory: DirectoryClient,
+        mailboxes: MailboxClient,
+        clock: Clock,
+        version: str,
+        audit: Audit,
+        cluster: ClusterParts | None = None,
+        queue: QueueClient | None = None,
     ) -> None:
         add = admin_pb2_grpc
         self._services: dict[str, Callable[[grpc.aio.Server], None]] = {
@@ -62,6 +72,12 @@ class AdminService:
             "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
             "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
         }
+        # What is not there is not served, and so not told of by reflection.
+        if cluster is not None:
+            clustered = ClusterService(cluster, directory, clock)
+            self._services["Cluster"] = partial(add.add_ClusterServicer_to_server, clustered)
+        if queue is not None:
+            self._services["Queue"] = partial(add.add_QueueServicer_to_server, QueueService(queue))
         self._health = HealthServicer()
 
     def add_to(self, server: grpc.aio.Server) -> None:

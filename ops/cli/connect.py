@@ -44,6 +44,8 @@ class Admin(NamedTuple):
     mailboxes: "admin_pb2_grpc.MailboxesAsyncStub"
     server: "admin_pb2_grpc.ServerAsyncStub"
     audit: "admin_pb2_grpc.AuditAsyncStub"
+    cluster: "admin_pb2_grpc.ClusterAsyncStub"
+    queue: "admin_pb2_grpc.QueueAsyncStub"
 
 
 def data_option(function: Function) -> Function:
@@ -95,6 +97,8 @@ def _admin(channel: grpc.aio.Channel) -> Admin:
         admin_pb2_grpc.MailboxesStub(channel),
         admin_pb2_grpc.ServerStub(channel),
         admin_pb2_grpc.AuditStub(channel),
+        admin_pb2_grpc.ClusterStub(channel),
+        admin_pb2_grpc.QueueStub(channel),
     )
 
 

@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "ops.cli.transfer:import_", "Read mbox files and Maildirs into an account; goes on where it was."
     ),
     "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
+    "queue": Command("ops.cli.queue:queue", "Mail on its way to other servers: list, show, hold, release, cancel."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),

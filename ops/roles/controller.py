@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.membership.election import Election
 from cluster.placement.control import releasing
 from cluster.placement.controller import Controller
@@ -14,8 +14,19 @@ from ops.roles.ground import founded
 from ops.settings import Settings
 
 
+class Leading:
+    """What the role gives its hosting: it is over when the controller is."""
+
+    def __init__(self, task: "asyncio.Task[None]") -> None:
+        self._task = task
+
+    async def ended(self) -> None:
+        """Returns when it is over; raises what ended it."""
+        await asyncio.shield(self._task)
+
+
 @asynccontextmanager
-async def controller(settings: Settings, place: Place) -> AsyncIterator[None]:
+async def controller(settings: Settings, place: Place) -> AsyncIterator[Leading]:
     """Stand for election, and lead when elected. Raises Misconfigured, Unavailable."""
     async with founded(settings, place) as ground:
         direct = Direct(ground.dialer)
@@ -33,7 +44,7 @@ async def controller(settings: Settings, place: Place) -> AsyncIterator[None]:
         )
         task = asyncio.create_task(leading.run(), name="controller")
         try:
-            yield
+            yield Leading(task)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -11,18 +11,20 @@ from pathlib import Path
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
-from cluster.hosting.place import Place
+from actors.queue.client import QueueClient
+from cluster.hosting.ray.place import Place
 from cluster.rpc.router import Router
+from ops.admin.cluster import ClusterParts
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways
-from ops.roles.ground import founded
+from ops.roles.ground import Announced, founded
 from ops.settings import Settings
 
 
 @asynccontextmanager
-async def gateway(settings: Settings, place: Place) -> AsyncIterator[None]:
+async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
     """Serve as a gateway. Raises Misconfigured, Unavailable."""
     bound = bind(settings.listen, shared=True)
     tls = given_certificate(settings)
@@ -36,7 +38,12 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[None]:
         mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads)
         core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready)
         admin = AdminServer.over(
-            core, Path(ground.settings.data) / SOCKET, version=current(), settings=ground.settings.admin
+            core,
+            Path(ground.settings.data) / SOCKET,
+            version=current(),
+            settings=ground.settings.admin,
+            cluster=ClusterParts(settings.cluster.name, ground.registry, ground.layout, ground.watching),
+            queue=QueueClient(router, ground.store, ground.blobs),
         )
         stack.push_async_callback(admin.stop)
         await admin.start()
@@ -44,4 +51,4 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[None]:
         stack.push_async_callback(session.resign)
         await serve_gateways(stack, core, ground.settings, bound, tls)
         session.start()
-        yield
+        yield Announced(session)

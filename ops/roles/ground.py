@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 from msgspec import structs
@@ -19,7 +19,7 @@ from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
 from cluster.errors import Misconfigured
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.hosting.sockets import listen
 from cluster.membership.etcd import EtcdRegistry
 from cluster.membership.members import Layout, Member
@@ -27,7 +27,7 @@ from cluster.membership.registry import Registry
 from cluster.membership.session import Session
 from cluster.meta.store import Store
 from cluster.observe import logs
-from cluster.observe.logs import Logs
+from cluster.observe.logs import Level, Logs
 from cluster.observe.metrics import new_registry, serve_metrics
 from cluster.placement.claims import next_incarnation
 from cluster.placement.watching import Watching
@@ -136,6 +136,17 @@ def _follow_levels(watching: Watching, logging: Logs, settings: Settings, node: 
     def follow() -> None:
         levels = watching.known.levels
         wanted = levels.nodes.get(node) or levels.level
-        logging.set_level(wanted if wanted in logs.LEVELS else settings.log.level)
+        logging.set_level(next((level for level in get_args(Level) if level == wanted), settings.log.level))
 
     watching.on_change(follow)
+
+
+class Announced:
+    """What a role gives its hosting: it is over when a successor of the same name has announced itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def ended(self) -> None:
+        """Returns when it is over."""
+        await self._session.wait_for("replaced")

@@ -20,7 +20,7 @@ from actors.reputation.state import Reputation
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
 from cluster.errors import Misconfigured, Moved
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.placement.claims import Claims
 from cluster.placement.control import KIND as CONTROL
 from cluster.placement.control import Control
@@ -30,7 +30,7 @@ from cluster.rpc.grpc_link import GrpcListener
 from cluster.rpc.server import Server
 from cluster.rpc.service import Service
 from ops.core import quotas
-from ops.roles.ground import Ground, founded
+from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
 
 
@@ -46,7 +46,7 @@ Make = Callable[[AsyncExitStack, Ground, Claims], Awaitable[Made]]
 
 
 @asynccontextmanager
-async def shard(settings: Settings, place: Place) -> AsyncIterator[None]:
+async def shard(settings: Settings, place: Place) -> AsyncIterator[Announced]:
     """Serve as a shard of the kind that the place names. Raises Misconfigured, Unavailable."""
     make = KINDS.get(place.role)
     if make is None:
@@ -65,7 +65,7 @@ async def shard(settings: Settings, place: Place) -> AsyncIterator[None]:
         services[CONTROL] = Control({place.role: made.release})
         ground.is_ready = lambda: session.holds and made.alive()
         session.start()
-        yield
+        yield Announced(session)
 
 
 async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:

@@ -1021,3 +1021,507 @@ class Audit:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ClusterStub:
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetCluster = channel.unary_unary(
+                '/rookery.admin.v1.Cluster/GetCluster',
+                request_serializer=wire_dot_admin__pb2.GetClusterRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+        self.WatchCluster = channel.unary_stream(
+                '/rookery.admin.v1.Cluster/WatchCluster',
+                request_serializer=wire_dot_admin__pb2.GetClusterRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+        self.ListSlots = channel.unary_stream(
+                '/rookery.admin.v1.Cluster/ListSlots',
+                request_serializer=wire_dot_admin__pb2.ListSlotsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Slot.FromString,
+                _registered_method=True)
+        self.DrainNode = channel.unary_unary(
+                '/rookery.admin.v1.Cluster/DrainNode',
+                request_serializer=wire_dot_admin__pb2.DrainNodeRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+        self.UndrainNode = channel.unary_unary(
+                '/rookery.admin.v1.Cluster/UndrainNode',
+                request_serializer=wire_dot_admin__pb2.UndrainNodeRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+        self.Scale = channel.unary_unary(
+                '/rookery.admin.v1.Cluster/Scale',
+                request_serializer=wire_dot_admin__pb2.ScaleRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+        self.SetLogLevel = channel.unary_unary(
+                '/rookery.admin.v1.Cluster/SetLogLevel',
+                request_serializer=wire_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ClusterState.FromString,
+                _registered_method=True)
+
+
+class ClusterServicer:
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    def GetCluster(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchCluster(self, request, context):
+        """Now, and after each change, at most five times a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSlots(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainNode(self, request, context):
+        """Empty a node: its slots move to others, then its processes end. Again is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndrainNode(self, request, context):
+        """Take a drain back: the node gets slots again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Scale(self, request, context):
+        """How many processes of each kind a node shall have; kinds not named stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLogLevel(self, request, context):
+        """The log level of all processes, or of those of one node, until set anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ClusterServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetCluster': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCluster,
+                    request_deserializer=wire_dot_admin__pb2.GetClusterRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+            'WatchCluster': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchCluster,
+                    request_deserializer=wire_dot_admin__pb2.GetClusterRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+            'ListSlots': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListSlots,
+                    request_deserializer=wire_dot_admin__pb2.ListSlotsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Slot.SerializeToString,
+            ),
+            'DrainNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainNode,
+                    request_deserializer=wire_dot_admin__pb2.DrainNodeRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+            'UndrainNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndrainNode,
+                    request_deserializer=wire_dot_admin__pb2.UndrainNodeRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+            'Scale': grpc.unary_unary_rpc_method_handler(
+                    servicer.Scale,
+                    request_deserializer=wire_dot_admin__pb2.ScaleRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+            'SetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogLevel,
+                    request_deserializer=wire_dot_admin__pb2.SetLogLevelRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ClusterState.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Cluster', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Cluster', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Cluster:
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    @staticmethod
+    def GetCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/GetCluster',
+            wire_dot_admin__pb2.GetClusterRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/WatchCluster',
+            wire_dot_admin__pb2.GetClusterRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSlots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/ListSlots',
+            wire_dot_admin__pb2.ListSlotsRequest.SerializeToString,
+            wire_dot_admin__pb2.Slot.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/DrainNode',
+            wire_dot_admin__pb2.DrainNodeRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndrainNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/UndrainNode',
+            wire_dot_admin__pb2.UndrainNodeRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Scale(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/Scale',
+            wire_dot_admin__pb2.ScaleRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Cluster/SetLogLevel',
+            wire_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+            wire_dot_admin__pb2.ClusterState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class QueueStub:
+    """The outbound queue.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListQueue = channel.unary_stream(
+                '/rookery.admin.v1.Queue/ListQueue',
+                request_serializer=wire_dot_admin__pb2.ListQueueRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.QueueEntry.FromString,
+                _registered_method=True)
+        self.GetQueueEntry = channel.unary_unary(
+                '/rookery.admin.v1.Queue/GetQueueEntry',
+                request_serializer=wire_dot_admin__pb2.GetQueueEntryRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.QueueEntry.FromString,
+                _registered_method=True)
+        self.ChangeQueueEntry = channel.unary_unary(
+                '/rookery.admin.v1.Queue/ChangeQueueEntry',
+                request_serializer=wire_dot_admin__pb2.ChangeQueueEntryRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.QueueEntry.FromString,
+                _registered_method=True)
+
+
+class QueueServicer:
+    """The outbound queue.
+    """
+
+    def ListQueue(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueueEntry(self, request, context):
+        """with its history
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeQueueEntry(self, request, context):
+        """Hold, release or cancel one entry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_QueueServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListQueue': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListQueue,
+                    request_deserializer=wire_dot_admin__pb2.ListQueueRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.QueueEntry.SerializeToString,
+            ),
+            'GetQueueEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueEntry,
+                    request_deserializer=wire_dot_admin__pb2.GetQueueEntryRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.QueueEntry.SerializeToString,
+            ),
+            'ChangeQueueEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeQueueEntry,
+                    request_deserializer=wire_dot_admin__pb2.ChangeQueueEntryRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.QueueEntry.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Queue', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Queue', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Queue:
+    """The outbound queue.
+    """
+
+    @staticmethod
+    def ListQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Queue/ListQueue',
+            wire_dot_admin__pb2.ListQueueRequest.SerializeToString,
+            wire_dot_admin__pb2.QueueEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Queue/GetQueueEntry',
+            wire_dot_admin__pb2.GetQueueEntryRequest.SerializeToString,
+            wire_dot_admin__pb2.QueueEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeQueueEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Queue/ChangeQueueEntry',
+            wire_dot_admin__pb2.ChangeQueueEntryRequest.SerializeToString,
+            wire_dot_admin__pb2.QueueEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -319,3 +319,158 @@ class AuditServicer(metaclass=_abc_1.ABCMeta):
         """From the newest back; `limit` 0 is 100."""
 
 def add_AuditServicer_to_server(servicer: AuditServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ClusterStub:
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ClusterAsyncStub: ...
+    GetCluster: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetClusterRequest, _admin_pb2.ClusterState]
+    WatchCluster: _grpc.UnaryStreamMultiCallable[_admin_pb2.GetClusterRequest, _admin_pb2.ClusterState]
+    """Now, and after each change, at most five times a second."""
+    ListSlots: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListSlotsRequest, _admin_pb2.Slot]
+    DrainNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DrainNodeRequest, _admin_pb2.ClusterState]
+    """Empty a node: its slots move to others, then its processes end. Again is harmless."""
+    UndrainNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UndrainNodeRequest, _admin_pb2.ClusterState]
+    """Take a drain back: the node gets slots again."""
+    Scale: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ScaleRequest, _admin_pb2.ClusterState]
+    """How many processes of each kind a node shall have; kinds not named stay as they are."""
+    SetLogLevel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetLogLevelRequest, _admin_pb2.ClusterState]
+    """The log level of all processes, or of those of one node, until set anew."""
+
+@_typing.type_check_only
+class ClusterAsyncStub(ClusterStub):
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetCluster: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetClusterRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    WatchCluster: _aio.UnaryStreamMultiCallable[_admin_pb2.GetClusterRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    """Now, and after each change, at most five times a second."""
+    ListSlots: _aio.UnaryStreamMultiCallable[_admin_pb2.ListSlotsRequest, _admin_pb2.Slot]  # type: ignore[assignment]
+    DrainNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.DrainNodeRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    """Empty a node: its slots move to others, then its processes end. Again is harmless."""
+    UndrainNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.UndrainNodeRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    """Take a drain back: the node gets slots again."""
+    Scale: _aio.UnaryUnaryMultiCallable[_admin_pb2.ScaleRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    """How many processes of each kind a node shall have; kinds not named stay as they are."""
+    SetLogLevel: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetLogLevelRequest, _admin_pb2.ClusterState]  # type: ignore[assignment]
+    """The log level of all processes, or of those of one node, until set anew."""
+
+class ClusterServicer(metaclass=_abc_1.ABCMeta):
+    """The cluster: its nodes and processes, who owns what, and where it is to go. A server that is not part of a cluster
+    (`rookery alone`) does not have this service.
+    """
+
+    @_abc_1.abstractmethod
+    def GetCluster(
+        self,
+        request: _admin_pb2.GetClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClusterState, _abc.Awaitable[_admin_pb2.ClusterState]]: ...
+
+    @_abc_1.abstractmethod
+    def WatchCluster(
+        self,
+        request: _admin_pb2.GetClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.ClusterState], _abc.AsyncIterator[_admin_pb2.ClusterState]]:
+        """Now, and after each change, at most five times a second."""
+
+    @_abc_1.abstractmethod
+    def ListSlots(
+        self,
+        request: _admin_pb2.ListSlotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Slot], _abc.AsyncIterator[_admin_pb2.Slot]]: ...
+
+    @_abc_1.abstractmethod
+    def DrainNode(
+        self,
+        request: _admin_pb2.DrainNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClusterState, _abc.Awaitable[_admin_pb2.ClusterState]]:
+        """Empty a node: its slots move to others, then its processes end. Again is harmless."""
+
+    @_abc_1.abstractmethod
+    def UndrainNode(
+        self,
+        request: _admin_pb2.UndrainNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClusterState, _abc.Awaitable[_admin_pb2.ClusterState]]:
+        """Take a drain back: the node gets slots again."""
+
+    @_abc_1.abstractmethod
+    def Scale(
+        self,
+        request: _admin_pb2.ScaleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClusterState, _abc.Awaitable[_admin_pb2.ClusterState]]:
+        """How many processes of each kind a node shall have; kinds not named stay as they are."""
+
+    @_abc_1.abstractmethod
+    def SetLogLevel(
+        self,
+        request: _admin_pb2.SetLogLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClusterState, _abc.Awaitable[_admin_pb2.ClusterState]]:
+        """The log level of all processes, or of those of one node, until set anew."""
+
+def add_ClusterServicer_to_server(servicer: ClusterServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class QueueStub:
+    """The outbound queue."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> QueueAsyncStub: ...
+    ListQueue: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListQueueRequest, _admin_pb2.QueueEntry]
+    GetQueueEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetQueueEntryRequest, _admin_pb2.QueueEntry]
+    """with its history"""
+    ChangeQueueEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeQueueEntryRequest, _admin_pb2.QueueEntry]
+    """Hold, release or cancel one entry."""
+
+@_typing.type_check_only
+class QueueAsyncStub(QueueStub):
+    """The outbound queue."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListQueue: _aio.UnaryStreamMultiCallable[_admin_pb2.ListQueueRequest, _admin_pb2.QueueEntry]  # type: ignore[assignment]
+    GetQueueEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetQueueEntryRequest, _admin_pb2.QueueEntry]  # type: ignore[assignment]
+    """with its history"""
+    ChangeQueueEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeQueueEntryRequest, _admin_pb2.QueueEntry]  # type: ignore[assignment]
+    """Hold, release or cancel one entry."""
+
+class QueueServicer(metaclass=_abc_1.ABCMeta):
+    """The outbound queue."""
+
+    @_abc_1.abstractmethod
+    def ListQueue(
+        self,
+        request: _admin_pb2.ListQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.QueueEntry], _abc.AsyncIterator[_admin_pb2.QueueEntry]]: ...
+
+    @_abc_1.abstractmethod
+    def GetQueueEntry(
+        self,
+        request: _admin_pb2.GetQueueEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.QueueEntry, _abc.Awaitable[_admin_pb2.QueueEntry]]:
+        """with its history"""
+
+    @_abc_1.abstractmethod
+    def ChangeQueueEntry(
+        self,
+        request: _admin_pb2.ChangeQueueEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.QueueEntry, _abc.Awaitable[_admin_pb2.QueueEntry]]:
+        """Hold, release or cancel one entry."""
+
+def add_QueueServicer_to_server(servicer: QueueServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,121 @@
+"""Keeps the processes as they are wanted: a part of the controller that leads.
+
+The law: Ray being away stops only this; each round begins from what there is, so none depends on the one before. Ray's
+calls block, so they are made in a thread of their own, one at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+
+from cluster.clock import Clock
+from cluster.errors import Trouble, Unavailable
+from cluster.hosting.ray.fleet import Fleet
+from cluster.hosting.ray.place import Boot, Name
+from cluster.hosting.ray.plan import Plan, plan
+from cluster.membership.members import Drain, Layout
+from cluster.membership.registry import Compare, Registry
+from cluster.placement.known import Known
+
+ROUND_S: Final = 2.0  # the delay of what people and Ray change; a round costs some ms
+RETIRE_S_MAX: Final = 90.0  # then a process that was to go is ended
+BY: Final = "supervisor"  # who asked for a shard to be emptied
+
+T = TypeVar("T")
+
+
+class Supervisor:
+    """`run` while leading."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        known: Known,
+        registry: Registry,
+        layout: Layout,
+        clock: Clock,
+        boot: Callable[[Name], Boot],
+        *,
+        when: Sequence[Compare] = (),
+    ) -> None:
+        """`known`: complete already, and kept current by its owner. `boot`: how a process of this name starts.
+        `when`: what has to hold for a change of the registry: that this controller leads."""
+        self._fleet = fleet
+        self._known = known
+        self._registry = registry
+        self._layout = layout
+        self._clock = clock
+        self._boot = boot
+        self._when = when
+        self._retiring: dict[str, float] = {}  # since when
+        self._log = structlog.get_logger()
+        self._troubled = ""
+
+    async def run(self) -> None:
+        """Rounds until cancelled."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="ray")
+        try:
+            while True:
+                try:
+                    await self.round(thread)
+                    self._troubled = ""
+                except Trouble as trouble:
+                    if trouble.log != self._troubled:  # once, not every round of an outage
+                        self._log.warning("supervisor_waits", error=trouble.log)
+                    self._troubled = trouble.log
+                await asyncio.sleep(ROUND_S)
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    async def round(self, thread: ThreadPoolExecutor) -> Plan:
+        """Look, compare, and do. Raises Unavailable."""
+
+        async def ask(call: Callable[..., T], *arguments: object) -> T:
+            return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
+
+        nodes, actors = await ask(self._fleet.nodes), await ask(self._fleet.actors)
+        known = self._known
+        todo = plan(known.wanted, nodes, actors, known.drains.keys(), self._slots_of())
+        for name, node in todo.create:
+            self._log.info("process_created", process=str(name))
+            await ask(self._fleet.create, self._boot(name), node)
+        await self._empty(todo, actors)
+        for name in todo.remove:
+            await self._remove(name, ask)
+        self._retiring = {name: since for name, since in self._retiring.items() if name in todo.remove}
+        return todo
+
+    async def _remove(self, name: str, ask: Callable[..., "asyncio.Future[bool]"]) -> None:
+        since = self._retiring.setdefault(name, self._clock.monotonic())
+        try:
+            done = await ask(self._fleet.retire, name)
+        except Unavailable:
+            done = False
+        if done or self._clock.monotonic() - since > RETIRE_S_MAX:
+            self._log.info("process_removed", process=name, drained=done)
+            await ask(self._fleet.remove, name)
+
+    async def _empty(self, todo: Plan, actors: set[str]) -> None:
+        """Ask the placement to empty surplus shards, and forget it of those that are gone or wanted again."""
+        asked = {name for name, drain in self._known.drains.items() if drain.by == BY}
+        wish = Drain(BY, self._clock.now_ms())
+        puts = {f"{self._layout.drains}{name}": msgspec.json.encode(wish) for name in todo.empty if name not in asked}
+        deletes = [
+            f"{self._layout.drains}{name}"
+            for name in sorted(asked)
+            if name not in actors or name not in (*todo.empty, *todo.remove)
+        ]
+        if puts or deletes:
+            await self._registry.change(puts, deletes=deletes, when=self._when)
+
+    def _slots_of(self) -> Callable[[str], int]:
+        counts: dict[str, int] = {}
+        for slots in self._known.slots.values():
+            for assignment in slots:
+                if assignment is not None:
+                    counts[assignment.shard] = counts.get(assignment.shard, 0) + 1
+        return lambda name: counts.get(name, 0)
