@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from contextlib import AbstractAsyncContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from cluster.clock import SystemClock
 from cluster.config import load
 from cluster.errors import Trouble
 from cluster.hosting.alone import SWITCH_S, new_loop
-from cluster.hosting.place import Place
+from cluster.hosting.ray.place import Place
 from cluster.observe import logs
+from ops.roles.table import role_of
 from ops.settings import Settings
 
 
@@ -28,8 +28,7 @@ def main(role: str, name: str, node: str, host: str, config: str) -> int:
     sys.setswitchinterval(SWITCH_S)
     settings = load(Settings, Path(config), os.environ)
     logs.set_up(settings.log, SystemClock(), always={"process": name})
-    module = role if role in ("gateway", "controller") else "shard"
-    entered = getattr(import_module(f"ops.roles.{module}"), module)(settings, Place(role, name, node, host))
+    entered = role_of(role)(settings, Place(role, name, node, host))
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_serve(entered))

@@ -13,7 +13,9 @@ from typing import Final
 
 from cluster import authority
 from cluster.config.secret import Secret
-from tests import minio, postgresql
+from tests import postgresql
+
+minio = None
 from tests.contract.adapters import clear_foundationdb, no_foundationdb
 from tests.etcd import Etcd
 from tests.running import free_ports
@@ -37,10 +39,11 @@ class Services:
             self.postgresql: postgresql.Server | None = None
             self._prefix = f"test-{secrets.token_hex(8)}"
             self._store = self._start_store(address)
-            self.minio = minio.Server(address=address)
-            self._stack.callback(self.minio.remove)
-            self._keep("s3-key", minio.USER)
-            self._keep("s3-secret", self.minio.password)
+            if minio:
+                self.minio = minio.Server(address=address)
+                self._stack.callback(self.minio.remove)
+                self._keep("s3-key", minio.USER)
+                self._keep("s3-secret", self.minio.password)
         except BaseException:
             self.close()
             raise
@@ -51,6 +54,13 @@ class Services:
         if not pair.key.exists():
             authority.issue(self.certificates, node, "node", dt.datetime.now(dt.UTC))
         endpoints = ", ".join(f'"{endpoint}"' for endpoint in self.etcd.endpoints)
+        if not minio:
+            return (
+                f'[store]\nblobs = "store"\n{self._store}'
+                f"[cluster.etcd]\nendpoints = [{endpoints}]\n"
+                f'[cluster.rpc]\ncertificate = "{pair.certificate}"\nkey = "{pair.key}"\n'
+                f'authority = "{authority.pair_of(self.certificates, "authority").certificate}"\n'
+            )
         s3 = self.minio.settings("rookery")
         return (
             f'[store]\nblobs = "s3"\n{self._store}'

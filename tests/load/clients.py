@@ -37,7 +37,8 @@ class Load:
     ready: asyncio.Barrier | None = None  # where all are to begin together, once they are logged in
     think_s: float = 0.0  # between two commands of a client
     keep_max: int = KEEP_MAX
-    is_over: bool = False
+    is_resting: bool = False  # nothing is changed any more
+    is_over: bool = False  # nor watched
     _numbers: dict[str, "count[int]"] = field(default_factory=dict)
 
     async def tokens(self, client: str) -> AsyncIterator[str]:
@@ -56,7 +57,7 @@ class Load:
         """Whether to do one thing more, now."""
         if self.think_s:
             await asyncio.sleep(self.think_s * self.dice.uniform(0.5, 1.5))
-        return not self.is_over
+        return not self.is_resting
 
     def mailboxes_of(self, login: str) -> AbstractAsyncContextManager[Imap]:
         """An IMAP session."""
@@ -102,7 +103,11 @@ async def change(load: Load, box: Box) -> None:
     async with load.mailboxes_of(login) as imap:
         await imap.done(f"SELECT {mailbox}")
         await load.begin()
-        while box.known and await load.goes_on():
+        while await load.goes_on():
+            if not box.known:
+                if not load.think_s:
+                    return
+                continue
             uids = _some(load.dice, sorted(box.known))
             choice = load.dice.random()
             if len(box.known) > load.keep_max or choice < 0.2:

@@ -1,0 +1,172 @@
+"""A cluster for tests: services, nodes with gateways on ports of their own, accounts, and an observer.
+
+`with Cluster(folder) as cluster:` gives one that serves. The law: everything is stopped at the end whatever happens.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from actors.directory.client import DirectoryClient
+from cluster.clock import SystemClock, system_dice
+from cluster.config import load
+from cluster.membership.members import Drain
+from ops.core import open_stores
+from ops.settings import Settings
+from tests.cluster.hosting import Hosting, Node, Processes
+from tests.cluster.observer import Loop, Observer, wait_for
+from tests.cluster.services import LOOPBACK, Services
+from tests.load.wire import Address
+from tests.running import DOMAIN, PASSWORD, free_ports
+
+PROTOCOLS: Final = ("smtp", "lmtp", "imap")
+ROLES: Final = ("gateway", "mailbox")  # on every node; controllers on two
+CONTROLLERS: Final = 2
+START_S_MAX: Final = 90.0
+STOP_S_MAX: Final = 30.0
+FIXED: Final = """
+[imap]
+plaintext_login = true
+[log]
+level = "info"
+form = "json"
+"""
+
+
+class Cluster:
+    """Nodes n1, n2, ... of one host."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int = 3,
+        accounts: int = 6,
+        etcd_members: int = 1,
+        hosting: Callable[[Path], Hosting] = Processes,
+    ) -> None:
+        self.folder = folder
+        self.logins = [f"user{number}@{DOMAIN}" for number in range(accounts)]
+        self.accounts: dict[str, int] = {}
+        self.nodes: dict[str, Node] = {}
+        self.up: set[str] = set()
+        self._made = nodes
+        self._etcd_members = etcd_members
+        self._hosting = hosting
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop all."""
+        self._stack.close()
+
+    def door(self, protocol: str, dice: random.Random) -> Address:
+        """Where a client may go: any node's gateway."""
+        node = self.nodes[dice.choice(sorted(self.up))]
+        return node.host, node.ports[protocol]
+
+    def new_node(self) -> Node:
+        """One more, not started."""
+        name = f"n{len(self.nodes) + 1}"
+        ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
+        node = Node(name, LOOPBACK, ports, self.folder / f"{name}.toml")
+        listeners = "".join(
+            f'[[listen]]\nprotocol = "{protocol}"\nhost = "{node.host}"\nport = {port}\n'
+            for protocol, port in ports.items()
+        )
+        cluster = f'[cluster]\nname = "test"\nnode = "{name}"\nhost = "{node.host}"\n'
+        text = f'hostname = "mx.{DOMAIN}"\ndata = "{self.folder / name}"\n{listeners}{FIXED}{cluster}'
+        node.config.write_text(text + self.services.settings(name))
+        self.nodes[name] = node
+        return node
+
+    def start_node(self, name: str) -> None:
+        """Start its processes."""
+        roles = (*ROLES, "controller") if int(name[1:]) <= CONTROLLERS else ROLES
+        self.hosting.start(self.nodes[name], roles)
+        self.up.add(name)
+
+    def kill_node(self, name: str) -> None:
+        """End all its processes at once."""
+        self.up.discard(name)
+        self.hosting.kill(self.nodes[name])
+
+    def stop_node(self, name: str) -> None:
+        """Its processes drain."""
+        self.up.discard(name)
+        self.hosting.stop(self.nodes[name])
+
+    def drain(self, name: str, *, on: bool) -> None:
+        """Ask for a node to be emptied, as `rookery drain` does, or no longer."""
+        key = f"{self.observer.layout.drains}{name}"
+        drain = msgspec.json.encode(Drain("test", int(time.time() * 1000)))
+        puts, deletes = ({key: drain}, []) if on else ({}, [key])
+        self.loop.run(self.observer.registry.change(puts, deletes=deletes), 10)
+
+    def wait_whole(self, timeout_s: float = START_S_MAX) -> float:
+        """Until every process is announced and every slot has an owner that lives; the seconds it took."""
+
+        def reason() -> str:
+            pids = self.hosting.pids()
+            wanted = {f"{role}-{node}-1" for node in self.up for role in ROLES}
+            if missing := wanted - pids.keys():
+                return f"{sorted(missing)} do not run"
+            return self.observer.is_whole({name: pids[name] for name in wanted})
+
+        try:
+            return wait_for(reason, timeout_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.last_words()}") from None
+
+    def shards_of(self, logins: Sequence[str]) -> dict[str, str]:
+        """The owner's name of each account."""
+        return {login: self.observer.owner(self.accounts[login]) for login in logins}
+
+    def last_words(self) -> str:
+        """The end of each process's log."""
+        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-600:]}" for path in self.hosting.logs())
+
+    def _start(self) -> None:
+        self.services = Services(self.folder, etcd_members=self._etcd_members)
+        self._stack.callback(self.services.close)
+        for _ in range(self._made):
+            self.new_node()
+        self.accounts = asyncio.run(self._furnish(self.nodes["n1"].config))
+        self.hosting = self._hosting(self.folder)
+        self._stack.callback(self.hosting.close)
+        self.loop = Loop()
+        self._stack.callback(self.loop.close)
+        self.observer = self.loop.run(self._observe(), 10)
+        self._stack.callback(lambda: self.loop.run(self.observer.close(), 10))
+        for name in self.nodes:
+            self.start_node(name)
+        self.wait_whole()
+
+    async def _observe(self) -> Observer:
+        return Observer(self.services.etcd.settings(), "test")
+
+    async def _furnish(self, config: Path) -> dict[str, int]:
+        settings, clock = load(Settings, config, os.environ), SystemClock()
+        async with AsyncExitStack() as stack:
+            opened: Any = await open_stores(stack, self.folder / "furnish", settings.store, clock)
+            directory = DirectoryClient(opened[0], clock, system_dice())
+            stack.callback(directory.close)
+            await directory.add_domain(DOMAIN)
+            return {login: (await directory.add_account(login, PASSWORD)).id for login in self.logins}
