@@ -129,7 +129,7 @@ class Traffic:
             except Later:
                 pass  # counted by the ledger
             except (ConnectionError, OSError):
-                self.cut[who.rstrip("0123456789")] += 1
+                self.cut[who[0]] += 1
             await asyncio.sleep(COME_BACK_S)
 
     async def _resting(self) -> None:

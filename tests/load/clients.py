@@ -104,11 +104,12 @@ async def change(load: Load, box: Box) -> None:
         await imap.done(f"SELECT {mailbox}")
         await load.begin()
         while await load.goes_on():
-            if not box.known:
+            sure = sorted(uid for uid, known in box.known.items() if not known.may_be_gone)
+            if not sure:
                 if not load.think_s:
                     return
                 continue
-            uids = _some(load.dice, sorted(box.known))
+            uids = _some(load.dice, sure)
             choice = load.dice.random()
             if len(box.known) > load.keep_max or choice < 0.2:
                 await _expunge(load, imap, box, uids)
