@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
     "queue": Command("ops.cli.queue:queue", "Mail on its way to other servers: list, show, hold, release, cancel."),
+    "certificate": Command("ops.cli.certificate:certificate", "Certificates for a cluster's nodes and operators."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
