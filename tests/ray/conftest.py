@@ -87,7 +87,7 @@ class Watched(NamedTuple):
         """Change the registry, and wait until it is known."""
         before = self.watching.revision
         await self.registry.change({key: msgspec.json.encode(value)})
-        while self.watching.revision == before:  # noqa: ASYNC110 (bounded by the test's timeout)
+        while self.watching.revision == before:
             await asyncio.sleep(0.01)
 
 

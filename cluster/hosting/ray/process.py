@@ -158,7 +158,7 @@ class Life:
         node = boot.node or os.environ.get(environment.NODE) or self._address
         host = settings.cluster.host or os.environ.get(environment.HOST) or self._address
         role: Role = _named(boot.entry)
-        server = role(settings, Place(role=boot.role, name=boot.name, node=node, host=host))
+        server = role(settings, Place(boot.role, boot.name, node, host, boot.config))
         running = await _entered(server.__aenter__(), stop)
         if running is None:
             return
@@ -215,7 +215,8 @@ def _named(target: str) -> Any:
 def _ray_address() -> str:
     import ray
 
-    return str(ray.util.get_node_ip_address())
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return address
 
 
 def _say(line: str) -> None:
