@@ -73,31 +73,27 @@ class Supervisor:
 
     async def round(self, thread: ThreadPoolExecutor) -> Plan:
         """Look, compare, and do. Raises Unavailable."""
-
-        async def ask(call: Callable[..., T], *arguments: object) -> T:
-            return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
-
-        nodes, actors = await ask(self._fleet.nodes), await ask(self._fleet.actors)
+        nodes, actors = await _ask(thread, self._fleet.nodes), await _ask(thread, self._fleet.actors)
         known = self._known
         todo = plan(known.wanted, nodes, actors, known.drains.keys(), self._slots_of())
-        for name, node in todo.create:
-            self._log.info("process_created", process=str(name))
-            await ask(self._fleet.create, self._boot(name), node)
+        for new, node in todo.create:
+            self._log.info("process_created", process=str(new))
+            await _ask(thread, self._fleet.create, self._boot(new), node)
         await self._empty(todo, actors)
         for name in todo.remove:
-            await self._remove(name, ask)
+            await self._remove(name, thread)
         self._retiring = {name: since for name, since in self._retiring.items() if name in todo.remove}
         return todo
 
-    async def _remove(self, name: str, ask: Callable[..., "asyncio.Future[bool]"]) -> None:
+    async def _remove(self, name: str, thread: ThreadPoolExecutor) -> None:
         since = self._retiring.setdefault(name, self._clock.monotonic())
         try:
-            done = await ask(self._fleet.retire, name)
+            done = await _ask(thread, self._fleet.retire, name)
         except Unavailable:
             done = False
         if done or self._clock.monotonic() - since > RETIRE_S_MAX:
             self._log.info("process_removed", process=name, drained=done)
-            await ask(self._fleet.remove, name)
+            await _ask(thread, self._fleet.remove, name)
 
     async def _empty(self, todo: Plan, actors: set[str]) -> None:
         """Ask the placement to empty surplus shards, and forget it of those that are gone or wanted again."""
@@ -119,3 +115,7 @@ class Supervisor:
                 if assignment is not None:
                     counts[assignment.shard] = counts.get(assignment.shard, 0) + 1
         return lambda name: counts.get(name, 0)
+
+
+async def _ask(thread: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
