@@ -25,7 +25,6 @@ class Place(Struct, frozen=True):
     name: str
     node: str  # the node's name
     host: str  # its address, for others
-    config: str = ""  # the settings' path, the same on every node; empty: nobody starts other processes with it
     config: str = ""  # the path of the settings; what a controller starts others with
 
 
