@@ -1,22 +1,17 @@
-"""What each kind of process runs.
+"""What Ray is told about each process: one entry for all, which looks up the role by its name.
 
-The law: an entry is a Role of cluster/hosting/ray/place.py and is imported only in the process that plays it.
+The law: the entry is imported only in the process that plays it, so that what starts processes needs none of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
-from cluster.hosting.ray.place import CONTROLLER, GATEWAY, Boot, Name
-from cluster.membership.members import KINDS
+from cluster.hosting.ray.place import Boot, Name
 
+ENTRY: Final = "ops.roles.table:play"  # a Role of cluster/hosting/ray/place.py
 SETTINGS: Final = "ops.settings:Settings"
-ENTRIES: Final[Mapping[str, str]] = {
-    GATEWAY: "ops.roles.gateway:role",
-    **dict.fromkeys(KINDS, "ops.roles.shard:role"),
-    CONTROLLER: "ops.roles.controller:role",
-}
 
 
 def boots(config: str) -> Callable[[Name], Boot]:
     """How a process of a name starts, with the settings at this path (of every node)."""
-    return lambda name: Boot(name.role, str(name), name.node, ENTRIES[name.role], SETTINGS, config)
+    return lambda name: Boot(name.role, str(name), name.node, ENTRY, SETTINGS, config)
