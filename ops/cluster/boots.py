@@ -1,6 +1,6 @@
-"""What each kind of process runs.
+"""What Ray is told about each process: one entry for all, which looks up the role by its name.
 
-The law: an entry is a Role of cluster/hosting/ray/place.py and is imported only in the process that plays it.
+The law: the entry is imported only in the process that plays it, so that what starts processes needs none of it.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Final
 
 from cluster.hosting.ray.place import Boot, Name
 
+ENTRY: Final = "ops.roles.table:play"  # a Role of cluster/hosting/ray/place.py
 SETTINGS: Final = "ops.settings:Settings"
-ENTRY: Final = "ops.roles.table:play"
 
 
 def boots(config: str) -> Callable[[Name], Boot]:

@@ -55,7 +55,7 @@ async def controller(settings: Settings, place: Place) -> AsyncIterator[Leading]
             await direct.close()
 
 
-async def _supervise(ground: Ground, leading: Compare) -> None:
+async def _supervise(ground: Ground, _leading: Compare) -> None:
     """Keep the processes as they are wanted, through Ray, in which this process is an actor."""
     from cluster.hosting.ray.fleet import RayFleet
     from cluster.hosting.ray.supervisor import Supervisor
@@ -67,6 +67,6 @@ async def _supervise(ground: Ground, leading: Compare) -> None:
         ground.layout,
         ground.clock,
         boots(ground.place.config),
-        when=[leading],
+        leads=lambda: True,  # this runs only while it does
     )
     await supervisor.run()

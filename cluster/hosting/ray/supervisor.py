@@ -5,7 +5,7 @@ calls block, so they are made in a thread of their own, one at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -18,7 +18,7 @@ from cluster.hosting.ray.fleet import Fleet
 from cluster.hosting.ray.place import Boot, Name
 from cluster.hosting.ray.plan import Plan, plan
 from cluster.membership.members import Drain, Layout
-from cluster.membership.registry import Compare, Registry
+from cluster.membership.registry import Registry
 from cluster.placement.known import Known
 
 ROUND_S: Final = 2.0  # the delay of what people and Ray change; a round costs some ms
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Supervisor:
-    """`run` while leading."""
+    """One in each controller."""
 
     def __init__(
         self,
@@ -40,17 +40,18 @@ class Supervisor:
         clock: Clock,
         boot: Callable[[Name], Boot],
         *,
-        when: Sequence[Compare] = (),
+        leads: Callable[[], bool],
     ) -> None:
         """`known`: complete already, and kept current by its owner. `boot`: how a process of this name starts.
-        `when`: what has to hold for a change of the registry: that this controller leads."""
+        `leads`: whether this controller does, as far as it knows. Two that believe so do the same, which is harmless:
+        a name is taken once."""
         self._fleet = fleet
         self._known = known
         self._registry = registry
         self._layout = layout
         self._clock = clock
         self._boot = boot
-        self._when = when
+        self._leads = leads
         self._retiring: dict[str, float] = {}  # since when
         self._log = structlog.get_logger()
         self._troubled = ""
@@ -61,7 +62,8 @@ class Supervisor:
         try:
             while True:
                 try:
-                    await self.round(thread)
+                    if self._leads():
+                        await self.round(thread)
                     self._troubled = ""
                 except Trouble as trouble:
                     if trouble.log != self._troubled:  # once, not every round of an outage
@@ -106,7 +108,7 @@ class Supervisor:
             if name not in actors or name not in (*todo.empty, *todo.remove)
         ]
         if puts or deletes:
-            await self._registry.change(puts, deletes=deletes, when=self._when)
+            await self._registry.change(puts, deletes=deletes)
 
     def _slots_of(self) -> Callable[[str], int]:
         counts: dict[str, int] = {}
