@@ -106,7 +106,7 @@ Run = Callable[[list[str], str], bool]
 
 def _run(command: list[str], given: str = "", seconds: float = APT_S, environ: Mapping[str, str] = {}) -> bool:
     """Run a command quietly; when it fails, show the end of what it printed."""
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"} | environ
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"} | dict(environ)
     try:
         done = subprocess.run(
             command, input=given, env=quiet, timeout=seconds, text=True, check=False, capture_output=True

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import structlog
 from minio import Minio
 from minio.error import S3Error
+from urllib3.exceptions import ProtocolError
 
 from cluster.blobs.objects import OBJECT_BYTES_MAX, ObjectInfo, check_object, no_object
 from cluster.blobs.s3_calls import S3Calls
@@ -101,9 +102,9 @@ class S3Objects:
         await self._threads.close()
 
     async def _run(self, work: Callable[[Minio], T], size: int) -> T:
-        seconds = self._settings.total_s + size / BYTES_A_SECOND
+        seconds = self._settings.total_s
         # The last attempt may begin when the time is up, and takes as long as its timeouts allow.
-        longest = seconds + self._settings.connect_s + self._settings.read_s
+        longest = seconds + self._settings.connect_s + self._settings.read_s + size / BYTES_A_SECOND
         return await self._threads.run(lambda: self._calls.call(work, seconds), longest)
 
     # What follows runs in threads, perhaps several times.
@@ -126,6 +127,7 @@ class S3Objects:
         parts: list[bytes] = []
         size = 0
         try:
+            _check_whole(response.headers.get("content-length"))
             while part := response.read(READ_BYTES):
                 parts.append(part)
                 size += len(part)
@@ -138,6 +140,7 @@ class S3Objects:
 
     def _head(self, name: str, client: Minio) -> ObjectInfo:
         found = client.stat_object(self._settings.bucket, name)
+        _check_whole(found.last_modified and found.size)
         return ObjectInfo(name, found.size or 0, _ms(found.last_modified))
 
     def _end_uploads(self, prefix: str, client: Minio) -> None:
@@ -148,9 +151,19 @@ class S3Objects:
                 client._abort_multipart_upload(bucket, upload.object_name, upload.upload_id or "")
 
 
+def _check_whole(header: object) -> None:
+    """A connection that is cut within the headers looks like an answer without the rest of them, and without bytes."""
+    if header is None:
+        raise ProtocolError("the answer lacks headers")
+
+
 def _check(settings: S3Settings, client: Minio) -> None:
-    if client.bucket_exists(settings.bucket):
+    try:  # a listing, since what is wrong with the keys is in an answer's body, and HEAD has none
+        next(client.list_objects(settings.bucket, "blobs/"), None)
         return
+    except S3Error as error:
+        if error.code != "NoSuchBucket":
+            raise
     if not settings.make_bucket:
         raise Misconfigured(
             f"{settings.where} does not exist: make it, change [store.s3] bucket, or set make_bucket = true there."

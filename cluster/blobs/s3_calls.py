@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from itertools import count
 from typing import Final, TypeVar
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.helpers import check_bucket_name
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
 from cluster.blobs.settings import S3Settings
@@ -22,7 +24,7 @@ from cluster.errors import Misconfigured, NotFound, StoreFull, Trouble, Unavaila
 
 BACKOFF_S: Final = 0.1  # before the second attempt; doubles, and a random half of it is left out
 BACKOFF_MAX_S: Final = 3.0
-ERRORS: Final = (MinioException, HTTPError, OSError)
+ERRORS: Final = (MinioException, HTTPError, OSError, ValueError, ParseError)  # the latter two: answers that are cut
 
 _KEYS: Final = "check [store.s3] access_key and secret_key"
 _RIGHTS: Final = (
@@ -43,7 +45,9 @@ _SETTINGS: Final[dict[str, str]] = {
     "PermanentRedirect": "the bucket is elsewhere; check [store.s3] endpoints and region",
     "RequestTimeTooSkewed": "the clocks of this machine and of the store differ by a quarter of an hour and more",
 }
-_FULL: Final = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"})
+_FULL: Final = frozenset(
+    {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
+)
 _ABSENT: Final = frozenset({"NoSuchKey", "NoSuchVersion"})
 _INSUFFICIENT_STORAGE: Final = 507
 T = TypeVar("T")
@@ -59,9 +63,12 @@ class S3Calls:
         self._at = 0  # the endpoint that answered last
         self._closed = threading.Event()
         try:
+            check_bucket_name(settings.bucket)
             self._clients = [_client(settings, endpoint) for endpoint in settings.endpoints]
         except (OSError, ValueError) as error:
-            raise Misconfigured(f"The S3 store cannot be used: {error}. Check [store.s3] endpoints, authority.") from error
+            raise Misconfigured(
+                f"The S3 store cannot be used: {error}. Check [store.s3] endpoints, bucket, authority."
+            ) from error
 
     def call(self, work: Callable[[Minio], T], seconds: float) -> T:
         """What `work` returns. An attempt that has begun may take longer than `seconds`; none begins after."""
@@ -85,7 +92,7 @@ class S3Calls:
         self._closed.set()
 
     def _pause_s(self, number: int) -> float:
-        longest = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(number, 10))
+        longest = min(BACKOFF_MAX_S, BACKOFF_S * float(1 << min(number, 10)))
         return longest * (1 + self._dice.getrandbits(10) / 1024) / 2
 
 
@@ -107,10 +114,10 @@ def _client(settings: S3Settings, endpoint: str) -> Minio:
         region=settings.region,
         http_client=pool,
     )
-    if settings.path_style:
-        client.disable_virtual_style_endpoint()
-    else:
-        client.enable_virtual_style_endpoint()
+    switch: Callable[[], object] = (
+        client.disable_virtual_style_endpoint if settings.path_style else client.enable_virtual_style_endpoint
+    )
+    switch()
     return client
 
 

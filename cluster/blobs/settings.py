@@ -39,7 +39,7 @@ class S3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 10.0
     read_s: Annotated[float, Meta(description="How long the store may be silent.", gt=0, le=60)] = 10.0
     total_s: Annotated[
-        float, Meta(description="How long is tried again before somebody is told; large ones get more.", gt=0, le=300)
+        float, Meta(description="How long a request is tried again before somebody is told.", gt=0, le=300)
     ] = 30.0
 
     @property
