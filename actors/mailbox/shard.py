@@ -27,7 +27,9 @@ QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at mo
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 ACCOUNTS_MAX: Final = 10_000  # held in memory: about 10 kB each
-REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
+# From the note that a blob is removed to its removal, at the very most: an S3 store that hung carries a request out as
+# long as its signature holds, a quarter of an hour by its own clock, which may be wrong by another.
+REMOVAL_MS: Final = 2_400_000
 ROWS_MAX: Final = 8_000_000  # index rows held in memory: 48 bytes each
 
 
