@@ -148,8 +148,6 @@ async def _point(tr: Transaction, pack: bytes, record: bytes, chosen: Sequence[t
         tr.set(keys.blob(move.digest), Pointer(pack, entry.offset, entry.length).encode())
         tr.clear(keys.blob_seen(move.digest))
         moved += entry.length
-        if before := pointer_of(value):
-            tr.add(keys.pack_live(before.pack), -before.length)
     tr.add(keys.pack_live(pack), moved)
     return moved
 

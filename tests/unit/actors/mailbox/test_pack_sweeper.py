@@ -1,16 +1,18 @@
 """actors/mailbox/pack_sweeper.py: packs go when nothing points at them, and a crash at any point leaves what can be
 read and what is tidied up."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
 from actors.mailbox.pack_sweeper import LOOKED_THROUGH_MS
-from actors.mailbox.packing import GONE
+from actors.mailbox.packing import CLOSED, GONE
 from actors.mailbox.packs import name_of
-from cluster.blobs.objects import ObjectInfo
-from cluster.meta.store import Row, Transaction
+from cluster.blobs.objects import ObjectInfo, Objects
+from cluster.blobs.objects_memory import MemoryObjects
+from cluster.meta.store import Row, Store, Transaction
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.packed import GRACE_MS, Packed, mail
 
@@ -89,16 +91,65 @@ async def test_a_pack_that_is_lost_keeps_its_record_and_stops_nobody(packed: Pac
     assert set(await packed.records()) == {lost, *others}
 
 
+async def test_a_pack_that_was_not_emptied_stays(packed: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
+    await packed.expunge(1, ((1, 30),))
+
+    async def nothing(*_given: object) -> int:
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr("actors.mailbox.pack_sweeper.write_pack", nothing)
+        await packed.settle()
+        assert await packed.texts(1, range(31, 41)) == [mail(number) for number in range(30, 40)]
+        assert CLOSED in {state for state, _ in (await packed.records()).values()}
+    await packed.settle()
+    await packed.check_settled()
+
+
+async def test_a_pack_that_is_pointed_at_late_stays(place: Place) -> None:
+    """Its packer hung for longer than the grace time, and went on while the sweeper looked at the pack."""
+    packed = Packed(place)
+    await packed.deliver(1, range(40))
+    await packed.cool()
+    at_put, go_on = asyncio.Event(), asyncio.Event()
+
+    class Hanging(MemoryObjects):
+        async def put(self, name: str, data: bytes) -> None:
+            await packed.objects.put(name, data)
+            at_put.set()
+            await go_on.wait()
+
+    packing = asyncio.ensure_future(packed.packer(objects=Hanging()).pack_cold())
+    await at_put.wait()
+    place.clock.advance(GRACE_MS / 1000 + 1)
+
+    class Late(MortalStore):
+        async def get(self, key: bytes) -> bytes | None:
+            found = await super().get(key)
+            go_on.set()
+            await packing
+            return found
+
+    await packed.pack_sweeper(Late(Mortal(packed, 1000), place.store)).sweep()
+    await packed.settle()
+    assert await packed.pointed_at() != {}
+    assert await packed.texts(1, range(1, 41)) == [mail(number) for number in range(40)]
+    await packed.check_settled()
+
+
+T = TypeVar("T")
+
+
 class Died(BaseException):
     """The process is no more."""
 
 
 class Mortal:
-    """Store and objects that let their user die before or after any call, counted."""
+    """Lets the user of a store and of objects die before or after any call, counted."""
 
     def __init__(self, packed: Packed, fatal: int) -> None:
-        self._store = packed.place.store
-        self._objects = packed.objects
+        self.store = MortalStore(self, packed.place.store)
+        self.objects = MortalObjects(self, packed.objects)
         self._left = fatal
 
     def point(self) -> None:
@@ -106,55 +157,72 @@ class Mortal:
         if self._left < 0:
             raise Died
 
-    async def _call(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        self.point()
-        done = await work()
+    async def call(self, work: Awaitable[T]) -> T:
+        """With a point before and a point after."""
+        try:
+            self.point()
+        except Died:
+            asyncio.ensure_future(work).cancel()
+            raise
+        done = await work
         self.point()
         return done
 
-    async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
-        return await self._call(lambda: self._store.transact(body))
+
+class MortalStore:
+    def __init__(self, mortal: Mortal, store: Store) -> None:
+        self._mortal = mortal
+        self._store = store
+
+    async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        return await self._mortal.call(self._store.transact(body))
+
+    async def get(self, key: bytes) -> bytes | None:
+        return await self._mortal.call(self._store.get(key))
 
     async def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return await self._call(lambda: self._store.get_many(keys))  # type: ignore[no-any-return]
+        return await self._mortal.call(self._store.get_many(keys))
 
     async def range(self, begin: bytes, end: bytes, *, limit: int = 1000, reverse: bool = False) -> list[Row]:
-        return await self._call(  # type: ignore[no-any-return]
-            lambda: self._store.range(begin, end, limit=limit, reverse=reverse)
-        )
+        return await self._mortal.call(self._store.range(begin, end, limit=limit, reverse=reverse))
+
+    async def close(self) -> None: ...
+
+
+class MortalObjects:
+    def __init__(self, mortal: Mortal, objects: Objects) -> None:
+        self._mortal = mortal
+        self._objects = objects
 
     async def put(self, name: str, data: bytes) -> None:
-        await self._call(lambda: self._objects.put(name, data))
+        await self._mortal.call(self._objects.put(name, data))
+
+    async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        return await self._mortal.call(self._objects.get(name, start, length))
+
+    async def head(self, name: str) -> ObjectInfo | None:
+        return await self._mortal.call(self._objects.head(name))
 
     async def delete(self, name: str) -> None:
-        await self._call(lambda: self._objects.delete(name))
+        await self._mortal.call(self._objects.delete(name))
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         async for info in self._objects.list(prefix):
-            self.point()
+            self._mortal.point()
             yield info
 
     async def close(self) -> None: ...
 
-    async def head(self, name: str) -> ObjectInfo | None:
-        return await self._objects.head(name)
-
-    async def get(self, key: Any, *part: int) -> Any:
-        """Of both."""
-        if isinstance(key, bytes):
-            return await self._call(lambda: self._store.get(key))
-        return await self._call(lambda: self._objects.get(key, *part))
-
 
 async def pack(packed: Packed, mortal: Mortal) -> None:
-    await packed.packer(mortal, mortal).pack_cold()
+    await packed.packer(mortal.store, mortal.objects).pack_cold()
 
 
 async def sweep(packed: Packed, mortal: Mortal) -> None:
     for _ in range(2):
         packed.place.clock.advance(GRACE_MS / 1000 + 1)
-        await packed.pack_sweeper(mortal, mortal).sweep()
-    await packed.pack_sweeper(mortal, mortal).sweep_orphans()
+        await packed.pack_sweeper(mortal.store, mortal.objects).sweep()
+    await packed.pack_sweeper(mortal.store, mortal.objects).sweep_orphans()
 
 
 async def test_a_crash_at_any_point_of_packing(place: Place) -> None:

@@ -172,6 +172,13 @@ async def test_a_pack_that_was_given_up_while_it_was_made_is_never_pointed_at(pa
     await packed.check_settled()
 
 
+async def test_a_pack_in_the_making_is_left_alone(packed: Packed) -> None:
+    await packed.deliver(1, range(40))
+    await packed.cool()
+    assert await packed.packer(objects=Meanwhile(packed, packed.pack_sweeper().sweep)).pack_cold() > 0
+    await packed.check_settled()
+
+
 async def test_a_pack_is_on_record_before_it_is_stored(packed: Packed) -> None:
     on_record = []
 
