@@ -41,6 +41,7 @@ from ops.settings import StoreSettings
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
 BLOBS_PREFIX: Final = b"B"
 ELSEWHERE: Final = "elsewhere"  # the file beside no store that says where it is
+BLOBS_ELSEWHERE: Final = "blobs-elsewhere"  # the same for large messages
 
 
 class Core(NamedTuple):
@@ -176,12 +177,14 @@ async def _stores(
     """The stores: of metadata, of blobs, of packs (None where they would be in the store they are to relieve)."""
     if settings.blobs == "store" and settings.packing.enabled:
         raise Misconfigured("Packs need a place: set [store] blobs to files or s3, or [store.packing] enabled = false.")
+    _check_blobs(data, settings)
     store = await open_store(data, settings, clock)
     stack.push_async_callback(store.close)
     blobs: Blobs
     packs: Objects | None = None
     if settings.blobs == "s3":
         packs = await _open_s3(settings.s3)
+        (data / BLOBS_ELSEWHERE).write_text(settings.blobs)
         blobs = ObjectBlobs(packs, clock=clock)
     elif settings.blobs == "files":
         packs = FileObjects(data, clock=clock)  # whose names begin with `packs/`
@@ -192,6 +195,25 @@ async def _stores(
         stack.push_async_callback(packs.close)
     stack.push_async_callback(blobs.close)
     return store, blobs, packs
+
+
+def blobs_elsewhere(data: Path) -> str:
+    """Where large messages are, if it is across the network; else empty."""
+    try:
+        return (data / BLOBS_ELSEWHERE).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _check_blobs(data: Path, settings: StoreSettings) -> None:
+    """As with the store: nobody without the settings begins a second place for large messages."""
+    elsewhere, files = blobs_elsewhere(data), data / "blobs"
+    if elsewhere and elsewhere != settings.blobs:
+        raise Misconfigured(
+            f"The large messages of {data} are in {elsewhere}: start with [store] blobs = {elsewhere!r}."
+        )
+    if settings.blobs == "s3" and files.is_dir() and any(child.name != "tmp" for child in files.iterdir()):
+        raise Misconfigured(f"{files} holds large messages already: name another --data for some in S3.")
 
 
 async def _open_s3(settings: S3Settings) -> Objects:

@@ -10,9 +10,11 @@ from msgspec import structs
 
 from actors.mailbox.packing import Packer, PackingSettings
 from actors.mailbox.packs import pointer_of
+from cluster.blobs.objects_files import FileObjects
 from cluster.blobs.objects_s3 import S3Objects
 from cluster.config import load
 from cluster.errors import Misconfigured
+from ops.cli.connect import connect
 from ops.core import opened
 from ops.settings import Settings, StoreSettings
 from tests import minio
@@ -80,3 +82,35 @@ async def test_what_cannot_be_is_refused_at_the_start(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured, match=why):
             async with opened(tmp_path / "data", wrong):
                 pass
+
+
+async def test_a_data_directory_belongs_to_one_place_for_large_messages(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    async with opened(tmp_path / "here") as core:
+        await core.mailboxes.prepare(LARGE)
+    with pytest.raises(Misconfigured, match="holds large messages already"):
+        async with opened(tmp_path / "here", settings):
+            pass
+    async with opened(tmp_path / "there", settings):
+        pass
+    with pytest.raises(Misconfigured, match="are in s3"):
+        async with opened(tmp_path / "there"):
+            pass
+    with pytest.raises(Misconfigured, match="only a server knows"):
+        async with connect(tmp_path / "there"):
+            pass
+
+
+async def test_packs_in_files(tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        for raw in SMALL:
+            await core.mailboxes.deliver(1, await core.mailboxes.prepare(raw))
+        packs = FileObjects(tmp_path)
+        small = structs.replace(PackingSettings(), cold_after_s=0, pack_bytes=1000)
+        packer = Packer(core.store, packs, core.clock, core.dice, small)
+        await packer.pack_cold()
+        assert await packer.pack_cold() > 500
+        await packs.close()
+        messages = [one for one in await core.mailboxes.messages(1, range(1, 31)) if one]
+        assert [await core.mailboxes.content(one) for one in messages] == SMALL
+    assert list((tmp_path / "packs").iterdir())
