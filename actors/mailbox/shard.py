@@ -190,7 +190,7 @@ class Shard:
             await storage.load_index(self._store, account, box)
             self._rows[account.id] = self._rows.get(account.id, 0) + box.messages
         if type(asked.command) is Add:
-            await self._still_there(asked.command)
+            await self._still_there(asked.command, writes)
         quota = await self._quota_of(account.id)
         watchers = self._watchers
         number = account.id
@@ -219,13 +219,15 @@ class Shard:
             storage.commit_writes(writes, account, first, decision, entries)
         return account
 
-    async def _still_there(self, command: Add) -> None:
+    async def _still_there(self, command: Add, writes: storage.Writes) -> None:
         """A large blob was stored before this command came; had the sweeper taken it since, say so."""
         for item in command.items:
             if item.message.packed is None:
-                removed = await self._store.get(keys.blob_removed(item.message.digest))
+                note = keys.blob_removed(item.message.digest)
+                removed = await self._store.get(note)
                 if removed is not None and int.from_bytes(removed, "big") + REMOVAL_MS >= item.message.stored_ms:
                     raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
+                writes.seen.append((note, removed))
 
     async def _commit(self, writes: storage.Writes, touched: dict[int, Account]) -> None:
         if not writes.size:
@@ -236,6 +238,9 @@ class Shard:
             for slot in slots:
                 if await transaction.get(keys.epoch(slot)) != self._epochs[slot]:
                     raise Fenced("The mailbox has moved; try again.", log=f"slot {slot} has a newer owner")
+            for key, value in writes.seen:
+                if await transaction.get(key) != value:
+                    raise Unavailable("The message has to be sent again.", log="blob was swept during its commit")
             writes.into(transaction)
 
         with self._metrics.commit_seconds.time():
