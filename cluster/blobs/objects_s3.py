@@ -23,7 +23,7 @@ from cluster.blobs.s3_calls import S3Calls
 from cluster.blobs.settings import S3Settings
 from cluster.blobs.threads import Threads
 from cluster.clock import Dice, system_dice
-from cluster.errors import Corrupt, Misconfigured, NotFound, Unavailable
+from cluster.errors import Corrupt, Misconfigured, NotFound, Trouble, Unavailable
 
 PART_BYTES: Final = 8 * 1024 * 1024  # what is larger goes in parts, each with a timeout of its own
 BYTES_A_SECOND: Final = 1_000_000  # a slower store is as good as gone
@@ -89,7 +89,10 @@ class S3Objects:
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """All whose name begins so, in order. Uploads that were cut off long ago are ended on the way."""
-        await self._run(partial(self._end_uploads, prefix), 0)
+        try:
+            await self._run(partial(self._end_uploads, prefix), 0)
+        except Trouble as trouble:  # not every store knows this, nor allows it
+            structlog.get_logger().warning("s3.uploads_not_ended", why=trouble.log)
         last = None
         while page := await self._run(partial(_page, self._settings.bucket, prefix, last), 0):
             for info in page:
@@ -144,7 +147,7 @@ class S3Objects:
         return ObjectInfo(name, found.size or 0, _ms(found.last_modified))
 
     def _end_uploads(self, prefix: str, client: Minio) -> None:
-        """MinIO shows none for a prefix, and ends them by itself."""
+        """MinIO shows none for a prefix, and ends them by itself after a day."""
         bucket, oldest = self._settings.bucket, datetime.now(UTC) - UPLOAD_KEPT
         for upload in client._list_multipart_uploads(bucket, prefix=prefix).uploads:
             if upload.initiated_time is not None and upload.initiated_time < oldest:
