@@ -136,12 +136,17 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
 
 def _stores_of(data: Path) -> "StoreSettings":
     """The stores that a server made in the directory; the defaults in an empty one. Raises Misconfigured."""
-    from ops.core import stored_elsewhere
+    from ops.core import blobs_elsewhere, stored_elsewhere
     from ops.settings import StoreSettings
 
     if kind := stored_elsewhere(data):
         raise Misconfigured(
             f"The store of {data} is in {kind}, which only a server knows how to reach: start it with its settings."
+        )
+    if kind := blobs_elsewhere(data):
+        raise Misconfigured(
+            f"The large messages of {data} are in {kind}, which only a server knows how to reach: start it with its "
+            "settings."
         )
     return StoreSettings(
         kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",

@@ -35,7 +35,7 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         stack.callback(directory.close)
         threads = stack.enter_context(ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message"))
         owners = RemoteOwner(router, ground.dice)
-        mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads)
+        mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads, ground.packs)
         core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready)
         admin = AdminServer.over(
             core,
