@@ -126,8 +126,9 @@ async def test_what_is_dialled_in_vain_is_dialled_again_with_growing_pauses() ->
     assert max(pauses) <= module.BACKOFF_MAX_S
     assert world.router.streams == 0
     world.fails["a:1"] = ValueError("a defect")
-    with pytest.raises(Unavailable, match="a defect"):
-        await world.call(5, timeout_s=0.02)
+    with pytest.raises(Unavailable):
+        await world.call(5, timeout_s=0.05)
+    assert world.router.streams == 0
     world.fails["a:1"] = Refused("No trust.", log="certificate of another authority")
     with pytest.raises(Unavailable, match="certificate of another authority"):
         await world.call(5, timeout_s=0.02)
