@@ -32,7 +32,9 @@ BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
+# From the note that a blob is removed to its removal, at the very most: an S3 store that hung carries a request out as
+# long as its signature holds, a quarter of an hour by its own clock, which may be wrong by another.
+REMOVAL_MS: Final = 2_400_000
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
 
@@ -169,14 +171,14 @@ class Shard:
     async def _batch(self) -> None:
         """One turn of group commit."""
         taken = self._take()
+        writes = storage.Writes()
         try:
             ready = await self._ready(taken)
             quotas = await self._quotas(ready)
-            swept = await self._swept(ready)
+            swept = await self._swept(ready, writes)
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
-        writes = storage.Writes()
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
@@ -250,8 +252,11 @@ class Shard:
         accounts = {asked.account for asked in ready if type(asked.command) in (Add, Copy)}
         return {account: await self._quota_of(account) for account in accounts}
 
-    async def _swept(self, ready: Sequence[Asked]) -> set[bytes]:
-        """Large blobs were stored before their command came; those that the sweeper may have taken since."""
+    async def _swept(self, ready: Sequence[Asked], writes: storage.Writes) -> set[bytes]:
+        """Large blobs were stored before their command came; those that the sweeper may have taken since.
+
+        What is known of the others must still stand when they come to be referred to.
+        """
         stored_ms = {
             item.message.digest: item.message.stored_ms
             for asked in ready
@@ -261,7 +266,9 @@ class Shard:
         }
         if not stored_ms:
             return set()
-        notes = await self._store.get_many([keys.blob_removed(digest) for digest in stored_ms])
+        names = [keys.blob_removed(digest) for digest in stored_ms]
+        notes = await self._store.get_many(names)
+        writes.seen += zip(names, notes, strict=True)
         return {
             digest
             for (digest, stored), note in zip(stored_ms.items(), notes, strict=True)
@@ -320,6 +327,9 @@ class Shard:
 
         async def body(transaction: Transaction) -> None:
             await self._slots.check(transaction, slots_)
+            stood = [value for _key, value in writes.seen]
+            if stood and await transaction.get_many([key for key, _value in writes.seen]) != stood:
+                raise Unavailable("The message has to be sent again.", log="a blob was swept during its commit")
             writes.into(transaction)
 
         with self._metrics.commit_seconds.time():

@@ -4,6 +4,7 @@ The law: nothing outside this package knows Ray, and only blocking, short calls 
 away they raise Unavailable or wait, and nothing that runs minds.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ class RayFleet:
         import ray
 
         with _told():
-            found = {each["NodeName"]: _node(each) for each in ray.nodes() if each["Alive"]}
+            found = {each["NodeName"]: _node(each) for each in ray.nodes() if each["Alive"]}  # type: ignore[no-untyped-call]
         return [found[name] for name in sorted(found)]
 
     def actors(self) -> set[str]:
@@ -126,7 +127,7 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
             address=address,
             namespace=f"rookery-{settings.name}",
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             configure_logging=False,
         )
     try:
