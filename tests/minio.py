@@ -29,23 +29,27 @@ USER: Final = "rookery-test"
 class Server:
     """A server that can be stopped, hung, killed and started again on its data."""
 
-    def __init__(self, disk: Path | None = None, certificates: Path | None = None) -> None:
-        """`disk`: where its data goes. `certificates`: a folder with public.crt and private.key, for TLS."""
+    def __init__(
+        self, disk: Path | None = None, certificates: Path | None = None, *, address: str = "127.0.0.1"
+    ) -> None:
+        """`disk`: where its data goes. `certificates`: a folder with public.crt and private.key, for TLS. `address`:
+        where it listens."""
         program = parts.find(PART)
         assert program, "mark the test with pytest.mark.part('minio')"
         self._program = program
         self.folder = Path(tempfile.mkdtemp(prefix="rookery-minio-"))
+        self.address = address
         self._disk = disk or self.folder / "data"
         self._certificates = certificates
         self.password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_server((address, 0)) as listening:
             self.port: int = listening.getsockname()[1]
         self.start()
 
     def start(self) -> None:
         """Start, and wait until it answers. In the main thread only: the server ends with the thread that made it."""
-        command = [str(self._program), "server", "--quiet", "--address", f"127.0.0.1:{self.port}"]
+        command = [str(self._program), "server", "--quiet", "--address", f"{self.address}:{self.port}"]
         command += ["--certs-dir", str(self._certificates or self.folder / "certs")]
         keys = {"MINIO_ROOT_USER": USER, "MINIO_ROOT_PASSWORD": self.password, "MINIO_BROWSER": "off"}
         self._process = subprocess.Popen(
@@ -82,7 +86,7 @@ class Server:
         scheme = "https" if self._certificates else "http"
         return structs.replace(
             S3Settings(),
-            endpoints=(f"{scheme}://127.0.0.1:{port or self.port}",),
+            endpoints=(f"{scheme}://{self.address}:{port or self.port}",),
             bucket=bucket,
             make_bucket=True,
             access_key=Secret(USER),
@@ -91,7 +95,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         kind = http.client.HTTPSConnection if self._certificates else http.client.HTTPConnection
-        connection = kind("127.0.0.1", self.port, timeout=2)
+        connection = kind(self.address, self.port, timeout=2)
         try:
             connection.request("GET", "/minio/health/ready")
             return connection.getresponse().status == 200

@@ -30,12 +30,14 @@ Do = Callable[[Cluster, random.Random], Hit]
 
 
 class Fault(NamedTuple):
-    """`bound_s`: within how long the accounts should be served again, as issue 3 has it; 0: nothing is said."""
+    """`goal_s`: within how long the accounts should be served again, as issue 3 has it; 0: nothing is said."""
 
     name: str
     do: Do
     goal_s: float = 0.0
-    etcd_members: int = 1
+    etcd_members: int = 1  # at least
+    network: bool = False  # nodes need network namespaces
+    store: str = ""  # only with this one
 
 
 def _owned(cluster: Cluster, dice: random.Random) -> tuple[str, list[str]]:
@@ -153,6 +155,41 @@ def stopped(cluster: Cluster, dice: random.Random) -> Hit:
     return Hit(at, logins)
 
 
+def partition(cluster: Cluster, dice: random.Random) -> Hit:
+    """What a node sends to etcd is lost, until others have taken over; it hears everything."""
+    name, logins = _owned(cluster, dice)
+    host, etcd = cluster.nodes[_node_of(name)].host, cluster.services.addresses.etcd
+    return _lost(cluster, [(host, etcd)], logins, lambda: _taken_over(cluster, logins, name))
+
+
+def partition_store(cluster: Cluster, dice: random.Random) -> Hit:
+    """What a node sends to the store is lost for a while."""
+    name, logins = _owned(cluster, dice)
+    host, store = cluster.nodes[_node_of(name)].host, cluster.services.addresses.store
+    return _lost(cluster, [(host, store)], logins, lambda: time.sleep(LEASE_S + 1))
+
+
+def partition_gateways(cluster: Cluster, dice: random.Random) -> Hit:
+    """What other nodes send to a node is lost for a while; it reaches everybody, and keeps its lease."""
+    name, logins = _owned(cluster, dice)
+    host = cluster.nodes[_node_of(name)].host
+    others = [(node.host, host) for node in cluster.nodes.values() if node.host != host and node.name in cluster.up]
+    return _lost(cluster, others, logins, lambda: time.sleep(LEASE_S + 1))
+
+
+def _lost(cluster: Cluster, ways: Sequence[tuple[str, str]], logins: list[str], during: Callable[[], None]) -> Hit:
+    assert cluster.network is not None
+    at = time.monotonic()
+    for source, target in ways:
+        cluster.network.lose(source, target)
+    try:
+        during()
+    finally:
+        for source, target in ways:
+            cluster.network.heal(source, target)
+    return Hit(at, logins)
+
+
 def drain(cluster: Cluster, dice: random.Random) -> Hit:
     """A node is drained, stopped, and joins again."""
     name, logins = _owned(cluster, dice)
@@ -176,8 +213,11 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("etcd-kill", etcd_kill),
     Fault("etcd-member", etcd_member, etcd_members=3),
     Fault("minio", minio),
-    Fault("postgresql", postgresql),
+    Fault("postgresql", postgresql, store="postgresql"),
     Fault("stopped", stopped),
+    Fault("partition", partition, network=True),
+    Fault("partition-store", partition_store, network=True),
+    Fault("partition-gateways", partition_gateways, network=True),
     Fault("drain", drain),
 )
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}

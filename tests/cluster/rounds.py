@@ -43,6 +43,7 @@ class Rounds:
     cluster: Cluster
     seed: int
     results: list[Round] = field(default_factory=list)
+    broken: bool = False
     lost: int = 0
     doubled: int = 0
     _read: dict[Path, int] = field(default_factory=dict)
@@ -56,8 +57,10 @@ class Rounds:
         try:
             return self._play(fault)
         except TimeoutError as error:
+            self.broken = True
             raise Broken(f"{fault.name}: {error}") from error
         except Broken as broken:
+            self.broken = True
             self.lost += isinstance(broken, Lost)
             self.doubled += isinstance(broken, Doubled)
             raise type(broken)(f"{fault.name}: {broken}") from broken

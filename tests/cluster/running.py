@@ -21,16 +21,19 @@ from cluster.membership.members import Drain
 from ops.core import open_stores
 from ops.settings import Settings
 from tests.cluster.hosting import Hosting, Node, Processes
+from tests.cluster.network import Network
 from tests.cluster.observer import Loop, Observer, wait_for
-from tests.cluster.services import LOOPBACK, Services
+from tests.cluster.services import LOOPBACK, Addresses, Services
 from tests.load.wire import Address
 from tests.running import DOMAIN, PASSWORD, free_ports
 
 PROTOCOLS: Final = ("smtp", "lmtp", "imap")
 ROLES: Final = ("gateway", "mailbox")  # on every node; controllers on two
 CONTROLLERS: Final = 2
+FIRST_NODE: Final = 11  # the last byte of its address
 START_S_MAX: Final = 90.0
 STOP_S_MAX: Final = 30.0
+HOSTINGS: Final[dict[str, Callable[[Path], Hosting]]] = {"processes": Processes}
 FIXED: Final = """
 [imap]
 plaintext_login = true
@@ -51,7 +54,9 @@ class Cluster:
         accounts: int = 6,
         etcd_members: int = 1,
         hosting: Callable[[Path], Hosting] = Processes,
+        network: bool = False,
     ) -> None:
+        """`network`: every node has an address and a network namespace of its own, which needs root."""
         self.folder = folder
         self.logins = [f"user{number}@{DOMAIN}" for number in range(accounts)]
         self.accounts: dict[str, int] = {}
@@ -60,6 +65,8 @@ class Cluster:
         self._made = nodes
         self._etcd_members = etcd_members
         self._hosting = hosting
+        self._with_network = network
+        self.network: Network | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -86,7 +93,8 @@ class Cluster:
         """One more, not started."""
         name = f"n{len(self.nodes) + 1}"
         ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
-        node = Node(name, LOOPBACK, ports, self.folder / f"{name}.toml")
+        namespace, host = self.network.space(name, FIRST_NODE + len(self.nodes)) if self.network else ("", LOOPBACK)
+        node = Node(name, host, ports, self.folder / f"{name}.toml", namespace)
         listeners = "".join(
             f'[[listen]]\nprotocol = "{protocol}"\nhost = "{node.host}"\nport = {port}\n'
             for protocol, port in ports.items()
@@ -144,7 +152,13 @@ class Cluster:
         return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-600:]}" for path in self.hosting.logs())
 
     def _start(self) -> None:
-        self.services = Services(self.folder, etcd_members=self._etcd_members)
+        addresses = Addresses()
+        if self._with_network:
+            self.network = Network()
+            self._stack.callback(self.network.close)
+            self.network.here(FIRST_NODE - 1)  # the first is where clients come from
+            addresses = Addresses(*(self.network.here(number) for number in (1, 2, 3)))
+        self.services = Services(self.folder, etcd_members=self._etcd_members, addresses=addresses)
         self._stack.callback(self.services.close)
         for _ in range(self._made):
             self.new_node()

@@ -5,17 +5,13 @@ FoundationDB instead wherever FDB_CLUSTER_FILE names a cluster.
 """
 
 import datetime as dt
-import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cluster import authority
-from cluster.config.secret import Secret
-from tests import postgresql
-
-minio = None
+from tests import minio, postgresql
 from tests.contract.adapters import clear_foundationdb, no_foundationdb
 from tests.etcd import Etcd
 from tests.running import free_ports
@@ -24,26 +20,34 @@ LOOPBACK: Final = "127.0.0.1"
 PARTS: Final = ("etcd", "postgresql", "minio")  # of ops/parts.py, which all of this needs
 
 
+class Addresses(NamedTuple):
+    """Of this machine."""
+
+    etcd: str = LOOPBACK
+    store: str = LOOPBACK
+    minio: str = LOOPBACK
+
+
 class Services:
     """Running from the start."""
 
-    def __init__(self, folder: Path, *, etcd_members: int = 1, address: str = LOOPBACK) -> None:
-        """`address`: where all of them listen, except etcd with several members: on the loopback."""
+    def __init__(self, folder: Path, *, etcd_members: int = 1, addresses: Addresses = Addresses()) -> None:  # noqa: B008 (frozen)
+        """`addresses`: where each of them listens."""
         self._stack = ExitStack()
         self._folder = folder
+        self.addresses = addresses
         self.certificates = folder / "certificates"
         try:
             authority.make_authority(self.certificates, dt.datetime.now(dt.UTC))
-            self.etcd = Etcd.start(folder, members=etcd_members, address=address)
+            self.etcd = Etcd.start(folder, members=etcd_members, address=addresses.etcd)
             self._stack.callback(self.etcd.kill)
             self.postgresql: postgresql.Server | None = None
             self._prefix = f"test-{secrets.token_hex(8)}"
-            self._store = self._start_store(address)
-            if minio:
-                self.minio = minio.Server(address=address)
-                self._stack.callback(self.minio.remove)
-                self._keep("s3-key", minio.USER)
-                self._keep("s3-secret", self.minio.password)
+            self._store = self._start_store(addresses.store)
+            self.minio = minio.Server(address=addresses.minio)
+            self._stack.callback(self.minio.remove)
+            self._keep("s3-key", minio.USER)
+            self._keep("s3-secret", self.minio.password)
         except BaseException:
             self.close()
             raise
@@ -54,13 +58,6 @@ class Services:
         if not pair.key.exists():
             authority.issue(self.certificates, node, "node", dt.datetime.now(dt.UTC))
         endpoints = ", ".join(f'"{endpoint}"' for endpoint in self.etcd.endpoints)
-        if not minio:
-            return (
-                f'[store]\nblobs = "store"\n{self._store}'
-                f"[cluster.etcd]\nendpoints = [{endpoints}]\n"
-                f'[cluster.rpc]\ncertificate = "{pair.certificate}"\nkey = "{pair.key}"\n'
-                f'authority = "{authority.pair_of(self.certificates, "authority").certificate}"\n'
-            )
         s3 = self.minio.settings("rookery")
         return (
             f'[store]\nblobs = "s3"\n{self._store}'
@@ -86,12 +83,12 @@ class Services:
         place = f'host = "{address}"\nport = {port}\ndatabase = "postgres"\nuser = "rookery"\n'
         return f'kind = "postgresql"\n[store.postgresql]\n{place}'
 
-    def _keep(self, name: str, secret: str | Secret) -> None:
+    def _keep(self, name: str, secret: str) -> None:
         path = self._folder / name
         path.touch(mode=0o600)
-        path.write_text(str(secret))
+        path.write_text(secret)
 
 
-def must_skip() -> str:
-    """Why PostgreSQL's faults cannot be made here, or nothing."""
-    return "the store is FoundationDB" if os.environ.get("FDB_CLUSTER_FILE") and not no_foundationdb() else ""
+def store_kind() -> str:
+    """Which store the services have here."""
+    return "postgresql" if no_foundationdb() else "foundationdb"

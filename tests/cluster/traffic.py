@@ -5,6 +5,7 @@ runs in the cluster's loop thread; the methods are called from the main thread.
 """
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -66,7 +67,7 @@ class Traffic:
     def gap(self, since: float, login: str) -> float:
         """The longest time without an acknowledgement for the account that ended after `since`, in seconds."""
         times = [said.at for said in self.ledger.history if said.login == login]
-        pairs = zip(times, times[1:], strict=False)
+        pairs = itertools.pairwise(times)
         return max((after - before for before, after in pairs if after > since), default=0.0)
 
     def broken(self) -> BaseException | None:
