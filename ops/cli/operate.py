@@ -7,7 +7,7 @@ comes about. `status --config` needs nothing but the registry, so it tells also 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -196,7 +196,7 @@ def moves_left(state: pb.ClusterState) -> int:
     return sum(kind.moves_left for kind in state.kinds)
 
 
-async def _states(server: Admin) -> AsyncIterator[pb.ClusterState]:
+async def _states(server: Admin) -> AsyncGenerator[pb.ClusterState, None]:
     async for state in server.cluster.WatchCluster(pb.GetClusterRequest()):
         yield state
 
