@@ -44,7 +44,11 @@ async def make(
     known = await look(registry, layout)
     with connected(settings.cluster, address) as fleet:
         names = await asyncio.to_thread(_make_controllers, fleet, known, str(config))
-    await show(registry, layout, partial(starting, names=names))
+    try:
+        await show(registry, layout, partial(starting, names=names))
+    except Unavailable as error:
+        logs = Path(settings.cluster.ray.state) / "session/session_latest/logs"
+        raise Unavailable(f"{error.log} What processes say that cannot start is in {logs}/worker-*.err.") from None
     return picture(await look(registry, layout))
 
 

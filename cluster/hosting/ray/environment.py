@@ -80,7 +80,7 @@ def client_environment(settings: RaySettings) -> dict[str, str]:
             f"There is no Ray token {token}: copy it from the head's machine, with mode 0600, or start a head here "
             "(`rookery node --head`), which makes one."
         )
-    if token.stat().st_mode & 0o077:
+    if token.stat().st_mode & 0o037:  # a group may read it: Kubernetes gives mounted secrets to one
         raise Misconfigured(f"Others may read the Ray token {token}: chmod 600 it.")
     made = {
         key: value
