@@ -12,6 +12,7 @@ from typing import Final
 
 from cluster.errors import Misconfigured, Unavailable
 from cluster.hosting.ray import node as keeper
+from cluster.hosting.ray.environment import session
 from cluster.hosting.ray.fleet import Fleet, RayFleet, connected
 from cluster.hosting.ray.place import CONTROLLER, parse
 from cluster.hosting.ray.plan import counts_of, plan
@@ -47,7 +48,7 @@ async def make(
     try:
         await show(registry, layout, partial(starting, names=names))
     except Unavailable as error:
-        logs = Path(settings.cluster.ray.state) / "session/session_latest/logs"
+        logs = session(settings.cluster.ray) / "session_latest/logs"
         raise Unavailable(f"{error.log} What processes say that cannot start is in {logs}/worker-*.err.") from None
     return picture(await look(registry, layout))
 

@@ -72,6 +72,11 @@ def token_file(settings: RaySettings) -> Path:
     return Path(settings.token_file) if settings.token_file else Path(settings.state) / "ray-token"
 
 
+def session(settings: RaySettings) -> Path:
+    """Where Ray keeps sockets, logs, and a note of where its head is."""
+    return Path(settings.state) / "session"
+
+
 def client_environment(settings: RaySettings) -> dict[str, str]:
     """What a program needs that connects to Ray. Raises Misconfigured when there is no token."""
     token = token_file(settings)
@@ -118,7 +123,7 @@ def flags(settings: RaySettings, *, node: str, host: str, head: str) -> list[str
         made += ["--include-dashboard=false", "--disable-usage-stats", "--no-monitor"]
     made += [
         f"--node-name={node}",
-        f"--temp-dir={Path(settings.state) / 'session'}",
+        f"--temp-dir={session(settings)}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         f"--resources={json.dumps(resources(settings))}",
         f"--min-worker-port={settings.worker_port_min}",
