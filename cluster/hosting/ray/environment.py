@@ -142,9 +142,9 @@ def resources(settings: RaySettings) -> dict[str, int]:
 def python_path() -> str:
     """Where this code's packages are, for the workers: the checkout, or the folder of the installed wheel."""
     import cluster
-    import mail
+    import wire
 
-    found = (str(Path(package.__path__[0]).parent) for package in (mail, cluster))
+    found = (str(Path(package.__path__[0]).parent) for package in (wire, cluster))
     return os.pathsep.join(dict.fromkeys(found))
 
 

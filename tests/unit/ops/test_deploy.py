@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from cluster.config import load
 from ops.cli.cluster import up
