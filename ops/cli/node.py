@@ -16,8 +16,9 @@ from ops.settings import Settings
     "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The settings; see [cluster]."
 )
 @click.option("--name", default="", help="This node's name, instead of the settings' or the host name.")
-@click.option("--background", is_flag=True, help="Return when the node is up; `rookery down --address local` stops it.")
-def node(head: bool, join: str, config: Path, name: str, background: bool) -> None:
+@click.option("--background", is_flag=True, help="Return when the node is up; --stop stops it.")
+@click.option("--stop", is_flag=True, help="Stop the node that runs on this machine, in order; no error without one.")
+def node(head: bool, join: str, config: Path, name: str, background: bool, stop: bool) -> None:
     """Make this machine a node of a cluster, until SIGTERM or Ctrl-C.
 
     A stop lets this node's processes finish what they promised, gateways first, then ends Ray's. Do `rookery drain`
@@ -28,13 +29,15 @@ def node(head: bool, join: str, config: Path, name: str, background: bool) -> No
     Every other:     rookery node --join FIRST:6379 --config /etc/rookery.toml
     Then, once:      rookery up --config /etc/rookery.toml
     """
-    if head == bool(join):
-        raise click.UsageError("Give either --head, on one machine, or --join HOST:PORT, on the others.")
+    if [head, bool(join), stop].count(True) != 1:
+        raise click.UsageError("Give either --head, on one machine, or --join HOST:PORT, on the others; or --stop.")
     from msgspec import structs
 
     from cluster.hosting.ray import node as keeper
 
     settings = load(Settings, config, os.environ)
+    if stop:
+        raise SystemExit(0 if keeper.stop_background(settings.cluster, settings.drain_s) else 1)
     cluster = structs.replace(settings.cluster, node=name) if name else settings.cluster
     if background:
         more = ["--head"] if head else ["--join", join]

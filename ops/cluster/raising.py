@@ -12,6 +12,7 @@ from typing import Final
 
 from cluster.errors import Misconfigured, Unavailable
 from cluster.hosting.ray import node as keeper
+from cluster.hosting.ray.environment import session
 from cluster.hosting.ray.fleet import Fleet, RayFleet, connected
 from cluster.hosting.ray.place import CONTROLLER, parse
 from cluster.hosting.ray.plan import counts_of, plan
@@ -44,7 +45,11 @@ async def make(
     known = await look(registry, layout)
     with connected(settings.cluster, address) as fleet:
         names = await asyncio.to_thread(_make_controllers, fleet, known, str(config))
-    await show(registry, layout, partial(starting, names=names))
+    try:
+        await show(registry, layout, partial(starting, names=names))
+    except Unavailable as error:
+        logs = session(settings.cluster.ray) / "session_latest/logs"
+        raise Unavailable(f"{error.log} What processes say that cannot start is in {logs}/worker-*.err.") from None
     return picture(await look(registry, layout))
 
 

@@ -58,7 +58,7 @@ def cluster() -> Iterator[Cluster]:
         machines.start("a")
         machines.start("b")
         settings = load(Settings, machines.config("a"), {})
-        with connected(settings.cluster, f"127.0.0.1:{machines.port}") as fleet:
+        with connected(settings.cluster, "auto") as fleet:
             yield Cluster(machines, fleet, settings)
     finally:
         machines.close()

@@ -2,13 +2,18 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from cluster.config import load
+from cluster.hosting.ray import node
 from cluster.hosting.ray.place import Name
 from cluster.membership.members import Drain
 from tests.ray.conftest import Cluster, Watched
+from tests.ray.roles import Settings
+from tests.running import ROOT
 
 pytestmark = [pytest.mark.timeout(110), pytest.mark.xdist_group("ray")]
 
@@ -35,8 +40,8 @@ def test_the_next_begins_when_the_last_has_left(cluster: Cluster) -> None:
 def test_a_role_that_fails_is_tried_again_ever_more_slowly(cluster: Cluster) -> None:
     name, fails = Name("queue", "a", 9), cluster.machines.folder / "queue-a-9.fail"
     fails.touch()
-    node = next(node for node in cluster.fleet.nodes() if node.name == "a")
-    cluster.fleet.create(cluster.boot(name), node.id)
+    home = next(each for each in cluster.fleet.nodes() if each.name == "a")
+    cluster.fleet.create(cluster.boot(name), home.id)
     cluster.machines.wait(lambda: len(cluster.lines(str(name))) == 3)
     first, second, third = (line.at for line in cluster.lines(str(name)))
     assert second - first > 0.5
@@ -79,6 +84,21 @@ def test_a_stopped_node_leaves_in_order(cluster: Cluster) -> None:
     assert not any(Path(f"/proc/{line.pid}").exists() for line in begun.values())
 
 
+def test_a_node_in_the_background_comes_and_goes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'proto'}:{ROOT}")
+    config = cluster.machines.config("d")
+    settings = load(Settings, config, {}).cluster
+    command = [sys.executable, "-m", "tests.ray.keep", str(config), "--join", f"127.0.0.1:{cluster.machines.port}"]
+    try:
+        node.start_background(command, settings)
+        cluster.machines.wait(lambda: "d" in {each.name for each in cluster.fleet.nodes()})
+        assert node.is_running(settings)
+    finally:
+        assert node.stop_background(settings, 5)
+    assert not node.is_running(settings)
+    assert node.stop_background(settings, 5)  # harmless again
+
+
 def test_the_head_may_go_and_come_back(cluster: Cluster) -> None:
     before = {name: cluster.serving(name).pid for name in cluster.fleet.actors() if "-b-" in name}
     begin = cluster.create(Name("reputation", "b", 1))
@@ -87,7 +107,7 @@ def test_the_head_may_go_and_come_back(cluster: Cluster) -> None:
     keeper.wait(10)
     cluster.machines.wait(lambda: not _control_services(cluster))
     cluster.machines.restart_head("a")
-    cluster.machines.wait(lambda: {"a", "b"} <= {node.name for node in cluster.fleet.nodes()})
+    cluster.machines.wait(lambda: {"a", "b"} <= {each.name for each in cluster.fleet.nodes()})
     assert "reputation-b-1" in cluster.fleet.actors()
     assert cluster.fleet.ping("reputation-b-1") == "serving"
     assert [line.pid for line in cluster.lines("reputation-b-1")] == [begin.pid]

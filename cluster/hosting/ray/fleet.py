@@ -118,7 +118,9 @@ class RayFleet:
 
 @contextmanager
 def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
-    """Connect this program to Ray, as a driver. Raises Unavailable, Misconfigured."""
+    """Connect this program to Ray, as a driver. `address`: HOST:PORT, or auto. Raises Unavailable, Misconfigured."""
+    if address == "auto":
+        address = local_address(settings)
     os.environ |= environment.client_environment(settings.ray)  # read when Ray is imported
     import ray
 
@@ -134,6 +136,14 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
         yield RayFleet(settings.name)
     finally:
         ray.shutdown()
+
+
+def local_address(settings: ClusterSettings) -> str:
+    """Where the head is of this machine's node; `auto` (Ray's own search) where `rookery node` runs none."""
+    try:
+        return (environment.session(settings.ray) / "ray_current_cluster").read_text().strip()
+    except FileNotFoundError:
+        return "auto"
 
 
 def _node(told: dict[str, Any]) -> RayNode:

@@ -73,7 +73,6 @@ class Life:
         self.told = "starting"
         self._boot = boot
         self._address = address
-        self._state = Path(os.environ.get(environment.STATE) or "/tmp/rookery")  # noqa: S108 (`rookery node` names one)
         self._asked = threading.Event()
         self._retired = False
         self._deadline: threading.Timer | None = None
@@ -111,12 +110,13 @@ class Life:
     def run(self) -> None:
         """All of the process's life, in its own thread."""
         try:
-            while records.is_stopping(self._state):
-                if self._asked.wait(STOPPING_POLL_S):
-                    os._exit(EXIT_DONE)
-            held = records.hold(self._state, self._boot.name, self._boot.role)
             settings = self._settings()
             self._drain_s = settings.drain_s
+            state = Path(os.environ.get(environment.STATE) or settings.cluster.ray.state)
+            while records.is_stopping(state):
+                if self._asked.wait(STOPPING_POLL_S):
+                    os._exit(EXIT_DONE)
+            held = records.hold(state, self._boot.name, self._boot.role)
             logs.set_up(settings.log, SystemClock())
         except BaseException as error:  # noqa: BLE001 (whatever it is, Ray must start another, not a process that idles)
             _say(f"{self._boot.name}: cannot start: {error!r}")
