@@ -66,10 +66,13 @@ def main(rounds: int, faults: str, seed: int | None, hosting: str, nodes: int, i
 
 
 def _chosen(names: str, hosting: str) -> list[Fault]:
-    store = store_kind()
-    possible = [fault for fault in FAULTS if fault.store in ("", store) and (can_partition() or not fault.network)]
-    if hosting != "processes":
-        possible = [fault for fault in possible if not fault.network]
+    possible = [
+        fault
+        for fault in FAULTS
+        if fault.store in ("", store_kind())
+        and fault.hosting in ("", hosting)
+        and (can_partition() or not fault.network)
+    ]
     if not names:
         return possible
     if unknown := set(names.split(",")) - {fault.name for fault in possible}:
@@ -125,7 +128,7 @@ class _Run:
         members = max(fault.etcd_members for fault in self._faults) if len(self.results) // ROUNDS_A_CLUSTER % 2 else 1
         faults = [fault for fault in self._faults if fault.etcd_members <= members] or self._faults
         members = max(members, min(fault.etcd_members for fault in faults))
-        network = any(fault.network for fault in faults)
+        network = any(fault.network for fault in faults) or self._hosting == "ray"
         hosting = HOSTINGS[self._hosting]
         yield f"a cluster with {members} of etcd"
         with Cluster(folder, nodes=self._nodes, etcd_members=members, hosting=hosting, network=network) as cluster:

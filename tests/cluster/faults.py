@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from tests.cluster.hosting import kill
+from tests.cluster.hosting_ray import Ray
 from tests.cluster.observer import KIND, wait_for
 from tests.cluster.running import Cluster
 
@@ -38,6 +39,8 @@ class Fault(NamedTuple):
     etcd_members: int = 1  # at least
     network: bool = False  # nodes need network namespaces
     store: str = ""  # only with this one
+    hosting: str = ""  # likewise
+    quiet: bool = False  # no command may fail
 
 
 def _owned(cluster: Cluster, dice: random.Random) -> tuple[str, list[str]]:
@@ -92,6 +95,17 @@ def controllers(cluster: Cluster, dice: random.Random) -> Hit:
         if process.startswith("controller-") or process == name:
             kill(pid)
     return Hit(at, logins)
+
+
+def head(cluster: Cluster, dice: random.Random) -> Hit:
+    """kill -9 of Ray's head with its control service, and a restart: nobody is to notice."""
+    assert isinstance(cluster.hosting, Ray)
+    assert cluster.head is not None
+    at = time.monotonic()
+    cluster.hosting.kill(cluster.head)
+    time.sleep(LEASE_S + 2)
+    cluster.hosting.start_head(cluster.head)
+    return Hit(at, cluster.logins)
 
 
 def etcd_restart(cluster: Cluster, dice: random.Random) -> Hit:
@@ -209,6 +223,7 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("node", node, 15.0),
     Fault("controller", controller),
     Fault("controllers", controllers, 5.0),
+    Fault("head", head, hosting="ray", quiet=True),
     Fault("etcd-restart", etcd_restart),
     Fault("etcd-kill", etcd_kill),
     Fault("etcd-member", etcd_member, etcd_members=3),

@@ -35,6 +35,12 @@ class Node:
 class Hosting(Protocol):
     """What runs the processes of nodes. Process names are ROLE-NODE-NUMBER."""
 
+    alike: bool  # whether all gateways have the same ports
+
+    def settings(self, node: str, host: str) -> str:
+        """TOML of `[cluster]`, `[cluster.ray]` and `[log]` for a node; with two empty strings, for any."""
+        ...
+
     def start(self, node: Node, roles: Sequence[str]) -> None:
         """Start the node with these processes."""
         ...
@@ -73,6 +79,8 @@ class _Process:
 class Processes:
     """Plain processes, and a thread that starts them again."""
 
+    alike = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "logs"
         self._folder.mkdir()
@@ -82,6 +90,10 @@ class Processes:
         # The kernel ends them when the thread that started them ends: so all are started by this one.
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._thread.start()
+
+    def settings(self, node: str, host: str) -> str:
+        """Of Hosting."""
+        return f'[log]\nlevel = "info"\nform = "json"\n[cluster]\nname = "test"\nnode = "{node}"\nhost = "{host}"\n'
 
     def start(self, node: Node, roles: Sequence[str]) -> None:
         """Of Hosting."""

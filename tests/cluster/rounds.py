@@ -89,6 +89,8 @@ class Rounds:
         traffic.end()
         traffic.verify(all_bytes=len(self.results) % ALL_BYTES_EVERY == ALL_BYTES_EVERY - 1)
         self.look_at_logs()
+        if fault.quiet and result.failed + result.cut:
+            raise Broken(f"{result.failed} commands failed and {result.cut} connections were cut")
         self.results.append(result)
         return result
 

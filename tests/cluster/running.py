@@ -17,10 +17,11 @@ import msgspec
 from actors.directory.client import DirectoryClient
 from cluster.clock import SystemClock, system_dice
 from cluster.config import load
-from cluster.membership.members import Drain
+from cluster.membership.members import Drain, Wanted
 from ops.core import open_stores
 from ops.settings import Settings
 from tests.cluster.hosting import Hosting, Node, Processes
+from tests.cluster.hosting_ray import HEAD, Ray
 from tests.cluster.network import Network
 from tests.cluster.observer import Loop, Observer, wait_for
 from tests.cluster.services import LOOPBACK, Addresses, Services
@@ -33,13 +34,10 @@ CONTROLLERS: Final = 2
 FIRST_NODE: Final = 11  # the last byte of its address
 START_S_MAX: Final = 90.0
 STOP_S_MAX: Final = 30.0
-HOSTINGS: Final[dict[str, Callable[[Path], Hosting]]] = {"processes": Processes}
+HOSTINGS: Final[dict[str, Callable[[Path], Hosting]]] = {"processes": Processes, "ray": Ray}
 FIXED: Final = """
 [imap]
 plaintext_login = true
-[log]
-level = "info"
-form = "json"
 """
 
 
@@ -67,6 +65,9 @@ class Cluster:
         self._hosting = hosting
         self._with_network = network
         self.network: Network | None = None
+        self.head: Node | None = None  # Ray's, which has no gateway and no shard
+        self._ports: dict[str, int] = {}
+        self._configured: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -89,21 +90,27 @@ class Cluster:
         node = self.nodes[dice.choice(sorted(self.up))]
         return node.host, node.ports[protocol]
 
-    def new_node(self) -> Node:
+    def new_node(self, name: str = "") -> Node:
         """One more, not started."""
-        name = f"n{len(self.nodes) + 1}"
-        ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
-        namespace, host = self.network.space(name, FIRST_NODE + len(self.nodes)) if self.network else ("", LOOPBACK)
-        node = Node(name, host, ports, self.folder / f"{name}.toml", namespace)
-        listeners = "".join(
-            f'[[listen]]\nprotocol = "{protocol}"\nhost = "{node.host}"\nport = {port}\n'
-            for protocol, port in ports.items()
-        )
-        cluster = f'[cluster]\nname = "test"\nnode = "{name}"\nhost = "{node.host}"\n'
-        text = f'hostname = "mx.{DOMAIN}"\ndata = "{self.folder / name}"\n{listeners}{FIXED}{cluster}'
-        node.config.write_text(text + self.services.settings(name))
-        self.nodes[name] = node
+        name = name or f"n{len(self.nodes) + 1}"
+        number = FIRST_NODE + len(self._configured)
+        namespace, host = self.network.space(f"s{number}", number) if self.network else ("", LOOPBACK)
+        if not self._ports or not self.hosting.alike:
+            self._ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
+        node = Node(name, host, self._ports, self._configure(name, host), namespace)
+        self._configured.append(name)
         return node
+
+    def _configure(self, name: str, host: str) -> Path:
+        """The settings of a node; with two empty strings, of any process on any node."""
+        path = self.folder / f"{name or 'all'}.toml"
+        listeners = "".join(
+            f'[[listen]]\nprotocol = "{protocol}"\nhost = "{host or "0.0.0.0"}"\nport = {port}\n'
+            for protocol, port in self._ports.items()
+        )
+        text = f'hostname = "mx.{DOMAIN}"\ndata = "{self.folder / "data"}"\n{listeners}{FIXED}'
+        path.write_text(text + self.hosting.settings(name, host) + self.services.settings("node"))
+        return path
 
     def start_node(self, name: str) -> None:
         """Start its processes."""
@@ -160,18 +167,32 @@ class Cluster:
             addresses = Addresses(*(self.network.here(number) for number in (1, 2, 3)))
         self.services = Services(self.folder, etcd_members=self._etcd_members, addresses=addresses)
         self._stack.callback(self.services.close)
-        for _ in range(self._made):
-            self.new_node()
-        self.accounts = asyncio.run(self._furnish(self.nodes["n1"].config))
         self.hosting = self._hosting(self.folder)
         self._stack.callback(self.hosting.close)
+        if isinstance(self.hosting, Ray):
+            self.head = self.new_node(HEAD)
+        for _ in range(self._made):
+            node = self.new_node()
+            self.nodes[node.name] = node
+        self.accounts = asyncio.run(self._furnish(self._configure("", "")))
         self.loop = Loop()
         self._stack.callback(self.loop.close)
         self.observer = self.loop.run(self._observe(), 10)
         self._stack.callback(lambda: self.loop.run(self.observer.close(), 10))
+        if isinstance(self.hosting, Ray):
+            self._want()
+            self.hosting.start_head(self.head)
         for name in self.nodes:
             self.start_node(name)
+        if isinstance(self.hosting, Ray):
+            self.hosting.up(self._configure("", ""))
         self.wait_whole()
+        wait_for(lambda: "nobody leads" if self.observer.known.leader is None else "", START_S_MAX)
+
+    def _want(self) -> None:
+        """No more processes than the tests need."""
+        wanted = msgspec.json.encode(Wanted(queue=0, reputation=0, greylist=0))
+        self.loop.run(self.observer.registry.change({self.observer.layout.wanted: wanted}), 10)
 
     async def _observe(self) -> Observer:
         return Observer(self.services.etcd.settings(), "test")

@@ -29,6 +29,8 @@ def test_what_was_acknowledged_survives(rounds: Rounds, fault: Fault) -> None:
         pytest.skip("needs network namespaces: run as root on Linux with `ip`")
     if fault.store not in ("", store_kind()):
         pytest.skip(f"the store is {store_kind()}")
+    if fault.hosting:
+        pytest.skip(f"the hosting is not {fault.hosting}")
     if rounds.broken:
         pytest.skip("the round before broke a promise")
     played = rounds.play(fault)
