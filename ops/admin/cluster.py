@@ -16,6 +16,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.keys import slot_of
 from cluster.clock import Clock
 from cluster.errors import NotFound, Unavailable
+from cluster.hosting.ray.supervisor import BY as SUPERVISOR
 from cluster.membership.members import KINDS, Drain, Layout, Levels, Member, Wanted
 from cluster.membership.registry import Compare, Registry
 from cluster.observe.logs import LEVELS
@@ -168,7 +169,9 @@ def _members(known: Known) -> list[Member]:
 
 
 def _nodes(known: Known) -> list[str]:
-    return sorted({member.node for member in _members(known)} | set(known.drains))
+    # The supervisor drains single shards in the same way, by their names.
+    drained = {name for name, drain in known.drains.items() if drain.by != SUPERVISOR}
+    return sorted({member.node for member in _members(known)} | drained)
 
 
 def _counted(known: Known) -> tuple[Mapping[tuple[str, str], int], Mapping[str, int]]:
