@@ -58,7 +58,7 @@ class Server:
             cwd="/",
         )
         until = time.monotonic() + START_S
-        asking = [self._programs / "pg_isready", "-q", "-h", self.folder, "-p", self._port]
+        asking = [str(self._programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", self._port]
         while subprocess.run(asking, check=False).returncode:
             assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]

@@ -18,6 +18,7 @@ COLUMNS: Final = (
     "acknowledged",
     "failed",
     "cut off",
+    "failed, yet done",
     "lost",
     "doubled",
 )
@@ -62,6 +63,7 @@ def _row(name: str, played: Sequence[Round], goal_s: float, lost: int, doubled: 
         sum(each.acknowledged for each in played),
         sum(each.failed for each in played),
         sum(each.cut for each in played),
+        sum(each.kept for each in played),
         lost,
         doubled,
     )

@@ -33,6 +33,7 @@ class Round:
     acknowledged: int
     failed: int
     cut: int
+    kept: int  # messages that are there although their sender was told to come later
     whole_s: float  # until every process was back, from the fault on
 
 
@@ -84,10 +85,12 @@ class Rounds:
             ledger.acknowledged.total() - acknowledged,
             ledger.failed.total() - failed,
             traffic.cut.total() - cut,
+            -ledger.kept,
             whole_s,
         )
         traffic.end()
         traffic.verify(all_bytes=len(self.results) % ALL_BYTES_EVERY == ALL_BYTES_EVERY - 1)
+        result.kept += ledger.kept
         self.look_at_logs()
         if fault.quiet and result.failed + result.cut:
             raise Broken(f"{result.failed} commands failed and {result.cut} connections were cut")

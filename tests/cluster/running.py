@@ -179,7 +179,7 @@ class Cluster:
         self._stack.callback(self.loop.close)
         self.observer = self.loop.run(self._observe(), 10)
         self._stack.callback(lambda: self.loop.run(self.observer.close(), 10))
-        if isinstance(self.hosting, Ray):
+        if isinstance(self.hosting, Ray) and self.head is not None:
             self._want()
             self.hosting.start_head(self.head)
         for name in self.nodes:

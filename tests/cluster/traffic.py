@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from tests.cluster.observer import wait_for
@@ -102,23 +103,25 @@ class Traffic:
         load = Load(
             lambda protocol: cluster.door(protocol, dice), ledger, name, dice, think_s=self._think_s, keep_max=KEEP_MAX
         )
-        again = ledger.to_send_again()
         self._load = load
         self._watchers = [Watcher(login, INBOX) for login in cluster.logins]
-        work: dict[str, Callable[[], Awaitable[Any]]] = {}
-        if again:
-            work["again"] = lambda: clients.send_again(load, again)
-        work["all"] = lambda: clients.smtp(load, "all", cluster.logins)
-        for number, login in enumerate(cluster.logins):
-            lmtp = bool(number % 2)
-            work[f"m{number}"] = lambda n=number, a=login, b=lmtp: clients.smtp(load, f"m{n}", (a,), lmtp=b)
-            work[f"a{number}"] = lambda n=number, a=login: clients.append(load, f"a{n}", a)
-            for mailbox in MAILBOXES:
-                box = ledger.box((login, mailbox))
-                work[f"c{number}.{mailbox}"] = lambda b=box: clients.change(load, b)
+        work = self._work(load)
         self._changing = [asyncio.create_task(self._keep_on(load, who, do), name=who) for who, do in work.items()]
         watching = [asyncio.create_task(each.watch(load), name=f"watcher {each.login}") for each in self._watchers]
         self._tasks = [*self._changing, *watching]
+
+    def _work(self, load: Load) -> dict[str, Callable[[], Awaitable[Any]]]:
+        """What each client does, by its name: m delivers, a appends, c changes."""
+        ledger, logins = self.ledger, self._cluster.logins
+        work: dict[str, Callable[[], Awaitable[Any]]] = {"m": partial(clients.smtp, load, "m", logins)}
+        if again := ledger.to_send_again():
+            work["again"] = partial(clients.send_again, load, again)
+        for number, login in enumerate(logins):
+            work[f"m{number}"] = partial(clients.smtp, load, f"m{number}", (login,), lmtp=bool(number % 2))
+            work[f"a{number}"] = partial(clients.append, load, f"a{number}", login)
+            for mailbox in MAILBOXES:
+                work[f"c{number}.{mailbox}"] = partial(clients.change, load, ledger.box((login, mailbox)))
+        return work
 
     async def _keep_on(self, load: Load, who: str, do: Callable[[], Awaitable[Any]]) -> None:
         """Again and again, through any gateway, until the round is over."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from tests.load.ledger import Box, Broken, Flags, Known, Ledger, Sent
+from tests.load.ledger import Box, Broken, Flags, Known, Later, Ledger, Sent
 from tests.load.messages import message, stuffed
-from tests.load.wire import Address, Answer, Imap, Later, Wire, connected, logged_in
+from tests.load.wire import Address, Answer, Imap, Wire, connected, logged_in
 from tests.running import DOMAIN, PASSWORD
 
 LOGINS: Final = (f"alice@{DOMAIN}", f"bob@{DOMAIN}")
@@ -92,7 +92,7 @@ async def append(load: Load, client: str, login: str) -> None:
         async for token in load.tokens(client):
             flags = frozenset(load.dice.sample(_FLAGS, load.dice.randint(0, 2)))
             sent = load.ledger.sending(token, (login, APPENDED), traced=False, flags=flags)
-            with load.ledger.trying("APPEND"):
+            with load.ledger.trying("APPEND", [sent]):
                 answer = await imap.done(f"APPEND {APPENDED} ({' '.join(sorted(flags))})", message(token))
             load.ledger.acknowledge(sent, "APPEND", answer.number(rb"APPENDUID \d+ (\d+)"))
 
@@ -129,7 +129,7 @@ async def _transaction(wire: Wire, load: Load, sent: Sequence[Sent], *, lmtp: bo
     """One message, pipelined as far as RFC 2920 allows: with BDAT all of it, with DATA up to the 354."""
     raw, command = message(sent[0].token), "LMTP" if lmtp else "SMTP"
     envelope = b"MAIL FROM:<load@kill.test>\r\n" + b"".join(b"RCPT TO:<%b>\r\n" % one.place[0].encode() for one in sent)
-    with load.ledger.trying(command):
+    with load.ledger.trying(command, sent):
         if load.dice.random() < 0.5:
             await wire.send(envelope + b"BDAT %d LAST\r\n%b" % (len(raw), raw))
             await _expect(wire, 250, 1 + len(sent))
@@ -198,7 +198,7 @@ async def _copy(load: Load, imap: Imap, box: Box, uids: Sequence[int], *, move: 
         return
     command = "MOVE" if move else "COPY"
     sent = [load.ledger.copying(box, uid, place, move=move) for uid in chosen]
-    with load.ledger.trying(command):
+    with load.ledger.trying(command, sent):
         answer = await imap.done(f"UID {command} {_set_of(chosen)} {COPIED}")
     if move:
         box.expunged(chosen)

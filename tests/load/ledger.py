@@ -6,7 +6,7 @@ not, and once seen it must stay as it was seen.
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -60,6 +60,7 @@ class Sent:
     acknowledged: bool = False
     promised_uid: int = 0  # APPENDUID's or COPYUID's
     uid: int = 0  # where it was found
+    refused: bool = False  # the client was told to come later
     given_up: bool = False  # unacknowledged and not found after the restart: must never appear
     moved_from: "tuple[Box, int] | None" = None  # by MOVE: it is there or here, never both and never neither
 
@@ -129,6 +130,7 @@ class Ledger:
     settled: dict[tuple[str, Place], Sent] = field(default_factory=dict)
     acknowledged: Counter[str] = field(default_factory=Counter)  # by command
     failed: Counter[str] = field(default_factory=Counter)  # told to come later, by command
+    kept: int = 0  # messages that are there although the client was told to come later: a relay would double them
     history: deque[Said] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
 
     def box(self, place: Place) -> Box:
@@ -158,12 +160,14 @@ class Ledger:
         return sent
 
     @contextmanager
-    def trying(self, command: str) -> Iterator[None]:
+    def trying(self, command: str, sent: Sequence[Sent] = ()) -> Iterator[None]:
         """Count the command as failed when the client was told to come later."""
         try:
             yield
         except Later:
             self.failed[command] += 1
+            for one in sent:
+                one.refused = not one.acknowledged
             raise
 
     def acknowledge(self, sent: Sent, command: str, uid: int = 0) -> None:
@@ -190,6 +194,7 @@ class Ledger:
         if row.flags != sent.flags:
             raise Broken(f"{place}: {token} came with flags {set(sent.flags)} and has {set(row.flags)}")
         sent.uid = row.uid
+        self.kept += sent.refused and not sent.acknowledged
         self.settled[key] = self.waiting.pop(key)
         self.box(place).known[row.uid] = Known(sent, row.size, {row.flags})
         if sent.moved_from is not None and sent.moved_from[1] in sent.moved_from[0].known:
