@@ -113,6 +113,10 @@ class _Run:
                 try:
                     for now in self._on_one(folder, min(ROUNDS_A_CLUSTER, rounds - len(self.results))):
                         bar.update(task, completed=len(self.results), now=now)
+                        if not self._console.is_terminal:
+                            self._console.print(
+                                f"{len(self.results)} of {rounds} rounds done; now {now}", highlight=False
+                            )
                 except (Broken, TimeoutError) as broken:
                     where = f"round {len(self.results) + 1}, seed {self._seed}"
                     self._console.print(f"Not kept in {where}: {broken}", markup=False, highlight=False)

@@ -4,10 +4,13 @@ The law: it only reads. What waits, waits with a bound.
 """
 
 import asyncio
+import re
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
+from urllib.request import urlopen
 
 from actors.mailbox.keys import slot_of
 from cluster.clock import SystemClock
@@ -19,6 +22,8 @@ from cluster.placement.watching import Watching
 
 KIND: Final = "mailbox"
 LOOK_S: Final = 0.02
+METRICS_S: Final = 2.0
+_FENCED: Final = re.compile(rb'rookery_mailbox_failed_batches_total\{cause="Fenced"\} ([\d.]+)')
 T = TypeVar("T")
 
 
@@ -100,6 +105,16 @@ class Observer:
         if slots is None or any(each is None or each.shard not in members for each in slots):
             return "not every slot has a living owner"
         return "" if self.known.leader is not None else "nobody leads"
+
+
+def fenced(shards: Iterable[Member]) -> int:
+    """How many of their writes the store has refused since they started, because another owned the slot."""
+    total = 0
+    for shard in shards:
+        with suppress(OSError), urlopen(f"http://{shard.metrics}/metrics", timeout=METRICS_S) as answer:
+            for found in _FENCED.finditer(answer.read()):
+                total += int(float(found[1]))
+    return total
 
 
 def wait_for(reason: Callable[[], str], timeout_s: float) -> float:

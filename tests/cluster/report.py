@@ -19,6 +19,7 @@ COLUMNS: Final = (
     "failed",
     "cut off",
     "failed, yet done",
+    "fenced",
     "lost",
     "doubled",
 )
@@ -64,6 +65,7 @@ def _row(name: str, played: Sequence[Round], goal_s: float, lost: int, doubled: 
         sum(each.failed for each in played),
         sum(each.cut for each in played),
         sum(each.kept for each in played),
+        sum(each.fenced for each in played),
         lost,
         doubled,
     )

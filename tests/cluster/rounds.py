@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cluster.faults import Fault, Hit
-from tests.cluster.observer import wait_for
+from tests.cluster.observer import fenced, wait_for
 from tests.cluster.running import Cluster
 from tests.cluster.traffic import Traffic
 from tests.load.ledger import Broken, Doubled, Lost
@@ -34,6 +34,7 @@ class Round:
     failed: int
     cut: int
     kept: int  # messages that are there although their sender was told to come later
+    fenced: int  # late writes that the store refused
     whole_s: float  # until every process was back, from the fault on
 
 
@@ -69,6 +70,8 @@ class Rounds:
     def _play(self, fault: Fault) -> Round:
         traffic, ledger = self.traffic, self.traffic.ledger
         acknowledged, failed, cut = ledger.acknowledged.total(), ledger.failed.total(), traffic.cut.total()
+        shards = self.cluster.shards()
+        fenced_before = fenced(shards)
         traffic.begin(f"{self.seed}.{len(self.results)}")
         began = time.monotonic()
         wait_for(lambda: traffic.served_since(began, self.cluster.logins), SERVED_S_MAX)
@@ -86,6 +89,7 @@ class Rounds:
             ledger.failed.total() - failed,
             traffic.cut.total() - cut,
             -ledger.kept,
+            max(0, fenced(shards) - fenced_before),  # those that were killed took their counts with them
             whole_s,
         )
         traffic.end()

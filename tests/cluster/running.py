@@ -17,13 +17,13 @@ import msgspec
 from actors.directory.client import DirectoryClient
 from cluster.clock import SystemClock, system_dice
 from cluster.config import load
-from cluster.membership.members import Drain, Wanted
+from cluster.membership.members import Drain, Member, Wanted
 from ops.core import open_stores
 from ops.settings import Settings
 from tests.cluster.hosting import Hosting, Node, Processes
 from tests.cluster.hosting_ray import HEAD, Ray
 from tests.cluster.network import Network
-from tests.cluster.observer import Loop, Observer, wait_for
+from tests.cluster.observer import KIND, Loop, Observer, wait_for
 from tests.cluster.services import LOOPBACK, Addresses, Services
 from tests.load.wire import Address
 from tests.running import DOMAIN, PASSWORD, free_ports
@@ -149,6 +149,10 @@ class Cluster:
             return wait_for(reason, timeout_s)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.last_words()}") from None
+
+    def shards(self) -> list[Member]:
+        """The mailbox shards that are announced."""
+        return [member for member in self.observer.members().values() if member.kind == KIND]
 
     def shards_of(self, logins: Sequence[str]) -> dict[str, str]:
         """The owner's name of each account."""
