@@ -4,7 +4,7 @@ The law: a wish is one key of the registry, written by compare-and-set; who carr
 outlives whoever made it, and asking twice is harmless.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final
 
@@ -16,7 +16,8 @@ from cluster.errors import NotFound, Unavailable
 from cluster.membership.members import Drain, Layout, Wanted
 from cluster.membership.registry import Compare, Registry, Update
 from cluster.placement.known import Known
-from ops.cluster.picture import Progress
+from ops.cluster.picture import nodes, picture
+from ops.cluster.progress import Measure, Progress
 
 TRIES_MAX: Final = 5  # of a compare-and-set that others' changes come before
 
@@ -29,13 +30,13 @@ async def look(registry: Registry, layout: Layout) -> Known:
     return known
 
 
-async def follow(registry: Registry, layout: Layout, progress: Callable[[Known], Progress]) -> AsyncIterator[Progress]:
+async def follow(registry: Registry, layout: Layout, measure: Measure) -> AsyncGenerator[Progress, None]:
     """How far it is, at once and after every change, until it is over."""
     known = Known(layout)
     async with aclosing(registry.watch(layout.root)) as watch:
         async for update in watch:
             known.apply(update)
-            now = progress(known)
+            now = measure(picture(known))
             yield now
             if now.over:
                 return
@@ -58,9 +59,8 @@ async def scale(registry: Registry, layout: Layout, changes: Mapping[str, int]) 
 async def drain(registry: Registry, layout: Layout, node: str, by: str, clock: Clock) -> Known:
     """Want a node empty; how the cluster was before. Raises NotFound when nothing is known of it, Unavailable."""
     known = await look(registry, layout)
-    members = [member for kind in known.shards.values() for member in kind.values()]
-    names = sorted({each.node for each in (*members, *known.gateways.values())})
-    if node not in (*names, *known.drains):
+    names = nodes(known)
+    if node not in names:
         raise NotFound(f"There is no node {node}; there are {', '.join(names) or 'none'}.")
     key = f"{layout.drains}{node}"
     await registry.change({key: msgspec.json.encode(Drain(by, clock.now_ms()))}, when=[Compare(key, 0)])

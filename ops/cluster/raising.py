@@ -21,13 +21,15 @@ from cluster.membership.registry import Registry
 from cluster.placement.known import Known
 from ops.cluster.boots import boots
 from ops.cluster.operations import look, scale
-from ops.cluster.picture import Picture, Progress, names_of, picture, starting
+from ops.cluster.picture import picture
+from ops.cluster.progress import Measure, names_of, starting
 from ops.settings import Settings
+from wire import admin_pb2 as pb
 
 POLL_S: Final = 0.2
 GRACE_S: Final = 10.0  # beyond the drain, for each group of processes
 
-Show = Callable[[Registry, Layout, Callable[[Known], Progress]], Awaitable[None]]
+Show = Callable[[Registry, Layout, Measure], Awaitable[None]]
 
 
 def start_local(settings: Settings, config: Path) -> str:
@@ -39,7 +41,7 @@ def start_local(settings: Settings, config: Path) -> str:
 
 async def make(
     settings: Settings, config: Path, address: str, registry: Registry, layout: Layout, show: Show
-) -> Picture:
+) -> pb.ClusterState:
     """Have a cluster; how it is when all that is wanted serves. Raises Unavailable, Misconfigured."""
     await scale(registry, layout, {})  # writes what is wanted by default, where nothing is
     known = await look(registry, layout)
@@ -50,7 +52,7 @@ async def make(
     except Unavailable as error:
         logs = session(settings.cluster.ray) / "session_latest/logs"
         raise Unavailable(f"{error.log} What processes say that cannot start is in {logs}/worker-*.err.") from None
-    return picture(await look(registry, layout))
+    return picture(await look(registry, layout), settings.cluster.name)
 
 
 def _make_controllers(fleet: RayFleet, known: Known, config: str) -> list[str]:

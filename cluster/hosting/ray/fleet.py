@@ -41,6 +41,10 @@ class Fleet(Protocol):
         """Have a process leave its role; whether it has."""
         ...
 
+    def ping(self, name: str) -> str:
+        """A process's own word. Raises Unavailable also when it does not answer in time."""
+        ...
+
     def remove(self, name: str) -> None:
         """End a process for good, now."""
         ...
@@ -94,7 +98,7 @@ class RayFleet:
         return bool(self._ask(name, "retire"))
 
     def ping(self, name: str) -> str:
-        """The process's own word. Raises Unavailable."""
+        """Of Fleet."""
         return str(self._ask(name, "ping"))
 
     def remove(self, name: str) -> None:

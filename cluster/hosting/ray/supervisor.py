@@ -15,7 +15,7 @@ import structlog
 from cluster.clock import Clock
 from cluster.errors import Trouble, Unavailable
 from cluster.hosting.ray.fleet import Fleet
-from cluster.hosting.ray.place import Boot, Name
+from cluster.hosting.ray.place import Boot, Name, parse
 from cluster.hosting.ray.plan import Plan, plan
 from cluster.membership.members import Drain, Layout
 from cluster.membership.registry import Registry
@@ -23,6 +23,9 @@ from cluster.placement.known import Known
 
 ROUND_S: Final = 2.0  # the delay of what people and Ray change; a round costs some ms
 RETIRE_S_MAX: Final = 90.0  # then a process that was to go is ended
+# A name that is taken while nobody announces it. Ray can lose the making of a process whose maker and control service
+# die at once; one that is slow or fails again and again still answers, and is left alone.
+SILENT_S: Final = 60.0
 BY: Final = "supervisor"  # who asked for a shard to be emptied
 
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class Supervisor:
         self._boot = boot
         self._leads = leads
         self._retiring: dict[str, float] = {}  # since when
+        self._silent: dict[str, float] = {}  # since when
         self._log = structlog.get_logger()
         self._troubled = ""
 
@@ -84,6 +88,7 @@ class Supervisor:
         await self._empty(todo, actors)
         for name in todo.remove:
             await self._remove(name, thread)
+        await self._mend(actors - set(todo.remove), {node.name for node in nodes}, thread)
         self._retiring = {name: since for name, since in self._retiring.items() if name in todo.remove}
         return todo
 
@@ -96,6 +101,20 @@ class Supervisor:
         if done or self._clock.monotonic() - since > RETIRE_S_MAX:
             self._log.info("process_removed", process=name, drained=done)
             await _ask(thread, self._fleet.remove, name)
+
+    async def _mend(self, actors: set[str], nodes: set[str], thread: ThreadPoolExecutor) -> None:
+        """Remove what has a name but is not there; the next round makes it anew."""
+        now = self._clock.monotonic()
+        there = {name for members in self._known.shards.values() for name in members} | self._known.gateways.keys()
+        parsed = {name: parse(name) for name in actors - there}
+        silent = {name for name, each in parsed.items() if each is not None and each.node in nodes}
+        self._silent = {name: self._silent.get(name, now) for name in silent}
+        for name in sorted(name for name, since in self._silent.items() if now - since > SILENT_S):
+            try:
+                await _ask(thread, self._fleet.ping, name)
+            except Unavailable:
+                self._log.warning("process_lost", process=name)
+                await _ask(thread, self._fleet.remove, name)
 
     async def _empty(self, todo: Plan, actors: set[str]) -> None:
         """Ask the placement to empty surplus shards, and forget it of those that are gone or wanted again."""

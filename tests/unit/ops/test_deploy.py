@@ -44,6 +44,12 @@ def commands() -> list[list[str]]:
 def test_the_settings_are_settings() -> None:
     assert settings().cluster.ray.token_file == "/run/rookery/auth_token"
     assert settings().store.kind in ("postgresql", "foundationdb")
+    assert settings().store.blobs != "files"
+    rpc = settings().cluster.rpc
+    assert rpc.certificate
+    assert rpc.key
+    assert rpc.authority
+    assert not rpc.insecure
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
@@ -65,7 +71,8 @@ def test_kubernetes_passes_on_what_the_gateways_listen_on() -> None:
     found, listeners = kubernetes(), settings().listen
     container = found["RayCluster"]["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
     open_ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert {listener.port for listener in listeners} | {settings().cluster.ray.port} == set(open_ports.values())
+    others = {settings().cluster.ray.port, settings().admin.port}
+    assert {listener.port for listener in listeners} | others == set(open_ports.values())
     assert found["Service"]["spec"]["externalTrafficPolicy"] == "Local"
     assert {port["targetPort"] for port in found["Service"]["spec"]["ports"]} <= open_ports.keys()
 
@@ -93,7 +100,7 @@ def test_versions_are_those_of_the_lock() -> None:
 def test_the_walk_through_names_commands_that_are() -> None:
     text = (FOLDER / "walk-through.md").read_text()
     named = set(re.findall(r"(?m)^    (?:mx-\d\$ /opt/rookery/)?rookery (\w+)", text))
-    assert {"node", "up", "status", "scale", "drain", "rebalance", "down"} == named
+    assert named >= {"node", "up", "status", "scale", "drain", "rebalance", "down", "certificate"}
     assert named <= COMMANDS.keys()
     first, last = settings().cluster.ray.worker_port_min, settings().cluster.ray.worker_port_max
     assert f"{first}-{last}" in text

@@ -8,7 +8,8 @@ import pytest
 from cluster.errors import NotFound
 from cluster.membership.members import Drain, Wanted
 from ops.cluster.operations import drain, follow, look, scale, undrain
-from ops.cluster.picture import draining, weight_of
+from ops.cluster.picture import picture
+from ops.cluster.progress import draining, weight_of
 from tests.unit.ops.cluster.conftest import LAYOUT, World
 
 
@@ -51,9 +52,9 @@ async def test_a_node_that_is_not_there_is_told_with_those_that_are(world: World
 async def test_progress_is_told_until_it_is_over(world: World) -> None:
     await world.announce("mailbox-a-1", "mailbox-b-1")
     await world.own("mailbox", "mailbox-a-1")
-    most = weight_of(await look(world.registry, LAYOUT), "a")
+    most = weight_of(picture(await look(world.registry, LAYOUT)), "a")
     told = []
-    async for now in follow(world.registry, LAYOUT, lambda known: draining(known, "a", most)):
+    async for now in follow(world.registry, LAYOUT, lambda state: draining(state, "a", most)):
         told.append(now.done)
         if now.done == 0:
             await world.own("mailbox", "mailbox-b-1")

@@ -35,6 +35,10 @@ class FakeFleet:
             raise Unavailable("Ray does not answer.")
         return self.asked.count(name) > 1
 
+    def ping(self, name: str) -> str:
+        """Of Fleet."""
+        raise AssertionError("nobody is asked")
+
     def remove(self, name: str) -> None:
         """Of Fleet."""
         self.removed.append(name)

@@ -11,7 +11,7 @@ from cluster.clock import ManualClock
 from cluster.errors import Unavailable
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
-from cluster.hosting.ray.supervisor import RETIRE_S_MAX, Supervisor
+from cluster.hosting.ray.supervisor import RETIRE_S_MAX, SILENT_S, Supervisor
 from cluster.membership.members import Drain, Layout, Wanted
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
 from cluster.membership.registry import Update
@@ -27,6 +27,7 @@ class FakeFleet:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.stuck: set[str] = set()
+        self.mute: set[str] = set()
         self.away = False
         self.calls: list[str] = []
 
@@ -49,6 +50,12 @@ class FakeFleet:
         """Of Fleet."""
         self.calls.append(f"retire {name}")
         return name not in self.stuck
+
+    def ping(self, name: str) -> str:
+        """Of Fleet."""
+        if name in self.mute:
+            raise Unavailable("It does not answer.")
+        return "starting"
 
     def remove(self, name: str) -> None:
         """Of Fleet."""
@@ -147,6 +154,19 @@ async def test_one_that_does_not_leave_is_ended_at_last(world: World, thread: Th
     world.clock.advance(RETIRE_S_MAX + 1)
     await world.supervisor.round(thread)
     assert not world.fleet.stuck & world.fleet.names
+
+
+async def test_a_name_without_a_process_is_made_anew_and_a_slow_one_left(
+    world: World, thread: ThreadPoolExecutor
+) -> None:
+    await world.supervisor.round(thread)
+    world.fleet.mute = {"mailbox-a-1"}
+    await world.supervisor.round(thread)
+    world.fleet.calls.clear()
+    world.clock.advance(SILENT_S + 1)
+    await world.supervisor.round(thread)
+    await world.supervisor.round(thread)
+    assert world.fleet.calls == ["remove mailbox-a-1", "create mailbox-a-1 id-a"]
 
 
 async def test_ray_being_away_ends_nothing(world: World) -> None:

@@ -1,19 +1,11 @@
-"""The cluster's commands: what is refused before anything is asked."""
+"""`rookery node`: what is refused before anything is started."""
 
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ops.cli.cluster import scale
 from ops.cli.node import node
-
-
-@pytest.mark.parametrize("wish", ["mailbox", "mailbox=x", "letterbox=1", "mailbox=1000"])
-def test_a_wish_that_cannot_be_is_told(wish: str, tmp_path: Path) -> None:
-    told = CliRunner().invoke(scale, [wish, "--config", str(tmp_path / "none.toml")])
-    assert told.exit_code == 2
-    assert "KIND=N" in told.output
 
 
 @pytest.mark.parametrize("arguments", [[], ["--head", "--join", "a:1"]])
