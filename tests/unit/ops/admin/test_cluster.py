@@ -108,7 +108,7 @@ async def test_wishes_that_cannot_be_are_refused(
         pb.SetLogLevelRequest: clustered.cluster.SetLogLevel,
     }
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await calls[type(wish)](wish)  # type: ignore[index,operator]
+        await calls[type(wish)](wish)  # type: ignore[operator]
     assert refused.value.code() == code
 
 
