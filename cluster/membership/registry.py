@@ -70,6 +70,14 @@ class Lease(Protocol):
         ...
 
 
+class Watch(AsyncIterator[Update], Protocol):
+    """The updates, for one reader. A read that is cancelled loses nothing."""
+
+    async def aclose(self) -> None:
+        """End it: the reader's loop ends, now. What is only let go of is watched until the registry is closed."""
+        ...
+
+
 class Registry(Protocol):
     """One a process. All methods raise Unavailable when the registry does not answer in time, Refused when it does not
     let this user in."""
@@ -104,9 +112,10 @@ class Registry(Protocol):
         """Revoke a lease by its number (a predecessor's); no error where there is none."""
         ...
 
-    def watch(self, prefix: str) -> AsyncIterator[Update]:
+    def watch(self, prefix: str) -> Watch:
         """First a reset with all there is, then every change in order, until closed. Never ends by itself: it survives
-        the registry's restarts and compactions, with resets where needed."""
+        the registry's restarts and compactions, with resets where needed, also for a reader that fell far behind.
+        Raises Refused."""
         ...
 
     async def close(self) -> None:

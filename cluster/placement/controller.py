@@ -1,0 +1,102 @@
+"""The controller: waits for the lead, and while it has it keeps the slot maps as they should be.
+
+The law: only the holder of the leader's key changes a map; whoever lost it finds out at its next write, at the latest.
+"""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from cluster.clock import Clock
+from cluster.membership.members import Layout
+from cluster.membership.registry import Compare, Registry
+from cluster.meta.store import Store
+from cluster.placement.grace import GraceSettings
+from cluster.placement.leading import Leading
+from cluster.placement.metrics import ControllerMetrics
+from cluster.placement.moving import Moving, Release
+from cluster.placement.pages import Pages
+from cluster.placement.reporting import Reporting
+from cluster.placement.watching import Watching
+
+
+class Election(Protocol):
+    """Who leads: at most one process holds the leader's key."""
+
+    @property
+    def leading(self) -> Compare | None:
+        """The condition that holds as long as this process leads; None while it knows that it does not."""
+        ...
+
+    async def won(self) -> Compare:
+        """Return as soon as this process leads."""
+        ...
+
+
+class Controller:
+    """One a process that may lead."""
+
+    def __init__(  # noqa: PLR0913 (all that a controller works with)
+        self,
+        name: str,
+        registry: Registry,
+        layout: Layout,
+        election: Election,
+        watching: Watching,
+        store: Store,
+        release: Release,
+        clock: Clock,
+        metrics: ControllerMetrics,
+        grace: GraceSettings = GraceSettings(),  # noqa: B008 (frozen)
+    ) -> None:
+        """`name`: what the state for people calls the leader."""
+        self._name = name
+        self._registry = registry
+        self._layout = layout
+        self._election = election
+        self._watching = watching
+        self._store = store
+        self._release = release
+        self._clock = clock
+        self._metrics = metrics
+        self._grace = grace
+        self._wake = asyncio.Event()
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        """Lead whenever elected, until cancelled."""
+        forget = self._watching.on_change(self._wake.set)
+        try:
+            while True:
+                leader = await self._election.won()
+                self._log.info("controller_leads", name=self._name)
+                self._metrics.leads.set(1)
+                try:
+                    await self._lead(leader)
+                finally:
+                    self._metrics.leads.set(0)
+                self._log.warning("controller_leads_no_more", name=self._name)
+        finally:
+            forget()
+
+    async def _lead(self, leader: Compare) -> None:
+        moving = Moving(self._release, self._clock, self._wake.set)
+        pages = Pages(self._registry, self._layout, self._store, leader)
+        leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
+        reporting = Reporting(self._registry, self._layout, leader, self._clock)
+        try:
+            while self._election.leading == leader:
+                self._wake.clear()
+                wait_s = await leading.step()
+                await reporting.publish(leading.state())
+                await self._pause(wait_s)
+        finally:
+            await moving.end()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self._wake.wait(), seconds)
+            except TimeoutError:
+                pass
