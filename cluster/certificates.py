@@ -58,12 +58,12 @@ def self_signed(directory: Path, names: list[str], now: dt.datetime) -> tuple[Pa
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(key, pem)
-    _write(certificate, made.public_bytes(serialization.Encoding.PEM))
+    write_private(key, pem)
+    write_private(certificate, made.public_bytes(serialization.Encoding.PEM))
     return certificate, key
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Whole or not at all, for this user only."""
     draft = path.with_name(path.name + ".new")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
