@@ -41,6 +41,7 @@ PARTS: Final[dict[str, Part]] = {
         "postfix postfix/main_mailer_type select No configuration",
     ),
     "dovecot": Part("dovecot-imapd", "dovecot", "the IMAP server to compare with"),
+    "etcd": Part("etcd-server", "etcd", "the registry of a cluster"),
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
