@@ -4,11 +4,10 @@ The law: a client believes its answers. Each one is held against the ledger at t
 came proves nothing, so what it asked for may have happened, but once.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import Random
 from typing import Any, Final, Literal, NamedTuple
-
-import asyncio
 
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.index import Index
@@ -21,13 +20,6 @@ from ops.sim.trace import Trace
 
 DELIVERY_TRIES: Final = 4  # a queue tries again for days; here the rest of the run may be shorter
 THINK_S: Final = (0.01, 1.5)  # between two commands of a client
-
-
-class Owned(NamedTuple):
-    """A mailbox that one client alone changes."""
-
-    name: str
-    number: int
 
 
 class Attempts:
@@ -46,32 +38,31 @@ class Attempts:
             self.count[account, kind] = self.count.get((account, kind), 0) + 1
 
 
-class Client:
-    """One client of a gateway: does one thing after another until `until`, or until it has done `steps`."""
+class Stage(NamedTuple):
+    """What all clients of a run share."""
 
-    def __init__(
-        self,
-        name: str,
-        mailboxes: MailboxClient,
-        accounts: Sequence[int],
-        dice: Random,
-        ledger: Ledger,
-        attempts: Attempts,
-        trace: Trace,
-        broken: Callable[[str], None],
-    ) -> None:
+    accounts: Sequence[int]
+    ledger: Ledger
+    attempts: Attempts
+    trace: Trace
+    broken: Callable[[str], None]
+
+
+class Client:
+    """One client of a gateway: does one thing after another."""
+
+    def __init__(self, name: str, mailboxes: MailboxClient, dice: Random, stage: "Stage") -> None:
         self.name = name
-        self.views: list[tuple[int, Selected]] = []
         self._mailboxes = mailboxes
-        self._accounts = accounts
+        self._accounts = stage.accounts
         self._dice = dice
-        self._ledger = ledger
-        self._attempts = attempts
-        self._trace = trace
-        self._broken = broken
+        self._ledger = stage.ledger
+        self._attempts = stage.attempts
+        self._trace = stage.trace
+        self._broken = stage.broken
         self._made = 0
-        self._owned: dict[int, list[str]] = {account: [] for account in accounts}
-        self._selected: tuple[int, Selected] | None = None
+        self._owned: dict[int, list[str]] = {account: [] for account in stage.accounts}
+        self.selected: tuple[int, Selected] | None = None
 
     async def run(self, steps: int) -> None:
         """Do so many things."""
@@ -90,9 +81,9 @@ class Client:
 
     async def let_go(self) -> None:
         """Close what is selected."""
-        if self._selected is not None:
-            _account, selected = self._selected
-            self._selected = None
+        if self.selected is not None:
+            _account, selected = self.selected
+            self.selected = None
             await selected.close()
 
     def _weighted(self) -> Iterator[Callable[[int], Awaitable[None]]]:
@@ -143,11 +134,10 @@ class Client:
         """SELECT or EXAMINE, and keep it."""
         await self.let_go()
         name = self._dice.choice([INBOX, INBOX, "Archive", "Trash", *self._owned[account]])
-        self._attempts.ask(account, "RecentClaimed")
         selected = await self._mailboxes.select(
             account, name, read_only=self._dice.random() < 0.2, changed=lambda: None
         )
-        self._selected = (account, selected)
+        self.selected = (account, selected)
         self._trace("selected", self.name, account, selected.info.id, selected.view.modseq)
 
     async def let_go_of(self, _account: int) -> None:
@@ -292,9 +282,9 @@ class Client:
 
     def _look(self) -> None:
         """What is selected must be what the log says, whenever it is as new as the log."""
-        if self._selected is None:
+        if self.selected is None:
             return
-        account, selected = self._selected
+        account, selected = self.selected
         view = selected.view
         box = self._ledger.account(account).mailboxes.get(view.mailbox)
         if box is not None and box.index is not None and box.modseq == view.modseq and not same(view.index, box.index):
@@ -303,9 +293,9 @@ class Client:
     # Choices
 
     def _held(self) -> tuple[int, Selected, Ranges] | None:
-        if self._selected is None or self._selected[1].read_only or self._selected[1].view.gone:
+        if self.selected is None or self.selected[1].read_only or self.selected[1].view.gone:
             return None
-        account, selected = self._selected
+        account, selected = self.selected
         uids = selected.view.index.uids.tolist()
         if not uids:
             return None

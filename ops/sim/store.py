@@ -177,6 +177,25 @@ class StoreClient(OptimisticStore):
         return await self._remote.read(partial(super().range, begin, end, limit=limit, reverse=reverse))
 
 
+class ReadNow:
+    """A Reader that takes no time, for checks."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        self._engine = engine
+
+    async def get(self, key: bytes) -> bytes | None:
+        """The value, or None."""
+        return self._engine.get(key)
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values in the order of the keys."""
+        return self._engine.get_many(keys)
+
+    async def range(self, begin: bytes, end: bytes, *, limit: int = 1000, reverse: bool = False) -> list[Row]:
+        """A page of rows."""
+        return self._engine.range(begin, end, limit, reverse).rows
+
+
 def _silence() -> Unavailable:
     return Unavailable("The store does not answer; try again.")
 

@@ -26,9 +26,9 @@ class Trace:
         """All events."""
         return [_line(event) for event in self._events]
 
-    def digest(self) -> str:
-        """16 hexadecimal digits over all events."""
-        return hashlib.blake2b("\n".join(self.lines()).encode(), digest_size=8).hexdigest()
+    def digest(self, steps: int) -> str:
+        """16 hexadecimal digits over all events and the number of steps of the loop."""
+        return hashlib.blake2b("\n".join([*self.lines(), str(steps)]).encode(), digest_size=8).hexdigest()
 
 
 def _line(event: tuple[float, str, tuple[object, ...]]) -> str:

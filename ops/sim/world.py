@@ -4,6 +4,7 @@ The law: every choice is drawn from the seed, from a stream of its own for each 
 same run in every process, whatever is asked about it.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, Final
@@ -55,18 +56,26 @@ class Process:
         self.address = f"{host}:{life}"  # a restarted process has another port
         self.life = life
         self.incarnation = 0
+        self.stops = 0  # SIGSTOPs without their SIGCONT
         self.parts: dict[str, Any] = {}
+
+
+def stream(seed: int, *of: object) -> Random:
+    """The seed's stream of random numbers for one purpose."""
+    return Random(repr((seed, *of)))  # noqa: S311 - a run must be repeatable
 
 
 class World:
     """One run's. Made in the running loop."""
 
-    def __init__(self, seed: int, loop: SimLoop, trace: Trace, *, drifts: float = 0.0) -> None:
+    def __init__(self, seed: int, loop: SimLoop, trace: Trace, broken: list[str], *, drifts: float = 0.0) -> None:
+        """`broken` gathers the invariants that do not hold."""
         self.seed = seed
         self.loop = loop
         self.trace = trace
         self.drifts = drifts
-        self.broken: list[str] = []
+        self.broken = broken
+        self.stopped = asyncio.Event()
         self.network = Network(loop, self.dice("network"), trace)
         self.store = SimStore(self.network, self._landed)
         self.registry = SimRegistryServer(self.network)
@@ -75,16 +84,16 @@ class World:
         self.processes: dict[str, Process] = {}  # the last life of each host's process
         self._mains: dict[str, tuple[str, Main]] = {}
         self._lives: dict[Lane, Process] = {}
-        self._paused: dict[str, int] = {}
 
     def dice(self, *of: object) -> Random:
         """A stream of random numbers of its own."""
-        return Random(repr((self.seed, *of)))  # noqa: S311 - a run must be repeatable
+        return stream(self.seed, *of)
 
     def fail(self, what: str) -> None:
         """An invariant does not hold."""
         self.trace("BROKEN", what)
         self.broken.append(what)
+        self.stopped.set()
 
     # Processes
 
@@ -115,16 +124,16 @@ class World:
             self.network.cut(process.lane, silent=silent)
             self.loop.kill(process.lane)
 
-    def pause(self, name: str) -> None:
+    def pause(self, process: Process) -> None:
         """SIGSTOP."""
-        self._paused[name] = self._paused.get(name, 0) + 1
-        self.loop.pause(self.processes[name].lane)
+        process.stops += 1
+        self.loop.pause(process.lane)
 
-    def resume(self, name: str) -> None:
-        """SIGCONT, after as many as there were SIGSTOPs."""
-        self._paused[name] -= 1
-        if not self._paused[name]:
-            self.loop.resume(self.processes[name].lane)
+    def resume(self, process: Process) -> None:
+        """SIGCONT, after as many as there were SIGSTOPs; one that was killed meanwhile stays dead."""
+        process.stops -= 1
+        if not process.stops:
+            self.loop.resume(process.lane)
 
     def alive(self, kind: str) -> list[Process]:
         """The processes of a kind that live."""
