@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 
 from actors.directory.client import DirectoryClient, DirectorySettings
 from actors.mailbox.client import MailboxClient
-from actors.mailbox.keys import SLOTS
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
@@ -30,6 +29,8 @@ from cluster.meta.lmdb import LmdbStore
 from cluster.meta.lock import DataLock
 from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
+from cluster.placement.claims import Alone, next_incarnation
+from cluster.placement.slots import SLOTS
 from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
@@ -76,7 +77,7 @@ async def opened(
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry())
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
-        task = asyncio.create_task(sweeper.run(range(SLOTS), settings.sweep_every_s), name="sweeper")
+        task = asyncio.create_task(sweeper.run(lambda: range(SLOTS), settings.sweep_every_s, blobs=True), name="sweeper")
         stack.push_async_callback(_end, task)
         yield made
 
@@ -97,7 +98,7 @@ async def over(
         found = await directory.account_with(account)
         return Quota(found.quota_bytes, found.quota_messages) if found is not None else Quota()
 
-    shard = Shard(store, clock, quota_of, ShardMetrics(registry))
+    shard = Shard(store, clock, quota_of, ShardMetrics(registry), Alone(), await next_incarnation(store))
     shard.start()
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:

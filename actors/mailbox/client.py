@@ -7,11 +7,10 @@ the account's shard. A gateway holds views of selected mailboxes and bounded cac
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Final, Protocol
+from typing import Final
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
-from actors.mailbox.shard import Shard
 from actors.mailbox.types import (
     INBOX,
     Add,
@@ -19,8 +18,6 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Item,
-    Open,
-    Opened,
     Prepared,
     ReadTree,
     Rename,
@@ -28,11 +25,12 @@ from actors.mailbox.types import (
     Subscribe,
     Tree,
 )
-from actors.mailbox.view import Selected, View
+from actors.mailbox.view import Selected
+from actors.mailbox.views import Directing, Views
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack, unpack
 from cluster.clock import Clock
-from cluster.errors import Corrupt, NotFound, StoreFull, Trouble
+from cluster.errors import Corrupt, NotFound
 from cluster.meta.store import Store
 from mail.message.record import Record, RecordError, decode, encode, read_message
 
@@ -73,14 +71,6 @@ class Message:
         return self._record
 
 
-class Directing(Protocol):
-    """Which shard owns an account: one shard in one process, placement in a cluster."""
-
-    def shard_of(self, account: int) -> Shard:
-        """The owner. Raises Unavailable while there is none."""
-        ...
-
-
 class MailboxClient:
     """One a gateway process."""
 
@@ -90,7 +80,7 @@ class MailboxClient:
         self._blobs = blobs
         self._clock = clock
         self._threads = threads
-        self._views: dict[tuple[int, int], View] = {}
+        self._views = Views(shards)
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
 
@@ -147,46 +137,7 @@ class MailboxClient:
 
     async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
         """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
-        shard = self._shards.shard_of(account)
-        view = View(account, self._emptied)
-        opened = await shard.watch(account, Open(name), view)
-        held = self._views.get((account, view.mailbox))
-        if held is not None and not held.gone:
-            shard.unwatch(account, view.mailbox, view)
-            view = held
-        else:
-            self._views[account, view.mailbox] = view
-        selected = Selected(shard, view, opened, read_only=read_only, changed=changed)
-        view.sessions.append(selected)
-        if read_only:  # sees what is recent without taking it (RFC 3501 6.3.2)
-            selected.recent.update(range(opened.recent_from, opened.recent_below))
-        else:
-            view.claims = True
-            await self._claim(shard, selected, name, opened)
-        return selected
-
-    def _emptied(self, view: View) -> None:
-        if self._views.get((view.account, view.mailbox)) is view:
-            del self._views[view.account, view.mailbox]
-
-    async def _claim(self, shard: Shard, selected: Selected, name: str, seen: Opened) -> None:
-        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view.
-
-        On a full disk nothing can be taken, and the mailbox must open all the same: then \Recent is what was `seen`,
-        for this session as for the next (RFC 3501 2.3.2 allows it).
-        """
-        try:
-            opened = await shard.ask(selected.view.account, Open(name, claim=True))
-        except StoreFull:
-            selected.recent.update(range(seen.recent_from, seen.recent_below))
-            return
-        except Trouble:
-            await selected.close()
-            raise
-        assert isinstance(opened, Opened)
-        if opened.info.id == selected.info.id:
-            selected.recent.update(range(opened.recent_from, opened.recent_below))
-            selected.info = opened.info
+        return await self._views.select(account, name, read_only=read_only, changed=changed)
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         """Messages by email id; None for one that has gone."""

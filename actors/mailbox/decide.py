@@ -12,6 +12,7 @@ import numpy as np
 
 from actors.mailbox import events as ev
 from actors.mailbox import names
+from actors.mailbox.answers import Remembered
 from actors.mailbox.index import Array, Index, ranges_of
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
@@ -62,7 +63,7 @@ FIRST_MAILBOXES: Final[tuple[tuple[str, Role], ...]] = (
     ("Archive", "archive"),
 )
 
-T = TypeVar("T")
+Cut = TypeVar("Cut", Sequence[ev.Row], Ranges, Array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ class Decision:
 
     events: list[tuple[ev.Event, ...]] = field(default_factory=list)
     stored: list[tuple[int, Prepared]] = field(default_factory=list)  # (email, message) to write
+    answers: list[ev.Answer] = field(
+        default_factory=list
+    )  # one an entry, stored with it if there is a key; of Add none
     copied: list[int] = field(default_factory=list)  # emails with one membership more
     dropped: list[Array] = field(default_factory=list)  # emails with one membership less
     cleared: list[int] = field(default_factory=list)  # mailboxes whose index pages go
@@ -87,9 +91,43 @@ class Decision:
     reply: Callable[[Account], Reply] = lambda account: Done(account.modseq)
 
 
-def decide(account: Account, command: Command, context: Context) -> Decision:
-    """The decision. Raises NotFound, AlreadyExists, Refused, OverQuota."""
-    return _DECIDE[type(command)](account, command, context)
+def decide(account: Account, command: Command, context: Context, idem: bytes = b"") -> Decision:
+    """The decision. Raises NotFound, AlreadyExists, Refused, OverQuota.
+
+    A command whose key is known already changes nothing, and is answered as it was.
+    """
+    if type(command) is Add and command.idem:
+        idem = command.idem
+    earlier = account.answers.get(idem) if idem else None
+    if earlier is not None:
+        return Decision(reply=lambda account: _again(account, earlier))
+    decision = _DECIDE[type(command)](account, command, context)
+    decision.idem = idem
+    if idem and not decision.answers and type(command) is not Add:
+        decision.answers = [ev.DoneAnswer()] * len(decision.events)
+    return decision
+
+
+def entries_of(decision: Decision, now_ms: int) -> list[ev.Entry]:
+    """The log entries to commit, in order."""
+    idem, events = decision.idem, decision.events
+    if not idem or not decision.answers:
+        return [ev.Entry(ev.VERSION, now_ms, idem, made) for made in events]
+    answered = zip(events, decision.answers, strict=True)
+    return [ev.Entry(ev.VERSION, now_ms, idem, made, answer) for made, answer in answered]
+
+
+def _again(account: Account, earlier: Added | Remembered) -> Reply:
+    """The answer of then. What was recent then is told with the mailbox as it is now."""
+    if not isinstance(earlier, Remembered):
+        return earlier
+    claimed = earlier.answer
+    if not isinstance(claimed, ev.ClaimAnswer):
+        return earlier.reply
+    box = account.mailboxes.get(claimed.mailbox)
+    if box is None:
+        raise NotFound("The mailbox was deleted.")
+    return Opened(box.info(), tuple(account.keywords), claimed.first, claimed.below)
 
 
 def indexes_needed(account: Account, command: Command) -> list[Mailbox]:
@@ -102,7 +140,7 @@ def indexes_needed(account: Account, command: Command) -> list[Mailbox]:
     elif isinstance(command, Rename) and command.name.upper() == INBOX:
         boxes = [account.named(INBOX)]
     elif isinstance(command, Open):
-        boxes = [account.named(_loose(command.name))]
+        boxes = [_to_open(account, command)]
     return [box for box in boxes if box is not None and box.index is None]
 
 
@@ -117,9 +155,6 @@ def first_events(context: Context) -> tuple[ev.Event, ...]:
 
 
 def _add(account: Account, command: Add, context: Context) -> Decision:
-    earlier = account.idems.get(command.idem) if command.idem else None
-    if earlier is not None:
-        return Decision(reply=lambda _account: earlier)
     box = account.named(_loose(command.mailbox))
     if box is None and command.deliver:
         box = account.named(INBOX)
@@ -127,7 +162,7 @@ def _add(account: Account, command: Add, context: Context) -> Decision:
         raise NotFound("There is no mailbox of that name.")
     _room(account, sum(item.message.size for item in command.items), len(command.items), context.quota)
     define, words = _keywords(account, [item.keywords for item in command.items])
-    decision = Decision(idem=command.idem)
+    decision = Decision()
     rows = []
     for offset, (item, word) in enumerate(zip(command.items, words, strict=True)):
         email = account.next_email + offset
@@ -203,9 +238,19 @@ def _set_flags(account: Account, command: SetFlags, _context: Context) -> Decisi
         uids = ranges_of(index.uids[part])
         decision.events.append((*define, ev.FlagsChanged(box.id, uids, clear, set_, unseen)))
         define = ()
+    _note_failed(decision, failed)
     changed = ranges_of(index.uids[rows[changing]])
     decision.reply = lambda account: Changed(account.modseq, changed, failed)
     return decision
+
+
+def _note_failed(decision: Decision, failed: Ranges) -> None:
+    """The answer in pieces that fit into the entries, of which there may be too few."""
+    if decision.events:
+        pieces = [ev.ChangeAnswer(tuple(part)) for part in _chunks(failed, ev.RANGES_PER_ANSWER_MAX)]
+        entries = len(decision.events)
+        decision.answers = [ev.ChangeAnswer()] * (entries - len(pieces)) + pieces
+        decision.events[:0] = [()] * (len(pieces) - entries)  # first: the last entry is about the mailbox
 
 
 def _known(account: Account, keywords: Sequence[str]) -> int:
@@ -221,6 +266,7 @@ def _expunge(account: Account, command: Expunge, _context: Context) -> Decision:
     decision = Decision()
     gone = ranges_of(index.uids[rows])
     _remove_rows(decision, box, index, rows)
+    decision.answers = [ev.ChangeAnswer()] * len(decision.events)
     if len(rows):
         decision.dropped.append(index.emails[rows])
     decision.reply = lambda account: Changed(account.modseq, gone)
@@ -270,8 +316,11 @@ def _transfer(
     ]
     source = ranges_of(index.uids[rows])
     _add_rows(decision, target, moved, (), context)
+    sources = [ranges_of(index.uids[part]) for part in _chunks(rows, ev.ROWS_PER_EVENT_MAX)]
     if move:
         _remove_rows(decision, box, index, rows)
+    sources += [()] * (len(decision.events) - len(sources))
+    decision.answers = [ev.CopyAnswer(target.uidvalidity, part) for part in sources]
     decision.reply = _added_reply(target.id, ((moved[0].uid, moved[-1].uid),), source)
     return decision
 
@@ -335,6 +384,7 @@ def _rename_inbox(account: Account, to: str, context: Context) -> Decision:
     target = Mailbox(made.mailbox, made.name, "", made.uidvalidity)
     decision = _transfer(account, inbox, index, np.arange(index.count), target, context, move=True)
     decision.events.insert(0, (made,))
+    decision.answers = []
     decision.reply = lambda account: Done(account.modseq)
     return decision
 
@@ -353,15 +403,20 @@ def _read_tree(_account: Account, _command: ReadTree, _context: Context) -> Deci
 
 
 def _open(account: Account, command: Open, _context: Context) -> Decision:
-    box = account.named(_loose(command.name))
+    box = _to_open(account, command)
     if box is None:
         raise NotFound("There is no mailbox of that name.")
     first, below, number = box.recent_below, box.uidnext, box.id
     claims = command.claim and first < below
     return Decision(
         [(ev.RecentClaimed(number, below),)] if claims else [],
+        answers=[ev.ClaimAnswer(number, first, below)] if claims else [],
         reply=lambda account: Opened(account.mailboxes[number].info(), tuple(account.keywords), first, below),
     )
+
+
+def _to_open(account: Account, command: Open) -> Mailbox | None:
+    return account.mailboxes.get(command.mailbox) if command.mailbox else account.named(_loose(command.name))
 
 
 def _loaded(account: Account, mailbox: int) -> tuple[Mailbox, Index]:
@@ -380,7 +435,7 @@ def _loose(name: str) -> str:
         return ""
 
 
-def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def _chunks(rows: Cut, size: int) -> Iterator[Cut]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

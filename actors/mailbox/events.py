@@ -17,6 +17,7 @@ VERSION: Final = 1
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 ROWS_PER_EVENT_MAX: Final = 2000  # 30 bytes each at most, so an entry stays below VALUE_BYTES_MAX
 RANGES_PER_EVENT_MAX: Final = 5000  # 12 bytes each at most
+RANGES_PER_ANSWER_MAX: Final = 2000  # so that events and answer are an entry below VALUE_BYTES_MAX
 
 
 class Row(Struct, frozen=True, array_like=True):
@@ -112,13 +113,46 @@ Event = (
 )
 
 
+class CopyAnswer(Struct, frozen=True, array_like=True, tag=1):
+    """COPY and MOVE: these UIDs of the source became the rows that this entry adds."""
+
+    uidvalidity: int
+    source: Ranges
+
+
+class ChangeAnswer(Struct, frozen=True, array_like=True, tag=2):
+    """STORE and EXPUNGE: what this entry changes was changed, `failed` was not."""
+
+    failed: Ranges = ()
+
+
+class DoneAnswer(Struct, frozen=True, array_like=True, tag=3):
+    """There is nothing to tell."""
+
+
+class ClaimAnswer(Struct, frozen=True, array_like=True, tag=4):
+    r"""UIDs in [first, below) were given as \Recent."""
+
+    mailbox: int
+    first: int
+    below: int
+
+
+Answer = CopyAnswer | ChangeAnswer | DoneAnswer | ClaimAnswer
+
+
 class Entry(Struct, frozen=True, array_like=True):
-    """One change of an account: everything in it carries the same MODSEQ, which is its key in the log."""
+    """One change of an account: everything in it carries the same MODSEQ, which is its key in the log.
+
+    `idem` is the key of the command that made it, empty for none. `answer` is what cannot be told from the events of
+    the part of that command's answer that this entry brings; absent where the events tell all, as of an Add.
+    """
 
     version: int
     time_ms: int
     idem: bytes
     events: tuple[Event, ...]
+    answer: Answer | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -126,7 +160,9 @@ _decoder = msgspec.msgpack.Decoder(Entry)
 
 
 def encode(entry: Entry) -> bytes:
-    """As stored."""
+    """As stored: what has no answer, as before there were any."""
+    if entry.answer is None:
+        return _encoder.encode((entry.version, entry.time_ms, entry.idem, entry.events))
     return _encoder.encode(entry)
 
 

@@ -1,6 +1,6 @@
 """Where a mailbox shard's data is in the store. Nothing else knows this layout.
 
-    e slot                          the slot's epoch: who may write (design decision 3)
+    e slot                          the claim to the slot: who may write (cluster/placement/claims.py)
     m slot account H chunk          head: the account without its messages, as of a MODSEQ
     m slot account L modseq         log entry
     m slot account P mailbox page   index page
@@ -15,11 +15,9 @@
 Numbers are big-endian, so that keys sort as the numbers do. A slot's accounts are together: they move together.
 """
 
-import zlib
 from struct import Struct
-from typing import Final
 
-SLOTS: Final = 4096  # design decision 1; fixed for ever, accounts hash to them
+from cluster.placement import slots
 
 _SLOT = Struct(">cH")
 _ACCOUNT = Struct(">cHQ")
@@ -32,11 +30,11 @@ _REF = Struct(">BQQ")
 
 def slot_of(account: int) -> int:
     """The slot an account lives in, for ever."""
-    return zlib.crc32(account.to_bytes(8, "big")) % SLOTS
+    return slots.slot_of(account.to_bytes(8, "big"))
 
 
-def epoch(slot: int) -> bytes:
-    """Key of a slot's epoch."""
+def claim(slot: int) -> bytes:
+    """Key of the claim to a slot."""
     return _SLOT.pack(b"e", slot)
 
 

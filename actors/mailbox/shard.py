@@ -1,62 +1,44 @@
-"""A mailbox shard: the one writer of its accounts, with group commit.
+"""A mailbox shard: the one writer of the accounts of its slots, with group commit.
 
-The law: an answer leaves only when what it says is durable. Commands gather while a commit runs; then each is decided
-and applied in memory, all go into one store transaction that also checks the slots' epochs, and only its success
-releases the answers and the changes to watchers. If it fails, the accounts it touched are forgotten and read anew.
+The law: an answer leaves only when what it says is durable, and only while the slot is this shard's. Commands gather
+while a commit runs; then each is decided and applied in memory, all go into one store transaction that also compares
+the claims to the slots, and only its success releases the answers and the changes to watchers. If it fails, the
+accounts it touched are forgotten and read anew.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from actors.mailbox import events as ev
 from actors.mailbox import keys, storage
-from actors.mailbox.decide import Context, Decision, decide, first_events, indexes_needed
-from actors.mailbox.index import Index
+from actors.mailbox.decide import NO_QUOTA, Context, Decision, decide, entries_of, first_events, indexes_needed
+from actors.mailbox.held import Held
+from actors.mailbox.loading import Asked, Loading
 from actors.mailbox.metrics import ShardMetrics
+from actors.mailbox.owner import Watcher
+from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
-from actors.mailbox.types import Add, Command, Open, Opened, Quota, Reply
+from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
+from actors.mailbox.watching import Watchers
 from cluster.clock import Clock
-from cluster.errors import Fenced, Trouble, Unavailable
+from cluster.errors import Fenced, Moved, Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
+from cluster.placement.claims import Claims
 
 BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits for the last
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-ACCOUNTS_MAX: Final = 10_000  # held in memory: about 10 kB each
 REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
-ROWS_MAX: Final = 8_000_000  # index rows held in memory: 48 bytes each
-
-
-class Watcher(Protocol):
-    r"""Who is told of a mailbox's committed changes. `claims`: it wants new mail to be its \Recent."""
-
-    claims: bool
-
-    def opened(self, opened: Opened, index: Index) -> None:
-        """Called once, before any change: the mailbox as committed, with rows of its own to keep."""
-        ...
-
-    def changed(self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...]) -> None:
-        """Called in order, once a committed entry, never before it is durable."""
-        ...
-
-
-@dataclass(slots=True)
-class _Asked:
-    account: int
-    command: Command
-    answer: "asyncio.Future[Any]"
-    watcher: Watcher | None
-    size: int
+PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
 
 @dataclass(slots=True)
 class _Decided:
-    asked: _Asked
+    asked: Asked
     account: Account
     first: int
     entries: list[ev.Entry]
@@ -64,21 +46,29 @@ class _Decided:
 
 
 class Shard:
-    """Serves all accounts given to it. Lives on one event loop."""
+    """Serves the accounts of the slots it has a claim to. Lives on one event loop."""
 
     def __init__(
-        self, store: Store, clock: Clock, quota_of: Callable[[int], Awaitable[Quota]], metrics: ShardMetrics
+        self,
+        store: Store,
+        clock: Clock,
+        quota_of: Callable[[int], Awaitable[Quota]],
+        metrics: ShardMetrics,
+        claims: Claims,
+        incarnation: int,
     ) -> None:
         self._store = store
         self._clock = clock
         self._quota_of = quota_of
         self._metrics = metrics
-        self._queue: deque[_Asked] = deque()
+        self._queue: deque[Asked] = deque()
         self._queued_bytes = 0
-        self._accounts: OrderedDict[int, Account] = OrderedDict()
-        self._rows: dict[int, int] = {}  # index rows loaded for an account, in the order of loading
-        self._epochs: dict[int, bytes] = {}
-        self._watchers: dict[tuple[int, int], list[Watcher]] = {}
+        self._held = Held()
+        self._loading = Loading(store, self._held, self._again, metrics.activations.inc)
+        self._slots = Slotted(store, clock, claims, incarnation)
+        self._watchers = Watchers()
+        self._patrol: asyncio.TimerHandle | None = None
+        self._releasing: dict[int, asyncio.Future[None]] = {}  # at most one a slot
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +81,8 @@ class Shard:
         """Answer what was asked, store snapshots of what is in memory, take nothing more."""
         self._stopping = True
         self._wake.set()
+        if self._patrol is not None:
+            self._patrol.cancel()
         if self._task is not None:
             await self._task
 
@@ -99,72 +91,215 @@ class Shard:
         """Whether it takes commands."""
         return not self._stopping and self._task is not None and not self._task.done()
 
-    async def ask(self, account: int, command: Command) -> Reply:
-        """Carry out a command; durable on return. Raises Trouble."""
-        reply: Reply = await self._enqueue(account, command, None)
+    @property
+    def slots(self) -> list[int]:
+        """The slots it holds now."""
+        return self._slots.held
+
+    async def ask(self, account: int, command: Command, idem: bytes = b"") -> Reply:
+        """Carry out a command; durable on return. One with the key of an earlier one is not carried out again, and
+        answered as then. Raises Trouble: Moved when the slot is not here."""
+        reply: Reply = await self._enqueue(account, command, idem, None)
         return reply
 
     async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
         """Open a mailbox and tell the watcher: its rows as committed, then every later change."""
-        opened: Opened = await self._enqueue(account, command, watcher)
+        opened: Opened = await self._enqueue(account, command, b"", watcher)
         return opened
-
-    async def has_room(self, account: int, size: int) -> bool:
-        """Whether a message of this size would fit the quota, as far as is known without reading the account."""
-        known = self._accounts.get(account)
-        return known is None or known.has_room(size, 1, await self._quota_of(account))
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
-        watchers = self._watchers.get((account, mailbox), [])
-        if watcher in watchers:
-            watchers.remove(watcher)
-        if not watchers:
-            self._watchers.pop((account, mailbox), None)
+        self._watchers.remove(keys.slot_of(account), account, mailbox, watcher)
 
-    def _enqueue(self, account: int, command: Command, watcher: Watcher | None) -> "asyncio.Future[Any]":
+    async def claims(self, account: int, watcher: Watcher, on: bool) -> None:  # noqa: ARG002 (Owner's signature)
+        r"""From now on the watcher wants new mail to be its \Recent, or no longer."""
+        watcher.claims = on
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether a message of this size would fit the quota, as far as is known without reading the account.
+        Raises Moved."""
+        known = self._held.get(account)
+        if known is None:
+            return True
+        quota = await self._quota_of(account)
+        return not self._slots.known(known.slot) or known.has_room(size, 1, quota)
+
+    async def release(self, slot: int) -> None:
+        """Take no more for a slot, finish what was taken, and let go of it. Durable on return."""
+        if slot not in self._releasing:
+            if not self.alive:
+                raise Unavailable("The mailbox service is stopping; try again soon.")
+            self._slots.refuse(slot)
+            self._releasing[slot] = asyncio.get_running_loop().create_future()
+            self._wake.set()
+        await asyncio.shield(self._releasing[slot])
+
+    def _enqueue(self, account: int, command: Command, idem: bytes, watcher: Watcher | None) -> "asyncio.Future[Any]":
         size = sum(len(item.message.packed or b"") for item in command.items) if type(command) is Add else 0
         if not self.alive:
             raise Unavailable("The mailbox service is stopping; try again soon.")
-        if len(self._queue) >= QUEUE_COMMANDS_MAX or self._queued_bytes + size > QUEUE_BYTES_MAX:
+        waiting, waiting_bytes = len(self._queue) + self._loading.commands, self._queued_bytes + self._loading.bytes
+        if waiting >= QUEUE_COMMANDS_MAX or waiting_bytes + size > QUEUE_BYTES_MAX:
             raise Unavailable("The mailbox service is busy; try again soon.", log="mailbox shard queue is full")
+        if self._slots.refusing:
+            self._slots.check_taken(keys.slot_of(account))
         answer = asyncio.get_running_loop().create_future()
-        self._queue.append(_Asked(account, command, answer, watcher, size))
+        self._queue.append(Asked(account, command, idem, answer, watcher, size))
         self._queued_bytes += size
         self._wake.set()
         return answer
 
+    def _again(self, asked: Sequence[Asked]) -> None:
+        """These are first again."""
+        self._queue.extendleft(reversed(asked))
+        self._queued_bytes += sum(one.size for one in asked)
+        self._wake.set()
+
     async def _run(self) -> None:
-        while not (self._stopping and not self._queue):
+        while not (self._stopping and not self._queue and not self._loading):
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
                 await self._batch()
-                self._bound_memory()
-        await self._snapshot([account for account in self._accounts.values() if account.modseq > account.base])
+                self._held.bound()
+                await self._let_go_of_released()
+            await self._let_go_of_released()
+        await self._snapshot([account for account in self._held if account.modseq > account.base])
 
     async def _batch(self) -> None:
         """One turn of group commit."""
+        taken = self._take()
+        try:
+            ready = await self._ready(taken)
+            quotas = await self._quotas(ready)
+            swept = await self._swept(ready)
+        except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
+            self._abandon({}, taken, error)
+            return
         writes = storage.Writes()
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
-        while self._queue and len(decided) < BATCH_COMMANDS_MAX and writes.size < storage.WRITE_BYTES_MAX:
-            asked = self._queue.popleft()
-            self._queued_bytes -= asked.size
+        for place, asked in enumerate(ready):
+            if writes.size >= storage.WRITE_BYTES_MAX:
+                self._again(ready[place:])
+                break
             try:
-                decided.append(await self._decide(asked, writes, touched))
+                if swept and _names(asked.command, swept):
+                    raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
+                decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched))
             except Trouble as error:
-                _fail(asked, error)
-            except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
-                self._abandon(touched, [asked, *(done.asked for done in decided)], error)
+                asked.fail(error)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._abandon(touched, ready, error)
                 return
-        if not decided and not writes.size:
-            return
+        if decided or writes.size:
+            await self._finish(writes, decided, touched)
+
+    def _take(self) -> list[Asked]:
+        """The next batch."""
+        taken: list[Asked] = []
+        size = 0
+        while self._queue and len(taken) < BATCH_COMMANDS_MAX and size < storage.WRITE_BYTES_MAX:
+            asked = self._queue.popleft()
+            size += asked.size
+            taken.append(asked)
+        self._queued_bytes -= size
+        return taken
+
+    async def _ready(self, taken: Sequence[Asked]) -> list[Asked]:
+        """Those that can be decided now. Others have failed, or wait for their account."""
+        held = self._held
+        slots = {}
+        for asked in taken:
+            account = held.get(asked.account)
+            slots[asked.account] = keys.slot_of(asked.account) if account is None else account.slot
+        refused = await self._hold(set(slots.values()))
+        ready = []
+        for asked in taken:
+            slot = slots[asked.account]
+            if refused and slot in refused:
+                asked.fail(refused[slot])
+                continue
+            if self._loading and asked.account in self._loading:
+                self._loading.wait(asked)
+                continue
+            account = held.get(asked.account)
+            if account is None or indexes_needed(account, asked.command):
+                self._loading.begin(slot, asked)
+            else:
+                ready.append(asked)
+        return ready
+
+    async def _hold(self, slots: Iterable[int]) -> dict[int, Trouble]:
+        """Hold these slots; why not, of those that cannot be held."""
+        refused, new = self._slots.sort(slots)
+        if new:
+            taken, fenced = await self._slots.take(new)
+            refused |= fenced
+            for slot in taken:  # it was somebody else's meanwhile
+                self._forget_slot(slot, Moved("The mailbox has moved; try again.", log=f"slot {slot} was away"))
+        return refused
+
+    def _forget_slot(self, slot: int, why: Trouble) -> None:
+        for account in self._held.of_slot(slot):
+            self._held.put_away(account.id)
+        self._loading.forget(slot)
+        self._watchers.end(slot, why)
+
+    async def _quotas(self, ready: Sequence[Asked]) -> dict[int, Quota]:
+        accounts = {asked.account for asked in ready if type(asked.command) in (Add, Copy)}
+        return {account: await self._quota_of(account) for account in accounts}
+
+    async def _swept(self, ready: Sequence[Asked]) -> set[bytes]:
+        """Large blobs were stored before their command came; those that the sweeper may have taken since."""
+        stored_ms = {
+            item.message.digest: item.message.stored_ms
+            for asked in ready
+            if type(asked.command) is Add
+            for item in asked.command.items
+            if item.message.packed is None
+        }
+        if not stored_ms:
+            return set()
+        notes = await self._store.get_many([keys.blob_removed(digest) for digest in stored_ms])
+        return {
+            digest
+            for (digest, stored), note in zip(stored_ms.items(), notes, strict=True)
+            if note is not None and int.from_bytes(note, "big") + REMOVAL_MS >= stored
+        }
+
+    def _decide(self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account]) -> _Decided:
+        number = asked.account
+        account = self._held.get(number)
+        assert account is not None
+        self._held.used(number)
+        now_ms = self._clock.now_ms()
+        context = Context(now_ms, quota, lambda mailbox: self._watchers.claimed(number, mailbox))
+        if account.modseq == 0:
+            touched[number] = account
+            first_of_all = Decision([first_events(context)])
+            storage.commit_writes(writes, account, *_apply(account, first_of_all, now_ms), first_of_all)
+        decision = decide(account, asked.command, context, asked.idem)
+        touched[number] = account
+        first, entries = _apply(account, decision, now_ms)
+        storage.commit_writes(writes, account, first, entries, decision)
+        return _Decided(asked, account, first, entries, decision.reply(account))
+
+    async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:
+        """Make durable, then tell."""
         try:
-            await self._commit(writes, touched)
+            await self._commit(writes, {account.slot for account in touched.values()})
+        except Fenced as error:
+            await self._fenced(touched, [done.asked for done in decided], error)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known to be stored
             self._abandon(touched, [done.asked for done in decided], error)
             return
+        away = self._away({account.slot for account in touched.values()})
+        if away:
+            for done in decided:
+                if done.account.slot in away:
+                    done.asked.fail(away[done.account.slot])
         # First all watchers are told, then who asked: so each finds its own change in every view, and a new watcher,
         # who is handed the mailbox as it is after the whole batch, is not told of the batch again.
         for step in (self._publish, self._answer):
@@ -173,67 +308,18 @@ class Shard:
                     step(done)
                 except Exception as error:  # noqa: BLE001 - a watcher's defect must not keep others from their answers
                     self._metrics.failures.labels(type(error).__name__).inc()
-                    _fail(done.asked, error)
+                    done.asked.fail(error)
         due = [account for account in touched.values() if account.modseq - account.base >= SNAPSHOT_EVERY]
         if due:
             await self._snapshot(due)
 
-    async def _decide(self, asked: _Asked, writes: storage.Writes, touched: dict[int, Account]) -> _Decided:
-        account = self._accounts.get(asked.account)
-        if account is None:
-            account = await self._activate(asked.account, writes, touched)
-        else:
-            self._accounts.move_to_end(account.id)
-        for box in indexes_needed(account, asked.command):
-            await storage.load_index(self._store, account, box)
-            self._rows[account.id] = self._rows.get(account.id, 0) + box.messages
-        if type(asked.command) is Add:
-            await self._still_there(asked.command)
-        quota = await self._quota_of(account.id)
-        watchers = self._watchers
-        number = account.id
-        context = Context(
-            self._clock.now_ms(),
-            quota,
-            lambda mailbox: any(watcher.claims for watcher in watchers.get((number, mailbox), ())),
-        )
-        decision = decide(account, asked.command, context)
-        touched[number] = account
-        first, entries = _apply(account, decision, context.now_ms)
-        storage.commit_writes(writes, account, first, decision, entries)
-        return _Decided(asked, account, first, entries, decision.reply(account))
-
-    async def _activate(self, number: int, writes: storage.Writes, touched: dict[int, Account]) -> Account:
-        slot = keys.slot_of(number)
-        if slot not in self._epochs:
-            self._epochs[slot] = await self._store.transact(lambda tr: _raise_epoch(tr, slot))
-        account = await storage.activate(self._store, number)
-        self._accounts[number] = account
-        self._metrics.activations.inc()
-        if account.modseq == 0:
-            touched[number] = account
-            decision = Decision([first_events(Context(self._clock.now_ms()))])
-            first, entries = _apply(account, decision, self._clock.now_ms())
-            storage.commit_writes(writes, account, first, decision, entries)
-        return account
-
-    async def _still_there(self, command: Add) -> None:
-        """A large blob was stored before this command came; had the sweeper taken it since, say so."""
-        for item in command.items:
-            if item.message.packed is None:
-                removed = await self._store.get(keys.blob_removed(item.message.digest))
-                if removed is not None and int.from_bytes(removed, "big") + REMOVAL_MS >= item.message.stored_ms:
-                    raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
-
-    async def _commit(self, writes: storage.Writes, touched: dict[int, Account]) -> None:
+    async def _commit(self, writes: storage.Writes, slots: set[int]) -> None:
         if not writes.size:
             return
-        slots = {account.slot for account in touched.values()}
+        slots_ = tuple(slots)
 
         async def body(transaction: Transaction) -> None:
-            for slot in slots:
-                if await transaction.get(keys.epoch(slot)) != self._epochs[slot]:
-                    raise Fenced("The mailbox has moved; try again.", log=f"slot {slot} has a newer owner")
+            await self._slots.check(transaction, slots_)
             writes.into(transaction)
 
         with self._metrics.commit_seconds.time():
@@ -256,72 +342,87 @@ class Shard:
             raise Unavailable("The mailbox is being changed; try again.")
         opened = Opened(box.info(), tuple(done.account.keywords), reply.recent_from, reply.recent_below)
         watcher.opened(opened, box.index.share())
-        self._watchers.setdefault((done.account.id, box.id), []).append(watcher)
+        self._watchers.add(done.account, box.id, watcher)
+        if self._patrol is None:
+            self._patrol = asyncio.get_running_loop().call_later(PATROL_S, self.patrol)
         return opened
 
+    def _away(self, slots: Iterable[int]) -> dict[int, Trouble]:
+        """Those of the slots for which nothing may be said any more, and why."""
+        refused, new = self._slots.sort(slots)
+        return refused | {slot: Moved("The mailbox has moved; try again.", log=f"slot {slot} moved") for slot in new}
+
+    def patrol(self) -> None:
+        """End what watches slots that are this shard's no longer: no command may ever come to tell of it."""
+        for slot, why in self._away(self._watchers.slots).items():
+            self._watchers.end(slot, why)
+        again = self._watchers and not self._stopping
+        self._patrol = asyncio.get_running_loop().call_later(PATROL_S, self.patrol) if again else None
+
     def _publish(self, done: _Decided) -> None:
-        if not self._watchers:
-            return
-        for modseq, entry in enumerate(done.entries, start=done.first):
-            for mailbox in {event.mailbox for event in entry.events if hasattr(event, "mailbox")}:
-                for watcher in self._watchers.get((done.account.id, mailbox), ()):
-                    watcher.changed(modseq, entry.time_ms, entry.events, tuple(done.account.keywords))
+        if self._watchers:
+            self._watchers.publish(done.account, done.first, done.entries)
 
     async def _snapshot(self, accounts: Sequence[Account]) -> None:
         """Store snapshots. A failure costs nothing but a longer replay, so it is only counted."""
         for account in accounts:
+            if account.id in self._loading:  # its rows are being read: what they lack must stay noted
+                continue
             try:
                 for writes in await storage.snapshot(self._store, account):
-                    await self._commit(writes, {account.id: account})
+                    await self._commit(writes, {account.slot})
             except Trouble as error:
                 self._metrics.snapshot_failures.inc()
                 if isinstance(error, Fenced):
-                    self._forget({account.id: account}, error)
+                    await self._fenced({account.id: account}, (), error)
             else:
                 storage.snapshot_taken(account)
 
-    def _abandon(self, accounts: dict[int, Account], asked: Sequence[_Asked], error: Exception) -> None:
-        """Nothing of a batch counts: its accounts are read anew, and who asked hears why."""
-        self._forget(accounts, error)
+    async def _let_go_of_released(self) -> None:
+        for slot, done in list(self._releasing.items()):
+            if self._loading.in_slot(slot) or any(keys.slot_of(asked.account) == slot for asked in self._queue):
+                continue
+            if self._slots.is_held(slot):
+                await self._snapshot([one for one in self._held.of_slot(slot) if one.modseq > one.base])
+            self._forget_slot(slot, Moved("The mailbox is moving; try again.", log=f"slot {slot} was released"))
+            self._slots.drop(slot)
+            del self._releasing[slot]
+            done.set_result(None)
+
+    async def _fenced(self, touched: dict[int, Account], asked: Sequence[Asked], error: Fenced) -> None:
+        """Let go of the slots that are somebody else's; what was asked of others comes again."""
         self._metrics.failures.labels(type(error).__name__).inc()
+        lost = await self._slots.lost({account.slot for account in touched.values()})
+        for slot in lost:
+            self._forget_slot(slot, error)
+            self._slots.drop(slot)
+        for number in touched:
+            self._held.put_away(number)
+        again = []
         for one in asked:
-            _fail(one, error)
+            if lost and touched[one.account].slot not in lost:
+                again.append(one)
+            else:
+                one.fail(error)
+        self._again(again)
 
-    def _forget(self, accounts: dict[int, Account], error: Exception) -> None:
-        for number, account in accounts.items():
-            self._put_away(number)
-            if isinstance(error, Fenced):
-                self._epochs.pop(account.slot, None)
-
-    def _put_away(self, number: int) -> None:
-        self._accounts.pop(number, None)
-        self._rows.pop(number, None)
-
-    def _bound_memory(self) -> None:
-        """Put away accounts, the longest unused first, until what is left fits. They are whole in the store."""
-        while len(self._accounts) > ACCOUNTS_MAX:
-            self._put_away(next(iter(self._accounts)))
-        if self._rows:
-            while len(self._rows) > 1 and sum(self._rows.values()) > ROWS_MAX:
-                self._put_away(next(iter(self._rows)))
+    def _abandon(self, touched: dict[int, Account], asked: Sequence[Asked], error: Exception) -> None:
+        """Nothing of a batch counts: its accounts are read anew, and who asked hears why."""
+        self._metrics.failures.labels(type(error).__name__).inc()
+        for number in touched:
+            self._held.put_away(number)
+        for one in asked:
+            if one.account not in self._loading:
+                one.fail(error)
 
 
-async def _raise_epoch(transaction: Transaction, slot: int) -> bytes:
-    """Become the slot's owner: whoever was it before is refused from now on."""
-    current = await transaction.get(keys.epoch(slot))
-    mine = (int.from_bytes(current or b"", "big") + 1).to_bytes(8, "big")
-    transaction.set(keys.epoch(slot), mine)
-    return mine
+def _names(command: Command, digests: set[bytes]) -> bool:
+    return type(command) is Add and any(item.message.digest in digests for item in command.items)
 
 
 def _apply(account: Account, decision: Decision, now_ms: int) -> tuple[int, list[ev.Entry]]:
     first = account.modseq + 1
-    entries = [ev.Entry(ev.VERSION, now_ms, decision.idem, events) for events in decision.events]
+    entries = entries_of(decision, now_ms)
     for modseq, entry in enumerate(entries, start=first):
         account.apply(modseq, entry)
     return first, entries
-
-
-def _fail(asked: _Asked, error: Exception) -> None:
-    if not asked.answer.done():
-        asked.answer.set_exception(error)

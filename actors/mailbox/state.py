@@ -14,12 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from actors.mailbox import events as ev
+from actors.mailbox.answers import Answers, Remembered
 from actors.mailbox.index import Index
 from actors.mailbox.types import SEEN, Added, MailboxInfo, Quota, Role, Tree
 from cluster.errors import Corrupt
 
 VERSION: Final = 1
-IDEMS_MAX: Final = 256  # remembered answers of an account: many times what can be in flight for it at once
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Account:
     subscriptions: set[str] = field(default_factory=set)
     mailboxes: dict[int, Mailbox] = field(default_factory=dict)
     by_name: dict[str, int] = field(default_factory=dict)
-    idems: OrderedDict[bytes, Added] = field(default_factory=OrderedDict)
+    answers: Answers = field(default_factory=Answers)
 
     def named(self, name: str) -> Mailbox | None:
         """The mailbox of that (normalised) name."""
@@ -115,6 +115,8 @@ class Account:
         self.modseq = modseq
         for event in entry.events:
             _APPLY[type(event)](self, modseq, entry, event)
+        if entry.answer is not None:
+            self.answers.note(modseq, entry)
 
     def check(self) -> None:
         """Invariants; tests call it after every entry."""
@@ -146,16 +148,8 @@ class Account:
         self.used_bytes += size
         self.used_messages += len(event.rows)
         box.feed(modseq, entry.time_ms, event)
-        if entry.idem:
-            self._remember(entry.idem, Added(box.id, box.uidvalidity, ((first, last),), modseq))
-
-    def _remember(self, idem: bytes, answer: Added) -> None:
-        earlier = self.idems.get(idem)
-        if earlier is not None:  # an Add of many messages spans several entries
-            answer = Added(answer.mailbox, answer.uidvalidity, earlier.uids + answer.uids, answer.modseq)
-        self.idems[idem] = answer
-        while len(self.idems) > IDEMS_MAX:
-            self.idems.popitem(last=False)
+        if entry.idem and entry.answer is None:
+            self.answers.note_added(entry.idem, Added(box.id, box.uidvalidity, ((first, last),), modseq))
 
     def _flagged(self, modseq: int, entry: ev.Entry, event: ev.FlagsChanged) -> None:
         box = self.mailboxes[event.mailbox]
@@ -253,7 +247,8 @@ class _Head(Struct, frozen=True, array_like=True):
     keywords: list[str]
     subscriptions: list[str]
     mailboxes: list[_StoredMailbox]
-    idems: list[tuple[bytes, Added]]
+    idems: list[tuple[bytes, Added]]  # of Adds
+    answers: list[tuple[bytes, Remembered]] = []  # of other commands
 
 
 _decoder = msgspec.msgpack.Decoder(_Head)
@@ -276,7 +271,8 @@ def encode_head(account: Account) -> bytes:
                 _StoredMailbox(*(getattr(box, name) for name in _StoredMailbox.__struct_fields__))
                 for box in account.mailboxes.values()
             ],
-            list(account.idems.items()),
+            list(account.answers.added.items()),
+            list(account.answers.others.items()),
         )
     )
 
@@ -309,5 +305,5 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
         set(head.subscriptions),
         boxes,
         {box.name: box.id for box in boxes.values()},
-        OrderedDict(head.idems),
+        Answers(OrderedDict(head.idems), OrderedDict(head.answers)),
     )

@@ -85,7 +85,7 @@ async def load_index(reader: Reader, account: Account, box: Mailbox) -> None:
     box.loaded(load([value async for rows in pages_of_range(reader, *span, limit=200) for _key, value in rows]))
 
 
-def commit_writes(writes: Writes, account: Account, first: int, decision: Decision, entries: list[ev.Entry]) -> None:
+def commit_writes(writes: Writes, account: Account, first: int, entries: list[ev.Entry], decision: Decision) -> None:
     """What makes a decision durable. `first` is the MODSEQ of its first entry."""
     slot, number = account.slot, account.id
     for modseq, entry in enumerate(entries, start=first):

@@ -2,11 +2,14 @@
 
 The law: everything waits for the grace time first; whether something is still referred to is asked in the transaction
 that removes it; each step can be cut off and done again. A blob leaves the blob store only after a durable note says
-so, which a delivery of the same bytes reads before it relies on the blob.
+so, which a delivery of the same bytes reads before it relies on the blob. Two may sweep one slot, as while it moves: a step reads and writes the list it
+works off, the counts and the references in one transaction, so of two that meet the store lets one through, and the
+other finds the list shorter. So no claim to the slot is needed. Nor can a shard come in between: what it refers to has
+a row, and what is on a list has none, or a count that the step reads.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
@@ -25,7 +28,7 @@ NOTE_KEPT_MS: Final = 24 * 3600 * 1000  # far longer than from storing a blob to
 
 
 class Sweeper:
-    """Sweeps the slots of one process."""
+    """Sweeps the slots that a process holds, and blobs where it is told to: one process is enough for those."""
 
     def __init__(self, store: Store, blobs: Blobs, clock: Clock, *, grace_ms: int) -> None:
         self._store = store
@@ -34,18 +37,19 @@ class Sweeper:
         self._grace_ms = grace_ms
         self._log = structlog.get_logger()
 
-    async def run(self, slots: Iterable[int], every_s: float) -> None:
-        """Sweep again and again, until cancelled."""
+    async def run(self, slots: Callable[[], Iterable[int]], every_s: float, *, blobs: bool) -> None:
+        """Sweep the slots there are then again and again, and what belongs to no slot if `blobs`, until cancelled."""
         blobs_at = self._clock.monotonic() + BLOBS_EVERY_S
         while True:
             await asyncio.sleep(every_s)
             try:
-                if self._clock.monotonic() >= blobs_at:
+                if blobs and self._clock.monotonic() >= blobs_at:
                     blobs_at += BLOBS_EVERY_S
                     await self.sweep_blobs()
-                for slot in slots:
+                for slot in slots():
                     await self.sweep_slot(slot)
-                await self.forget_notes()
+                if blobs:
+                    await self.forget_notes()
             except Trouble as trouble:  # a full disk, say: what is left waits for the next turn
                 self._log.warning("mailbox.sweep_failed", why=trouble.log)
 

@@ -138,11 +138,17 @@ class ReadTree(Struct, frozen=True, tag=9):
 
 
 class Open(Struct, frozen=True, tag=10):
-    r"""Ask for a mailbox to be selected. `claim` takes its \Recent messages for this session."""
+    r"""Ask for a mailbox to be selected. `claim` takes its \Recent messages for this session.
+
+    With `mailbox` it is that one, whatever its name is by now.
+    """
 
     name: str
     claim: bool = False
+    mailbox: int = 0
 
+
+IDEM_BYTES_MAX: Final = 32  # of the key that makes a command safe to be asked twice
 
 Command = Add | SetFlags | Expunge | Copy | Create | Delete | Rename | Subscribe | ReadTree | Open
 

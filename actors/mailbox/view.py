@@ -1,16 +1,18 @@
 r"""A gateway's live copy of a mailbox, and one session's hold on it.
 
-The law: a view holds what is committed, no more and no less, and changes only in `changed`, which the shard calls in
-the log's order. All sessions of a gateway on one mailbox share one view. \Recent goes to one session: the first
-that may write (RFC 3501 2.3.2).
+The law: a view holds what is committed, no more and no less, and changes only in `changed` and `opened`, which the
+owner calls in the log's order; its `modseq` never goes back. All sessions of a gateway on one mailbox share one view.
+\Recent goes to one session: the first that may write (RFC 3501 2.3.2).
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Literal
+from contextlib import suppress
+from typing import Final, Literal
 
 from actors.mailbox import events as ev
 from actors.mailbox.index import Index
-from actors.mailbox.shard import Shard
+from actors.mailbox.owner import Owner
 from actors.mailbox.types import (
     Added,
     Changed,
@@ -21,68 +23,118 @@ from actors.mailbox.types import (
     Ranges,
     SetFlags,
 )
+from cluster.errors import Trouble
 
 __all__ = ["Selected", "View"]
+
+REACHED_S: Final = 5.0  # that a session waits to see its own change; longer only while the view cannot be had at all
+
+
+def _nothing(_view: "View") -> None:
+    pass
 
 
 class View:
     """The rows of a mailbox as of `modseq`."""
 
-    def __init__(self, account: int, emptied: Callable[["View"], None] = lambda _view: None) -> None:
+    def __init__(
+        self,
+        account: int,
+        emptied: Callable[["View"], None] = _nothing,
+        lost: Callable[["View"], None] = _nothing,
+    ) -> None:
         self.account = account
         self.emptied = emptied  # called when the last session has left
         self.mailbox = 0
+        self.name = ""
         self.index = Index()
         self.modseq = 0
         self.keywords: tuple[str, ...] = ()
         self.gone = False
+        self.lost = False  # nobody tells of changes until it is opened anew
         self.claims = False
         self.sessions: list[Selected] = []
+        self._on_lost = lost
+        self._waiting: list[asyncio.Future[None]] = []  # at most one a session's command
 
     def opened(self, opened: Opened, index: Index) -> None:
-        """Begin with these rows."""
-        self.mailbox = opened.info.id
+        """Begin with these rows, or go on with them."""
+        self.mailbox, self.name = opened.info.id, opened.info.name
         self.index = index
-        self.modseq = opened.info.modseq
+        self.modseq = max(self.modseq, opened.info.modseq)  # of the mailbox, and what was told last may be above it
         self.keywords = opened.keywords
+        self.lost = False
+        self._wake()
 
-    def changed(self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...]) -> None:
+    def changed(
+        self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...], *, mine: bool
+    ) -> None:
         """Apply a committed entry and wake the sessions."""
         for event in events:
             if getattr(event, "mailbox", None) == self.mailbox:
-                self._feed(modseq, time_ms, event)
-        self.modseq = modseq
+                self._feed(modseq, time_ms, event, mine)
+        self.modseq = max(self.modseq, modseq)
         self.keywords = keywords
-        for session in self.sessions:
-            session.wake()
+        self._wake()
 
-    def _feed(self, modseq: int, time_ms: int, event: ev.Event) -> None:
+    def ended(self, _trouble: Trouble) -> None:
+        """The rows stay as they are until the view is opened anew."""
+        self.lost = True
+        self._on_lost(self)
+
+    def vanished(self) -> None:
+        """The mailbox is not there any more."""
+        self.gone = True
+        self._wake()
+
+    def gives(self, uids: Sequence[int] | range) -> None:
+        r"""These are \Recent for the first session that may write."""
+        for session in self.sessions:
+            if not session.read_only:
+                session.recent.update(uids)
+                return
+
+    async def reached(self, modseq: int) -> None:
+        """Return when the view shows this change, or cannot for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REACHED_S):
+                while self.modseq < modseq and not self.gone:
+                    news = asyncio.get_running_loop().create_future()
+                    self._waiting.append(news)
+                    await news
+
+    def _feed(self, modseq: int, time_ms: int, event: ev.Event, mine: bool) -> None:
         self.index.apply(modseq, time_ms, event)
         self.index.dirty.clear()
-        if isinstance(event, ev.MessagesAdded) and event.claimed:
-            self._recent(event)
+        if isinstance(event, ev.MessagesAdded):
+            if event.claimed and mine:
+                self.gives([row.uid for row in event.rows])
+        elif isinstance(event, ev.MailboxRenamed):
+            self.name = event.name
         elif isinstance(event, ev.MailboxDeleted):
             self.gone = True
 
-    def _recent(self, event: ev.MessagesAdded) -> None:
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            if not news.done():
+                news.set_result(None)
         for session in self.sessions:
-            if not session.read_only:
-                session.recent.update(row.uid for row in event.rows)
-                return
+            session.wake()
 
 
 class Selected:
     """One session's hold on a selected mailbox."""
 
     def __init__(
-        self, shard: Shard, view: View, opened: Opened, *, read_only: bool, changed: Callable[[], None]
+        self, owner: Owner, view: View, opened: Opened, *, read_only: bool, changed: Callable[[], None]
     ) -> None:
         self.info: MailboxInfo = opened.info
         self.view = view
         self.read_only = read_only
         self.recent: set[int] = set()
         self.wake = changed
-        self._shard = shard
+        self._owner = owner
 
     async def set_flags(
         self,
@@ -94,20 +146,24 @@ class Selected:
     ) -> Changed:
         """Change flags; durable, and in the view, on return."""
         command = SetFlags(self.info.id, uids, mode, flags, keywords, unchanged_since)
-        reply = await self._shard.ask(self.view.account, command)
+        reply = await self._owner.ask(self.view.account, command)
         assert isinstance(reply, Changed)
+        await self._seen(reply)
         return reply
 
     async def expunge(self, uids: Ranges | None = None) -> Changed:
         r"""Remove what has \Deleted (of these UIDs); durable, and in the view, on return."""
-        reply = await self._shard.ask(self.view.account, Expunge(self.info.id, uids))
+        reply = await self._owner.ask(self.view.account, Expunge(self.info.id, uids))
         assert isinstance(reply, Changed)
+        await self._seen(reply)
         return reply
 
     async def copy(self, uids: Ranges, target: str, *, move: bool = False) -> Added:
-        """Copy or move to another mailbox, all or nothing."""
-        reply = await self._shard.ask(self.view.account, Copy(self.info.id, uids, target, move))
+        """Copy or move to another mailbox, all or nothing; in the view on return, if it changes this one."""
+        reply = await self._owner.ask(self.view.account, Copy(self.info.id, uids, target, move))
         assert isinstance(reply, Added)
+        if move or reply.mailbox == self.info.id:
+            await self._seen(reply)
         return reply
 
     async def close(self) -> None:
@@ -115,7 +171,15 @@ class Selected:
         view = self.view
         if self in view.sessions:
             view.sessions.remove(self)
-        view.claims = any(not session.read_only for session in view.sessions)
         if not view.sessions:
-            self._shard.unwatch(view.account, self.info.id, view)
+            view.claims = False
+            self._owner.unwatch(view.account, view.mailbox, view)
             view.emptied(view)
+        elif view.claims and all(session.read_only for session in view.sessions):
+            with suppress(Trouble):  # then a new subscription will say so
+                await self._owner.claims(view.account, view, on=False)
+
+    async def _seen(self, reply: Changed | Added) -> None:
+        # What changed nothing has the MODSEQ of any change of the account, and the view may never hear of that one.
+        if reply.uids and self.view.modseq < reply.modseq:
+            await self.view.reached(reply.modseq)

@@ -70,8 +70,12 @@ class Lease(Protocol):
         ...
 
 
-class Watch(AsyncIterator[Update], Protocol):
-    """The updates, for one reader. A read that is cancelled loses nothing."""
+class Watch(Protocol):
+    """The updates, for one reader (an async iterator). A read that is cancelled loses nothing."""
+
+    def __aiter__(self) -> AsyncIterator[Update]: ...
+
+    async def __anext__(self) -> Update: ...
 
     async def aclose(self) -> None:
         """End it: the reader's loop ends, now. What is only let go of is watched until the registry is closed."""

@@ -52,7 +52,12 @@ class Alone:
 
 async def take(transaction: Transaction, key: bytes, claim: Claim | None, incarnation: int) -> bytes:
     """Store the claim to a slot under its key; what every later write has to find there. Raises Fenced."""
-    stored = decode(await transaction.get(key))
+    return put(transaction, key, await transaction.get(key), claim, incarnation)
+
+
+def put(transaction: Transaction, key: bytes, found: bytes | None, claim: Claim | None, incarnation: int) -> bytes:
+    """As `take`, for what was found under the key in the same transaction."""
+    stored = decode(found)
     if claim is None:
         claim = Claim(stored.epoch, incarnation)
     if stored > claim:

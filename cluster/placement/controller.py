@@ -4,6 +4,7 @@ The law: only the holder of the leader's key changes a map; whoever lost it find
 """
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import structlog
@@ -21,23 +22,32 @@ from cluster.placement.reporting import Reporting
 from cluster.placement.watching import Watching
 
 
-class Election(Protocol):
-    """Who leads: at most one process holds the leader's key."""
+class Term(Protocol):
+    """One time of leading (cluster/membership/election.py)."""
 
     @property
-    def leading(self) -> Compare | None:
-        """The condition that holds as long as this process leads; None while it knows that it does not."""
+    def compare(self) -> Compare:
+        """What every change has to compare."""
         ...
 
-    async def won(self) -> Compare:
-        """Return as soon as this process leads."""
+    @property
+    def holds(self) -> bool:
+        """Whether it goes on, as far as is known here."""
+        ...
+
+
+class Election(Protocol):
+    """A candidate."""
+
+    def term(self) -> AbstractAsyncContextManager[Term]:
+        """Waits until this process leads; given up at the end of the block."""
         ...
 
 
 class Controller:
     """One a process that may lead."""
 
-    def __init__(  # noqa: PLR0913 (all that a controller works with)
+    def __init__(
         self,
         name: str,
         registry: Registry,
@@ -69,24 +79,24 @@ class Controller:
         forget = self._watching.on_change(self._wake.set)
         try:
             while True:
-                leader = await self._election.won()
-                self._log.info("controller_leads", name=self._name)
-                self._metrics.leads.set(1)
-                try:
-                    await self._lead(leader)
-                finally:
-                    self._metrics.leads.set(0)
-                self._log.warning("controller_leads_no_more", name=self._name)
+                async with self._election.term() as term:
+                    self._log.info("controller_leads", name=self._name)
+                    self._metrics.leads.set(1)
+                    try:
+                        await self._lead(term)
+                    finally:
+                        self._metrics.leads.set(0)
+                    self._log.warning("controller_leads_no_more", name=self._name)
         finally:
             forget()
 
-    async def _lead(self, leader: Compare) -> None:
-        moving = Moving(self._release, self._clock, self._wake.set)
-        pages = Pages(self._registry, self._layout, self._store, leader)
+    async def _lead(self, term: Term) -> None:
+        moving = Moving(self._release, self._clock, self._wake.set, self._metrics)
+        pages = Pages(self._registry, self._layout, self._store, term.compare)
         leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
-        reporting = Reporting(self._registry, self._layout, leader, self._clock)
+        reporting = Reporting(self._registry, self._layout, term.compare, self._clock)
         try:
-            while self._election.leading == leader:
+            while term.holds:
                 self._wake.clear()
                 wait_s = await leading.step()
                 await reporting.publish(leading.state())

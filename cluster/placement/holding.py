@@ -16,29 +16,24 @@ from cluster.placement.watching import Watching
 RELEASE_HOLD_S: Final = 5.0  # the controller waits no longer for a release, and writes the map right after
 
 
-class Session(Protocol):
-    """This process's place among the members: what it announced, and under which lease."""
+class Announced(Protocol):
+    """This process's place among the members (cluster/membership/session.py)."""
 
     @property
     def member(self) -> Member:
-        """Itself."""
+        """As it was announced."""
         ...
 
     @property
     def until(self) -> float:
-        """The clock's `monotonic` second up to which the lease surely lives."""
-        ...
-
-    @property
-    def replaced(self) -> bool:
-        """Whether another process has announced itself under our name."""
+        """The clock's `monotonic` second up to which it surely is; -inf where it is not, or was replaced."""
         ...
 
 
 class Holding:
     """Claims of a shard in a cluster."""
 
-    def __init__(self, watching: Watching, session: Session, clock: Clock) -> None:
+    def __init__(self, watching: Watching, session: Announced, clock: Clock) -> None:
         self._known = watching.known
         self._session = session
         self._clock = clock
@@ -51,7 +46,7 @@ class Holding:
     def claim(self, slot: int) -> Claim | None:
         """Of Claims; never None. Raises Moved. On the path of every call."""
         now = self._clock.monotonic()
-        if now >= self._session.until or self._session.replaced:
+        if now >= self._session.until:
             raise Moved("This server is cut off from the others; try again.", log="the lease of this shard is over")
         slots = self._known.slots.get(self._kind)
         assignment = None if slots is None else slots[slot]

@@ -38,7 +38,7 @@ class _Planned(NamedTuple):
 class Leading:
     """One for each time of leading."""
 
-    def __init__(  # noqa: PLR0913 (all that a controller works with)
+    def __init__(
         self,
         watching: Watching,
         pages: Pages,
@@ -56,7 +56,7 @@ class Leading:
         self._metrics = metrics
         self._name = name
         self._since_ms = clock.now_ms()
-        self._graces = {kind: Grace(grace) for kind in KINDS}
+        self._graces: dict[str, Grace] = {kind: Grace(grace) for kind in KINDS}
         self._plans: dict[str, _Planned] = {}
         self._done = 0
         self._failovers = 0
@@ -95,7 +95,7 @@ class Leading:
             await self._pages.load()
         if not 0 < self._watching.revision >= self._pages.newest:
             return TICK_S  # a map that names shards which this process has yet to hear of
-        planned = {kind: self._plan(kind) for kind in KINDS}
+        planned: dict[str, _Planned] = {kind: self._plan(kind) for kind in KINDS}
         waits = {kind: self._wait_s(kind, each) for kind, each in planned.items()}
         ready = {kind: planned[kind].plan for kind, wait_s in waits.items() if wait_s == 0}
         failovers = {kind: each.failovers for kind, each in ready.items() if each.failovers}

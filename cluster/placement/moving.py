@@ -13,6 +13,7 @@ import structlog
 from cluster.clock import Clock
 from cluster.errors import Trouble
 from cluster.membership.members import Member, Move
+from cluster.placement.metrics import ControllerMetrics
 from cluster.placement.slotmap import Assignment
 
 RELEASE_S: Final = 5.0  # the owner holds a released slot back no longer (holding.RELEASE_HOLD_S)
@@ -26,11 +27,12 @@ Release = Callable[[Member, str, int], Awaitable[None]]
 class Moving:
     """One for each time of leading. `move` is the one under way, released once `released`."""
 
-    def __init__(self, release: Release, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(self, release: Release, clock: Clock, wake: Callable[[], None], metrics: ControllerMetrics) -> None:
         """`wake` is called when a release has ended, well or not."""
         self._release = release
         self._clock = clock
         self._wake = wake
+        self._metrics = metrics
         self._resting_slots: dict[tuple[str, int], float] = {}  # until when
         self._resting_shards: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -68,6 +70,7 @@ class Moving:
             self.released = True
         except (Trouble, OSError) as error:  # a timeout is an OSError
             self._log.warning("slot_not_released", kind=move.kind, slot=move.slot, shard=move.source, error=repr(error))
+            self._metrics.moves.labels(move.kind, "not_released").inc()
             now = self._clock.monotonic()
             self._resting_slots[move.kind, move.slot] = now + SLOT_REST_S
             self._resting_shards[move.source] = now + SHARD_REST_S

@@ -52,8 +52,11 @@ class Pages:
         self.fresh = True
 
     async def assign(self, owners: Owners) -> bool:
-        """Give slots to new owners, each under its next epoch, in one change, or in several where that is too large. False: the
-        lead or a page was lost meanwhile. Raises Unavailable with unknown outcome. Either way `load` first, then decide anew."""
+        """Give slots to new owners, each under its next epoch, in one change, or in several where that is too large.
+
+        False: the lead or a page was lost meanwhile. Raises Unavailable, with unknown outcome. After either nothing
+        may be assigned before `load`.
+        """
         first = await self._first_epoch(owners)
         self.fresh = False
         maps = {kind: self.maps[kind].assigned(slots, first) for kind, slots in owners.items()}

@@ -7,8 +7,8 @@ held was somebody else's meanwhile, so whatever the shard remembers of it is for
 from collections.abc import Callable, Iterable, Sequence
 
 from cluster.errors import Fenced
-from cluster.meta.store import Store, Transaction
-from cluster.placement.claims import Claim, Claims, take
+from cluster.meta.store import Reader, Store, Transaction
+from cluster.placement.claims import Claim, Claims, put
 
 
 class Titles:
@@ -34,9 +34,11 @@ class Titles:
             return []
 
         async def body(transaction: Transaction) -> dict[int, tuple[Claim | None, bytes]]:
+            keys = [self._key_of(slot) for slot in missing]
+            found = await transaction.get_many(keys)
             return {
-                slot: (claim, await take(transaction, self._key_of(slot), claim, self._incarnation))
-                for slot, claim in missing.items()
+                slot: (claim, put(transaction, key, stored, claim, self._incarnation))
+                for (slot, claim), key, stored in zip(missing.items(), keys, found, strict=True)
             }
 
         self._held |= await self._store.transact(body)
@@ -44,11 +46,15 @@ class Titles:
 
     async def check(self, transaction: Transaction, slots: Sequence[int]) -> None:
         """Within a transaction that writes to these slots: it is still this shard that holds them. Raises Fenced."""
-        stored = await transaction.get_many([self._key_of(slot) for slot in slots])
-        for slot, found in zip(slots, stored, strict=True):
-            held = self._held.get(slot)
-            if held is None or found != held[1]:
-                raise Fenced("This has moved; try again.", log=f"slot {slot} has a newer owner")
+        lost = await self.lost(transaction, slots)
+        if lost:
+            raise Fenced("This has moved; try again.", log=f"slots {lost} have a newer owner")
+
+    async def lost(self, reader: Reader, slots: Sequence[int]) -> list[int]:
+        """Those of the slots that this shard does not hold, by what is stored."""
+        stored = await reader.get_many([self._key_of(slot) for slot in slots])
+        held = [self._held.get(slot) for slot in slots]
+        return [slot for slot, mine, found in zip(slots, held, stored, strict=True) if mine is None or found != mine[1]]
 
     def drop(self, slot: int) -> None:
         """Forget the slot: it moved, or somebody else was found to hold it."""

@@ -5,10 +5,20 @@ network, store and registry.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from actors.mailbox.client import MailboxClient
+from actors.mailbox.metrics import ShardMetrics
+from actors.mailbox.remote import RemoteOwner
+from actors.mailbox.service import KIND as MAILBOX
+from actors.mailbox.service import MailboxService
+from actors.mailbox.shard import Shard
+from actors.mailbox.types import Quota
+from cluster.blobs.memory import MemoryBlobs
 from cluster.errors import Trouble, Unavailable
 from cluster.membership.election import Election
 from cluster.membership.members import Member
@@ -24,12 +34,21 @@ from cluster.rpc.caller import Caller
 from cluster.rpc.link import LinkDown
 from cluster.rpc.router import Router
 from cluster.rpc.server import Server
+from ops.sim.load import Client, Stage
 from ops.sim.network import Dialing
 from ops.sim.store import StoreClient
 from ops.sim.world import Process
 
 TTL_S: Final = 5
 RELEASE_S: Final = 5.0
+CLIENTS: Final = 2  # of each gateway
+
+_NO_THREADS: Final = ThreadPoolExecutor(1)  # never used: the loop runs such work itself
+
+
+async def _no_quota(_account: int) -> Quota:
+    return Quota()
+
 
 
 async def _incarnation(process: Process, store: StoreClient) -> int:
@@ -88,12 +107,12 @@ async def shard(process: Process) -> None:
     registry = world.registry.of(process.lane, clock)
     watching = Watching(registry, world.layout)
     watching.start()
-    member = Member(process.host, "mailbox", process.host, process.address, incarnation)
+    member = Member(process.host, MAILBOX, process.host, process.address, incarnation)
     session = Session(registry, world.layout, member, clock=clock, ttl_s=TTL_S)
     holding = Holding(watching, session, clock)
-    made = Shard(store, clock, _no_quota, _SHARD_METRICS, holding, incarnation)
+    made = Shard(store, clock, _no_quota, ShardMetrics(CollectorRegistry()), holding, incarnation)
     made.start()
-    server = Server({"mailbox": ShardService(made), CONTROL: Control({"mailbox": made.release})})
+    server = Server({MAILBOX: MailboxService(made), CONTROL: Control({MAILBOX: made.release})})
     world.network.listen(process.address, process.lane, server.serve)
     process.parts |= {"watching": watching, "session": session, "holding": holding, "shard": made}
     session.start()
@@ -109,13 +128,12 @@ def gateway(stage: Stage, steps: int) -> Callable[[Process], Coroutine[Any, Any,
         watching = Watching(registry, world.layout)
         watching.start()
         router = Router(watching, Dialing(world.network, process.lane), clock, process.dice)
-        mailboxes = MailboxClient(
-            RemoteDirecting(router), store, MemoryBlobs(clock=clock), clock, _NO_THREADS
-        )
-        clients = [
-            Client(f"{process.host}.{process.life}.{number}", mailboxes, world.dice("client", process.host, process.life, number), stage)
-            for number in range(CLIENTS)
-        ]
+        owner = RemoteOwner(router, process.dice)
+        mailboxes = MailboxClient(owner, store, MemoryBlobs(clock=clock), clock, _NO_THREADS)
+        clients = []
+        for number in range(CLIENTS):
+            name = f"{process.host}.{process.life}.{number}"
+            clients.append(Client(name, mailboxes, world.dice("client", name), stage))
         process.parts |= {"watching": watching, "router": router, "mailboxes": mailboxes, "clients": clients}
         process.parts["busy"] = [asyncio.create_task(client.run(steps)) for client in clients]
 

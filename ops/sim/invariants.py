@@ -91,9 +91,11 @@ async def _check_stored(world: World, reader: Reader, account: Account) -> None:
 def _check_memory(world: World, account: Account) -> None:
     """What the owner holds is what the log says."""
     for process in world.alive("mailbox"):
-        for held in process.parts["accounts"]():
-            if held.id == account.id and process.parts["owns"](held.slot):
-                _compare(world, account, held, process.host)
+        if (shard := process.parts.get("shard")) is None:
+            continue
+        held = shard._held.get(account.id)
+        if held is not None and account.slot in shard.slots:
+            _compare(world, account, held, process.host)
 
 
 def _compare(world: World, account: Account, other: Account, where: str) -> None:

@@ -16,6 +16,7 @@ from ops.sim.faults import KINDS, Kind, schedule
 from ops.sim.havoc import Havoc
 from ops.sim.invariants import check_all, check_views
 from ops.sim.load import Attempts, Stage
+from ops.sim.logs import watched
 from ops.sim.loop import SimLoop, Stuck
 from ops.sim.small import small_world
 from ops.sim.store import ReadNow
@@ -72,7 +73,8 @@ def _play(seed: int, kinds: Sequence[Kind], steps: int, tell: Callable[[str], No
     trace = Trace(lambda: loop.now, tell)
     run = _Run(seed, kinds, steps, loop, trace)
     try:
-        loop.run_until_complete(run.main())
+        with watched(loop.failures.append):
+            loop.run_until_complete(run.main())
     except Stuck as stuck:
         run.broken.append(f"stuck: {stuck}")
     finally:

@@ -1,0 +1,120 @@
+"""What the last commands that carried a key were answered, so that one asked twice is carried out once.
+
+The law: it is a fold of the log, like all of an account's state, so it outlives a crash and a move. It is bounded:
+the oldest are forgotten first.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from msgspec import Struct
+
+from actors.mailbox import events as ev
+from actors.mailbox.types import Added, Changed, Done, Ranges
+
+IDEMS_MAX: Final = 256  # remembered answers of an account: many times what can be in flight for it at once
+RANGES_MAX: Final = 10_000  # of UIDs in the answers to other commands than Add, about 100 bytes each; one may have more
+
+
+class Remembered(Struct, frozen=True, array_like=True):
+    """The answer to a command other than Add: as stored, and with what its events told. New fields go to the end."""
+
+    modseq: int
+    mailbox: int  # that UIDs were added to
+    uids: Ranges  # that were added or changed
+    answer: ev.Answer
+
+    @property
+    def weight(self) -> int:
+        """Ranges in it."""
+        answer = self.answer
+        if isinstance(answer, ev.CopyAnswer):
+            return len(self.uids) + len(answer.source)
+        return len(self.uids) + (len(answer.failed) if isinstance(answer, ev.ChangeAnswer) else 0)
+
+    @property
+    def reply(self) -> Added | Changed | Done:
+        """As it was said."""
+        answer = self.answer
+        if isinstance(answer, ev.CopyAnswer):
+            return Added(self.mailbox, answer.uidvalidity, self.uids, self.modseq, answer.source)
+        if isinstance(answer, ev.ChangeAnswer):
+            return Changed(self.modseq, self.uids, answer.failed)
+        return Done(self.modseq)
+
+
+class Answers:
+    """An account's. Those to Add are kept apart, as they were before there were others."""
+
+    __slots__ = ("_weight", "added", "others")
+
+    def __init__(
+        self,
+        added: OrderedDict[bytes, Added] | None = None,
+        others: OrderedDict[bytes, Remembered] | None = None,
+    ) -> None:
+        self.added: OrderedDict[bytes, Added] = OrderedDict() if added is None else added
+        self.others: OrderedDict[bytes, Remembered] = OrderedDict() if others is None else others
+        self._weight = sum(one.weight for one in self.others.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answers) and (self.added, self.others) == (other.added, other.others)
+
+    __hash__ = None  # type: ignore[assignment] # it changes
+
+    def get(self, idem: bytes) -> Added | Remembered | None:
+        """The answer to the command of that key."""
+        return self.added.get(idem) or self.others.get(idem)
+
+    def note_added(self, idem: bytes, answer: Added) -> None:
+        """Remember what came of an entry of an Add; one of many messages has several."""
+        earlier = self.added.get(idem)
+        if earlier is not None:
+            answer = Added(answer.mailbox, answer.uidvalidity, _joined(earlier.uids, answer.uids), answer.modseq)
+        self.added[idem] = answer
+        while len(self.added) > IDEMS_MAX:
+            self.added.popitem(last=False)
+
+    def note(self, modseq: int, entry: ev.Entry) -> None:
+        """Remember what came of an entry that has an answer; a command may have several."""
+        assert entry.answer is not None
+        mailbox, uids, answer = _mailbox_of(entry), _uids_of(entry), entry.answer
+        earlier = self.others.get(entry.idem)
+        if earlier is not None:
+            self._weight -= earlier.weight
+            mailbox, uids = mailbox or earlier.mailbox, _joined(earlier.uids, uids)
+            answer = _merged(earlier.answer, answer)
+        self.others[entry.idem] = made = Remembered(modseq, mailbox, uids, answer)
+        self._weight += made.weight
+        while len(self.others) > IDEMS_MAX or (self._weight > RANGES_MAX and len(self.others) > 1):
+            _, gone = self.others.popitem(last=False)
+            self._weight -= gone.weight
+
+
+def _mailbox_of(entry: ev.Entry) -> int:
+    return next((event.mailbox for event in entry.events if isinstance(event, ev.MessagesAdded)), 0)
+
+
+def _uids_of(entry: ev.Entry) -> Ranges:
+    if isinstance(entry.answer, ev.CopyAnswer):
+        added = (event.rows for event in entry.events if isinstance(event, ev.MessagesAdded))
+        return tuple((rows[0].uid, rows[-1].uid) for rows in added)
+    if isinstance(entry.answer, ev.ChangeAnswer):
+        changes = (event.uids for event in entry.events if isinstance(event, ev.FlagsChanged | ev.MessagesExpunged))
+        return tuple(span for uids in changes for span in uids)
+    return ()
+
+
+def _merged(earlier: ev.Answer, later: ev.Answer) -> ev.Answer:
+    if isinstance(earlier, ev.CopyAnswer) and isinstance(later, ev.CopyAnswer):
+        return ev.CopyAnswer(earlier.uidvalidity, _joined(earlier.source, later.source))
+    if isinstance(earlier, ev.ChangeAnswer) and isinstance(later, ev.ChangeAnswer):
+        return ev.ChangeAnswer(_joined(earlier.failed, later.failed))
+    return later
+
+
+def _joined(first: Ranges, second: Ranges) -> Ranges:
+    """One after the other, as one range where they touch."""
+    if first and second and first[-1][1] + 1 == second[0][0]:
+        return (*first[:-1], (first[-1][0], second[0][1]), *second[1:])
+    return first + second

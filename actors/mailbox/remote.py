@@ -1,0 +1,146 @@
+"""The owners of accounts, wherever they are: what a gateway asks in a cluster.
+
+The law: a command that changes something always has a key, so that the data plane may ask again, whoever owns the
+account then, and it is carried out once. A watcher is fed in order, and told when it is no more.
+"""
+
+import asyncio
+from typing import Final
+
+from actors.mailbox import keys, wire
+from actors.mailbox.index import joined, load
+from actors.mailbox.owner import Watcher
+from actors.mailbox.service import KIND
+from actors.mailbox.types import Add, Command, Open, Opened, ReadTree, Reply
+from cluster.clock import Dice
+from cluster.errors import Corrupt, Trouble, Unavailable
+from cluster.rpc.service import Calling, Subscription
+
+EARLY_MAX: Final = 10_000  # changes that come while the rows are still being unpacked: a fraction of a second
+KEY_BYTES: Final = 16  # random: never the same twice
+
+
+class RemoteOwner:
+    """One a gateway process: knows the way to all."""
+
+    def __init__(self, calling: Calling, dice: Dice) -> None:
+        self._calling = calling
+        self._dice = dice
+        self._feeds: dict[Watcher, _Feed] = {}  # one a selected mailbox
+
+    def shard_of(self, account: int) -> "RemoteOwner":  # noqa: ARG002 (Directing's signature)
+        """This: who owns the account is found with each call."""
+        return self
+
+    async def ask(self, account: int, command: Command, idem: bytes = b"") -> Reply:
+        """As Owner has it. Raises Unavailable when nobody answered in time."""
+        if not idem and _changes(command):
+            idem = self._dice.randbytes(KEY_BYTES)
+        return wire.decode_reply(await self._call(account, wire.Ask(account, command, idem)))
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """As Owner has it."""
+        return wire.decode_room(await self._call(account, wire.AskRoom(account, size)))
+
+    async def claims(self, account: int, watcher: Watcher, on: bool) -> None:
+        """As Owner has it. A watch that is lost meanwhile says so when it is begun anew."""
+        watcher.claims = on
+        feed = self._feeds.get(watcher)
+        if feed is not None:
+            await self._call(account, wire.AskClaims(account, feed.id, on))
+
+    async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
+        """As Owner has it."""
+        feed = _Feed(self._dice.randbytes(wire.WATCH_BYTES), watcher, self._feeds)
+        body = wire.encode_watch(wire.Watch(account, feed.id, command.name, command.mailbox, watcher.claims))
+        feed.subscription = await self._calling.subscribe(KIND, keys.slot_of(account), body, feed)
+        try:
+            return await feed.begin(feed.subscription.first)
+        except BaseException:
+            feed.close()
+            raise
+
+    def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:  # noqa: ARG002 (Owner's signature)
+        """As Owner has it."""
+        feed = self._feeds.get(watcher)
+        if feed is not None:
+            feed.close()
+
+    async def _call(self, account: int, request: wire.Request) -> bytes:
+        return await self._calling.call(KIND, keys.slot_of(account), wire.encode_request(request))
+
+
+def _changes(command: Command) -> bool:
+    """Whether the command changes anything and brings no key of its own."""
+    if isinstance(command, Add):
+        return not command.idem
+    return not isinstance(command, ReadTree) and (not isinstance(command, Open) or command.claim)
+
+
+class _Feed:
+    """A subscription that feeds a watcher."""
+
+    def __init__(self, id_: bytes, watcher: Watcher, feeds: "dict[Watcher, _Feed]") -> None:
+        self.id = id_
+        self.subscription: Subscription | None = None
+        self._watcher = watcher
+        self._feeds = feeds
+        self._early: list[bytes] | None = []  # until the watcher has its rows
+        self._lost: Trouble | None = None
+
+    async def begin(self, first: bytes) -> Opened:
+        """Give the watcher its rows, and what came meanwhile. Raises Trouble when it is lost already, Corrupt."""
+        began = wire.decode_began(first)
+        parts = []
+        for piece in began.pieces:
+            parts.append(load([piece]))
+            await asyncio.sleep(0)  # others need not wait for all of a large mailbox
+        if self._lost is not None:
+            raise self._lost
+        early, self._early = self._early or [], None
+        self._feeds[self._watcher] = self
+        self._watcher.opened(began.opened, joined(parts))
+        for body in early:
+            self.pushed(body)
+        return began.opened
+
+    def pushed(self, body: bytes) -> None:
+        """A change."""
+        if self._early is not None:
+            self._early.append(body)
+            if len(self._early) > EARLY_MAX:
+                self._stop(Unavailable("The mailbox is busy; try again.", log="changes outran a mailbox's rows"))
+            return
+        if self._lost is not None:
+            return
+        try:
+            change, mine = wire.decode_change(body)
+        except Corrupt as corrupt:  # of a newer version: only rows as they are will help
+            self._stop(corrupt)
+            return
+        self._watcher.changed(change.modseq, change.time_ms, change.events, change.keywords, mine=mine)
+
+    def lost(self, trouble: Trouble) -> None:
+        """It is over."""
+        if self._lost is None:
+            begun, self._lost = self._early is None, trouble
+            self._early = [] if self._early is None else self._early
+            self._forget()
+            if begun:
+                self._watcher.ended(trouble)
+
+    def close(self) -> None:
+        """Leave."""
+        self._lost = Unavailable("The mailbox was left.")
+        self._forget()
+        if self.subscription is not None:
+            self.subscription.close()
+
+    def _stop(self, trouble: Trouble) -> None:
+        if self.subscription is not None:
+            self.subscription.close()
+        self.lost(trouble)
+
+    def _forget(self) -> None:
+        if self._feeds.get(self._watcher) is self:
+            del self._feeds[self._watcher]

@@ -1,0 +1,145 @@
+r"""The views of a gateway: one a selected mailbox, kept alive while any session is on it.
+
+The law: a view that is lost is opened anew by itself, until its last session has left; sessions go on with the rows
+they have, and then find the difference. A mailbox that is not there any more is told as gone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from actors.mailbox import names
+from actors.mailbox.owner import Owner
+from actors.mailbox.types import Open, Opened
+from actors.mailbox.view import Selected, View
+from cluster.errors import NotFound, Refused, StoreFull, Trouble
+
+PAUSE_S: Final = 0.1  # between the first two attempts to open a lost view anew; then twice as long each time
+PAUSE_MAX_S: Final = 5.0
+
+
+class Directing(Protocol):
+    """Whom to ask about an account: the shard in one process, the way to shards in a cluster."""
+
+    def shard_of(self, account: int) -> Owner:
+        """The owner. Raises Unavailable while there is none."""
+        ...
+
+
+class Views:
+    """One a gateway process."""
+
+    def __init__(self, shards: Directing) -> None:
+        self._shards = shards
+        self._views: dict[int, dict[int, View]] = {}  # by account and mailbox: no more than there are sessions
+        self._renewing: dict[View, asyncio.Task[None]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(views) for views in self._views.values())
+
+    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
+        """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
+        owner = self._shards.shard_of(account)
+        view, opened = await self._view(owner, account, name)
+        selected = Selected(owner, view, opened, read_only=read_only, changed=changed)
+        view.sessions.append(selected)
+        if view.lost:
+            self._renew(view)
+        if read_only:  # sees what is recent without taking it (RFC 3501 6.3.2)
+            selected.recent.update(range(opened.recent_from, opened.recent_below))
+        else:
+            await self._claim(owner, selected, opened)
+        return selected
+
+    async def _view(self, owner: Owner, account: int, name: str) -> tuple[View, Opened]:
+        """The view that other sessions have, or a new one; and the mailbox as it is now."""
+        if self._named(account, name) is not None:
+            opened = await owner.ask(account, Open(name))
+            assert isinstance(opened, Opened)
+            held = self._usable(account, opened.info.id)
+            if held is not None:
+                return held, opened
+        view = View(account, self._emptied, self._renew)
+        opened = await owner.watch(account, Open(name), view)
+        held = self._usable(account, view.mailbox)
+        if held is not None:  # another session was quicker
+            owner.unwatch(account, view.mailbox, view)
+            return held, opened
+        self._views.setdefault(account, {})[view.mailbox] = view
+        return view, opened
+
+    def _usable(self, account: int, mailbox: int) -> View | None:
+        held = self._views.get(account, {}).get(mailbox)
+        return None if held is None or held.gone or held.lost else held
+
+    def _named(self, account: int, name: str) -> View | None:
+        try:
+            wanted = names.normal(name)
+        except Refused:
+            return None
+        return next((view for view in self._views.get(account, {}).values() if view.name == wanted), None)
+
+    def _emptied(self, view: View) -> None:
+        views = self._views.get(view.account, {})
+        if views.get(view.mailbox) is view:
+            del views[view.mailbox]
+            if not views:
+                del self._views[view.account]
+        renewing = self._renewing.get(view)
+        if renewing is not None:
+            renewing.cancel()
+
+    async def _claim(self, owner: Owner, selected: Selected, seen: Opened) -> None:
+        r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view.
+
+        On a full disk nothing can be taken, and the mailbox must open all the same: then \Recent is what was `seen`,
+        for this session as for the next (RFC 3501 2.3.2 allows it).
+        """
+        view = selected.view
+        try:
+            if not view.claims:
+                await owner.claims(view.account, view, on=True)
+            opened = await owner.ask(view.account, Open(view.name, claim=True, mailbox=view.mailbox))
+        except StoreFull:
+            selected.recent.update(range(seen.recent_from, seen.recent_below))
+            return
+        except BaseException:
+            await selected.close()
+            raise
+        assert isinstance(opened, Opened)
+        selected.recent.update(range(opened.recent_from, opened.recent_below))
+        selected.info = opened.info
+
+    def _renew(self, view: View) -> None:
+        if view.sessions and not view.gone and view not in self._renewing:
+            task = asyncio.get_running_loop().create_task(self._open_anew(view), name="view renewal")
+            self._renewing[view] = task
+            task.add_done_callback(lambda _task: self._renewed(view))
+
+    def _renewed(self, view: View) -> None:
+        del self._renewing[view]
+        if view.lost:  # again, while the last steps were taken
+            self._renew(view)
+
+    async def _open_anew(self, view: View) -> None:
+        pause_s = PAUSE_S
+        while view.lost and view.sessions:
+            try:
+                owner = self._shards.shard_of(view.account)
+                await owner.watch(view.account, Open(view.name, mailbox=view.mailbox), view)
+                if not view.sessions:
+                    owner.unwatch(view.account, view.mailbox, view)
+                elif view.claims:
+                    await self._claim_missed(owner, view)
+            except NotFound:
+                view.vanished()
+                return
+            except Trouble:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def _claim_missed(self, owner: Owner, view: View) -> None:
+        r"""What came in while nobody told of it is \Recent for nobody yet."""
+        opened = await owner.ask(view.account, Open(view.name, claim=True, mailbox=view.mailbox))
+        assert isinstance(opened, Opened)
+        view.gives(range(opened.recent_from, opened.recent_below))
