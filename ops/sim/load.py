@@ -288,7 +288,10 @@ class Client:
         view = selected.view
         box = self._ledger.account(account).mailboxes.get(view.mailbox)
         if box is not None and box.index is not None and box.modseq == view.modseq and not same(view.index, box.index):
-            self._broken(f"{self.name}: the view of mailbox {view.mailbox} of {account} is not as of {view.modseq}")
+            self._broken(
+                f"{self.name}: the view of mailbox {view.mailbox} of {account}, as of {view.modseq}, has {rows(view.index)}"
+                f", the log {rows(box.index)}"
+            )
 
     # Choices
 
@@ -326,6 +329,11 @@ def same(one: Index, other: Index) -> bool:
         lambda index: index.sizes,
     )
     return one.count == other.count and all((column(one) == column(other)).all() for column in columns)
+
+
+def rows(index: Index) -> str:
+    """For people: UID, flags, MODSEQ of each row."""
+    return " ".join(map(str, zip(index.uids.tolist(), index.flags.tolist(), index.modseqs.tolist(), strict=True)))
 
 
 def _each(ranges: Ranges) -> list[int]:
