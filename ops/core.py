@@ -77,7 +77,9 @@ async def opened(
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry())
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
-        task = asyncio.create_task(sweeper.run(lambda: range(SLOTS), settings.sweep_every_s, blobs=True), name="sweeper")
+        task = asyncio.create_task(
+            sweeper.run(lambda: range(SLOTS), settings.sweep_every_s, blobs=True), name="sweeper"
+        )
         stack.push_async_callback(_end, task)
         yield made
 

@@ -247,9 +247,9 @@ def _set_flags(account: Account, command: SetFlags, _context: Context) -> Decisi
 def _note_failed(decision: Decision, failed: Ranges) -> None:
     """The answer in pieces that fit into the entries, of which there may be too few."""
     if decision.events:
-        pieces = [ev.ChangeAnswer(tuple(part)) for part in _chunks(failed, ev.RANGES_PER_ANSWER_MAX)]
+        pieces: list[ev.Answer] = [ev.ChangeAnswer(tuple(part)) for part in _chunks(failed, ev.RANGES_PER_ANSWER_MAX)]
         entries = len(decision.events)
-        decision.answers = [ev.ChangeAnswer()] * (entries - len(pieces)) + pieces
+        decision.answers = [*[ev.ChangeAnswer()] * (entries - len(pieces)), *pieces]
         decision.events[:0] = [()] * (len(pieces) - entries)  # first: the last entry is about the mailbox
 
 

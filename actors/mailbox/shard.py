@@ -184,8 +184,8 @@ class Shard:
                 self._again(ready[place:])
                 break
             try:
-                if swept and _names(asked.command, swept):
-                    raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
+                if swept:
+                    _check_swept(asked.command, swept)
                 decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched))
             except Trouble as error:
                 asked.fail(error)
@@ -416,8 +416,9 @@ class Shard:
                 one.fail(error)
 
 
-def _names(command: Command, digests: set[bytes]) -> bool:
-    return type(command) is Add and any(item.message.digest in digests for item in command.items)
+def _check_swept(command: Command, swept: set[bytes]) -> None:
+    if type(command) is Add and any(item.message.digest in swept for item in command.items):
+        raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
 
 
 def _apply(account: Account, decision: Decision, now_ms: int) -> tuple[int, list[ev.Entry]]:

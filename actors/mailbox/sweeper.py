@@ -2,10 +2,12 @@
 
 The law: everything waits for the grace time first; whether something is still referred to is asked in the transaction
 that removes it; each step can be cut off and done again. A blob leaves the blob store only after a durable note says
-so, which a delivery of the same bytes reads before it relies on the blob. Two may sweep one slot, as while it moves: a step reads and writes the list it
-works off, the counts and the references in one transaction, so of two that meet the store lets one through, and the
-other finds the list shorter. So no claim to the slot is needed. Nor can a shard come in between: what it refers to has
-a row, and what is on a list has none, or a count that the step reads.
+so, which a delivery of the same bytes reads before it relies on the blob.
+
+Two may sweep one slot, as while it moves. A step reads and writes the list it works off, the counts and the references
+in one transaction: of two that meet, the store lets one through, and the other finds the list shorter. So no claim to
+the slot is needed. Nor can a shard come in between: what it refers to has a row, and what is on a list has none, or a
+count of further ones that the step reads.
 """
 
 import asyncio

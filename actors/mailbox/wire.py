@@ -32,7 +32,7 @@ WATCH_BYTES: Final = 16  # of the random number by which a gateway calls a watch
 _UID_MAX: Final = 2**32 - 1
 _REPLIES: Final[tuple[type[Reply], ...]] = (Added, Changed, Done, Tree, Opened)  # the order is the wire's
 
-_Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]
+_Account = Annotated[int, Meta(gt=0, lt=2**63)]
 _WatchId = Annotated[bytes, Meta(min_length=WATCH_BYTES, max_length=WATCH_BYTES)]
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ def _asked(body: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
 
 def _head(body: bytes) -> int:
     """The byte behind the version."""
-    if len(body) < 2 or body[0] != VERSION:  # noqa: PLR2004 - version and kind
+    if len(body) < 2 or body[0] != VERSION:
         raise Corrupt("The mailbox service is of another version.", log=f"an answer that begins with {body[:2]!r}")
     return body[1]
 

@@ -203,9 +203,9 @@ class Caller:
 
     def _has_room(self, size: int) -> bool:
         calls_max, bytes_max, _ = self._limits
-        if not self._calls and not self._outbox.bytes:
+        if not self._calls and not self._outbox.waiting_bytes:
             return True
-        return self._calls < calls_max and max(self._bytes, self._outbox.bytes) + size <= bytes_max
+        return self._calls < calls_max and max(self._bytes, self._outbox.waiting_bytes) + size <= bytes_max
 
     async def _turn(self, kind: str, slot: int, size: int, deadline: float) -> None:
         """Wait until there is room, and take it."""

@@ -160,7 +160,7 @@ class GrpcListener:
 async def _until_closed(link: GrpcLink, accept: Accept) -> None:
     """Serve the link; the stream ends when this returns, so closing it has to end the reader too."""
     closed = asyncio.get_running_loop().create_future()
-    link._end = lambda: closed.done() or closed.set_result(None)  # noqa: SLF001 - made here
+    link._end = lambda: closed.done() or closed.set_result(None)
     serving = asyncio.get_running_loop().create_task(accept(link))
     try:
         await asyncio.wait((serving, closed), return_when=asyncio.FIRST_COMPLETED)

@@ -97,7 +97,7 @@ class Outbox:
         self._tally.bytes = len(encoding.hello())
 
     @property
-    def bytes(self) -> int:
+    def waiting_bytes(self) -> int:
         """That wait, but for those in lanes that others hold."""
         return self._tally.bytes
 

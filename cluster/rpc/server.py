@@ -186,7 +186,7 @@ class Serving:
                     encoding.greeted(item)
 
     def _is_full(self) -> bool:
-        return len(self._running) >= self._limits.calls or self.outbox.bytes >= self._limits.answer_bytes
+        return len(self._running) >= self._limits.calls or self.outbox.waiting_bytes >= self._limits.answer_bytes
 
     async def _some_room(self) -> None:
         self._room = self._loop.create_future()

@@ -22,6 +22,7 @@ PARTS: Final = {
     "imap": "fifty IMAP clients at work, operation by operation",
     "large": "SELECT of a mailbox of a million messages",
     "memory": "idle, with many accounts, with many connections",
+    "rpc": "a call between two processes of a cluster; without peers",
 }
 
 

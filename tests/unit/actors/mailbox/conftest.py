@@ -15,6 +15,7 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.meta.store import Store
+from cluster.placement.claims import Alone, Claims
 
 
 class Inline(Executor):
@@ -37,9 +38,11 @@ class Place:
         self.quota = Quota()
         self.shards: list[Shard] = []
 
-    def new_owner(self) -> Shard:
-        """A shard that does not know of the others."""
-        shard = Shard(self.store, self.clock, self._quota_of, ShardMetrics(CollectorRegistry()))
+    def new_owner(self, claims: Claims | None = None) -> Shard:
+        """A shard that does not know of the others, in a process that started after theirs."""
+        metrics = ShardMetrics(CollectorRegistry())
+        number = len(self.shards) + 1
+        shard = Shard(self.store, self.clock, self._quota_of, metrics, claims or Alone(), number)
         shard.start()
         self.shards.append(shard)
         return shard

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from actors.mailbox import keys
 from cluster.meta.store import KEY_BYTES_MAX
+from cluster.placement.slots import SLOTS
 
-SLOT = st.integers(0, keys.SLOTS - 1)
+SLOT = st.integers(0, SLOTS - 1)
 ACCOUNT = st.integers(1, 2**63 - 1)
 NUMBER = st.integers(0, 2**63 - 1)
 SMALL = st.integers(0, 2**32 - 2)

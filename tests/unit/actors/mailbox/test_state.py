@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.mailbox import events as ev
-from actors.mailbox.decide import UID_MAX, Context, Decision, decide, first_events
+from actors.mailbox.decide import UID_MAX, Context, Decision, decide, entries_of, first_events
 from actors.mailbox.index import Index, ranges_of
 from actors.mailbox.state import Account, decode_head, encode_head
 from actors.mailbox.types import (
@@ -60,8 +60,8 @@ class Log:
         self.commit(Decision([first_events(self.context)]))
 
     def commit(self, decision: Decision) -> Reply:
-        for events in decision.events:
-            entry = ev.decode(ev.encode(ev.Entry(1, NOW, decision.idem, events)))
+        for made in entries_of(decision, NOW):
+            entry = ev.decode(ev.encode(made))
             self.entries.append(entry)
             self.account.apply(len(self.entries), entry)
             self.account.check()

@@ -10,6 +10,7 @@ from actors.mailbox.shard import REMOVAL_MS
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
 from cluster.errors import Unavailable
+from cluster.placement.slots import SLOTS
 from tests.unit.actors.mailbox.conftest import Place
 
 GRACE_MS = 3600_000
@@ -20,7 +21,7 @@ LARGE = b"Subject: large\r\n\r\n" + random.Random(2).randbytes(200_000)
 async def _sweep(place: Place) -> int:
     place.clock.advance(GRACE_MS / 1000 + 1)
     sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
-    return sum([await sweeper.sweep_slot(slot) for slot in range(keys.SLOTS)])
+    return sum([await sweeper.sweep_slot(slot) for slot in range(SLOTS)])
 
 
 async def _expunge(client: MailboxClient, account: int, name: str) -> None:

@@ -19,6 +19,7 @@ from actors.mailbox.types import Quota
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
+from cluster.placement.claims import Alone
 from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
@@ -209,7 +210,8 @@ class World:
         self.log = SilentLog()
         self.store = MemoryStore()
         self.quota = Quota()
-        self.shard = Shard(self.store, self.clock, self._quota_of, ShardMetrics(CollectorRegistry()))
+        metrics = ShardMetrics(CollectorRegistry())
+        self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
         self.mail = Counting(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.services = Services(
