@@ -6,9 +6,9 @@ held was somebody else's meanwhile, so whatever the shard remembers of it is for
 
 from collections.abc import Callable, Iterable, Sequence
 
-from cluster.errors import Fenced
-from cluster.meta.store import Reader, Store, Transaction
-from cluster.placement.claims import Claim, Claims, put
+from cluster.errors import Fenced, Moved
+from cluster.meta.store import Store, Transaction
+from cluster.placement.claims import Claim, Claims, take
 
 
 class Titles:
@@ -20,6 +20,7 @@ class Titles:
         self._incarnation = incarnation
         self._key_of = key_of
         self._held: dict[int, tuple[Claim | None, bytes]] = {}  # at most one each slot
+        self._drops: dict[int, int] = {}  # how often each slot was dropped
 
     def known(self, slot: int) -> bool:
         """Whether the slot is held under the claim that holds now. Raises Moved when it is not this shard's."""
@@ -28,10 +29,14 @@ class Titles:
         return held is not None and held[0] == claim
 
     async def hold(self, slots: Iterable[int]) -> list[int]:
-        """Hold these slots; those newly held, whose remembered state must be forgotten. Raises Moved, Fenced."""
+        """Hold these slots; those newly held, whose remembered state must be forgotten. Raises Moved, Fenced.
+
+        Of several that hold a slot at once, the first to end hears that it is new: what is remembered after that stays.
+        """
         missing = {slot: self._claims.claim(slot) for slot in slots if not self.known(slot)}
         if not missing:
             return []
+        drops = {slot: self._drops.get(slot, 0) for slot in missing}
 
         async def body(transaction: Transaction) -> dict[int, tuple[Claim | None, bytes]]:
             keys = [self._key_of(slot) for slot in missing]
@@ -41,8 +46,13 @@ class Titles:
                 for (slot, claim), key, stored in zip(missing.items(), keys, found, strict=True)
             }
 
-        self._held |= await self._store.transact(body)
-        return list(missing)
+        taken = await self._store.transact(body)
+        if any(self._drops.get(slot, 0) != number for slot, number in drops.items()):
+            # Dropped while it was taken: it may be another's since, so what was taken proves nothing any more.
+            raise Moved("This is moving; try again.", log="a slot was dropped while it was taken")
+        new = [slot for slot, title in taken.items() if self._held.get(slot) != title]
+        self._held |= taken
+        return new
 
     async def check(self, transaction: Transaction, slots: Sequence[int]) -> None:
         """Within a transaction that writes to these slots: it is still this shard that holds them. Raises Fenced."""
@@ -59,3 +69,4 @@ class Titles:
     def drop(self, slot: int) -> None:
         """Forget the slot: it moved, or somebody else was found to hold it."""
         self._held.pop(slot, None)
+        self._drops[slot] = self._drops.get(slot, 0) + 1
