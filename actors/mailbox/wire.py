@@ -32,7 +32,7 @@ WATCH_BYTES: Final = 16  # of the random number by which a gateway calls a watch
 _UID_MAX: Final = 2**32 - 1
 _REPLIES: Final[tuple[type[Reply], ...]] = (Added, Changed, Done, Tree, Opened)  # the order is the wire's
 
-_Account = Annotated[int, Meta(gt=0, lt=2**63)]
+_Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 _WatchId = Annotated[bytes, Meta(min_length=WATCH_BYTES, max_length=WATCH_BYTES)]
 T = TypeVar("T")
 
