@@ -7,8 +7,8 @@ held was somebody else's meanwhile, so whatever the shard remembers of it is for
 from collections.abc import Callable, Iterable, Sequence
 
 from cluster.errors import Fenced, Moved
-from cluster.meta.store import Store, Transaction
-from cluster.placement.claims import Claim, Claims, take
+from cluster.meta.store import Reader, Store, Transaction
+from cluster.placement.claims import Claim, Claims, put
 
 
 class Titles:
