@@ -12,6 +12,7 @@ from cluster.errors import Fenced
 from cluster.meta.store import Store, Transaction
 
 _CLAIM: Final = Struct(">QQ")
+_TAKES_BYTES: Final = 8  # stored behind the claim: how often the slot was taken
 
 
 class Claim(NamedTuple):
@@ -27,7 +28,7 @@ class Claim(NamedTuple):
 
 def decode(stored: bytes | None) -> Claim:
     """The stored claim; (0, 0) where there is none, and for the 8 bytes that one process alone stored before."""
-    return Claim(*_CLAIM.unpack(stored)) if stored is not None and len(stored) == _CLAIM.size else Claim(0, 0)
+    return Claim(*_CLAIM.unpack_from(stored)) if stored is not None and len(stored) >= _CLAIM.size else Claim(0, 0)
 
 
 class Claims(Protocol):
@@ -62,7 +63,10 @@ def put(transaction: Transaction, key: bytes, found: bytes | None, claim: Claim 
         claim = Claim(stored.epoch, incarnation)
     if stored > claim:
         raise Fenced("The mailbox has moved; try again.", log=f"claim {claim} to {key!r} is below the stored {stored}")
-    mine = claim.encode()
+    # Also who takes the slot a second time stores something new: a commit that found what was there before, and of
+    # which nobody knows where it is, can land no more.
+    takes = int.from_bytes((found or b"")[_CLAIM.size :], "big") + 1
+    mine = claim.encode() + takes.to_bytes(_TAKES_BYTES, "big")
     transaction.set(key, mine)
     return mine
 
