@@ -39,7 +39,7 @@ from ops.sim.network import Dialing
 from ops.sim.store import StoreClient
 from ops.sim.world import Process
 
-TTL_S: Final = 5
+TTL_S: Final = 3  # short, so that leases run out within a run
 RELEASE_S: Final = 5.0
 CLIENTS: Final = 2  # of each gateway
 

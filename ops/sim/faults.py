@@ -47,7 +47,7 @@ def schedule(
         "reorder": lambda: _weather(dice, horizon, "slow"),
         "crash": lambda: _crashes(dice, horizon, gateways, shards, controllers),
         "pause": lambda: _pauses(dice, horizon, everyone, shards),
-        "partition": lambda: _partitions(dice, horizon, everyone, shards),
+        "partition": lambda: _partitions(dice, horizon, everyone, gateways, shards),
         "clock": lambda: _jumps(dice, horizon, everyone),
         "registry": lambda: _registry(dice, horizon, everyone, shards),
         "store": lambda: _store(dice, horizon),
@@ -86,9 +86,18 @@ def _pauses(dice: Random, horizon: float, everyone: Sequence[str], shards: Seque
     for at in _times(dice, horizon, 1, 3):
         lasts = _lasts(dice, at, horizon, (0.05, 2.0), (3.0, 20.0))
         yield Fault(at, "pause", dice.choice([*everyone, *shards]), lasts=lasts)
+    for at in _times(dice, horizon, 0, 2):
+        # At the worst moment: when a commit has been checked, and not sent.
+        yield Fault(at, "pause-in-commit", dice.choice(shards), lasts=dice.uniform(1.0, 12.0))
 
 
-def _partitions(dice: Random, horizon: float, everyone: Sequence[str], shards: Sequence[str]) -> Iterator[Fault]:
+def _partitions(
+    dice: Random, horizon: float, everyone: Sequence[str], gateways: Sequence[str], shards: Sequence[str]
+) -> Iterator[Fault]:
+    for at in _times(dice, horizon, 0, 2):
+        # A shard and a gateway that reach each other and the store, and do not hear what was decided without them.
+        lasts = _lasts(dice, at, horizon, (2.0, 6.0), (6.0, 20.0))
+        yield Fault(at, "island", dice.choice(shards), dice.choice(gateways), lasts=lasts)
     for at in _times(dice, horizon, 1, 3):
         who = dice.choice([*everyone, *shards, *shards])
         whom = dice.choice([*(other for other in everyone if other != who), "store", "registry", "registry", "*"])

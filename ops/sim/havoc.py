@@ -31,6 +31,8 @@ class Havoc:
             "kill": self._kill,
             "power": self._kill,
             "pause": self._pause,
+            "pause-in-commit": self._pause_in_commit,
+            "island": self._island,
             "partition": self._partition,
             "mute": self._partition,
             "deaf": self._partition,
@@ -54,6 +56,7 @@ class Havoc:
 
     def finish(self) -> None:
         """Mend all."""
+        self._world.store.before_commit.clear()
         for number in sorted(self._mends):
             self._mend(number)
         for name in self._world.processes:
@@ -108,6 +111,21 @@ class Havoc:
         self._world.pause(process)
         return lambda: self._world.resume(process)
 
+    def _pause_in_commit(self, fault: Fault) -> None:
+        world, process = self._world, self._world.processes[fault.who]
+
+        def stop() -> None:
+            world.trace("pause", fault.who)
+            world.pause(process)
+            world.loop.at(world.loop.world, world.loop.now + fault.lasts, world.resume, process)
+
+        world.store.before_commit[process.lane] = stop
+
+    def _island(self, fault: Fault) -> Mend:
+        lonely = (fault.who, fault.whom)
+        others = [name for name, process in self._world.processes.items() if process.kind == "controller"]
+        return self._block([pair for one in lonely for other in (registry.HOST, *others) for pair in _both(one, other)])
+
     def _partition(self, fault: Fault) -> Mend:
         world = self._world
         whom = "registry" if fault.what == "cut-off" else fault.whom
@@ -116,9 +134,13 @@ class Havoc:
             pair
             for other in others
             if other != fault.who
-            for pair in ((fault.who, other), (other, fault.who))
+            for pair in _both(fault.who, other)
             if fault.what in ("partition", "cut-off") or (fault.what == "mute") is (pair[0] == fault.who)
         ]
+        return self._block(pairs)
+
+    def _block(self, pairs: Sequence[tuple[str, str]]) -> Mend:
+        world = self._world
         for pair in pairs:
             world.network.block(*pair)
 
@@ -160,6 +182,11 @@ class Havoc:
         name = {"refuses": "refused"}.get(name, name)
         setattr(weather, name, fault.much)
         return lambda: setattr(weather, name, getattr(StoreWeather(), name))
+
+
+def _both(one: str, other: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Both directions."""
+    return (one, other), (other, one)
 
 
 def _nothing() -> None:

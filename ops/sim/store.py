@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 HOST: Final = "store"
 ANSWER_S: Final = 5.0  # then a process gives a request up: FoundationDB's transactions live so long
-LATE_S: Final = (0.0, 0.5)  # a commit's way that its process has given up
+LATE_S: Final = ((0.0, 0.5), (2.0, 15.0))  # a commit's way that its process has given up
 
 
 class StoreWeather(Struct):
@@ -48,6 +48,7 @@ class SimStore:
         self.network = network
         self.weather = StoreWeather()
         self.commits = 0
+        self.before_commit: dict[Lane, Callable[[], None]] = {}  # called once, when the lane is about to commit
         self._landed = landed
 
     def land(self, source: Lane, changes: Changes) -> None:
@@ -85,13 +86,16 @@ class _Remote:
         server, lane = self._server, self._lane
         weather, dice, loop = server.weather, server.network.dice, server.network.loop
         answer: asyncio.Future[None] = loop.create_future()
+        if (befalls := server.before_commit.pop(lane, None)) is not None:
+            befalls()
+            await asyncio.sleep(0)
 
         def work() -> None:
             server.land(lane, changes)
 
         if weather.late and dice.random() < weather.late:  # told that nobody knows, while it is still on its way
             server.network.trace("store.late", lane.name)
-            loop.at(server.lane, loop.now + dice.uniform(*LATE_S), _quietly, work)
+            loop.at(server.lane, loop.now + dice.uniform(*dice.choice(LATE_S)), _quietly, work)
             await asyncio.sleep(server.latency())
             raise _silence()
         if weather.unknown and dice.random() < weather.unknown:
