@@ -6,7 +6,6 @@ directions. gRPC is imported by whoever imports this module: it costs 40 ms and 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +31,7 @@ COMMON: Final[tuple[tuple[str, Any], ...]] = (
     ("grpc.max_send_message_length", FRAME_BYTES_MAX),
     ("grpc.keepalive_time_ms", PING_MS),
     ("grpc.keepalive_timeout_ms", PING_ANSWER_MS),
+    ("grpc.http2.ping_timeout_ms", PING_ANSWER_MS),  # of gRPC's own pings, which stand in for those: 60 s otherwise
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", PING_MS // 2),
@@ -52,15 +52,7 @@ CLIENT: Final = (
 _DOWN: Final = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
 # What gRPC says of a handshake that one side did not like; the texts are BoringSSL's and gRPC's. A server that does not
 # like ours only closes.
-_UNTRUSTED: Final = (
-    "handshake",
-    "certificate",
-    "CERTIFICATE",
-    "Peer name",
-    "WRONG_VERSION_NUMBER",
-    "SSL_ERROR",
-    "Socket closed",
-)
+_UNTRUSTED: Final = ("ertificate", "CERTIFICATE", "andshake", "Verification", "SSL_ERROR", "Socket closed")
 
 _log = structlog.get_logger()
 
@@ -153,22 +145,20 @@ class GrpcListener:
             _log.warning("peer_refused", peer=context.peer(), names=[name.decode(errors="replace") for name in names])
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, f"only a certificate for {NODE} may use this port")
         await context.send_initial_metadata((TAKEN,))
-        link = GrpcLink(context.read, context.write, lambda: None)
-        await _until_closed(link, self._accept)
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        link = GrpcLink(context.read, context.write, lambda: closed.set_result(None))
+        await _until_closed(link, closed, self._accept)
 
 
-async def _until_closed(link: GrpcLink, accept: Accept) -> None:
-    """Serve the link; the stream ends when this returns, so closing it has to end the reader too."""
-    closed = asyncio.get_running_loop().create_future()
-    link._end = lambda: closed.done() or closed.set_result(None)
-    serving = asyncio.get_running_loop().create_task(accept(link))
+async def _until_closed(link: GrpcLink, closed: "asyncio.Future[None]", accept: Accept) -> None:
+    """Serve the link. The stream ends when this returns, so closing the link has to end whoever reads."""
+    serving = asyncio.ensure_future(accept(link))
     try:
         await asyncio.wait((serving, closed), return_when=asyncio.FIRST_COMPLETED)
     finally:
         link.close()
         serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 class GrpcDialer:
@@ -185,12 +175,12 @@ class GrpcDialer:
         else:
             options = (*CLIENT, ("grpc.ssl_target_name_override", NODE))
             channel = grpc.aio.secure_channel(address, self._credentials, options=options)
-        call = channel.stream_stream(CALLS)()
+        call = channel.stream_stream(CALLS, None, None)(None)
         closing: set[asyncio.Task[None]] = set()
 
         def end() -> None:
             call.cancel()
-            task = asyncio.get_running_loop().create_task(channel.close())
+            task = asyncio.get_running_loop().create_task(channel.close(None))
             closing.add(task)
             task.add_done_callback(closing.discard)
 
@@ -198,7 +188,7 @@ class GrpcDialer:
             await _opened(call, address)
         except BaseException:
             call.cancel()
-            await channel.close()
+            await channel.close(None)
             raise
         return GrpcLink(call.read, call.write, end)
 
@@ -207,13 +197,13 @@ async def _opened(call: "grpc.aio.StreamStreamCall[bytes, bytes]", address: str)
     """Return when the other side has taken the stream."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            if TAKEN[0] in dict(tuple(pair) for pair in await call.initial_metadata() or ()):
+            if TAKEN in [tuple(pair) for pair in await call.initial_metadata() or ()]:
                 return
             code, details = await call.code(), await call.details() or ""
     except TimeoutError:
         raise LinkDown(f"{address} did not answer within {CONNECT_S:.0f} s") from None
     except grpc.RpcError as error:
-        code, details = error.code(), error.details() or ""  # type: ignore[attr-defined] # AioRpcError's
+        code, details = error.code(), error.details() or ""
     if code == grpc.StatusCode.PERMISSION_DENIED:
         raise Refused("The server does not trust this one.", log=f"{address} refuses our certificate: {details}")
     if any(word in details for word in _UNTRUSTED):

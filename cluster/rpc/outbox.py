@@ -93,6 +93,7 @@ class Outbox:
         self._lanes: dict[Hashable, Lane] = {}  # those that have a key, while anything waits in them
         self._sleeping: asyncio.Future[None] | None = None
         self._flushed: asyncio.Future[None] | None = None
+        self._is_over = False
         self._tally = Tally()
         self._tally.bytes = len(encoding.hello())
 
@@ -139,22 +140,30 @@ class Outbox:
     async def run(self) -> None:
         """Send until the link is down. Raises LinkDown."""
         loop = asyncio.get_running_loop()
-        while True:
-            if not self._ready and not self._bulk:
-                if self._flushed is not None and not self._flushed.done():
-                    self._flushed.set_result(None)
-                self._sleeping = loop.create_future()
-                await self._sleeping
-            if frame := self._frame():
-                await self._link.send(frame)
-            if self._sent is not None:
-                self._sent()
+        try:
+            while True:
+                if not self._ready and not self._bulk:
+                    self._tell_flushed()
+                    self._sleeping = loop.create_future()
+                    await self._sleeping
+                if frame := self._frame():
+                    await self._link.send(frame)
+                if self._sent is not None:
+                    self._sent()
+        finally:
+            self._is_over = True
+            self._tell_flushed()
 
     async def flush(self) -> None:
-        """Return when all has been given to the link; the caller bounds the wait, and knows when the link is down."""
-        if self._sleeping is None:
+        """Return when all has been given to the link, or it is down; the caller bounds the wait."""
+        if self._sleeping is None and not self._is_over:
             self._flushed = self._flushed or asyncio.get_running_loop().create_future()
             await self._flushed
+
+    def _tell_flushed(self) -> None:
+        flushed, self._flushed = self._flushed, None
+        if flushed is not None and not flushed.done():
+            flushed.set_result(None)
 
     def _wake(self) -> None:
         sleeping, self._sleeping = self._sleeping, None

@@ -185,13 +185,15 @@ class Router:
     ) -> None:
         """Wait for news of the owner, or a little. Raises Unavailable at the deadline."""
         left_s = deadline - self._clock.monotonic()
+        if left_s > 0 and not self._is_closed:
+            self.made_again += 1
+            pause_s = min(BACKOFF_FIRST_S * (1 << min(attempt, DOUBLINGS_MAX)), BACKOFF_MAX_S) if member else NOBODY_S
+            pause_s *= 0.5 + self._dice.getrandbits(16) / 2**17
+            await self._places.changed(kind, slot, member, min(pause_s, left_s))
+            left_s = deadline - self._clock.monotonic()
         if left_s <= 0 or self._is_closed:
             where = f"{member.name} at {member.address}, incarnation {member.incarnation}" if member else "nobody"
             raise Unavailable(
                 "The mail server's part for this does not answer; try again later.",
                 log=f"{kind} slot {slot}, owner {where}, {attempt + 1} attempts: {getattr(error, 'log', error)}",
             ) from error
-        self.made_again += 1
-        pause_s = min(BACKOFF_FIRST_S * (1 << min(attempt, DOUBLINGS_MAX)), BACKOFF_MAX_S) if member else NOBODY_S
-        pause_s *= 0.5 + self._dice.getrandbits(16) / 2**17
-        await self._places.changed(kind, slot, member, min(pause_s, left_s))

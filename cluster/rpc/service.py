@@ -19,7 +19,8 @@ class Outlet(Protocol):
 
 
 class Service(Protocol):
-    """Answers calls. The synchronous beginnings of calls of one link run in the order they were made."""
+    """Answers calls. The synchronous beginnings of calls of one link to one slot run in the order they were made; a
+    very large call lets those to other slots pass."""
 
     async def call(self, slot: int, body: bytes) -> bytes:
         """Carry out a call. Raises Trouble: Moved when the slot is not here."""

@@ -101,7 +101,7 @@ async def _rounds(
             stack.callback(caller.close)
             calls[name] = _calling(caller)
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(unary))
-        calls[BASE] = channel.unary_unary(UNARY)
+        calls[BASE] = channel.unary_unary(UNARY, None, None)
         rounds, quick = size
         for number in range(rounds):
             for name in turns(list(calls), number):

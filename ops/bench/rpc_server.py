@@ -45,7 +45,9 @@ async def serve(settings: RpcSettings) -> int:
     plain = GrpcListener(RpcSettings(insecure=True), server.serve)
     ports = [await secure.start(HOST, 0), await plain.start(HOST, 0)]
     unary = grpc.aio.server()
-    unary.add_generic_rpc_handlers((_Unary(),))
+    service, method = UNARY[1:].split("/")
+    handlers = {method: grpc.unary_unary_rpc_method_handler(_echo)}
+    unary.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     ports.append(unary.add_insecure_port(f"{HOST}:0"))
     await unary.start()
     print(*ports, flush=True)
@@ -58,12 +60,8 @@ async def serve(settings: RpcSettings) -> int:
     return 0
 
 
-class _Unary(grpc.GenericRpcHandler):
-    def service(self, details: Any) -> Any:
-        async def echo(body: bytes, _: Any) -> bytes:
-            return body
-
-        return grpc.unary_unary_rpc_method_handler(echo) if details.method == UNARY else None
+async def _echo(body: bytes, _: Any) -> bytes:
+    return body
 
 
 if __name__ == "__main__":
