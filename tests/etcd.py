@@ -1,9 +1,10 @@
 """A real etcd for the tests, of one member or three: in a folder of the test's, on free ports, gone with the process.
 
-The law: no member outlives the process that started it. fsync is on unless said otherwise.
+The law: no member outlives the process that started it, and fsync stays on.
 """
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -43,9 +44,10 @@ def free_ports(number: int) -> list[int]:
 class EtcdMember:
     """One process. `kill`, `stop`, `pause` and `resume` act at once, `restart` starts it on its data again."""
 
-    def __init__(self, command: Sequence[str], endpoint: str, log: Path) -> None:
+    def __init__(self, command: Sequence[str], endpoint: str, data: Path) -> None:
         self._command = list(command)
-        self._log = log
+        self._data = data
+        self._log = data.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = endpoint
 
@@ -83,6 +85,11 @@ class EtcdMember:
         """The end of its log."""
         return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
 
+    def wipe(self) -> None:
+        """Kill it and remove its data, as when its disk is lost."""
+        self.kill()
+        shutil.rmtree(self._data)
+
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
@@ -100,10 +107,10 @@ class Etcd:
         self.tls = tls
 
     @classmethod
-    def start(cls, folder: Path, *, members: int = 1, fsync: bool = False, tls: Tls | None = None) -> Self:
+    def start(cls, folder: Path, *, members: int = 1, tls: Tls | None = None) -> Self:
         """Start in the folder and wait until it answers."""
         for _ in range(3):
-            etcd = cls(_plan(folder, members, fsync=fsync, tls=tls), tls)
+            etcd = cls(_plan(folder, members, tls=tls), tls)
             try:
                 for member in etcd.members:
                     member.restart()
@@ -153,6 +160,11 @@ class Etcd:
         for member in self.members:
             member.kill()
 
+    def wipe(self) -> None:
+        """Kill all and remove their data."""
+        for member in self.members:
+            member.wipe()
+
     def pause(self) -> None:
         """SIGSTOP for all."""
         for member in self.members:
@@ -185,7 +197,7 @@ class _PortTaken(Exception):
     pass
 
 
-def _plan(folder: Path, number: int, *, fsync: bool, tls: Tls | None) -> list[EtcdMember]:
+def _plan(folder: Path, number: int, *, tls: Tls | None) -> list[EtcdMember]:
     program = parts.find(PART)
     assert program, "mark the test with pytest.mark.part('etcd')"
     ports = free_ports(2 * number)
@@ -200,16 +212,9 @@ def _plan(folder: Path, number: int, *, fsync: bool, tls: Tls | None) -> list[Et
         command += ["--listen-client-urls", client, "--advertise-client-urls", client]
         command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         command += ["--initial-cluster", peers, "--initial-cluster-state", "new", "--logger", "zap"]
-        command += ["--election-timeout", str(ELECTION_MS), "--auth-token-ttl", "300"]
-        if not fsync and "unsafe-no-fsync" in _help(str(program)):
-            command += ["--unsafe-no-fsync"]
+        command += ["--election-timeout", str(ELECTION_MS)]
         if tls:
             command += ["--cert-file", str(tls.certificate), "--key-file", str(tls.key)]
             command += ["--client-cert-auth", "--trusted-ca-file", str(tls.authority)]
-        members.append(EtcdMember(command, client, folder / f"m{at}.log"))
+        members.append(EtcdMember(command, client, folder / f"m{at}"))
     return members
-
-
-def _help(program: str) -> str:
-    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=30, check=False)
-    return done.stdout + done.stderr

@@ -51,7 +51,7 @@ class Election:
 
     @asynccontextmanager
     async def term(self) -> AsyncIterator[Leadership]:
-        """Waits until this candidate leads, however long. The term is given up at the end of the block."""
+        """Waits until this candidate leads, however long. It is given up at the end of the block. Raises Refused."""
         leadership, lease = await self._campaign()
         guard = asyncio.create_task(self._guard(leadership, lease))
         try:
@@ -102,11 +102,13 @@ class Election:
 
     async def _guard(self, leadership: Leadership, lease: Lease) -> None:
         """End the term when the key is another's or gone, or the lease is lost."""
-        async with aclosing(self._registry.watch(self._key)) as watch:
-            async for entry, told in key_updates(watch, self._key, self._ttl_s / LOOKS_A_TTL):
-                if lease.lost or (told and (entry is None or entry.revision != leadership.compare.revision)):
-                    break
-        leadership.end()
+        try:
+            async with aclosing(self._registry.watch(self._key)) as watch:
+                async for entry, told in key_updates(watch, self._key, self._ttl_s / LOOKS_A_TTL):
+                    if lease.lost or (told and (entry is None or entry.revision != leadership.compare.revision)):
+                        break
+        finally:
+            leadership.end()
 
     def _is_predecessor(self, holder: Member) -> bool:
         return holder.name == self._member.name and holder.incarnation <= self._member.incarnation

@@ -73,8 +73,8 @@ class EtcdLease:
                 except Trouble:
                     await asyncio.sleep(RETRY_S)
                     continue
-                if self.lost or ttl_s <= 0:
-                    self._gone = True
+                if ttl_s <= 0 or self._monotonic() >= self._until:
+                    self._gone = True  # what has passed once stays lost, whatever etcd says later
                 else:
                     self._until = max(self._until, sent + ttl_s)
                 break

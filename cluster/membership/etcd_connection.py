@@ -142,6 +142,11 @@ class Connection:
         self._prober: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def member_address(self) -> str:
+        """HOST:PORT of the member that is asked now."""
+        return self._members[self._at].address
+
     async def call(self, ask: Ask[T], *, again: bool, within_s: float | None = None) -> T:
         """The answer. `again`: it is harmless to ask twice, so members are asked in turn until the deadline.
 

@@ -16,6 +16,7 @@ from cluster.membership.watching import UpdateQueue, check_change
 
 HISTORY_MAX: Final = 10_000  # revisions; older ones are compacted
 LIVES_A_TTL: Final = 3
+RETRY_S: Final = 0.2  # after a renewal that did not arrive
 FIRST_LEASE: Final = 1
 
 
@@ -216,7 +217,8 @@ class MemoryLease:
                 self._gone = True
                 return
             self._until = self._registry.clock.monotonic() + self._ttl_s
-        self._timer = self._loop.call_later(self._ttl_s / LIVES_A_TTL, self._renew)
+        again_s = self._ttl_s / LIVES_A_TTL if self._registry.reachable else RETRY_S
+        self._timer = self._loop.call_later(again_s, self._renew)
 
 
 class _MemoryWatch(UpdateQueue):

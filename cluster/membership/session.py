@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from cluster.clock import Clock
-from cluster.errors import Unavailable
+from cluster.errors import Refused, Unavailable
 from cluster.membership.members import Layout, Member
 from cluster.membership.registry import Compare, Entry, Lease, Registry, Watch
 
@@ -76,6 +76,8 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.state: State = "waiting"
+        self.trouble = ""
+        """Why it is not announced, for the log."""
 
     @property
     def until(self) -> float:
@@ -123,23 +125,24 @@ class Session:
     async def _run(self) -> None:
         while True:
             try:
-                announced = await self._announce()
-            except Unavailable:
-                await self._drop()
+                stays = await self._announce()
+                if stays:
+                    self.trouble = ""
+                    self._tell("announced")
+                    stays = await self._stay()
+            except (Unavailable, Refused) as error:
+                self.trouble = error.log
                 await asyncio.sleep(RETRY_S)
-                continue
-            if not announced:
-                self._tell("replaced")
-                return await self._drop()
-            self._tell("announced")
-            if not await self._stay():
-                self._tell("replaced")
-                return await self._drop()
-            self._tell("lost")
+            else:
+                if not stays:
+                    self._tell("replaced")
+                    return await self._drop()
+            if self.state == "announced":
+                self._tell("lost")
             await self._drop()
 
     async def _announce(self) -> bool:
-        """Write the key, over a predecessor's. False: a successor is there. Raises Unavailable."""
+        """Write the key, over a predecessor's. False: a successor is there. Raises Unavailable, Refused."""
         while True:
             entry = await self._registry.get(self._key)
             other = read_member(entry)
@@ -155,7 +158,10 @@ class Session:
                 # Written over, not removed first: watchers see no gap, and the other sees its successor, not a loss
                 # that it would mend.
                 if other is not None and other.lease not in (0, self._lease.id):
-                    await self._registry.revoke(other.lease)
+                    try:
+                        await self._registry.revoke(other.lease)
+                    except Unavailable:
+                        pass  # nothing of ours is under it; it runs out
                 return True
 
     async def _stay(self) -> bool:
