@@ -4,7 +4,7 @@ would get all, and give most of them back.
 The law: a kind waits for its shards once, when it boots; what dies later is failed over at once.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -31,7 +31,7 @@ class Grace:
         self._newest = 0.0
         self._over = False
 
-    def left_s(self, live: Collection[str], assigned: Collection[str], now: float) -> float | None:
+    def left_s(self, live: Collection[str], assigned: Iterable[str], now: float) -> float | None:
         """Seconds still to wait; 0: go on; None: until a shard comes. `live`, `assigned`: names of shards there are,
         and of those the map has: when more than half of them live, the cluster is not booting."""
         if not live:
@@ -39,9 +39,11 @@ class Grace:
             self._seen.clear()
             self._over = False
             return None
-        if not self._over and 2 * sum(name in live for name in assigned) > len(assigned):
-            self._over = True
         if self._over:
+            return 0.0
+        names = set(assigned)
+        if 2 * len(names.intersection(live)) > len(names):
+            self._over = True
             return 0.0
         if not self._seen:
             self._first = now

@@ -5,7 +5,7 @@ still stands as it was read. So a leader that was stopped and goes on can do no 
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import structlog
@@ -32,7 +32,6 @@ class _Planned(NamedTuple):
     live: Mapping[str, Member]
     drains: Mapping[str, Drain]
     plan: Plan
-    assigned: Collection[str]  # the shards that the map names
 
 
 class Leading:
@@ -111,14 +110,14 @@ class Leading:
         slots, live, drains = self._pages.maps[kind], self._known.shards.get(kind, _NOBODY), self._known.drains
         last = self._plans.get(kind)
         if last is None or last.slots is not slots or last.live is not live or last.drains is not drains:
-            assigned = {each.shard for each in slots if each is not None}
-            last = _Planned(slots, live, drains, plan(slots, kind, live, drains.keys()), assigned)
+            last = _Planned(slots, live, drains, plan(slots, kind, live, drains.keys()))
             self._plans[kind] = last
             self._metrics.left.labels(kind).set(len(last.plan.moves))
         return last
 
     def _wait_s(self, kind: str, planned: _Planned) -> float | None:
-        return self._graces[kind].left_s(planned.live.keys(), planned.assigned, self._clock.monotonic())
+        assigned = (each.shard for each in planned.slots if each is not None)
+        return self._graces[kind].left_s(planned.live.keys(), assigned, self._clock.monotonic())
 
     async def _fail_over(self, failovers: Mapping[str, Mapping[int, str]]) -> None:
         lost = {

@@ -1,6 +1,7 @@
 """The plan, alone and carried out in any order of events."""
 
 from collections import Counter
+from collections.abc import Mapping
 from math import sqrt
 
 from hypothesis import given, settings
@@ -161,7 +162,7 @@ class AnyOrder(RuleBasedStateMachine):
         slots = carried_out(self.slots, self.live, self.draining)
         assert plan(slots, "mailbox", self.live, self.draining) == Plan({}, ())
 
-    def _write(self, owners: dict[int, str]) -> None:
+    def _write(self, owners: Mapping[int, str]) -> None:
         self.slots = self.slots.assigned(owners, first_epoch(1))
         for slot in owners:
             each = self.slots[slot]
