@@ -106,6 +106,7 @@ async def over(
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads)
             yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
+            mailboxes.close()
         finally:
             await shard.stop()
             directory.close()

@@ -84,6 +84,10 @@ class MailboxClient:
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
 
+    def close(self) -> None:
+        """Renew no views any more."""
+        self._views.close()
+
     async def prepare(self, raw: bytes) -> Prepared:
         """Read, hash and pack a message. Large ones are durable in the blob store on return."""
         if len(raw) < THREADED_ABOVE_BYTES:

@@ -137,7 +137,7 @@ class Shard:
     def _enqueue(self, account: int, command: Command, idem: bytes, watcher: Watcher | None) -> "asyncio.Future[Any]":
         size = sum(len(item.message.packed or b"") for item in command.items) if type(command) is Add else 0
         if not self.alive:
-            raise Unavailable("The mailbox service is stopping; try again soon.")
+            raise Moved("The mailbox service is stopping; try again soon.")  # whoever owns the slot next will answer
         waiting, waiting_bytes = len(self._queue) + self._loading.commands, self._queued_bytes + self._loading.bytes
         if waiting >= QUEUE_COMMANDS_MAX or waiting_bytes + size > QUEUE_BYTES_MAX:
             raise Unavailable("The mailbox service is busy; try again soon.", log="mailbox shard queue is full")

@@ -6,6 +6,7 @@ they have, and then find the difference. A mailbox that is not there any more is
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from actors.mailbox import names
@@ -37,6 +38,11 @@ class Views:
     def __len__(self) -> int:
         return sum(len(views) for views in self._views.values())
 
+    def close(self) -> None:
+        """Renew none any more."""
+        for task in self._renewing.values():
+            task.cancel()
+
     async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
         """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
         owner = self._shards.shard_of(account)
@@ -60,7 +66,11 @@ class Views:
             if held is not None:
                 return held, opened
         view = View(account, self._emptied, self._renew)
-        opened = await owner.watch(account, Open(name), view)
+        try:
+            opened = await owner.watch(account, Open(name), view)
+        except BaseException:  # whoever asked has left, but the watch may have begun
+            owner.unwatch(account, view.mailbox, view)
+            raise
         held = self._usable(account, view.mailbox)
         if held is not None:  # another session was quicker
             owner.unwatch(account, view.mailbox, view)
@@ -114,11 +124,11 @@ class Views:
         if view.sessions and not view.gone and view not in self._renewing:
             task = asyncio.get_running_loop().create_task(self._open_anew(view), name="view renewal")
             self._renewing[view] = task
-            task.add_done_callback(lambda _task: self._renewed(view))
+            task.add_done_callback(partial(self._renewed, view))
 
-    def _renewed(self, view: View) -> None:
+    def _renewed(self, view: View, task: "asyncio.Task[None]") -> None:
         del self._renewing[view]
-        if view.lost:  # again, while the last steps were taken
+        if view.lost and not task.cancelled():  # again, while the last steps were taken
             self._renew(view)
 
     async def _open_anew(self, view: View) -> None:

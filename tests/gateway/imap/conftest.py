@@ -62,9 +62,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """The services: the mailbox client and shard on the memory store."""
+@pytest.fixture(params=["near", "far"])
+async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The services: the mailbox client, and the shard on the memory store beside it or across the data plane."""
+    monkeypatch.setattr(World, "far", request.param == "far")
     async with World(plaintext_login=False) as world:
         yield world
 

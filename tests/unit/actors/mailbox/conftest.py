@@ -16,6 +16,7 @@ from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.meta.store import Store
 from cluster.placement.claims import Alone, Claims
+from tests.unit.actors.mailbox.far import Way
 
 
 class Inline(Executor):
@@ -38,10 +39,10 @@ class Place:
         self.quota = Quota()
         self.shards: list[Shard] = []
 
-    def new_owner(self, claims: Claims | None = None) -> Shard:
+    def new_owner(self, claims: Claims | None = None, incarnation: int = 0) -> Shard:
         """A shard that does not know of the others, in a process that started after theirs."""
         metrics = ShardMetrics(CollectorRegistry())
-        number = len(self.shards) + 1
+        number = incarnation or len(self.shards) + 1
         shard = Shard(self.store, self.clock, self._quota_of, metrics, claims or Alone(), number)
         shard.start()
         self.shards.append(shard)
@@ -75,7 +76,15 @@ async def place() -> AsyncIterator[Place]:
         await shard.stop()
 
 
-@pytest.fixture
-async def client(place: Place) -> MailboxClient:
-    """A client of the place's first owner."""
-    return place.client(place.new_owner())
+@pytest.fixture(params=["near", "far"])
+async def client(place: Place, request: pytest.FixtureRequest) -> AsyncIterator[MailboxClient]:
+    """A client of the place's first owner, beside it or across the data plane."""
+    shard = place.new_owner()
+    if request.param == "near":
+        yield place.client(shard)
+        return
+    way = Way(shard, place.clock)
+    made = MailboxClient(way.owner, place.store, place.blobs, place.clock, Inline())
+    yield made
+    made.close()
+    await way.close()

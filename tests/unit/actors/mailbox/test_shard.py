@@ -14,6 +14,7 @@ from actors.mailbox.types import INBOX, SEEN, Add, Added, Item, Open, Opened, Pr
 from cluster.errors import Fenced, NotFound, StoreFull, Trouble, Unavailable
 from cluster.meta.memory import MemoryStore
 from tests.unit.actors.mailbox.conftest import Place
+from tests.unit.actors.mailbox.town import until
 
 RAW = b"From: a@example.test\r\nSubject: hello\r\n\r\nbody\r\n"
 
@@ -202,7 +203,7 @@ async def test_client_selects_sees_and_lets_go(place: Place, client: MailboxClie
     assert second.recent == {3}
     await second.close()
     assert not len(client._views)
-    assert not place.shards[0]._watchers
+    await until(lambda: not place.shards[0]._watchers)
     with pytest.raises(NotFound):
         await client.select(5, "nothing", read_only=True, changed=wake)
 

@@ -46,6 +46,7 @@ _WHATS = st.sampled_from(
         "NOOP",
         "SEARCH",
         "DELIVER",
+        "LOSE",
     ]
 )
 _STEPS = st.builds(
@@ -85,6 +86,7 @@ async def _play(rounds: list[list[Step]], *, at_once: bool) -> None:
             else:
                 for step in steps:
                     await _take(world, pictures[step.session], step)
+            await world.settle()
             truth = await _truth(world)
             for picture in pictures:
                 await picture.refresh()
@@ -100,6 +102,8 @@ async def _take(world: World, picture: Picture, step: Step) -> None:
     count = len(picture.messages)
     if step.what == "DELIVER":
         await world.deliver(message("from outside"))
+    elif step.what == "LOSE":
+        world.lose_views()
     elif step.what in ("NOOP", "EXPUNGE"):
         await picture.run(step.what)
     elif step.what == "APPEND":

@@ -16,6 +16,7 @@ from actors.mailbox.client import MailboxClient, Message
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.types import Quota
+from actors.mailbox.views import Directing
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
@@ -26,6 +27,7 @@ from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import ImapSettings
 from mail import sasl
+from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
 ALICE = 11
@@ -203,16 +205,23 @@ class Client:
 
 
 class World:
-    """The server and what it stands on."""
+    """The server and what it stands on. `far`: the shard is across the data plane."""
+
+    far = False
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
+        self._way: Way | None = None
         self.quota = Quota()
         metrics = ShardMetrics(CollectorRegistry())
         self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
-        self.mail = Counting(Only(self.shard), self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
+        shards: Directing = Only(self.shard)
+        if self.far:
+            self._way = Way(self.shard, self.clock)
+            shards = self._way.owner
+        self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.services = Services(
             self.mail,
@@ -234,6 +243,9 @@ class World:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.server.close()
+        self.mail.close()
+        if self._way is not None:
+            await self._way.close()
         await self.shard.stop()
 
     async def _quota_of(self, _account: int) -> Quota:
@@ -247,6 +259,17 @@ class World:
             assert (await client.line()).startswith(b"* OK")
             await client.ok(f"LOGIN {login} {PASSWORD}")
         return client
+
+    def lose_views(self) -> None:
+        """The gateway loses its links to the shard, where it has any."""
+        if self._way is not None:
+            self._way.lose()
+
+    async def settle(self) -> None:
+        """Return when all views are what the shard has."""
+        async with asyncio.timeout(ANSWER_S):
+            while any(view.lost for views in self.mail._views._views.values() for view in views.values()):
+                await asyncio.sleep(0)
 
     async def deliver(self, raw: bytes, account: int = ALICE) -> None:
         """New mail from outside."""
