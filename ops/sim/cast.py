@@ -41,7 +41,7 @@ from ops.sim.world import Process
 
 TTL_S: Final = 3  # short, so that leases run out within a run
 RELEASE_S: Final = 5.0
-CLIENTS: Final = 2  # of each gateway
+CLIENTS: Final = 3  # of each gateway; the last only reads
 
 _NO_THREADS: Final = ThreadPoolExecutor(1)  # never used: the loop runs such work itself
 
@@ -133,7 +133,8 @@ def gateway(stage: Stage, steps: int) -> Callable[[Process], Coroutine[Any, Any,
         clients = []
         for number in range(CLIENTS):
             name = f"{process.host}.{process.life}.{number}"
-            clients.append(Client(name, mailboxes, world.dice("client", name), stage))
+            dice, is_last = world.dice("client", name), number == CLIENTS - 1
+            clients.append(Client(name, mailboxes, dice, stage, only_reads=is_last))
         process.parts |= {"watching": watching, "router": router, "mailboxes": mailboxes, "clients": clients}
         process.parts["busy"] = [asyncio.create_task(client.run(steps)) for client in clients]
 

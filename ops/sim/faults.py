@@ -88,15 +88,15 @@ def _pauses(dice: Random, horizon: float, everyone: Sequence[str], shards: Seque
         yield Fault(at, "pause", dice.choice([*everyone, *shards]), lasts=lasts)
     for at in _times(dice, horizon, 0, 2):
         # At the worst moment: when a commit has been checked, and not sent.
-        yield Fault(at, "pause-in-commit", dice.choice(shards), lasts=dice.uniform(1.0, 12.0))
+        yield Fault(at, "pause-in-commit", dice.choice(shards), lasts=dice.uniform(1.0, 15.0))
 
 
 def _partitions(
     dice: Random, horizon: float, everyone: Sequence[str], gateways: Sequence[str], shards: Sequence[str]
 ) -> Iterator[Fault]:
-    for at in _times(dice, horizon, 0, 2):
+    for at in _times(dice, horizon, 1, 2):
         # A shard and a gateway that reach each other and the store, and do not hear what was decided without them.
-        lasts = _lasts(dice, at, horizon, (2.0, 6.0), (6.0, 20.0))
+        lasts = _lasts(dice, at, horizon, (2.0, 20.0))
         yield Fault(at, "island", dice.choice(shards), dice.choice(gateways), lasts=lasts)
     for at in _times(dice, horizon, 1, 3):
         who = dice.choice([*everyone, *shards, *shards])

@@ -51,8 +51,11 @@ class Stage(NamedTuple):
 class Client:
     """One client of a gateway: does one thing after another."""
 
-    def __init__(self, name: str, mailboxes: MailboxClient, dice: Random, stage: "Stage") -> None:
+    def __init__(
+        self, name: str, mailboxes: MailboxClient, dice: Random, stage: "Stage", *, only_reads: bool = False
+    ) -> None:
         self.name = name
+        self._only_reads = only_reads
         self._mailboxes = mailboxes
         self._accounts = stage.accounts
         self._dice = dice
@@ -87,6 +90,9 @@ class Client:
             await selected.close()
 
     def _weighted(self) -> Iterator[Callable[[int], Awaitable[None]]]:
+        if self._only_reads:  # whoever changes something waits where it cannot be; this one sees what is shown
+            yield from [self.tree, self.tree, self.select, self.let_go_of]
+            return
         yield from [self.deliver] * 6
         yield from [self.append, self.tree, self.tree] * 2
         yield from [self.select, self.flag, self.flag, self.expunge, self.copy, self.move] * 2

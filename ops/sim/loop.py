@@ -122,7 +122,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run after so many seconds of the lane's clock."""
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        lane = _LANE.get(self.world) if context is None else context.get(_LANE, self.world)
+        return self.call_at(self.now * lane.rate + lane.shift + delay, callback, *args, context=context)
 
     def call_at(
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None

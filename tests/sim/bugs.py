@@ -80,10 +80,10 @@ def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS: dict[str, Bug] = {
-    "the claim is not compared": Bug(_skip_check, ("pause", "partition", "registry"), 200),
+    "the claim is not compared": Bug(_skip_check, ("crash", "pause", "store"), 200),
     "answered before it is durable": Bug(_answer_first, ("crash", "store"), 50),
     "keys are not remembered": Bug(_forget_keys, ("loss", "store"), 200),
-    "the lease's end is ignored": Bug(_ignore_lease, ("partition", "registry"), 400),
+    "the lease's end is ignored": Bug(_ignore_lease, ("partition",), 200),
     "a late commit is not shut out": Bug(_no_shutting_out, ("store",), 200),
     "lost views stay lost": Bug(_deaf_views, ("crash", "partition"), 200),
     "UIDs are used again": Bug(_reuse_uids, (), 50),
