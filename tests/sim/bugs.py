@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from actors.mailbox import decide as deciding
@@ -11,7 +12,7 @@ from actors.mailbox.shard import Shard
 from actors.mailbox.view import View
 from cluster.membership.session import Session
 from cluster.placement.titles import Titles
-from ops.sim.faults import Kind
+from ops.sim.faults import KINDS, Kind
 
 
 class Bug(NamedTuple):
@@ -54,6 +55,11 @@ def _ignore_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Session, "until", property(lambda self: float("inf")))
 
 
+def _old_maps(patch: pytest.MonkeyPatch) -> None:
+    """Trust a map that is older than the lease."""
+    patch.setattr(Session, "revision", property(lambda self: 0))
+
+
 def _no_shutting_out(patch: pytest.MonkeyPatch) -> None:
     """Read again after a commit of unknown outcome, which may land yet."""
     patch.setattr(Shard, "_shut_out", lambda self, slots: None)
@@ -70,8 +76,6 @@ def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
 
     def reusing(decision: Any, box: Any, rows: Any, before: Any, context: Any) -> None:
         if box.index is not None and box.index.count < box.messages + 1:
-            import msgspec
-
             highest = int(box.index.uids[-1]) if box.index.count else 0
             rows = [msgspec.structs.replace(row, uid=highest + 1 + at) for at, row in enumerate(rows)]
         add_rows(decision, box, rows, before, context)
@@ -84,6 +88,7 @@ BUGS: dict[str, Bug] = {
     "answered before it is durable": Bug(_answer_first, ("crash", "store"), 50),
     "keys are not remembered": Bug(_forget_keys, ("loss", "store"), 200),
     "the lease's end is ignored": Bug(_ignore_lease, ("partition",), 200),
+    "a map may be older than the lease": Bug(_old_maps, KINDS, 600),
     "a late commit is not shut out": Bug(_no_shutting_out, ("store",), 200),
     "lost views stay lost": Bug(_deaf_views, ("crash", "partition"), 200),
     "UIDs are used again": Bug(_reuse_uids, (), 50),
