@@ -319,7 +319,9 @@ class Shard:
         """After a commit of which nobody knows whether it is stored, or will be yet: the slots are taken anew before
         anything of them is read again, so that it is there then or never, and who watches begins anew too."""
         for slot in slots:
-            self._forget_slot(slot, Unavailable("The mailbox is being read again.", log="a commit's outcome is unknown"))
+            self._forget_slot(
+                slot, Unavailable("The mailbox is being read again.", log="a commit's outcome is unknown")
+            )
             self._slots.drop(slot)
 
     async def _commit(self, writes: storage.Writes, slots: set[int]) -> None:

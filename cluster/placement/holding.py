@@ -57,7 +57,9 @@ class Holding:
             raise Moved("This server is cut off from the others; try again.", log="the lease of this shard is over")
         if self._watching.revision < self._session.revision:
             # The lease is new, the map is not: meanwhile the slot may have been given to another, and come back.
-            raise Moved("This server was cut off from the others; try again.", log="the slot map is older than the lease")
+            raise Moved(
+                "This server was cut off from the others; try again.", log="the slot map is older than the lease"
+            )
         slots = self._known.slots.get(self._kind)
         assignment = None if slots is None else slots[slot]
         if assignment is None or assignment.shard != self._name:

@@ -34,9 +34,7 @@ class Faults(click.ParamType[tuple[str, ...]]):
 
     name = "kinds"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> "tuple[Kind, ...]":
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> "tuple[Kind, ...]":
         """The kinds."""
         from ops.sim.faults import KINDS
 

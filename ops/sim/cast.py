@@ -50,7 +50,6 @@ async def _no_quota(_account: int) -> Quota:
     return Quota()
 
 
-
 async def _incarnation(process: Process, store: StoreClient) -> int:
     while True:
         try:

@@ -21,6 +21,7 @@ class Havoc:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._dice = world.dice("havoc")
         self._mends: dict[int, Mend] = {}
         self._number = 0
         self.counts: dict[str, int] = {}
@@ -147,7 +148,9 @@ class Havoc:
         def mend() -> None:
             for pair in pairs:
                 world.network.unblock(*pair)
-            world.registry.tell()
+                if registry.HOST in pair:
+                    host = pair[0] if pair[1] == registry.HOST else pair[1]
+                    world.registry.reconnect(host, self._dice.choice((0.0, 4.0)) * self._dice.random())
 
         return mend
 

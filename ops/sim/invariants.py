@@ -3,6 +3,7 @@
 The law: nothing is looked at but the store, the ledger, and what processes that live hold in memory.
 """
 
+from actors.mailbox import events as ev
 from actors.mailbox import keys, storage
 from actors.mailbox.decide import FIRST_MAILBOXES
 from actors.mailbox.state import Account, encode_head
@@ -83,7 +84,7 @@ async def _check_stored(world: World, reader: Reader, account: Account) -> None:
     whole = Account(account.id, account.slot)
     async for rows in storage.pages_of_range(reader, *keys.log_after(account.slot, account.id, 0)):
         for key, value in rows:
-            whole.apply(int.from_bytes(key[-8:], "big"), storage.ev.decode(value))
+            whole.apply(int.from_bytes(key[-8:], "big"), ev.decode(value))
     for name, other in (("its snapshot", stored), ("its log", whole)):
         _compare(world, account, other, name)
 

@@ -147,4 +147,3 @@ class Ledger:
         if modseq < floor:
             self._broken(f"account {number}: shown as of {modseq}, after {floor} had been acknowledged")
         self.answered(number, modseq)
-

@@ -295,8 +295,8 @@ class Client:
         box = self._ledger.account(account).mailboxes.get(view.mailbox)
         if box is not None and box.index is not None and box.modseq == view.modseq and not same(view.index, box.index):
             self._broken(
-                f"{self.name}: the view of mailbox {view.mailbox} of {account}, as of {view.modseq}, has {rows(view.index)}"
-                f", the log {rows(box.index)}"
+                f"{self.name}: the view of mailbox {view.mailbox} of {account}, as of {view.modseq},"
+                f" has {rows(view.index)}, the log {rows(box.index)}"
             )
 
     # Choices

@@ -46,7 +46,11 @@ class Lane:
 _LANE: ContextVar[Lane] = ContextVar("lane")
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+# Of the many methods that asyncio asks of a loop, those that open sockets or start programs stay as they are: they raise.
+_Loop: Any = asyncio.AbstractEventLoop
+
+
+class SimLoop(_Loop):  # type: ignore[misc]
     """The loop of one run. Made, used and closed in one thread; `close` must be called."""
 
     def __init__(self, dice: Dice) -> None:
@@ -108,9 +112,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         lane = _LANE.get(self.world)
         return self.now * lane.rate + lane.shift
 
-    def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         """Run after what the lane has ready."""
         handle = asyncio.Handle(callback, args, self, context)
         self._make_ready(_LANE.get(self.world) if context is None else context.get(_LANE, self.world), handle)
@@ -158,7 +160,10 @@ class SimLoop(asyncio.AbstractEventLoop):
         return task
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[..., T], *args: Any  # noqa: ARG002 (asyncio's signature)
+        self,
+        executor: Executor | None,  # noqa: ARG002 (asyncio's signature)
+        func: Callable[..., T],
+        *args: Any,
     ) -> "asyncio.Future[T]":
         """Run it here and now; the answer comes in the loop's next turn, as from a thread."""
         future: asyncio.Future[T] = self.create_future()
@@ -188,7 +193,8 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """A callback that raised is a defect. What the collector finds later is not looked at: `close` did."""
         if "handle" in context and not self._ending:
-            self.failures.append(f"{self.lane().name}: {context['message']}: {context.get('exception')!r}")
+            lane = context["handle"]._context.get(_LANE, self.world)
+            self.failures.append(f"{lane.name}: {context['message']}: {context.get('exception')!r}")
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """asyncio calls it; cancelled timers are passed over when their time comes."""
@@ -281,7 +287,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         if self._closed:
             return
         self._ending = True
-        everyone = {lane: None for lane in self._tasks.values()}
+        everyone = dict.fromkeys(self._tasks.values())
         for lane in everyone:
             lane.alive, lane.paused = True, False
             lane.ready.clear()
@@ -348,6 +354,6 @@ def _close_by_force(coroutine: Any) -> None:
 
 def _end_generator(generator: AsyncGenerator[Any, Any]) -> None:
     try:
-        generator.aclose().send(None)  # type: ignore[attr-defined]
+        generator.aclose().send(None)
     except BaseException:  # noqa: BLE001, S110 - it is over, whatever it answers
         pass

@@ -29,6 +29,7 @@ class SimRegistryServer(MemoryRegistryServer):
         self.network = network
         self.is_flaky = False  # answers of changes get lost
         self._due: dict[Any, None] = {}  # watches that will be told
+        self._deaf: dict[str, float] = {}  # until when a host's watches are not connected again
 
     def of(self, lane: Lane, clock: Clock) -> "SimRegistry":
         """A process's registry."""
@@ -40,7 +41,15 @@ class SimRegistryServer(MemoryRegistryServer):
         for watch in self._watches:
             if watch not in self._due:
                 self._due[watch] = None
-                network.loop.at(self.lane, network.loop.now + network.latency(), self._tell_one, watch)
+                process = watch._registry
+                assert isinstance(process, SimRegistry)
+                hears = self._deaf.get(process.host, 0.0)
+                network.loop.at(self.lane, max(hears, network.loop.now + network.latency()), self._tell_one, watch)
+
+    def reconnect(self, host: str, seconds: float) -> None:
+        """The host's calls arrive again; its watches, which have streams of their own, are so much later."""
+        self._deaf[host] = self.network.loop.now + seconds
+        self.tell()
 
     def _tell_one(self, watch: Any) -> None:
         self._due.pop(watch, None)
@@ -66,6 +75,7 @@ class SimRegistry(MemoryRegistry):
     def __init__(self, server: SimRegistryServer, lane: Lane, clock: Clock) -> None:
         super().__init__(server, clock)
         self._lane = lane
+        self.host = lane.name
 
     @property
     def reachable(self) -> bool:

@@ -79,7 +79,13 @@ class _Remote:
     async def read(self, reading: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Read at the server, at the moment at which the request arrives there. Raises Unavailable."""
         answer: asyncio.Future[T] = self._server.network.loop.create_future()
-        return await self._ask(lambda: None if answer.done() else _at_once(reading), answer)
+
+        def work() -> T:
+            if answer.done():  # given up: a snapshot taken now would be held for ever
+                raise _silence()
+            return _at_once(reading)
+
+        return await self._ask(work, answer)
 
     async def commit(self, changes: Changes) -> None:
         """Raises Conflict, Unavailable when nobody knows."""

@@ -1,4 +1,4 @@
-"""The world of one run: loop, network, store, registry, and the processes on their hosts, with what can be done to them.
+"""The world of one run: loop, network, store, registry, and processes on their hosts, with what can be done to them.
 
 The law: every choice is drawn from the seed, from a stream of its own for each part, so that the same seed gives the
 same run in every process, whatever is asked about it.

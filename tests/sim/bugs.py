@@ -12,7 +12,7 @@ from actors.mailbox.shard import Shard
 from actors.mailbox.view import View
 from cluster.membership.session import Session
 from cluster.placement.titles import Titles
-from ops.sim.faults import KINDS, Kind
+from ops.sim.faults import Kind
 
 
 class Bug(NamedTuple):
@@ -88,7 +88,7 @@ BUGS: dict[str, Bug] = {
     "answered before it is durable": Bug(_answer_first, ("crash", "store"), 50),
     "keys are not remembered": Bug(_forget_keys, ("loss", "store"), 200),
     "the lease's end is ignored": Bug(_ignore_lease, ("partition",), 200),
-    "a map may be older than the lease": Bug(_old_maps, KINDS, 600),
+    "a map may be older than the lease": Bug(_old_maps, ("partition", "registry"), 400),
     "a late commit is not shut out": Bug(_no_shutting_out, ("store",), 200),
     "lost views stay lost": Bug(_deaf_views, ("crash", "partition"), 200),
     "UIDs are used again": Bug(_reuse_uids, (), 50),

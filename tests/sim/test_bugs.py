@@ -5,6 +5,8 @@ import pytest
 from ops.sim.run import play
 from tests.sim.bugs import BUGS
 
+pytestmark = pytest.mark.timeout(300)  # seconds of processor time become many on a machine that does much else
+
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

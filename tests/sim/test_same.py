@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ops.sim.run import play
 
+pytestmark = pytest.mark.timeout(300)  # seconds of processor time become many on a machine that does much else
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(1, 9)
 PRINT = f"""

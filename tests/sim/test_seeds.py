@@ -7,6 +7,7 @@ import pytest
 from ops.sim.faults import KINDS, Kind
 from ops.sim.run import play
 
+pytestmark = pytest.mark.timeout(300)  # seconds of processor time become many on a machine that does much else
 CHUNK = 20  # seeds of one test, so that several workers share them
 SETS: tuple[tuple[Sequence[Kind], int], ...] = (
     ((), 20),
