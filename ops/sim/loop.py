@@ -46,7 +46,7 @@ class Lane:
 _LANE: ContextVar[Lane] = ContextVar("lane")
 
 
-# Of the many methods that asyncio asks of a loop, those that open sockets or start programs stay as they are: they raise.
+# Of the methods that asyncio asks of a loop, those that open sockets or start programs stay as they are: they raise.
 _Loop: Any = asyncio.AbstractEventLoop
 
 
