@@ -33,6 +33,7 @@ QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at mo
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
+_GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
 
@@ -162,8 +163,10 @@ class Shard:
             while self._queue:
                 await self._batch()
                 self._held.bound()
+                if self._releasing:
+                    await self._let_go_of_released()
+            if self._releasing:
                 await self._let_go_of_released()
-            await self._let_go_of_released()
         await self._snapshot([account for account in self._held if account.modseq > account.base])
 
     async def _batch(self) -> None:
@@ -171,8 +174,9 @@ class Shard:
         taken = self._take()
         try:
             ready = await self._ready(taken)
-            quotas = await self._quotas(ready)
-            swept = await self._swept(ready)
+            growing = [asked for asked in ready if type(asked.command) in _GROWING]
+            quotas = await self._quotas(growing) if growing else {}
+            swept = await self._swept(growing) if growing else set()
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
@@ -213,14 +217,16 @@ class Shard:
         for asked in taken:
             account = held.get(asked.account)
             slots[asked.account] = keys.slot_of(asked.account) if account is None else account.slot
-        refused = await self._hold(set(slots.values()))
+        refused, new = self._slots.sort(set(slots.values()))
+        if new:
+            refused |= await self._hold(new)
         ready = []
         for asked in taken:
             slot = slots[asked.account]
             if refused and slot in refused:
                 asked.fail(refused[slot])
                 continue
-            if self._loading and asked.account in self._loading:
+            if asked.account in self._loading:
                 self._loading.wait(asked)
                 continue
             account = held.get(asked.account)
@@ -230,14 +236,11 @@ class Shard:
                 ready.append(asked)
         return ready
 
-    async def _hold(self, slots: Iterable[int]) -> dict[int, Trouble]:
-        """Hold these slots; why not, of those that cannot be held."""
-        refused, new = self._slots.sort(slots)
-        if new:
-            taken, fenced = await self._slots.take(new)
-            refused |= fenced
-            for slot in taken:  # it was somebody else's meanwhile
-                self._forget_slot(slot, Moved("The mailbox has moved; try again.", log=f"slot {slot} was away"))
+    async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
+        """Hold these slots from now on; why not, of those that cannot be held."""
+        taken, refused = await self._slots.take(new)
+        for slot in taken:  # it was somebody else's meanwhile
+            self._forget_slot(slot, Moved("The mailbox has moved; try again.", log=f"slot {slot} was away"))
         return refused
 
     def _forget_slot(self, slot: int, why: Trouble) -> None:
@@ -246,19 +249,22 @@ class Shard:
         self._loading.forget(slot)
         self._watchers.end(slot, why)
 
-    async def _quotas(self, ready: Sequence[Asked]) -> dict[int, Quota]:
-        accounts = {asked.account for asked in ready if type(asked.command) in (Add, Copy)}
-        return {account: await self._quota_of(account) for account in accounts}
+    async def _quotas(self, growing: Sequence[Asked]) -> dict[int, Quota]:
+        quotas: dict[int, Quota] = {}
+        for asked in growing:
+            if asked.account not in quotas:
+                quotas[asked.account] = await self._quota_of(asked.account)
+        return quotas
 
-    async def _swept(self, ready: Sequence[Asked]) -> set[bytes]:
+    async def _swept(self, growing: Sequence[Asked]) -> set[bytes]:
         """Large blobs were stored before their command came; those that the sweeper may have taken since."""
-        stored_ms = {
-            item.message.digest: item.message.stored_ms
-            for asked in ready
-            if type(asked.command) is Add
-            for item in asked.command.items
-            if item.message.packed is None
-        }
+        stored_ms: dict[bytes, int] = {}
+        for asked in growing:
+            if type(asked.command) is Add:
+                for item in asked.command.items:
+                    if item.message.packed is None:
+                        digest, at_ms = item.message.digest, item.message.stored_ms
+                        stored_ms[digest] = min(at_ms, stored_ms.get(digest, at_ms))
         if not stored_ms:
             return set()
         notes = await self._store.get_many([keys.blob_removed(digest) for digest in stored_ms])
@@ -287,8 +293,9 @@ class Shard:
 
     async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:
         """Make durable, then tell."""
+        slots = {account.slot for account in touched.values()}
         try:
-            await self._commit(writes, {account.slot for account in touched.values()})
+            await self._commit(writes, slots)
         except Fenced as error:
             await self._fenced(touched, [done.asked for done in decided], error)
             return
@@ -297,7 +304,7 @@ class Shard:
                 self._shut_out({account.slot for account in touched.values()})
             self._abandon(touched, [done.asked for done in decided], error)
             return
-        away = self._away({account.slot for account in touched.values()})
+        away = self._away(slots)
         if away:
             for done in decided:
                 if done.account.slot in away:
