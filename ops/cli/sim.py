@@ -60,7 +60,7 @@ class Faults(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Kinds of faults, with commas between: loss, delay, reorder, crash, pause, partition, clock, registry, store.",
 )
-@click.option("--steps", type=click.IntRange(min=0, max=100_000), help="Things that each client does; 8 unless given.")
+@click.option("--steps", type=click.IntRange(min=0, max=100_000), help="Things that each client does; 24 unless given.")
 @click.option("--trace", is_flag=True, help="Print each event with its virtual time, and the hash of all of them.")
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not end at the first broken invariant.")
 def sim(
