@@ -108,6 +108,19 @@ async def test_after_a_failed_commit_the_store_says_what_is(site: Site, durable:
     assert await read(shard, "a") == ("2" if durable else "1")
 
 
+async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere(site: Site) -> None:
+    """The store said that it does not know; meanwhile others went on; then the commit comes after all."""
+    shard, _ = await site.owner(Notes())
+    await write(shard, "a", "1")
+    site.store.hold_next = True
+    with pytest.raises(Unavailable):
+        await write(shard, "a", "late")
+    await write(shard, "a", "2")
+    with pytest.raises(Fenced):
+        await site.store.land()
+    assert await read(shard, "a") == "2"
+
+
 async def test_who_is_refused_does_not_hinder_the_batch(site: Site) -> None:
     shard, _ = await site.owner(Notes())
     texts = ("1", "refuse", "defect", "4", "x" * 200_000)
