@@ -18,7 +18,7 @@ from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit
 from actors.shell.metrics import ShellMetrics
 from actors.shell.turn import NOTHING, SWEEP, SWEEP_UNITS, Asked, Sweep, Turn
 from cluster.clock import Clock
-from cluster.errors import Fenced, Moved, Refused, Trouble, Unavailable
+from cluster.errors import Fenced, Moved, Refused, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Row, Store, Transaction
 from cluster.placement.claims import Claims
 from cluster.placement.slots import SLOTS

@@ -14,7 +14,7 @@ from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
-from cluster.errors import Moved, Unavailable
+from cluster.errors import Moved
 from cluster.meta.memory import MemoryStore
 from cluster.meta.store import Transaction
 from cluster.placement.claims import Claim, next_incarnation
@@ -45,26 +45,16 @@ class Troubled(MemoryStore):
     after: Exception | None = None
     commits = 0
     reads = 0
-    hold_next = False  # the next commit is on its way for long: `land` brings it
-    held: Callable[[Transaction], Awaitable[Any]] | None = None
 
     async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Commit, or fail as told."""
         self.commits += 1
-        if self.hold_next:
-            self.hold_next, self.held = False, body
-            raise Unavailable("Who knows?")
         if self.before is not None:
             raise self.before
         done = await super().transact(body)
         if self.after is not None:
             raise self.after
         return done
-
-    async def land(self) -> None:
-        """The commit that was held comes to the store."""
-        assert self.held is not None
-        await super().transact(self.held)
 
     async def get_many(self, keys: Any) -> Any:
         """Count and read."""

@@ -4,13 +4,18 @@ import asyncio
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from actors.shell import shard as sharding
 from actors.shell.kind import EXPIRY, WORK, encode
+from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard
+from cluster.clock import ManualClock
 from cluster.errors import Corrupt, Fenced, Moved, Refused, StoreFull, TooLarge, Unavailable
+from cluster.meta.engine import Conflict
 from tests.unit.actors.shell.notes import Asked, Note, Notes, Page, Read, Take, Told, Write
-from tests.unit.actors.shell.site import Site
+from tests.unit.actors.shell.site import Scripted, Site
+from tests.unit.actors.unknowing import Unknowing
 
 Owner = Shard[Asked, Note]
 SLOT = 7
@@ -108,17 +113,22 @@ async def test_after_a_failed_commit_the_store_says_what_is(site: Site, durable:
     assert await read(shard, "a") == ("2" if durable else "1")
 
 
-async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere(site: Site) -> None:
+async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere() -> None:
     """The store said that it does not know; meanwhile others went on; then the commit comes after all."""
-    shard, _ = await site.owner(Notes())
+    store, claims = Unknowing(), Scripted(1)
+    shard = Shard(Notes(), store, ManualClock(), claims, 1, ShellMetrics(CollectorRegistry()))
+    shard.start()
     await write(shard, "a", "1")
-    site.store.hold_next = True
+    store.asked = -1
     with pytest.raises(Unavailable):
         await write(shard, "a", "late")
-    await write(shard, "a", "2")
-    with pytest.raises(Fenced):
-        await site.store.land()
-    assert await read(shard, "a") == "2"
+    late = store.held
+    assert late is not None
+    await write(shard, "b", "2")
+    with pytest.raises(Conflict):
+        store.land(late)
+    assert await read(shard, "a") == "1"
+    await shard.stop()
 
 
 async def test_who_is_refused_does_not_hinder_the_batch(site: Site) -> None:
