@@ -144,6 +144,8 @@ class _Run:
                     self.results.append(play.play(fault))
                 finally:
                     self.lost, self.doubled = self.lost + play.lost, self.doubled + play.doubled
+            yield "all stops"
+            play.finish()
 
 
 if __name__ == "__main__":

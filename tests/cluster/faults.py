@@ -97,6 +97,34 @@ def controllers(cluster: Cluster, dice: random.Random) -> Hit:
     return Hit(at, logins)
 
 
+def again(cluster: Cluster, dice: random.Random) -> Hit:
+    """kill -9 of a shard, and of its successor when that has hardly begun, three times in a row."""
+    name, logins = _owned(cluster, dice)
+    at = time.monotonic()
+    for _ in range(3):
+        if (pid := cluster.hosting.pids().get(name)) is not None:
+            kill(pid)
+        time.sleep(dice.uniform(0.3, 2.0))
+    return Hit(at, logins)
+
+
+def moves(cluster: Cluster, dice: random.Random) -> Hit:
+    """While slots move away from a node, kill -9 of the leader, then of the shard they come from; the drain is undone
+    half-way."""
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    cluster.drain(where, on=True)
+    time.sleep(dice.uniform(0.5, 2.0))
+    controller(cluster, dice)
+    time.sleep(dice.uniform(0.2, 4.0))
+    if (pid := cluster.hosting.pids().get(name)) is not None:
+        kill(pid)
+    time.sleep(dice.uniform(0.2, 2.0))
+    cluster.drain(where, on=False)
+    return Hit(at, logins)
+
+
 def head(cluster: Cluster, dice: random.Random) -> Hit:
     """kill -9 of Ray's head with its control service, and a restart: nobody is to notice."""
     assert isinstance(cluster.hosting, Ray)
@@ -106,6 +134,20 @@ def head(cluster: Cluster, dice: random.Random) -> Hit:
     time.sleep(LEASE_S + 2)
     cluster.hosting.start_head(cluster.head)
     return Hit(at, cluster.logins)
+
+
+def raylet(cluster: Cluster, dice: random.Random) -> Hit:
+    """kill -9 of a raylet alone: what it ran must end by itself, and the node boots when others have taken over."""
+    assert isinstance(cluster.hosting, Ray)
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    kill(cluster.hosting.raylet(cluster.nodes[where]))
+    cluster.up.discard(where)
+    _taken_over(cluster, logins, name)
+    cluster.hosting.gone(cluster.nodes[where])
+    cluster.start_node(where)
+    return Hit(at, logins)
 
 
 def etcd_restart(cluster: Cluster, dice: random.Random) -> Hit:
@@ -223,7 +265,10 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("node", node, 15.0),
     Fault("controller", controller),
     Fault("controllers", controllers, 5.0),
+    Fault("again", again),
+    Fault("moves", moves),
     Fault("head", head, hosting="ray", quiet=True),
+    Fault("raylet", raylet, 15.0, hosting="ray"),
     Fault("etcd-restart", etcd_restart),
     Fault("etcd-kill", etcd_kill),
     Fault("etcd-member", etcd_member, etcd_members=3),

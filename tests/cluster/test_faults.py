@@ -35,3 +35,9 @@ def test_what_was_acknowledged_survives(rounds: Rounds, fault: Fault) -> None:
         pytest.skip("the round before broke a promise")
     played = rounds.play(fault)
     assert played.acknowledged > 0
+
+
+def test_all_stops_and_the_store_is_whole(rounds: Rounds) -> None:
+    if rounds.broken:
+        pytest.skip("a round broke a promise")
+    rounds.finish()
