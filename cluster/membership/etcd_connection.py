@@ -168,9 +168,6 @@ class Connection:
                 if not again:
                     await self._stands(member, min(left, ATTEMPT_S))
                 answer = await ask(member, await self._metadata(member), left_here)
-                if _cancels() > cancels:
-                    raise asyncio.CancelledError
-                return answer
             except (aio.AioRpcError, aio.UsageError, _NotConnected) as error:
                 if _cancels() > cancels:
                     raise asyncio.CancelledError from error
@@ -186,6 +183,10 @@ class Connection:
             except asyncio.CancelledError:
                 if not self._closed or _cancels() > cancels:
                     raise
+            else:
+                if _cancels() > cancels:
+                    raise asyncio.CancelledError
+                return answer
             await asyncio.sleep(PAUSE_S)
         raise failed or Unavailable(AWAY, log="etcd: closed, or no time left")
 

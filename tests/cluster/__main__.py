@@ -9,6 +9,7 @@ no package of its own: its name would hide `cluster` from pytest.
 import json
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from tests.cluster.running import HOSTINGS, Cluster
 from tests.cluster.services import PARTS, store_kind
 from tests.load.ledger import Broken
 
+WIDTH: Final = 150  # of the table in a file
 ROUNDS_A_CLUSTER: Final = 25  # then a new one, so that mailboxes and logs stay small
 
 
@@ -46,7 +48,7 @@ def main(rounds: int, faults: str, seed: int | None, hosting: str, nodes: int, i
     Ends with 0 when every promise was kept. When one was not, the folder stays, and the seed repeats the choices
     (though not the timing) of the run.
     """
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
     if missing := parts.missing(PARTS):
         raise click.ClickException(f"this needs {', '.join(map(parts.skip_reason, missing))}")
     seed = int(time.time()) if seed is None else seed

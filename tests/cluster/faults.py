@@ -41,6 +41,7 @@ class Fault(NamedTuple):
     store: str = ""  # only with this one
     hosting: str = ""  # likewise
     quiet: bool = False  # no command may fail
+    long: bool = False  # a variant: only where rounds are many, not in the suite
 
 
 def _owned(cluster: Cluster, dice: random.Random) -> tuple[str, list[str]]:
@@ -264,20 +265,20 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("gateway", gateway),
     Fault("node", node, 15.0),
     Fault("controller", controller),
-    Fault("controllers", controllers, 5.0),
-    Fault("again", again),
-    Fault("moves", moves),
+    Fault("controllers", controllers, 5.0, long=True),
+    Fault("again", again, long=True),
+    Fault("moves", moves, long=True),
     Fault("head", head, hosting="ray", quiet=True),
     Fault("raylet", raylet, 15.0, hosting="ray"),
-    Fault("etcd-restart", etcd_restart),
+    Fault("etcd-restart", etcd_restart, long=True),
     Fault("etcd-kill", etcd_kill),
     Fault("etcd-member", etcd_member, etcd_members=3),
     Fault("minio", minio),
     Fault("postgresql", postgresql, store="postgresql"),
     Fault("stopped", stopped),
     Fault("partition", partition, network=True),
-    Fault("partition-store", partition_store, network=True),
-    Fault("partition-gateways", partition_gateways, network=True),
+    Fault("partition-store", partition_store, network=True, long=True),
+    Fault("partition-gateways", partition_gateways, network=True, long=True),
     Fault("drain", drain),
 )
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}
