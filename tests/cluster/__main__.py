@@ -51,6 +51,8 @@ def main(rounds: int, faults: str, seed: int | None, hosting: str, nodes: int, i
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
     if missing := parts.missing(PARTS):
         raise click.ClickException(f"this needs {', '.join(map(parts.skip_reason, missing))}")
+    if hosting == "ray" and not can_partition():
+        raise click.ClickException("Ray's nodes need a network namespace each: run this as root on Linux with `ip`")
     seed = int(time.time()) if seed is None else seed
     if idle:
         print(json.dumps(_idle(idle, hosting, nodes)))

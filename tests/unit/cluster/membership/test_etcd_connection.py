@@ -54,7 +54,7 @@ class Call:
 async def streaming(connection: Connection, begun: asyncio.Event) -> None:
     while True:
         with suppress(Unavailable):
-            async with connection.streaming(lambda *_: Call()):  # type: ignore[arg-type, return-value]
+            async with connection.streaming(lambda *_: Call()):  # type: ignore[type-var]
                 await swallow(begun)
 
 
