@@ -18,7 +18,7 @@ WAIT_S = 5.0
 
 
 def away() -> aio.AioRpcError:
-    return aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, aio.Metadata(), aio.Metadata(), "away")
+    return aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, aio.Metadata(), aio.Metadata(), "away", "")
 
 
 async def swallow(begun: asyncio.Event) -> NoReturn:
