@@ -109,6 +109,18 @@ def again(cluster: Cluster, dice: random.Random) -> Hit:
     return Hit(at, logins)
 
 
+def roll(cluster: Cluster, dice: random.Random) -> Hit:
+    """SIGTERM to the processes of a node, one after the other, as when a new version is rolled out."""
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    for process, pid in sorted(cluster.hosting.pids().items()):  # controller, gateway, mailbox
+        if process.endswith(f"-{where}-1"):
+            kill(pid, signal.SIGTERM)
+            time.sleep(dice.uniform(0.1, 1.0))
+    return Hit(at, logins)
+
+
 def moves(cluster: Cluster, dice: random.Random) -> Hit:
     """While slots move away from a node, kill -9 of the leader, then of the shard they come from; the drain is undone
     half-way."""
@@ -268,6 +280,7 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("controllers", controllers, 5.0, long=True),
     Fault("again", again, long=True),
     Fault("moves", moves, long=True),
+    Fault("roll", roll, long=True),
     Fault("head", head, hosting="ray", quiet=True),
     Fault("raylet", raylet, 15.0, hosting="ray"),
     Fault("etcd-restart", etcd_restart, long=True),
