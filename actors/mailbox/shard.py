@@ -24,7 +24,7 @@ from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
 from actors.mailbox.watching import Watchers
 from cluster.clock import Clock
-from cluster.errors import Fenced, Moved, Trouble, Unavailable
+from cluster.errors import Fenced, Moved, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
 from cluster.placement.claims import Claims
 
@@ -307,6 +307,8 @@ class Shard:
             await self._fenced(touched, [done.asked for done in decided], error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known to be stored
+            if not isinstance(error, StoreFull | TooLarge):
+                self._shut_out({account.slot for account in touched.values()})
             self._abandon(touched, [done.asked for done in decided], error)
             return
         away = self._away(slots)
@@ -326,6 +328,15 @@ class Shard:
         due = [account for account in touched.values() if account.modseq - account.base >= SNAPSHOT_EVERY]
         if due:
             await self._snapshot(due)
+
+    def _shut_out(self, slots: Iterable[int]) -> None:
+        """After a commit of which nobody knows whether it is stored, or will be yet: the slots are taken anew before
+        anything of them is read again, so that it is there then or never, and who watches begins anew too."""
+        for slot in slots:
+            self._forget_slot(
+                slot, Unavailable("The mailbox is being read again.", log="a commit's outcome is unknown")
+            )
+            self._slots.drop(slot)
 
     async def _commit(self, writes: storage.Writes, slots: set[int]) -> None:
         if not writes.size:

@@ -42,7 +42,7 @@ class Titles:
             keys = [self._key_of(slot) for slot in missing]
             found = await transaction.get_many(keys)
             return {
-                slot: (claim, put(transaction, key, stored, claim, self._incarnation))
+                slot: (claim, put(transaction, key, stored, claim, self._incarnation, drops[slot]))
                 for (slot, claim), key, stored in zip(missing.items(), keys, found, strict=True)
             }
 

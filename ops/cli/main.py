@@ -47,6 +47,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
+    "sim": Command(
+        "ops.cli.sim:sim", "Run a cluster in virtual time with faults from a seed; every run can be replayed."
+    ),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }
 
