@@ -137,7 +137,7 @@ class Ray:
         ready.unlink(missing_ok=True)
         with (self._logs / f"node-{node.name}.log").open("ab") as log:
             keeper = subprocess.Popen(
-                [*_inside(node), *command],
+                [*_inside(node), "setpriv", "--pdeathsig=TERM", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
