@@ -307,6 +307,8 @@ class Shard:
             await self._fenced(touched, [done.asked for done in decided], error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known to be stored
+            if type(error) is Unavailable:  # others say that nothing was stored
+                self._doubt(slots, error)
             self._abandon(touched, [done.asked for done in decided], error)
             return
         away = self._away(slots)
@@ -422,6 +424,13 @@ class Shard:
             else:
                 one.fail(error)
         self._again(again)
+
+    def _doubt(self, slots: Iterable[int], error: Trouble) -> None:
+        """A commit may have landed, or may land yet. Its slots are taken anew, which writes the claims that it compared:
+        so it has come to its end before anything is read again. Whoever watches may have missed it."""
+        for slot in slots:
+            self._forget_slot(slot, error)
+            self._slots.drop(slot)
 
     def _abandon(self, touched: dict[int, Account], asked: Sequence[Asked], error: Exception) -> None:
         """Nothing of a batch counts: its accounts are read anew, and who asked hears why."""

@@ -341,12 +341,16 @@ class Shard(Generic[Command, Unit]):
                 self._leaving[asked.slot].set()
 
     def _abandon(self, batch: Iterable[Asked[Command]], turn: Turn[Command, Unit], error: Exception) -> None:
-        """Nothing of a batch counts: what it touched is read anew, and who asked hears why."""
+        """Nothing of a batch counts: what it touched is read anew, and who asked hears why.
+
+        After Unavailable the commit may have landed, or may land yet: its slots are taken anew, which writes the claims
+        that it compared, so it has come to its end before anything is read again.
+        """
         self._metrics.failures.labels(self._kind.name, type(error).__name__).inc()
         for place in turn.units:
             self._cache.forget(place)
         for asked in batch:
-            if isinstance(error, Fenced):
+            if isinstance(error, Fenced) or type(error) is Unavailable:  # others of it say that nothing was stored
                 self._forget_slot(asked.slot)
             self._fail(asked, error)
 
