@@ -426,8 +426,8 @@ class Shard:
         self._again(again)
 
     def _doubt(self, slots: Iterable[int], error: Trouble) -> None:
-        """A commit may have landed, or may land yet. Its slots are taken anew, which writes the claims that it compared:
-        so it has come to its end before anything is read again. Whoever watches may have missed it."""
+        """A commit may have landed, or may land yet. Its slots are taken anew, which writes the claims that it
+        compared: so it has come to its end before anything is read again. Whoever watches may have missed it."""
         for slot in slots:
             self._forget_slot(slot, error)
             self._slots.drop(slot)
