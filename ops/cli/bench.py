@@ -23,6 +23,7 @@ PARTS: Final = {
     "large": "SELECT of a mailbox of a million messages",
     "growth": "the cost of a message and of an IMAP command from a thousand accounts to a million",
     "memory": "idle, with many accounts, with many connections",
+    "shards": "the cost of a message and of an IMAP command from one mailbox shard to eight; a cluster, without peers",
     "rpc": "a call between two processes of a cluster; without peers",
 }
 
