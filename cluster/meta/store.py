@@ -41,7 +41,10 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """Reads see the store as of the transaction's start plus its own writes; writes land together or not at all."""
+    """Reads see the store as of one moment plus the transaction's own writes; writes land together or not at all.
+
+    A body whose next read cannot be of the moment of the one before is run again.
+    """
 
     def set(self, key: bytes, value: bytes) -> None:
         """Write. Raises TooLarge over the limits."""

@@ -115,13 +115,13 @@ authority = "{self._authority.certificate}"
     async def _furnish(self, accounts: int) -> dict[int, int]:
         async with opened(self.directory / "filling", self.store_settings()) as core:
             await add_accounts(core, accounts)
-            return {number: slot_of((await core.directory.get_account(address(number))).id) for number in range(accounts)}
+            return {
+                number: slot_of((await core.directory.get_account(address(number))).id) for number in range(accounts)
+            }
 
     def store_settings(self) -> StoreSettings:
         """Of the same store."""
-        return StoreSettings(
-            kind="postgresql", blobs="store", postgresql=services.postgresql_settings(self.store.port)
-        )
+        return StoreSettings(kind="postgresql", blobs="store", postgresql=services.postgresql_settings(self.store.port))
 
     @contextlib.contextmanager
     def running(self, shards: int, *, nodes: str = "n", others: bool = False) -> Iterator[None]:
@@ -233,7 +233,7 @@ authority = "{self._authority.certificate}"
 async def until(true: Callable[[], bool], seconds_max: float) -> None:
     """Look again and again. Raises TimeoutError."""
     async with asyncio.timeout(seconds_max):
-        while not true():
+        while not true():  # noqa: ASYNC110 - the world outside sets no event
             await asyncio.sleep(LOOK_EVERY_S)
 
 

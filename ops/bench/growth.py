@@ -71,9 +71,7 @@ async def _one_round(
             cpu_s = processes.cpu_s(roots)
             await load.repeat(clients, command, work.times)
             cpu_s = processes.cpu_s(roots) - cpu_s
-            values.append(
-                Value(f"{command.what}: CPU", "ms/command", name, cpu_s / len(clients) / work.times * 1000)
-            )
+            values.append(Value(f"{command.what}: CPU", "ms/command", name, cpu_s / len(clients) / work.times * 1000))
     finally:
         for client in clients:
             client.close()

@@ -23,12 +23,15 @@ PARTS: Final = {
     "large": "SELECT of a mailbox of a million messages",
     "growth": "the cost of a message and of an IMAP command from a thousand accounts to a million",
     "memory": "idle, with many accounts, with many connections",
-    "shards": "the cost of a message and of an IMAP command from one mailbox shard to eight; a cluster, without peers",
+    "shards": "the same from one mailbox shard to eight: this and the next three of a cluster, without peers",
+    "moves": "slots on the move, and what clients feel of it; how long a dead shard is missed",
+    "activation": "a cold account's first client; memory of an account and of each process of a cluster",
+    "idle": "how soon IDLE hears of a change made through another gateway",
     "rpc": "a call between two processes of a cluster; without peers",
 }
 
 
-@click.command(epilog="\b\n" + "\n".join(f"{name:10}{text}" for name, text in PARTS.items()))
+@click.command(epilog="\b\n" + "\n".join(f"{name:12}{text}" for name, text in PARTS.items()))
 @click.option("--quick", is_flag=True, help="Small loads and one round, to see that it works: no result.")
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="This part; may be given again.")
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Rounds of each figure; {ROUNDS} unless quick.")
