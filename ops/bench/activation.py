@@ -150,13 +150,15 @@ async def _memory(made: Cluster, work: Work) -> list[Value]:
     taken_kb = (processes.memory(shard).anonymous - before) / 1024
     values.append(Value("memory of an active account in its shard", "kB", COLUMN, taken_kb / work.active))
     values.append(Value("memory of a gateway that has delivered as much", "MB", COLUMN, made.memory_mb("gateway")))
-    gateway = made.roots("gateway")
-    before = processes.memory(gateway).anonymous
+    holding = {"gateway": made.roots("gateway"), "shard": shard}
+    before_bytes = {where: processes.memory(roots).anonymous for where, roots in holding.items()}
     clients = await load.log_in(made.ports[0].imap, range(work.selected))
     for client in clients:
         await client.command(b"SELECT INBOX\r\n")
-    taken_kb = (processes.memory(gateway).anonymous - before) / 1024
+    for where, roots in holding.items():
+        taken_kb = (processes.memory(roots).anonymous - before_bytes[where]) / 1024
+        what = f"memory of a client in its {where}, INBOX selected"
+        values.append(Value(what, "kB", COLUMN, taken_kb / work.selected))
     for client in clients:
         client.close()
-    values.append(Value("memory of a client in its gateway, INBOX selected", "kB", COLUMN, taken_kb / work.selected))
     return values

@@ -189,6 +189,10 @@ authority = "{self._authority.certificate}"
         """The processes of these roles."""
         return [each.process.pid for each in self.started.values() if each.role in roles]
 
+    def count(self, role: str) -> int:
+        """How many of a role run."""
+        return len(self.roots(role))
+
     def memory_mb(self, role: str) -> float:
         """What one process of a role takes, on average, files that it maps left out."""
         roots = self.roots(role)

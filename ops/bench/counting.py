@@ -1,4 +1,4 @@
-"""What processes ask of PostgreSQL, counted by the server itself: statements, transactions, rows, bytes of its log.
+"""What processes ask of PostgreSQL, counted by the server itself: statements, transactions, rows written, its log.
 
 The law: only whole counts, read before and after; the counting itself is not among them.
 """
@@ -12,7 +12,6 @@ from ops.bench import services
 _READ: Final = """
 SELECT coalesce(sum(calls), 0)::bigint,
     coalesce(sum(calls) FILTER (WHERE query LIKE 'WITH gone AS%' OR query LIKE 'DELETE%'), 0)::bigint,
-    coalesce(sum(rows) FILTER (WHERE query LIKE 'SELECT%' AND query NOT LIKE '%pg_%'), 0)::bigint,
     coalesce(sum(rows) FILTER (WHERE query LIKE 'WITH gone AS%'), 0)::bigint,
     (pg_current_wal_insert_lsn() - '0/0')::bigint
 FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'
@@ -24,7 +23,6 @@ class Counts(NamedTuple):
 
     statements: int  # each a round trip
     commits: int  # that write
-    rows_read: int
     rows_written: int
     log_bytes: int
 

@@ -70,7 +70,7 @@ def postgresql(directory: Path) -> Iterator[Service]:
     }
     command = ["postgres", "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
     with _running(_as_user(programs, command), directory / "postgresql.log", signal.SIGINT) as process:
-        ready = [programs / "pg_isready", "-q", "-h", HOST, "-p", str(port)]
+        ready = [str(programs / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
         _await(process, lambda: subprocess.run(ready, check=False).returncode == 0, directory / "postgresql.log")
         yield Service(process, port)
 

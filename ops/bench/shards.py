@@ -1,13 +1,14 @@
 """What a message and an IMAP command cost as mailbox shards grow from one to eight: flat is the aim.
 
 The law: the load is the same whatever the number of shards (but where the row says otherwise), all processes share
-this host's few processors, and CPU is told apart: gateway, shards, store, registry. Accounts are in memory but where
-the row says that they are cold: the process is new, and each is the first of its slot. Logging in is not measured.
-Numbers of shards stand in the columns of the table, as servers do elsewhere.
+this host's few processors, and CPU is told apart: gateway, shards, store, registry. Cold accounts are in slots that
+their shard holds already, and none is new; logging in is not measured. Numbers of shards stand in the columns of the
+table, as servers do elsewhere; the last column has as many as the one before, and one client that waits for each
+answer, so that nothing shares a commit: what a cluster pays whose shards have each little to do.
 """
 
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ops.bench import counting, load, processes
@@ -17,6 +18,8 @@ from ops.bench.figures import Value
 
 SHARDS: Final = (1, 2, 4, 8)
 SHARDS_QUICK: Final = (1, 2)
+SESSIONS_A_SHARD: Final = 12  # a gateway takes a hundred of one address
+ONE_AT_A_TIME: Final = "one at a time"
 
 
 class Work(NamedTuple):
@@ -26,48 +29,83 @@ class Work(NamedTuple):
     messages: int
     clients: int  # of IMAP, each in an account of its own
     times: int  # each command of each client
+    alone: int  # of each kind, one at a time
 
 
-WORK: Final = Work(1000, 3000, 50, 20)
-WORK_QUICK: Final = Work(50, 500, 10, 4)
+WORK: Final = Work(3000, 3000, 50, 20, 200)
+WORK_QUICK: Final = Work(1000, 500, 10, 4, 20)
+
+
+class Accounts(NamedTuple):
+    """Pairs that share a slot."""
+
+    warm: Sequence[int]
+    cold: Sequence[int]
 
 
 def measure(_make: object, scratch: Scratch, rounds: int, *, quick: bool, told: Told) -> Iterator[Value]:
     """One store and registry; each round starts the processes anew, the numbers of shards in turns."""
-    work = WORK_QUICK if quick else WORK
+    work, counts = (WORK_QUICK, SHARDS_QUICK) if quick else (WORK, SHARDS)
     with scratch() as directory, cluster(directory) as made:
-        made.furnish(work.accounts)
-        with made.running(1, nodes="first"):  # so that no account is new where cold ones are measured
-            made.run(load.deliver(made.ports[0].smtp, load.letters(range(work.accounts))))
-        names = {f"{count} shard{'s' * (count > 1)}": count for count in (SHARDS_QUICK if quick else SHARDS)}
+        accounts = pairs(made.furnish(work.accounts))
+        with made.running(1, nodes="first"):
+            made.run(load.deliver(made.ports[0].smtp, load.letters([*accounts.warm, *accounts.cold])))
+        names = {f"{count} shard{'s' * (count > 1)}": count for count in counts}
         for number in range(rounds):
             for name in turns(list(names), number):
                 told(f"shards: round {number + 1} of {rounds}, {name}")
                 with made.running(names[name], nodes=f"r{number}s{names[name]}n"):
-                    yield from made.run(_one_round(made, name, work))
+                    yield from made.run(_one_round(made, name, work, accounts, alone=names[name] == max(counts)))
 
 
-async def _one_round(made: Cluster, name: str, work: Work) -> list[Value]:
-    meter, port = Meter(made, name), made.ports[0]
-    sent = load.letters(range(work.accounts))
-    cold = await meter.of("delivery to a cold account", "message", len(sent), load.deliver(port.smtp, sent))
-    sent = load.letters([number % work.accounts for number in range(work.messages)])
+def pairs(slots: Mapping[int, int]) -> Accounts:
+    """Two accounts of each slot that has as many. `slots`: by account."""
+    first: dict[int, int] = {}
+    second: dict[int, int] = {}
+    for account, slot in slots.items():
+        (second if slot in first else first).setdefault(slot, account)
+    return Accounts([first[slot] for slot in second], list(second.values()))
+
+
+async def _one_round(made: Cluster, name: str, work: Work, accounts: Accounts, *, alone: bool) -> list[Value]:
+    port, warm = made.ports[0], accounts.warm
+    await load.deliver(port.smtp, load.letters(warm))
+    half = len(accounts.cold) // 2
+    meter = Meter(made, name)
+    sent = load.letters([warm[number % len(warm)] for number in range(work.messages)])
     started = time.monotonic()
     values = await meter.of("delivery", "message", len(sent), load.deliver(port.smtp, sent))
     values.insert(0, Value("delivery", "messages/s", name, len(sent) / (time.monotonic() - started)))
-    shards = len(made.roots("mailbox"))
-    what = f"delivery, {load.SESSIONS} sessions for each shard"
-    values += await meter.of(what, "message", len(sent), load.deliver(port.smtp, sent, load.SESSIONS * shards))
-    values += cold
-    clients = await load.log_in(port.imap, range(work.clients))
+    what, sessions = f"delivery, {SESSIONS_A_SHARD} sessions for each shard", SESSIONS_A_SHARD * made.count("mailbox")
+    values += await meter.of(what, "message", len(sent), load.deliver(port.smtp, sent, sessions))
+    values += await _cold(meter, port.smtp, accounts.cold[:half])
+    values += await _commands(meter, port.imap, warm[: work.clients], work.times)
+    values += meter.by_time()
+    if alone:
+        meter = Meter(made, ONE_AT_A_TIME)
+        few = sent[: work.alone]
+        values += await meter.of("delivery", "message", len(few), load.deliver(port.smtp, few, 1))
+        values += await _cold(meter, port.smtp, accounts.cold[half:][: work.alone], 1)
+        values += await _commands(meter, port.imap, warm[-1:], work.alone)
+    return values
+
+
+async def _cold(meter: "Meter", port: int, accounts: Sequence[int], sessions: int = load.SESSIONS) -> list[Value]:
+    sent = load.letters(accounts)
+    return await meter.of("delivery to a cold account", "message", len(sent), load.deliver(port, sent, sessions))
+
+
+async def _commands(meter: "Meter", port: int, accounts: Sequence[int], times: int) -> list[Value]:
+    values = []
+    clients = await load.log_in(port, accounts)
     try:
         for command in load.commands():
-            count = work.clients * work.times
-            values += await meter.of(command.what, "command", count, load.repeat(clients, command, work.times))
+            count = len(clients) * times
+            values += await meter.of(command.what, "command", count, load.repeat(clients, command, times))
     finally:
         for client in clients:
             client.close()
-    return [*values, *meter.by_time()]
+    return values
 
 
 class Meter:
