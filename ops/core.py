@@ -5,7 +5,7 @@ order. The server and the command line (when no server runs) both stand on this.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -16,12 +16,18 @@ from prometheus_client import CollectorRegistry
 from actors.directory.client import DirectoryClient, DirectorySettings
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.metrics import ShardMetrics
+from actors.mailbox.pack_sweeper import PackSweeper
+from actors.mailbox.packing import ALL, Packer, Ranges
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import Quota
 from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
 from cluster.blobs.instore import InStoreBlobs
+from cluster.blobs.objects import Objects
+from cluster.blobs.objects_files import FileObjects
+from cluster.blobs.s3 import ObjectBlobs
+from cluster.blobs.settings import S3Settings
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
 from cluster.errors import Misconfigured
@@ -36,6 +42,7 @@ from ops.settings import StoreSettings
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
 BLOBS_PREFIX: Final = b"B"
 ELSEWHERE: Final = "elsewhere"  # the file beside no store that says where it is
+BLOBS_ELSEWHERE: Final = "blobs-elsewhere"  # the same for large messages
 
 
 class Core(NamedTuple):
@@ -73,13 +80,36 @@ async def opened(
     clock, dice = SystemClock(), system_dice()
     async with AsyncExitStack() as stack:
         stack.callback(DataLock(data).release)
-        store, blobs = await open_stores(stack, data, settings, clock)
-        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry())
+        store, blobs, packs = await open_stores(stack, data, settings, clock)
+        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs)
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
-        task = asyncio.create_task(sweeper.run(lambda: range(SLOTS), settings.sweep_every_s), name="sweeper")
-        stack.push_async_callback(_end, task)
+        while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
+        if packs is not None:
+            run_packing(stack, store, packs, settings, clock, dice, lambda: ALL, lambda: True)
         yield made
+
+
+def run_packing(
+    stack: AsyncExitStack,
+    store: Store,
+    packs: Objects,
+    settings: StoreSettings,
+    clock: Clock,
+    dice: Dice,
+    ranges: Ranges,
+    sweeps: Callable[[], bool],
+) -> None:
+    """Make packs of what is cold in these ranges, and sweep them where that is this process's; until the stack closes.
+
+    Packs are swept also where none are made any more.
+    """
+    grace_ms, packing = settings.keep_expunged_s * 1000, settings.packing
+    sweeper = PackSweeper(store, packs, clock, dice, grace_ms=grace_ms, pack_bytes=packing.pack_bytes)
+    while_open(stack, "pack sweeper", sweeper.run(settings.sweep_every_s, sweeps))
+    if packing.enabled:
+        packer = Packer(store, packs, clock, dice, packing)
+        while_open(stack, "packer", packer.run(ranges))
 
 
 @asynccontextmanager
@@ -90,6 +120,7 @@ async def over(
     dice: Dice,
     settings: DirectorySettings | None,
     registry: CollectorRegistry,
+    packs: Objects | None = None,
 ) -> AsyncIterator[Core]:
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
@@ -98,7 +129,7 @@ async def over(
     shard.start()
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:
-            mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads)
+            mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
             yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
             mailboxes.close()
         finally:
@@ -158,17 +189,67 @@ async def _open_elsewhere(settings: StoreSettings, clock: Clock) -> Store:
     return await FoundationdbStore.open(settings.foundationdb, clock=clock)
 
 
-async def open_stores(stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock) -> tuple[Store, Blobs]:
-    """Store and blobs, closed with the stack. Raises as `open_store`."""
+async def open_stores(
+    stack: AsyncExitStack, data: Path, settings: StoreSettings, clock: Clock
+) -> tuple[Store, Blobs, Objects | None]:
+    """The stores, closed with the stack: of metadata, of blobs, of packs (None where they would be in the store they
+    are to relieve). Raises as `open_store`."""
+    if settings.blobs == "store" and settings.packing.enabled:
+        raise Misconfigured("Packs need a place: set [store] blobs to files or s3, or [store.packing] enabled = false.")
+    _check_blobs(data, settings)
     store = await open_store(data, settings, clock)
     stack.push_async_callback(store.close)
-    blobs: Blobs = (
-        FileBlobs(data / "blobs", clock=clock)
-        if settings.blobs == "files"
-        else InStoreBlobs(store, BLOBS_PREFIX, clock=clock)
-    )
+    blobs: Blobs
+    packs: Objects | None = None
+    if settings.blobs == "s3":
+        packs = await _open_s3(settings.s3)
+        (data / BLOBS_ELSEWHERE).write_text(settings.blobs)
+        blobs = ObjectBlobs(packs, clock=clock)
+    elif settings.blobs == "files":
+        packs = FileObjects(data, clock=clock)  # whose names begin with `packs/`
+        blobs = FileBlobs(data / "blobs", clock=clock)
+    else:
+        blobs = InStoreBlobs(store, BLOBS_PREFIX, clock=clock)
+    if packs is not None:
+        stack.push_async_callback(packs.close)
     stack.push_async_callback(blobs.close)
-    return store, blobs
+    return store, blobs, packs
+
+
+def blobs_elsewhere(data: Path) -> str:
+    """Where large messages are, if it is across the network; else empty."""
+    try:
+        return (data / BLOBS_ELSEWHERE).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _check_blobs(data: Path, settings: StoreSettings) -> None:
+    """As with the store: nobody without the settings begins a second place for large messages."""
+    elsewhere, files = blobs_elsewhere(data), data / "blobs"
+    if elsewhere and elsewhere != settings.blobs:
+        raise Misconfigured(
+            f"The large messages of {data} are in {elsewhere}: start with [store] blobs = {elsewhere!r}."
+        )
+    if settings.blobs == "s3" and files.is_dir() and any(child.name != "tmp" for child in files.iterdir()):
+        raise Misconfigured(f"{files} holds large messages already: name another --data for some in S3.")
+
+
+async def _open_s3(settings: S3Settings) -> Objects:
+    try:
+        from cluster.blobs.objects_s3 import S3Objects
+    except ModuleNotFoundError as error:
+        if error.name != "minio":
+            raise
+        raise Misconfigured(
+            "[store] blobs = 's3' needs the extra `cluster`: pip install 'rookery[cluster]'."
+        ) from error
+    return await S3Objects.open(settings)
+
+
+def while_open(stack: AsyncExitStack, name: str, work: Coroutine[None, None, None]) -> None:
+    """Run it in the background until the stack closes."""
+    stack.push_async_callback(_end, asyncio.create_task(work, name=name))
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

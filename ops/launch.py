@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 RUN_LOCK: Final = "requirements.lock"
 CLUSTER_LOCK: Final = "requirements-cluster.lock"  # holds all of RUN_LOCK too
 TEST_LOCK: Final = "requirements-test.lock"  # holds all of both
-CLUSTER_COMMANDS: Final = ("node", "up", "down", "scale", "drain", "rebalance", "status")
+CLUSTER_COMMANDS: Final = ("node", "up", "down", "status", "scale", "drain", "rebalance", "slots", "loglevel")
 
 # Debian without python3-venv has no pip to give; this one is fetched then, and believed only by its digest.
 PIP_WHEEL: Final = "pip-26.3-py3-none-any.whl"

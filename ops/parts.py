@@ -1,7 +1,7 @@
 """The real programs that tests and benchmarks talk to: what each is for, whether it is here, how to get it.
 
-Only what PARTS declares is ever installed, only by apt, only as root and only where it was allowed. No service
-that a package brings is started: tests start their own, with their own files.
+Only what PARTS declares is ever installed, and only where it was allowed: packages by apt and as root, Go programs by
+the `go` that is here, into a folder of ours. No service that a package brings is started: tests start their own.
 """
 
 import fcntl
@@ -19,15 +19,22 @@ APT_S: Final = 900  # a slow mirror, all packages
 POLICY: Final = Path("/usr/sbin/policy-rc.d")  # asked by Debian's packages before they start a service
 POLICY_TEXT: Final = "#!/bin/sh\n# Written by `rookery test` while it installs; may be removed.\nexit 101\n"
 INSTALL_LOCK: Final = Path("/run/rookery-parts.lock")  # several test processes may come here together
+GO_S: Final = 1800  # a Go program is built from its sources, which come over the network
+GO_FOLDER: Final = "/usr/local/go/bin"  # where Go's own archive puts it, not on every user's PATH
+CACHE: Final = "ROOKERY_CACHE"  # the folder for what is built; else ~/.cache/rookery
+
+
+APT_GET: Final = shutil.which("apt-get")
 
 
 class Part(NamedTuple):
-    """A program from a Debian package."""
+    """A program from a Debian package, or one that Go builds."""
 
-    package: str
+    package: str  # Debian's name of it; of a Go program module@version
     program: str  # its name on PATH or in the folders of system programs, or its path, perhaps with a version as *
     why: str
     preseed: str = ""  # answers for debconf, one a line
+    is_go: bool = False
 
 
 PARTS: Final[dict[str, Part]] = {
@@ -43,6 +50,7 @@ PARTS: Final[dict[str, Part]] = {
     "dovecot": Part("dovecot-imapd", "dovecot", "the IMAP server to compare with"),
     "etcd": Part("etcd-server", "etcd", "the registry of a cluster"),
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
+    "minio": Part("github.com/minio/minio@latest", "minio", "an S3 store", is_go=True),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
 
@@ -54,8 +62,19 @@ def find(name: str) -> Path | None:
     program = PARTS[name].program
     if "*" in program:
         return max(Path("/").glob(program.lstrip("/")), default=None)
-    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}")
+    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}:{go_programs()}")
     return Path(found) if found else None
+
+
+def go_programs() -> Path:
+    """The folder of the programs that Go built for us."""
+    cache = os.environ.get(CACHE)
+    return (Path(cache) if cache else Path("~/.cache/rookery").expanduser()) / "bin"
+
+
+def find_go() -> str | None:
+    """Where Go is, or None."""
+    return shutil.which("go", path=f"{os.environ.get('PATH', os.defpath)}:{GO_FOLDER}")
 
 
 def missing(names: Iterable[str]) -> list[str]:
@@ -63,14 +82,18 @@ def missing(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if find(name) is None]
 
 
-def can_install(uid: int | None = None, apt: str | None = shutil.which("apt-get")) -> bool:
-    """Whether this process may install packages: root, on a system with apt."""
+def can_install(name: str, uid: int | None = None, apt: str | None = APT_GET, go: str | None = "") -> bool:
+    """Whether this process may install this part: packages as root with apt, Go programs where there is Go."""
+    if PARTS[name].is_go:
+        return (find_go() if go == "" else go) is not None
     return (os.geteuid() if uid is None else uid) == 0 and apt is not None
 
 
 def skip_reason(name: str) -> str:
     """Why a test that needs this part does not run, and how to make it run."""
     part = PARTS[name]
+    if part.is_go:
+        return f"needs {part.program}, {part.why}: run `rookery test` where Go is, or `go install {part.package}`"
     return f"needs {part.program}, {part.why}: apt install {part.package}, or run `rookery test` as root on Debian"
 
 
@@ -82,12 +105,12 @@ def must_fail(environ: Mapping[str, str], *, installable: bool) -> bool:
 Run = Callable[[list[str], str], bool]
 
 
-def _run(command: list[str], given: str = "") -> bool:
+def _run(command: list[str], given: str = "", seconds: float = APT_S, environ: Mapping[str, str] = {}) -> bool:
     """Run a command quietly; when it fails, show the end of what it printed."""
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"} | dict(environ)
     try:
         done = subprocess.run(
-            command, input=given, env=quiet, timeout=APT_S, text=True, check=False, capture_output=True
+            command, input=given, env=quiet, timeout=seconds, text=True, check=False, capture_output=True
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         _say(f"{command[0]}: {error}")
@@ -115,16 +138,36 @@ def install_missing(names: Iterable[str]) -> list[str]:
     """Install what is missing where this process may, one process at a time; returns what is missing still."""
     if not (absent := missing(names)):
         return []
-    if not can_install():
-        _say(f"skipping tests that need {', '.join(absent)}: not root on a system with apt")
-        return absent
-    with INSTALL_LOCK.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if absent := missing(absent):  # another process may have been here meanwhile
-            _say(f"installing {', '.join(absent)} with apt")
-            with no_services():
-                install(absent)
+    if not_here := [name for name in absent if not can_install(name)]:
+        _say(f"skipping tests that need {', '.join(not_here)}: not root on a system with apt, or no Go")
+    packages = [name for name in absent if name not in not_here and not PARTS[name].is_go]
+    programs = [name for name in absent if name not in not_here and PARTS[name].is_go]
+    if packages:
+        with _alone(INSTALL_LOCK):
+            if packages := missing(packages):  # another process may have been here meanwhile
+                _say(f"installing {', '.join(packages)} with apt")
+                with no_services():
+                    install(packages)
+    if programs:
+        go_programs().mkdir(parents=True, exist_ok=True)
+        with _alone(go_programs() / ".lock"):
+            for name in missing(programs):
+                _say(f"building {name} with Go, once; this takes minutes")
+                build(name)
     return missing(absent)
+
+
+def build(name: str, run: Callable[..., bool] = _run) -> bool:
+    """Have Go build this part into our folder; False when it failed."""
+    into = {"GOBIN": str(go_programs()), "GOFLAGS": "-mod=mod"}
+    return run([find_go() or "go", "install", PARTS[name].package], "", GO_S, into)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
 from actors.greylist.state import GreylistSettings
+from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from cluster.blobs.settings import S3Settings
 from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
@@ -50,8 +52,11 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = "lmdb"
     blobs: Annotated[
-        Literal["files", "store"],
-        Meta(description="Where messages too large for a transaction go: files in the data directory, or the store."),
+        Literal["files", "store", "s3"],
+        Meta(
+            description="Where messages too large for a transaction go: files in the data directory, the store, or an "
+            "S3 store, which its own table below names."
+        ),
     ] = "files"
     keep_expunged_s: Annotated[
         int, Meta(description="How long an expunged message's bytes are kept before they are removed.", ge=3600)
@@ -59,6 +64,8 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sweep_every_s: Annotated[int, Meta(description="How often such messages are looked for.", ge=1)] = 600
     postgresql: PostgresqlSettings = PostgresqlSettings()
     foundationdb: FoundationdbSettings = FoundationdbSettings()
+    s3: S3Settings = S3Settings()
+    packing: PackingSettings = PackingSettings()
 
 
 class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

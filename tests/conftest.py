@@ -34,7 +34,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or in CI fail, what needs a part that is not here."""
     for name in parts.missing(_needs(item)):
-        if parts.must_fail(os.environ, installable=parts.can_install()):
+        if parts.must_fail(os.environ, installable=parts.can_install(name)):
             pytest.fail(f"CI=true and {name} is not installed: {parts.skip_reason(name)}", pytrace=False)
         pytest.skip(parts.skip_reason(name))
 

@@ -20,6 +20,7 @@ from cluster.membership.settings import EtcdSettings
 from ops import parts
 
 PART: Final = "etcd"
+LOOPBACK: Final = "127.0.0.1"
 START_S: Final = 30.0
 ELECTION_MS: Final = 1000  # etcd's default
 
@@ -107,10 +108,10 @@ class Etcd:
         self.tls = tls
 
     @classmethod
-    def start(cls, folder: Path, *, members: int = 1, tls: Tls | None = None) -> Self:
-        """Start in the folder and wait until it answers."""
+    def start(cls, folder: Path, *, members: int = 1, tls: Tls | None = None, address: str = LOOPBACK) -> Self:
+        """Start in the folder, for clients at this address, and wait until it answers."""
         for _ in range(3):
-            etcd = cls(_plan(folder, members, tls=tls), tls)
+            etcd = cls(_plan(folder, members, tls=tls, address=address), tls)
             try:
                 for member in etcd.members:
                     member.restart()
@@ -197,7 +198,7 @@ class _PortTaken(Exception):
     pass
 
 
-def _plan(folder: Path, number: int, *, tls: Tls | None) -> list[EtcdMember]:
+def _plan(folder: Path, number: int, *, tls: Tls | None, address: str) -> list[EtcdMember]:
     program = parts.find(PART)
     assert program, "mark the test with pytest.mark.part('etcd')"
     ports = free_ports(2 * number)
@@ -207,7 +208,7 @@ def _plan(folder: Path, number: int, *, tls: Tls | None) -> list[EtcdMember]:
     peers = ",".join(f"m{at}=http://127.0.0.1:{ports[2 * at + 1]}" for at in range(number))
     members = []
     for at in range(number):
-        client, peer = f"{scheme}://127.0.0.1:{ports[2 * at]}", f"http://127.0.0.1:{ports[2 * at + 1]}"
+        client, peer = f"{scheme}://{address}:{ports[2 * at]}", f"http://127.0.0.1:{ports[2 * at + 1]}"
         command = [str(program), "--name", f"m{at}", "--data-dir", str(folder / f"m{at}")]
         command += ["--listen-client-urls", client, "--advertise-client-urls", client]
         command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]

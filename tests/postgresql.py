@@ -27,7 +27,8 @@ _USER: Final = "postgres"  # the server refuses to run as root
 class Server:
     """A server that can be stopped, killed and started again on its data."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, address: str = "", port: int = 5432) -> None:
+        """`address`: where it also listens on TCP, trusting everybody; else it is reached by its socket alone."""
         program = parts.find(PART)
         assert program, "mark the test with pytest.mark.part('postgresql')"
         self._programs = program.parent
@@ -35,15 +36,21 @@ class Server:
         if os.geteuid() == 0:
             shutil.chown(self.folder, _USER, _USER)
         self._data = self.folder / "data"
+        self._port = str(port)
+        self._address = address
         self._process: subprocess.Popen[bytes] | None = None
         command = ["initdb", "-D", str(self._data), "-U", "rookery", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(self._as_user(*command, "--locale=C"), check=True, capture_output=True, cwd="/")
+        if address:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {address}/8 trust\n")
         self.start()
 
     def start(self, *settings: str) -> None:
         """Start, and wait until it answers. In the main thread only: the server ends with the thread that made it."""
         # -F would turn fsync off; it is on unless said otherwise.
-        command = ["postgres", "-D", str(self._data), "-k", str(self.folder), "-c", "listen_addresses="]
+        command = ["postgres", "-D", str(self._data), "-k", str(self.folder), "-p", self._port]
+        command += ["-c", f"listen_addresses={self._address}"]
         self._process = subprocess.Popen(
             self._as_user(*command, *(word for setting in settings for word in ("-c", setting))),
             stdout=subprocess.DEVNULL,
@@ -51,7 +58,8 @@ class Server:
             cwd="/",
         )
         until = time.monotonic() + START_S
-        while subprocess.run([self._programs / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
+        asking = [str(self._programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", self._port]
+        while subprocess.run(asking, check=False).returncode:
             assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.02)

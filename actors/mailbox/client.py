@@ -11,6 +11,7 @@ from typing import Final
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
+from actors.mailbox.packs import read_small
 from actors.mailbox.types import (
     INBOX,
     Add,
@@ -28,9 +29,10 @@ from actors.mailbox.types import (
 from actors.mailbox.view import Selected
 from actors.mailbox.views import Directing, Views
 from cluster.blobs.blobs import Blobs, digest_of
-from cluster.blobs.codec import pack, unpack
+from cluster.blobs.codec import pack
+from cluster.blobs.objects import Objects
 from cluster.clock import Clock
-from cluster.errors import Corrupt, NotFound
+from cluster.errors import Corrupt
 from cluster.meta.store import Store
 from mail.message.record import Record, RecordError, decode, encode, read_message
 
@@ -74,12 +76,21 @@ class Message:
 class MailboxClient:
     """One a gateway process."""
 
-    def __init__(self, shards: Directing, store: Store, blobs: Blobs, clock: Clock, threads: Executor) -> None:
+    def __init__(
+        self,
+        shards: Directing,
+        store: Store,
+        blobs: Blobs,
+        clock: Clock,
+        threads: Executor,
+        packs: Objects | None = None,
+    ) -> None:
         self._shards = shards
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._threads = threads
+        self._packs = packs
         self._views = Views(shards)
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
@@ -165,10 +176,7 @@ class MailboxClient:
         if held is not None:
             return held
         if message.inline:
-            stored = await self._store.get(keys.blob(message.digest))
-            if stored is None:
-                raise NotFound("The message is gone.", log=f"blob {message.digest.hex()} is missing")
-            content = unpack(stored)
+            content = await read_small(self._store, self._packs, message.digest)
         else:
             content = await self._blobs.get(message.digest)
         if len(content) > SMALL_BYTES or self._contents.has_room(len(content)):

@@ -7,10 +7,13 @@
     m slot account M email          message: version, where its bytes are, digest, record
     m slot account C email          how many memberships it has beyond the first
     g slot time account modseq part emails whose membership ended then, for the sweeper
-    b digest 0                      a small blob's bytes
+    b digest 0                      a small blob's bytes, or where in a pack they are
     b digest 1 account email        who refers to a blob
     b digest 2                      when the sweeper removed it from the blob store
-    t time digest                   the same, in the order of time
+    b digest 3                      when the packer first saw the bytes in the store
+    t time digest                   the same as b digest 2, in the order of time
+    k pack 0                        a pack: state, when that began, size; there before the pack is
+    k pack 1                        how many of its bytes are pointed at, at most
 
 Numbers are big-endian, so that keys sort as the numbers do. A slot's accounts are together: they move together.
 """
@@ -127,3 +130,38 @@ def blob_refs(digest: bytes) -> tuple[bytes, bytes]:
 def blob_removed(digest: bytes) -> bytes:
     """Key of the note that the blob store's copy was removed, and when."""
     return b"b" + digest + b"\2"
+
+
+def blob_seen(digest: bytes) -> bytes:
+    """Key of when the packer first saw a small blob in the store."""
+    return b"b" + digest + b"\3"
+
+
+def blobs_from(first: int) -> bytes:
+    """The least key of blobs whose digest begins with this byte, or a greater one. 256: behind all."""
+    return b"b" + bytes((first,)) if first < 256 else b"c"
+
+
+def blob_part(key: bytes) -> tuple[bytes, int]:
+    """The digest of a blob's key, and which of the above it is."""
+    return key[1:33], key[33]
+
+
+def pack(pack_id: bytes) -> bytes:
+    """Key of a pack's record."""
+    return b"k" + pack_id + b"\0"
+
+
+def pack_live(pack_id: bytes) -> bytes:
+    """Key of the count of a pack's bytes that are pointed at."""
+    return b"k" + pack_id + b"\1"
+
+
+def packs() -> tuple[bytes, bytes]:
+    """Range of the records and counts of all packs."""
+    return b"k", b"l"
+
+
+def pack_part(key: bytes) -> tuple[bytes, int]:
+    """The pack of such a key, and which of the two it is."""
+    return key[1:-1], key[-1]

@@ -24,7 +24,7 @@ from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
 from actors.mailbox.watching import Watchers
 from cluster.clock import Clock
-from cluster.errors import Fenced, Moved, Trouble, Unavailable
+from cluster.errors import Fenced, Moved, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
 from cluster.placement.claims import Claims
 
@@ -32,7 +32,10 @@ BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-REMOVAL_MS: Final = 600_000  # from the note that a blob is removed to its removal, at the very most
+# From the note that a blob is removed to its removal, at the very most: an S3 store that hung carries a request out as
+# long as its signature holds, a quarter of an hour by its own clock, which may be wrong by another.
+REMOVAL_MS: Final = 2_400_000
+_GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
 
@@ -162,21 +165,24 @@ class Shard:
             while self._queue:
                 await self._batch()
                 self._held.bound()
+                if self._releasing:
+                    await self._let_go_of_released()
+            if self._releasing:
                 await self._let_go_of_released()
-            await self._let_go_of_released()
         await self._snapshot([account for account in self._held if account.modseq > account.base])
 
     async def _batch(self) -> None:
         """One turn of group commit."""
         taken = self._take()
+        writes = storage.Writes()
         try:
             ready = await self._ready(taken)
-            quotas = await self._quotas(ready)
-            swept = await self._swept(ready)
+            growing = [asked for asked in ready if type(asked.command) in _GROWING]
+            quotas = await self._quotas(growing) if growing else {}
+            swept = await self._swept(growing, writes) if growing else set()
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
-        writes = storage.Writes()
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
@@ -213,14 +219,16 @@ class Shard:
         for asked in taken:
             account = held.get(asked.account)
             slots[asked.account] = keys.slot_of(asked.account) if account is None else account.slot
-        refused = await self._hold(set(slots.values()))
+        refused, new = self._slots.sort(set(slots.values()))
+        if new:
+            refused |= await self._hold(new)
         ready = []
         for asked in taken:
             slot = slots[asked.account]
             if refused and slot in refused:
                 asked.fail(refused[slot])
                 continue
-            if self._loading and asked.account in self._loading:
+            if asked.account in self._loading:
                 self._loading.wait(asked)
                 continue
             account = held.get(asked.account)
@@ -230,14 +238,11 @@ class Shard:
                 ready.append(asked)
         return ready
 
-    async def _hold(self, slots: Iterable[int]) -> dict[int, Trouble]:
-        """Hold these slots; why not, of those that cannot be held."""
-        refused, new = self._slots.sort(slots)
-        if new:
-            taken, fenced = await self._slots.take(new)
-            refused |= fenced
-            for slot in taken:  # it was somebody else's meanwhile
-                self._forget_slot(slot, Moved("The mailbox has moved; try again.", log=f"slot {slot} was away"))
+    async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
+        """Hold these slots from now on; why not, of those that cannot be held."""
+        taken, refused = await self._slots.take(new)
+        for slot in taken:  # it was somebody else's meanwhile
+            self._forget_slot(slot, Moved("The mailbox has moved; try again.", log=f"slot {slot} was away"))
         return refused
 
     def _forget_slot(self, slot: int, why: Trouble) -> None:
@@ -246,22 +251,30 @@ class Shard:
         self._loading.forget(slot)
         self._watchers.end(slot, why)
 
-    async def _quotas(self, ready: Sequence[Asked]) -> dict[int, Quota]:
-        accounts = {asked.account for asked in ready if type(asked.command) in (Add, Copy)}
-        return {account: await self._quota_of(account) for account in accounts}
+    async def _quotas(self, growing: Sequence[Asked]) -> dict[int, Quota]:
+        quotas: dict[int, Quota] = {}
+        for asked in growing:
+            if asked.account not in quotas:
+                quotas[asked.account] = await self._quota_of(asked.account)
+        return quotas
 
-    async def _swept(self, ready: Sequence[Asked]) -> set[bytes]:
-        """Large blobs were stored before their command came; those that the sweeper may have taken since."""
-        stored_ms = {
-            item.message.digest: item.message.stored_ms
-            for asked in ready
-            if type(asked.command) is Add
-            for item in asked.command.items
-            if item.message.packed is None
-        }
+    async def _swept(self, growing: Sequence[Asked], writes: storage.Writes) -> set[bytes]:
+        """Large blobs were stored before their command came; those that the sweeper may have taken since.
+
+        What is known of the others must still stand when they come to be referred to.
+        """
+        stored_ms: dict[bytes, int] = {}
+        for asked in growing:
+            if type(asked.command) is Add:
+                for item in asked.command.items:
+                    if item.message.packed is None:
+                        digest, at_ms = item.message.digest, item.message.stored_ms
+                        stored_ms[digest] = min(at_ms, stored_ms.get(digest, at_ms))
         if not stored_ms:
             return set()
-        notes = await self._store.get_many([keys.blob_removed(digest) for digest in stored_ms])
+        names = [keys.blob_removed(digest) for digest in stored_ms]
+        notes = await self._store.get_many(names)
+        writes.seen += zip(names, notes, strict=True)
         return {
             digest
             for (digest, stored), note in zip(stored_ms.items(), notes, strict=True)
@@ -287,15 +300,18 @@ class Shard:
 
     async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:
         """Make durable, then tell."""
+        slots = {account.slot for account in touched.values()}
         try:
-            await self._commit(writes, {account.slot for account in touched.values()})
+            await self._commit(writes, slots)
         except Fenced as error:
             await self._fenced(touched, [done.asked for done in decided], error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known to be stored
+            if not isinstance(error, StoreFull | TooLarge):
+                self._shut_out({account.slot for account in touched.values()})
             self._abandon(touched, [done.asked for done in decided], error)
             return
-        away = self._away({account.slot for account in touched.values()})
+        away = self._away(slots)
         if away:
             for done in decided:
                 if done.account.slot in away:
@@ -313,6 +329,15 @@ class Shard:
         if due:
             await self._snapshot(due)
 
+    def _shut_out(self, slots: Iterable[int]) -> None:
+        """After a commit of which nobody knows whether it is stored, or will be yet: the slots are taken anew before
+        anything of them is read again, so that it is there then or never, and who watches begins anew too."""
+        for slot in slots:
+            self._forget_slot(
+                slot, Unavailable("The mailbox is being read again.", log="a commit's outcome is unknown")
+            )
+            self._slots.drop(slot)
+
     async def _commit(self, writes: storage.Writes, slots: set[int]) -> None:
         if not writes.size:
             return
@@ -320,6 +345,9 @@ class Shard:
 
         async def body(transaction: Transaction) -> None:
             await self._slots.check(transaction, slots_)
+            stood = [value for _key, value in writes.seen]
+            if stood and await transaction.get_many([key for key, _value in writes.seen]) != stood:
+                raise Unavailable("The message has to be sent again.", log="a blob was swept during its commit")
             writes.into(transaction)
 
         with self._metrics.commit_seconds.time():

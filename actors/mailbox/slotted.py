@@ -10,7 +10,7 @@ from typing import Final
 from actors.mailbox import keys
 from cluster.clock import Clock
 from cluster.errors import Fenced, Moved, Trouble
-from cluster.meta.store import Store, Transaction
+from cluster.meta.store import Store
 from cluster.placement.claims import Claim, Claims
 from cluster.placement.titles import Titles
 
@@ -25,6 +25,7 @@ class Slotted:
         self._clock = clock
         self._claims = claims
         self._titles = Titles(store, claims, incarnation, keys.claim)
+        self.check: Final = self._titles.check  # within a transaction: Titles.check
         self._held: set[int] = set()
         self._released: dict[int, tuple[Claim | None, float]] = {}  # the claim then, and until when it is refused
 
@@ -93,10 +94,6 @@ class Slotted:
             [slot for taken, _refused in one_by_one for slot in taken],
             {slot: why for _taken, refused in one_by_one for slot, why in refused.items()},
         )
-
-    async def check(self, transaction: Transaction, slots: Sequence[int]) -> None:
-        """Within a transaction that writes to these slots: it is still this shard that holds them. Raises Fenced."""
-        await self._titles.check(transaction, slots)
 
     async def lost(self, slots: Iterable[int]) -> set[int]:
         """Those of the slots that somebody else holds; all, when it cannot be known."""

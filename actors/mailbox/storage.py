@@ -34,6 +34,7 @@ class Writes:
     sets: list[Row] = field(default_factory=list)
     clears: list[tuple[bytes, bytes]] = field(default_factory=list)
     adds: list[tuple[bytes, int]] = field(default_factory=list)
+    seen: list[tuple[bytes, bytes | None]] = field(default_factory=list)  # what must still stand when this lands
     size: int = 0
 
     def set(self, key: bytes, value: bytes) -> None:

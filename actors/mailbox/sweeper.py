@@ -18,6 +18,7 @@ import numpy as np
 import structlog
 
 from actors.mailbox import keys
+from actors.mailbox.packs import pointer_of
 from actors.mailbox.storage import pack_emails, pages_of_range, unpack_emails
 from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock
@@ -150,6 +151,16 @@ async def _remove_message(tr: Transaction, slot: int, account: int, email: int) 
     if await tr.range(*keys.blob_refs(digest), limit=1):
         return None
     if inline:
-        tr.clear(keys.blob(digest))
+        await _forget_small(tr, digest)
         return None
     return digest
+
+
+async def _forget_small(tr: Transaction, digest: bytes) -> None:
+    """Clear a small blob, or the pointer to it: then its pack has less that is pointed at."""
+    stored = await tr.get(keys.blob(digest))
+    pointer = pointer_of(stored) if stored is not None else None
+    if pointer is not None:
+        tr.add(keys.pack_live(pointer.pack), -pointer.length)
+    tr.clear(keys.blob(digest))
+    tr.clear(keys.blob_seen(digest))

@@ -70,11 +70,13 @@ class QueueClient:
         return await self._asking.ask(keys.slot_of_id(entry), Read(entry), Shown)
 
     async def list(self, after: bytes = b"", limit: int = 100, *, domain: str = "", status: str = "") -> Listed:
-        """About `limit` entries after one, in the order of ids; `after` of the answer goes on, empty at the end. With a
-        domain only one slot is asked. Raises Refused, Unavailable."""
-        slots = [keys.slot_of(domain)] if domain else range(keys.slot_of_id(after), SLOTS)
+        """About `limit` entries after one, in the order of ids; `after` of the answer goes on, empty at the end. Only
+        slots that hold something are asked, with a domain only its own. Raises Refused, Unavailable."""
+        first = keys.slot_of(domain) if domain else keys.slot_of_id(after)
+        last = first if domain else SLOTS - 1
         found: list[Shown] = []
-        for slot in slots:
+        slot = await self._next_slot(first)
+        while slot is not None and slot <= last:
             place = after if after and keys.slot_of_id(after) == slot else b""
             while True:
                 page = await self._asking.ask(slot, List(limit, place, domain, status), Listed)
@@ -84,7 +86,14 @@ class QueueClient:
                 place = page.after
                 if len(found) >= limit:
                     return Listed(tuple(found), place)
+            slot = await self._next_slot(slot + 1)
         return Listed(tuple(found))
+
+    async def _next_slot(self, slot: int) -> int | None:
+        """This slot, or the first after it, that has any row: most have none, and each question to a shard costs it
+        a claim."""
+        rows = await self._store.range(*keys.LAYOUT.from_slot(slot), limit=1)
+        return keys.LAYOUT.slot_of(rows[0][0]) if rows else None
 
     async def hold(self, entry: bytes, by: str = "") -> Shown:
         """Lend it to nobody until released. Raises NotFound, Refused (it has ended), Unavailable."""

@@ -28,6 +28,14 @@ class Layout:
     def __init__(self, letter: bytes) -> None:
         self._letter = letter
 
+    def from_slot(self, slot: int) -> Span:
+        """Range of all rows of a slot and those after it."""
+        return self._letter + slot.to_bytes(2, "big"), bytes((self._letter[0] + 1,))
+
+    def slot_of(self, key: bytes) -> int:
+        """The slot of any row but a claim."""
+        return int.from_bytes(key[1:3], "big")
+
     def claim(self, slot: int) -> bytes:
         """Key of a slot's claim."""
         return _CLAIM.pack(b"o", self._letter, slot)

@@ -86,7 +86,7 @@ class FileBlobs:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work)
             except OSError as error:
-                raise _trouble_of(error) from error
+                raise disk_trouble(error) from error
 
     def _path(self, digest: bytes) -> Path:
         name = digest.hex()
@@ -121,7 +121,7 @@ class FileBlobs:
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                _write_all(handle, packed)
+                write_all(handle, packed)
                 self._stamp(handle)
                 os.fsync(handle)
             finally:
@@ -145,7 +145,8 @@ class FileBlobs:
                     Path(entry.path).unlink(missing_ok=True)
 
 
-def _write_all(handle: int, data: bytes) -> None:
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
@@ -181,7 +182,8 @@ def _blobs_in(directory: Path) -> list[BlobInfo]:
     return found
 
 
-def _trouble_of(error: OSError) -> Trouble:
+def disk_trouble(error: OSError) -> Trouble:
+    """What an error of the disk is for the one who asked."""
     if error.errno in _FULL:
         return StoreFull("The disk for messages is full.", log=str(error))
     return Unavailable("The message store does not answer.", log=str(error))

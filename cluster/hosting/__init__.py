@@ -1,1 +1,2 @@
-"""Where pieces run: `alone`, all in one process and one loop. The pieces themselves do not know."""
+"""Where pieces run: `alone`, all in one process and one loop; `ray`, in processes on many machines. The pieces
+themselves do not know."""

@@ -4,7 +4,7 @@
     ROOT/CLUSTER/gateways/NAME         Member
     ROOT/CLUSTER/slots/KIND/PAGE       a page of the slot map (cluster/placement/slotmap.py)
     ROOT/CLUSTER/leader                Member: the controller that may change the slot map, while its lease lives
-    ROOT/CLUSTER/drains/NODE           Drain: this node is to be emptied
+    ROOT/CLUSTER/drains/NODE           Drain: this node is to be emptied; a shard's name: this shard is (the supervisor)
     ROOT/CLUSTER/wanted                Wanted: how many processes of each kind a node shall have
     ROOT/CLUSTER/controller            ControllerState: what the controller does, for people
     ROOT/CLUSTER/loglevel              Levels

@@ -73,6 +73,7 @@ class Session:
         self._ttl_s = ttl_s
         self._on_state = on_state
         self._lease: Lease | None = None
+        self._revision = 0
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.state: State = "waiting"
@@ -85,6 +86,12 @@ class Session:
         if self.state != "announced" or self._lease is None or self._lease.lost:
             return NEVER
         return self._lease.until
+
+    @property
+    def revision(self) -> int:
+        """The registry's when this member was announced last: who has not seen as much of it may have missed what was
+        decided while this member was not there."""
+        return self._revision
 
     @property
     def holds(self) -> bool:
@@ -159,7 +166,9 @@ class Session:
             self._member = msgspec.structs.replace(self._member, lease=self._lease.id)
             value = msgspec.json.encode(self._member)
             when = Compare(self._key, entry.revision if entry is not None else 0)
-            if await self._registry.change({self._key: value}, when=[when], lease=self._lease) is not None:
+            revision = await self._registry.change({self._key: value}, when=[when], lease=self._lease)
+            if revision is not None:
+                self._revision = revision
                 # Written over, not removed first: watchers see no gap, and the other sees its successor, not a loss
                 # that it would mend.
                 if other is not None and other.lease not in (0, self._lease.id):

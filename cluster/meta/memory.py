@@ -75,17 +75,25 @@ class _Snapshot:
         self._held.discard(self)
 
 
-class _MemoryEngine(_Rows):
+class MemoryEngine(_Rows):
+    """The rows, with snapshots and commits."""
+
     def __init__(self) -> None:
         super().__init__()
         self._held: set[_Snapshot] = set()
         self._closed = False
 
     def snapshot(self) -> _Snapshot:
+        """As of now, held."""
         return _Snapshot(self, self._held)
 
     async def commit(self, changes: Changes) -> None:
+        """Land changes after a turn of the loop. Raises Conflict."""
         await asyncio.sleep(0)  # others run during a commit, as with every real store
+        self.land(changes)
+
+    def land(self, changes: Changes) -> None:
+        """Validate and apply at once. Raises Conflict, Unavailable when closed."""
         if self._closed:
             raise Unavailable("The store is closed.")
         overlay, (holds,) = still_true(self, [changes])
@@ -99,6 +107,7 @@ class _MemoryEngine(_Rows):
             self._change(key, value_over(write, None))
 
     async def close(self) -> None:
+        """Take nothing more."""
         self._closed = True
 
     def _change(self, key: bytes, value: bytes | None) -> None:
@@ -114,4 +123,4 @@ class MemoryStore(OptimisticStore):
     def __init__(
         self, *, clock: Clock | None = None, dice: Dice | None = None, attempts_max: int = ATTEMPTS_MAX
     ) -> None:
-        super().__init__(_MemoryEngine(), clock=clock, dice=dice, attempts_max=attempts_max)
+        super().__init__(MemoryEngine(), clock=clock, dice=dice, attempts_max=attempts_max)

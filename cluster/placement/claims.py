@@ -12,6 +12,7 @@ from cluster.errors import Fenced
 from cluster.meta.store import Store, Transaction
 
 _CLAIM: Final = Struct(">QQ")
+_TAKES_BYTES: Final = 8  # stored behind the claim of a slot that was taken again
 
 
 class Claim(NamedTuple):
@@ -27,7 +28,7 @@ class Claim(NamedTuple):
 
 def decode(stored: bytes | None) -> Claim:
     """The stored claim; (0, 0) where there is none, and for the 8 bytes that one process alone stored before."""
-    return Claim(*_CLAIM.unpack(stored)) if stored is not None and len(stored) == _CLAIM.size else Claim(0, 0)
+    return Claim(*_CLAIM.unpack_from(stored)) if stored is not None and len(stored) >= _CLAIM.size else Claim(0, 0)
 
 
 class Claims(Protocol):
@@ -55,14 +56,18 @@ async def take(transaction: Transaction, key: bytes, claim: Claim | None, incarn
     return put(transaction, key, await transaction.get(key), claim, incarnation)
 
 
-def put(transaction: Transaction, key: bytes, found: bytes | None, claim: Claim | None, incarnation: int) -> bytes:
-    """As `take`, for what was found under the key in the same transaction."""
+def put(
+    transaction: Transaction, key: bytes, found: bytes | None, claim: Claim | None, incarnation: int, takes: int = 0
+) -> bytes:
+    """As `take`, for what was found under the key in the same transaction. `takes`: how often this process has let go
+    of the slot, so that a slot taken anew holds something new: a commit that found what was there before, and of which
+    nobody knows where it is, can land no more."""
     stored = decode(found)
     if claim is None:
         claim = Claim(stored.epoch, incarnation)
     if stored > claim:
         raise Fenced("The mailbox has moved; try again.", log=f"claim {claim} to {key!r} is below the stored {stored}")
-    mine = claim.encode()
+    mine = claim.encode() + (takes.to_bytes(_TAKES_BYTES, "big") if takes else b"")
     transaction.set(key, mine)
     return mine
 

@@ -4,6 +4,7 @@ The law: only the holder of the leader's key changes a map; whoever lost it find
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -59,8 +60,10 @@ class Controller:
         clock: Clock,
         metrics: ControllerMetrics,
         grace: GraceSettings = GraceSettings(),  # noqa: B008 (frozen)
+        beside: Callable[[Compare], Coroutine[None, None, None]] | None = None,
     ) -> None:
-        """`name`: what the state for people calls the leader."""
+        """`name`: what the state for people calls the leader. `beside`: what else is done while leading, until
+        cancelled; it is given what every change has to compare."""
         self._name = name
         self._registry = registry
         self._layout = layout
@@ -71,6 +74,7 @@ class Controller:
         self._clock = clock
         self._metrics = metrics
         self._grace = grace
+        self._beside = beside
         self._wake = asyncio.Event()
         self._log = structlog.get_logger()
 
@@ -95,6 +99,7 @@ class Controller:
         pages = Pages(self._registry, self._layout, self._store, term.compare)
         leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
         reporting = Reporting(self._registry, self._layout, term.compare, self._clock)
+        beside = None if self._beside is None else asyncio.create_task(self._beside(term.compare), name="beside")
         try:
             while term.holds:
                 self._wake.clear()
@@ -102,6 +107,9 @@ class Controller:
                 await reporting.publish(leading.state())
                 await self._pause(wait_s)
         finally:
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
             await moving.end()
 
     async def _pause(self, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The rights of one shard: what the map gives to its name, while its lease lives and it has not let go.
 
-The law: past the lease, by our own clock, there is no right, not even to answer from memory. A released slot comes
+The law: past the lease, by our own clock, there is no right, not even to answer from memory; nor under a new lease, by
+a map that is older than it. A released slot comes
 back by itself when nobody else was given it, so that a controller that dies in the middle of a move blocks nothing.
 """
 
@@ -29,11 +30,17 @@ class Announced(Protocol):
         """The clock's `monotonic` second up to which it surely is; -inf where it is not, or was replaced."""
         ...
 
+    @property
+    def revision(self) -> int:
+        """The registry's when it was announced last."""
+        ...
+
 
 class Holding:
     """Claims of a shard in a cluster."""
 
     def __init__(self, watching: Watching, session: Announced, clock: Clock) -> None:
+        self._watching = watching
         self._known = watching.known
         self._session = session
         self._clock = clock
@@ -48,6 +55,11 @@ class Holding:
         now = self._clock.monotonic()
         if now >= self._session.until:
             raise Moved("This server is cut off from the others; try again.", log="the lease of this shard is over")
+        if self._watching.revision < self._session.revision:
+            # The lease is new, the map is not: meanwhile the slot may have been given to another, and come back.
+            raise Moved(
+                "This server was cut off from the others; try again.", log="the slot map is older than the lease"
+            )
         slots = self._known.slots.get(self._kind)
         assignment = None if slots is None else slots[slot]
         if assignment is None or assignment.shard != self._name:

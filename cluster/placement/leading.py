@@ -5,7 +5,7 @@ still stands as it was read. So a leader that was stopped and goes on can do no 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -22,6 +22,7 @@ from cluster.placement.slotmap import SlotMap
 from cluster.placement.watching import Watching
 
 TICK_S: Final = 1.0  # what rests is looked at again, and the state published, at least so often
+DEAD_MAX: Final = 50  # shards that one change fails over: with all pages of all kinds below etcd's 128 conditions
 RETRY_S: Final = 0.2  # after a write that failed
 
 
@@ -119,11 +120,13 @@ class Leading:
         assigned = (each.shard for each in planned.slots if each is not None)
         return self._graces[kind].left_s(planned.live.keys(), assigned, self._clock.monotonic())
 
-    async def _fail_over(self, failovers: Mapping[str, Mapping[int, str]]) -> None:
+    async def _fail_over(self, wanted: Mapping[str, Mapping[int, str]]) -> None:
+        """Of some dead shards at a time, and only while they are: one that is back may own its slots again already."""
+        failovers, gone = _of_some(wanted, self._pages.maps)
         lost = {
             kind: sum(self._pages.maps[kind][slot] is not None for slot in slots) for kind, slots in failovers.items()
         }
-        if not await self._assign(failovers):
+        if not await self._assign(failovers, gone):
             return
         for kind, number in lost.items():
             self._failovers += number
@@ -159,8 +162,8 @@ class Leading:
         await self._moving.end()
         self._metrics.moves.labels(move.kind, outcome).inc()
 
-    async def _assign(self, owners: Mapping[str, Mapping[int, str]]) -> bool:
-        written = await self._pages.assign(owners)
+    async def _assign(self, owners: Mapping[str, Mapping[int, str]], gone: Sequence[tuple[str, str]] = ()) -> bool:
+        written = await self._pages.assign(owners, gone)
         if not written:
             self._metrics.conflicts.inc()
             await asyncio.sleep(RETRY_S)
@@ -168,3 +171,22 @@ class Leading:
 
 
 _NOBODY: Final[Mapping[str, Member]] = {}
+
+
+def _of_some(
+    wanted: Mapping[str, Mapping[int, str]], maps: Mapping[str, SlotMap]
+) -> tuple[dict[str, dict[int, str]], list[tuple[str, str]]]:
+    """The failovers of slots that nobody had and of DEAD_MAX shards, and those shards: kind and name."""
+
+    def before(kind: str, slot: int) -> tuple[str, str] | None:
+        assignment = maps[kind][slot]
+        return None if assignment is None else (kind, assignment.shard)
+
+    dead = {shard for kind, slots in wanted.items() for slot in slots if (shard := before(kind, slot)) is not None}
+    gone = sorted(dead)[:DEAD_MAX]
+    now = {None, *gone}
+    failovers = {
+        kind: {slot: owner for slot, owner in slots.items() if before(kind, slot) in now}
+        for kind, slots in wanted.items()
+    }
+    return {kind: slots for kind, slots in failovers.items() if slots}, gone

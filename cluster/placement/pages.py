@@ -4,7 +4,7 @@ The law: a write happens only while the leader's key is as it was when the lead 
 was read. After a write that failed, or whose outcome is unknown, nothing is written before all was read again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -51,10 +51,11 @@ class Pages:
         }
         self.fresh = True
 
-    async def assign(self, owners: Owners) -> bool:
+    async def assign(self, owners: Owners, gone: Sequence[tuple[str, str]] = ()) -> bool:
         """Give slots to new owners, each under its next epoch, in one change, or in several where that is too large.
 
-        False: the lead or a page was lost meanwhile. Raises Unavailable, with unknown outcome. After either nothing
+        `gone`: kind and name of shards that must not be announced then. False: one is, or the lead or a page was lost
+        meanwhile. Raises Unavailable, with unknown outcome. After either nothing
         may be assigned before `load`.
         """
         first = await self._first_epoch(owners)
@@ -65,8 +66,9 @@ class Pages:
             for kind, slots in owners.items()
             for number in sorted({page_of(slot) for slot in slots})
         }
+        absent = [Compare(f"{self._layout.shards}{kind}/{name}", _NEVER) for kind, name in gone]
         for some in _batches(puts):
-            when = [self._leader, *(Compare(key, self._revisions.get(key, _NEVER)) for key in some)]
+            when = [self._leader, *absent, *(Compare(key, self._revisions.get(key, _NEVER)) for key in some)]
             revision = await self._registry.change(some, when=when)
             if revision is None:
                 return False

@@ -292,9 +292,7 @@ class Caller:
         if (pending := self._over(number)) is None:
             return
         if pending.subscribed is not None:
-            self._subscribed[number] = pending.subscribed
-            if pending.future.done():  # given up in this very turn: nobody would ever leave
-                self.leave(number)
+            self._subscribed[number] = pending.subscribed  # who has given up in this very turn will still leave
         if not pending.future.done():
             pending.future.set_result(body)
 

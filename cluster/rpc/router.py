@@ -154,9 +154,13 @@ class Router:
             self._forget(place, line)
             _log.warning("peer_refused", address=place[0], reason=error.log)
             return LinkDown(error.log)
-        except BaseException:
+        except asyncio.CancelledError:  # by close
             self._forget(place, line)
-            raise
+            return LinkDown("the router is closed")
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next may dial again
+            _log.exception("dial_failed", address=place[0])
+            self._forget(place, line)
+            return LinkDown(repr(error))
         line.caller = Caller(link, peer=place[0], down=lambda: self._forget(place, line))
         line.dialling = None
         return line.caller

@@ -11,7 +11,9 @@ import grpc
 import msgspec
 
 from actors.queue.client import QueueClient
+from actors.queue.keys import ID_BYTES, slot_of_id
 from actors.queue.types import Shown
+from cluster.placement.slots import SLOTS
 from ops.admin.directory import Unclear
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
@@ -58,9 +60,12 @@ class QueueService(admin_pb2_grpc.QueueServicer):
 
 def _id(text: str) -> bytes:
     try:
-        return bytes.fromhex(text)
+        entry = bytes.fromhex(text)
     except ValueError:
-        raise Unclear(f"{text!r} is no id of a queue entry: `rookery queue list` shows them.") from None
+        entry = b""
+    if len(entry) != ID_BYTES or slot_of_id(entry) >= SLOTS:
+        raise Unclear(f"{text[:64]!r} is no id of a queue entry: `rookery queue list` shows them.")
+    return entry
 
 
 def _entry(shown: Shown) -> pb.QueueEntry:

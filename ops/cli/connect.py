@@ -77,18 +77,37 @@ def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def connect(data: Path) -> AsyncIterator[Admin]:
-    """A connection to the server that was chosen on the network, else to that of `data`. Raises Misconfigured."""
+    """A connection to the server or the cluster that was chosen, else to the server of `data`. Raises Misconfigured."""
     remote = chosen()
-    if remote is not None:
+    if remote.server:
         async with channel_to(remote, os.environ.get("ROOKERY_TOKEN", "")) as channel:
+            yield _admin(channel)
+        return
+    if remote.config:
+        async with _clustered(Path(remote.config)) as path, _channel(path) as channel:
             yield _admin(channel)
         return
     if not data.is_dir():  # noqa: ASYNC240 (nothing else runs in this loop yet)
         raise Misconfigured(
             f"There is no data directory {data}: start a server on it once, or name another with --data."
         )
-    async with _running(data) as path, grpc.aio.insecure_channel(socket_address(path), options=OPTIONS) as channel:
+    async with _running(data) as path, _channel(path) as channel:
         yield _admin(channel)
+
+
+def _channel(path: Path) -> grpc.aio.Channel:
+    return grpc.aio.insecure_channel(socket_address(path), options=OPTIONS)
+
+
+@asynccontextmanager
+async def _clustered(config: Path) -> AsyncIterator[Path]:
+    """The socket of a service for this command alone, over a cluster's parts. Raises Misconfigured, Unavailable."""
+    from cluster.config import load
+    from ops.roles.operator import operator
+    from ops.settings import Settings
+
+    async with operator(load(Settings, config, os.environ)) as path:
+        yield path
 
 
 def _admin(channel: grpc.aio.Channel) -> Admin:
@@ -136,12 +155,17 @@ async def _opened(stack: AsyncExitStack, data: Path) -> "Core | None":
 
 def _stores_of(data: Path) -> "StoreSettings":
     """The stores that a server made in the directory; the defaults in an empty one. Raises Misconfigured."""
-    from ops.core import stored_elsewhere
+    from ops.core import blobs_elsewhere, stored_elsewhere
     from ops.settings import StoreSettings
 
     if kind := stored_elsewhere(data):
         raise Misconfigured(
             f"The store of {data} is in {kind}, which only a server knows how to reach: start it with its settings."
+        )
+    if kind := blobs_elsewhere(data):
+        raise Misconfigured(
+            f"The large messages of {data} are in {kind}, which only a server knows how to reach: start it with its "
+            "settings."
         )
     return StoreSettings(
         kind="sqlite" if (data / "store" / SQLITE_FILE).exists() else "lmdb",

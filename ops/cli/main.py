@@ -23,6 +23,15 @@ class Command(NamedTuple):
 # In the order a newcomer needs them. Add a line to add a command.
 COMMANDS: Final[dict[str, Command]] = {
     "alone": Command("ops.cli.alone:alone", "Run a whole mail server in one process; --demo to try things."),
+    "node": Command("ops.cli.node:node", "Make this machine a node of a cluster."),
+    "up": Command("ops.cli.cluster:up", "Start a cluster's processes on Ray; --address local for this machine."),
+    "down": Command("ops.cli.cluster:down", "Stop them all, in order."),
+    "status": Command("ops.cli.operate:status", "Nodes, processes and slots of a cluster."),
+    "scale": Command("ops.cli.operate:scale", "Run more or fewer processes of a kind on each node."),
+    "drain": Command("ops.cli.operate:drain", "Move everything away from a node, before it is stopped."),
+    "rebalance": Command("ops.cli.operate:rebalance", "Wait until every slot is where it should be."),
+    "slots": Command("ops.cli.operate:slots", "Which shard owns which slot; where an account is."),
+    "loglevel": Command("ops.cli.operate:loglevel", "What all processes of a cluster log, changed at once."),
     "config": Command("ops.cli.config:config", "Print all settings with their reasons, to begin a file with."),
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
@@ -34,9 +43,13 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
     "queue": Command("ops.cli.queue:queue", "Mail on its way to other servers: list, show, hold, release, cancel."),
+    "certificate": Command("ops.cli.certificate:certificate", "Certificates for a cluster's nodes and operators."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),
     "test": Command("ops.cli.test:test", "Run the tests and every other check; takes pytest's arguments."),
+    "sim": Command(
+        "ops.cli.sim:sim", "Run a cluster in virtual time with faults from a seed; every run can be replayed."
+    ),
     "version": Command("ops.cli.version:version", "Show the version, and of the parts it stands on."),
 }
 

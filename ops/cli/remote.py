@@ -30,10 +30,12 @@ class Remote(Struct):
     key: str = ""
     token_file: str = ""
     token: str = ""
+    config: str = ""
 
 
 _OPTIONS: Final = (
     ("server", "ROOKERY_SERVER", "HOST:PORT", "A server on the network, instead of this machine's."),
+    ("config", "ROOKERY_CONFIG", "FILE", "The settings of a cluster, to speak with its parts directly."),
     ("authority", "ROOKERY_AUTHORITY", "FILE", "The authority that signed the server's certificate (PEM)."),
     ("certificate", "ROOKERY_CERTIFICATE", "FILE", "Your operator's certificate (PEM)."),
     ("key", "ROOKERY_KEY", "FILE", "Its private key (PEM)."),
@@ -57,7 +59,7 @@ def remote_options(function: Function) -> Function:
             help=text,
             expose_value=False,
             callback=_keep,
-            hidden=name != "server",  # a page about `--server` is in --help of `rookery status`
+            hidden=name not in ("server", "config"),  # the others are told of in `rookery status --help`
         )(function)
     return function
 
@@ -67,11 +69,11 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str | None)
         setattr(context.meta.setdefault(_META, Remote()), str(parameter.name), value)
 
 
-def chosen() -> Remote | None:
-    """The server on the network that this command was told to speak to."""
+def chosen() -> Remote:
+    """What this command was told to speak to; where neither `server` nor `config` is given: this machine's."""
     context = click.get_current_context(silent=True)
     remote = context.meta.get(_META) if context is not None else None
-    return remote if remote is not None and remote.server else None
+    return remote or Remote()
 
 
 def channel_to(remote: Remote, token: str) -> grpc.aio.Channel:

@@ -26,8 +26,9 @@ def test(arguments: tuple[str, ...]) -> None:
     """Run every check and test: format, lint, types, import rules, tidiness, then the tests.
 
     Arguments go to pytest as they are; paths count from the root of the checkout. Tests that talk to real
-    programs (ops/parts.py names them) install those with apt when they may, as root, and are skipped with a
-    reason when they may not. With CI=true a program that could have been installed and is missing fails its tests.
+    programs (ops/parts.py names them) install those when they may, packages with apt as root, others with Go where
+    it is, and are skipped with a reason when they may not. With CI=true a program that could have been installed
+    and is missing fails its tests.
 
     \b
       rookery test tests/house            format, lint, types, imports, tidiness only

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from cluster.hosting.ray.place import Place
 from cluster.membership.election import Election
+from cluster.membership.registry import Compare
 from cluster.placement.control import releasing
 from cluster.placement.controller import Controller
 from cluster.placement.metrics import ControllerMetrics
 from cluster.rpc.direct import Direct
-from ops.roles.ground import founded
+from ops.cluster.boots import boots
+from ops.roles.ground import Ground, founded
 from ops.settings import Settings
 
 
@@ -41,6 +44,7 @@ async def controller(settings: Settings, place: Place) -> AsyncIterator[Leading]
             releasing(direct),
             ground.clock,
             ControllerMetrics(ground.metrics),
+            beside=partial(_supervise, ground) if place.config else None,
         )
         task = asyncio.create_task(leading.run(), name="controller")
         try:
@@ -49,3 +53,20 @@ async def controller(settings: Settings, place: Place) -> AsyncIterator[Leading]
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await direct.close()
+
+
+async def _supervise(ground: Ground, _leading: Compare) -> None:
+    """Keep the processes as they are wanted, through Ray, in which this process is an actor."""
+    from cluster.hosting.ray.fleet import RayFleet
+    from cluster.hosting.ray.supervisor import Supervisor
+
+    supervisor = Supervisor(
+        RayFleet(ground.settings.cluster.name),
+        ground.watching.known,
+        ground.registry,
+        ground.layout,
+        ground.clock,
+        boots(ground.place.config),
+        leads=lambda: True,  # this runs only while it does
+    )
+    await supervisor.run()

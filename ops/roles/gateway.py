@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
@@ -19,8 +20,27 @@ from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways
-from ops.roles.ground import Announced, founded
+from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
+
+
+class Reach(NamedTuple):
+    """What may ask all shards."""
+
+    core: Core
+    cluster: ClusterParts
+    queue: QueueClient
+
+    def admin(self, settings: Settings) -> AdminServer:
+        """The admin service over it, not yet started."""
+        return AdminServer.over(
+            self.core,
+            Path(settings.data) / SOCKET,
+            version=current(),
+            settings=settings.admin,
+            cluster=self.cluster,
+            queue=self.queue,
+        )
 
 
 @asynccontextmanager
@@ -29,26 +49,27 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
     bound = bind(settings.listen, shared=True)
     tls = given_certificate(settings)
     async with founded(settings, place) as ground, AsyncExitStack() as stack:
-        router = Router(ground.watching, ground.dialer, ground.clock, ground.dice)
-        stack.push_async_callback(router.close)
-        directory = DirectoryClient(ground.store, ground.clock, ground.dice, settings.directory)
-        stack.callback(directory.close)
-        threads = stack.enter_context(ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message"))
-        owners = RemoteOwner(router, ground.dice)
-        mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads)
-        core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready)
-        admin = AdminServer.over(
-            core,
-            Path(ground.settings.data) / SOCKET,
-            version=current(),
-            settings=ground.settings.admin,
-            cluster=ClusterParts(settings.cluster.name, ground.registry, ground.layout, ground.watching),
-            queue=QueueClient(router, ground.store, ground.blobs),
-        )
+        reach = reaching(stack, ground)
+        admin = reach.admin(ground.settings)
         stack.push_async_callback(admin.stop)
         await admin.start()
         session = ground.session(f"{place.host}:{admin.port}" if admin.port else "")
         stack.push_async_callback(session.resign)
-        await serve_gateways(stack, core, ground.settings, bound, tls)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls)
         session.start()
         yield Announced(session)
+
+
+def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:
+    """The way to all shards, until the stack closes."""
+    router = Router(ground.watching, ground.dialer, ground.clock, ground.dice)
+    stack.push_async_callback(router.close)
+    directory = DirectoryClient(ground.store, ground.clock, ground.dice, ground.settings.directory)
+    stack.callback(directory.close)
+    threads = stack.enter_context(ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message"))
+    owners = RemoteOwner(router, ground.dice)
+    mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads, ground.packs)
+    stack.callback(mailboxes.close)
+    core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready)
+    parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)
+    return Reach(core, parts, QueueClient(router, ground.store, ground.blobs))

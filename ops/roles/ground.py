@@ -16,6 +16,7 @@ from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from cluster.blobs.blobs import Blobs
+from cluster.blobs.objects import Objects
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
 from cluster.errors import Misconfigured
@@ -47,6 +48,7 @@ class Ground:
     place: Place
     store: Store
     blobs: Blobs
+    packs: Objects | None
     registry: Registry
     layout: Layout
     watching: Watching
@@ -93,13 +95,15 @@ async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
     """Open it all. Raises Misconfigured, Unavailable."""
     if settings.store.kind in LOCAL_STORES:
         raise Misconfigured(f"A cluster needs a store across the network, not {settings.store.kind}: see [store] kind.")
+    if settings.store.blobs == "files":
+        raise Misconfigured("A cluster needs [store] blobs = 's3', or 'store': files are on one machine only.")
     clock, dice = SystemClock(), system_dice()
     always = {"node": place.node, "process": place.name}
     logging = logs.set_up(settings.log, clock, always=always)
     settings = structs.replace(settings, data=str(Path(settings.data) / place.name))
     async with AsyncExitStack() as stack:
         make_directory(Path(settings.data))
-        store, blobs = await open_stores(stack, Path(settings.data), settings.store, clock)
+        store, blobs, packs = await open_stores(stack, Path(settings.data), settings.store, clock)
         registry = EtcdRegistry(settings.cluster.etcd, clock)
         stack.push_async_callback(registry.close)
         layout = Layout(settings.cluster.name)
@@ -112,6 +116,7 @@ async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
             place,
             store,
             blobs,
+            packs,
             registry,
             layout,
             watching,

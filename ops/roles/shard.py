@@ -4,9 +4,8 @@ The law: it answers nothing before it can be found, and leaves in this order: no
 snapshots are stored, and only then others are told that its slots are free.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from actors.directory.client import DirectoryClient
@@ -29,9 +28,11 @@ from cluster.placement.slots import SLOTS
 from cluster.rpc.grpc_link import GrpcListener
 from cluster.rpc.server import Server
 from cluster.rpc.service import Service
-from ops.core import quotas
+from ops.core import quotas, run_packing, while_open
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
+
+DIGEST_RANGES: Final = 256  # first bytes of digests
 
 
 class Made(NamedTuple):
@@ -77,7 +78,19 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
     stack.push_async_callback(mailboxes.stop)
     store = ground.settings.store
     sweeper = Sweeper(ground.store, ground.blobs, ground.clock, grace_ms=store.keep_expunged_s * 1000)
-    _background(stack, sweeper.run(lambda: owned(claims), store.sweep_every_s), "sweeper")
+    while_open(stack, "sweeper", sweeper.run(lambda: owned(claims), store.sweep_every_s))
+    if ground.packs is not None:
+        # Blobs belong to no slot: whoever has slot n looks after those whose digest begins with the byte n.
+        run_packing(
+            stack,
+            ground.store,
+            ground.packs,
+            store,
+            ground.clock,
+            ground.dice,
+            lambda: [(slot, slot + 1) for slot in owned(claims) if slot < DIGEST_RANGES],
+            lambda: owns(claims, 0),
+        )
     return Made(MailboxService(mailboxes), mailboxes.release, lambda: mailboxes.alive)
 
 
@@ -105,19 +118,13 @@ KINDS: Final[Mapping[str, Make]] = {
 
 def owned(claims: Claims) -> list[int]:
     """The slots that are this shard's now."""
-    found = []
-    for slot in range(SLOTS):
-        with suppress(Moved):
-            claims.claim(slot)
-            found.append(slot)
-    return found
+    return [slot for slot in range(SLOTS) if owns(claims, slot)]
 
 
-def _background(stack: AsyncExitStack, work: Any, name: str) -> None:
-    task = asyncio.create_task(work, name=name)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
+def owns(claims: Claims, slot: int) -> bool:
+    """Whether the slot is this shard's now."""
+    try:
+        claims.claim(slot)
+    except Moved:
+        return False
+    return True

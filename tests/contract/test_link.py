@@ -295,7 +295,7 @@ async def test_who_shows_no_certificate_is_not_served(tmp_path: Path) -> None:
             call: Any = channel.stream_stream("/rookery.data.v1.Data/Calls")  # type: ignore[call-arg]
             with pytest.raises(grpc.aio.AioRpcError):
                 async with asyncio.timeout(30):
-                    await call(iter(()), wait_for_ready=False).read()
+                    await call(None, wait_for_ready=False).read()
 
 
 async def test_a_server_that_shows_an_operators_certificate_is_not_trusted(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kill.clients import LOGINS
 from tests.kill.inside import check_data
-from tests.kill.messages import message, token_of
-from tests.kill.wire import Answer, logged_in
+from tests.load.clients import LOGINS
+from tests.load.messages import message, token_of
+from tests.load.wire import Answer, logged_in
 from tests.running import PASSWORD, Running
 
 pytestmark = pytest.mark.kill
@@ -67,7 +67,7 @@ def send(server: Running, token: str) -> bytes:
 
 
 async def imap(server: Running, command: str, literal: bytes | None = None) -> Answer:
-    async with logged_in(server.ports["imap"], ALICE, PASSWORD) as session:
+    async with logged_in(("127.0.0.1", server.ports["imap"]), ALICE, PASSWORD) as session:
         await session.done("SELECT INBOX")
         return await session.run(command, literal)
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.kill.ledger import Broken
 from tests.kill.rounds import Rounds
+from tests.load.ledger import Broken
 
 
 @click.command(context_settings={"show_default": True})

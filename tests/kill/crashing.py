@@ -42,10 +42,10 @@ from gateway.smtp.settings import SmtpSettings
 from mail.smtp.states import Role
 from ops.cli.alone import furnish
 from ops.core import Core, over
-from tests.kill.clients import LOGINS
 from tests.kill.inside import accounts_of, check_account
-from tests.kill.messages import is_whole, message, stuffed, token_of
 from tests.kill.points import DIED, CrashingLoop, Points
+from tests.load.clients import LOGINS
+from tests.load.messages import is_whole, message, stuffed, token_of
 
 MAP_BYTES: Final = 64 * 1024 * 1024
 ANSWER_S_MAX: Final = 30.0

@@ -7,16 +7,17 @@ rounds, and a server that does not serve within START_S_MAX has failed.
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.kill import clients
-from tests.kill.clients import LOGINS, MAILBOXES, Load
 from tests.kill.inside import check_data
-from tests.kill.ledger import Broken, Ledger, Sent
-from tests.kill.reading import verify
+from tests.load import clients
+from tests.load.clients import LOGINS, MAILBOXES, Load
+from tests.load.ledger import Broken, Later, Ledger, Sent
+from tests.load.reading import verify
+from tests.load.wire import Address
 from tests.running import Running
 
 SMTP_CLIENTS: Final = 4
@@ -56,25 +57,24 @@ class Rounds:
 
     def run(self, rounds: int) -> Iterator[Totals]:
         """Play so many rounds. Raises Broken."""
-        unanswered: list[Sent] = []
         self._start()
         for number in range(rounds):
-            asyncio.run(self._load(unanswered))
+            asyncio.run(self._load())
             self._maybe_kill_at_start()
             self._start()
             every = number + 1 == rounds or (number + 1) % ALL_BYTES_EVERY == 0
-            unanswered = asyncio.run(verify(self.server.ports["imap"], self.ledger, all_bytes=every))
+            asyncio.run(verify(self._door("imap"), self.ledger, all_bytes=every))
             self.totals.rounds += 1
             yield self.totals
         self._finish()
 
-    async def _load(self, unanswered: list[Sent]) -> None:
+    async def _load(self) -> None:
         """Everyone at once, until the server dies."""
-        again = [sent for sent in unanswered if sent.traced]
+        again = self.ledger.to_send_again()
         self.totals.sent_again += len(again)
         parties = SMTP_CLIENTS + LMTP_CLIENTS + len(LOGINS) * (APPEND_CLIENTS + len(MAILBOXES)) + bool(again) + 1
         ready = asyncio.Barrier(parties)
-        load = Load(self.server.ports, self.ledger, f"{self.seed}.{self.totals.rounds}", self.dice, ready)
+        load = Load(self._door, self.ledger, f"{self.seed}.{self.totals.rounds}", self.dice, ready)
         playing: asyncio.Future[Any] = asyncio.gather(*map(_until_it_dies, self._clients(load, again)))
         begun: asyncio.Future[Any] = asyncio.ensure_future(ready.wait())
         async with asyncio.timeout(ROUND_S_MAX):
@@ -83,7 +83,10 @@ class Rounds:
             await asyncio.to_thread(self.server.kill)
             await playing
 
-    def _clients(self, load: Load, again: list[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
+    def _door(self, protocol: str) -> Address:
+        return "127.0.0.1", self.server.ports[protocol]
+
+    def _clients(self, load: Load, again: Sequence[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
         if again:
             yield clients.send_again(load, again)
         for number in range(SMTP_CLIENTS):
@@ -125,5 +128,7 @@ class Rounds:
 async def _until_it_dies(client: Coroutine[Any, Any, None]) -> None:
     try:
         await client
+    except Later as told:
+        raise Broken(f"a server that runs alone says: {told}") from told
     except ConnectionError:
         return

@@ -19,3 +19,4 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, round
             play.server.kill()
     done = play.ledger.acknowledged
     assert all(done[command] for command in ("SMTP", "LMTP", "APPEND", "STORE", "EXPUNGE")), done
+    assert done["COPY"] + done["MOVE"], done

@@ -39,7 +39,8 @@ class Machines:
             path.write_text(
                 f'folder = "{self.folder}"\n[cluster]\nname = "t{self.port}"\nnode = "{name}"\n'
                 f'[cluster.ray]\nstate = "{self.folder}/{name}"\nport = {self.port}\n'
-                f'token_file = "{self.folder}/token"\nworker_port_min = {first}\nworker_port_max = {first + PORTS_EACH}\n'
+                f'token_file = "{self.folder}/token"\n'
+                f"worker_port_min = {first}\nworker_port_max = {first + PORTS_EACH}\n"
             )
         return path
 

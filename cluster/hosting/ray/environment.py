@@ -72,6 +72,11 @@ def token_file(settings: RaySettings) -> Path:
     return Path(settings.token_file) if settings.token_file else Path(settings.state) / "ray-token"
 
 
+def session(settings: RaySettings) -> Path:
+    """Where Ray keeps sockets, logs, and a note of where its head is."""
+    return Path(settings.state) / "session"
+
+
 def client_environment(settings: RaySettings) -> dict[str, str]:
     """What a program needs that connects to Ray. Raises Misconfigured when there is no token."""
     token = token_file(settings)
@@ -80,7 +85,7 @@ def client_environment(settings: RaySettings) -> dict[str, str]:
             f"There is no Ray token {token}: copy it from the head's machine, with mode 0600, or start a head here "
             "(`rookery node --head`), which makes one."
         )
-    if token.stat().st_mode & 0o077:
+    if token.stat().st_mode & 0o037:  # a group may read it: Kubernetes gives mounted secrets to one
         raise Misconfigured(f"Others may read the Ray token {token}: chmod 600 it.")
     made = {
         key: value
@@ -118,7 +123,7 @@ def flags(settings: RaySettings, *, node: str, host: str, head: str) -> list[str
         made += ["--include-dashboard=false", "--disable-usage-stats", "--no-monitor"]
     made += [
         f"--node-name={node}",
-        f"--temp-dir={Path(settings.state) / 'session'}",
+        f"--temp-dir={session(settings)}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         f"--resources={json.dumps(resources(settings))}",
         f"--min-worker-port={settings.worker_port_min}",
@@ -137,9 +142,9 @@ def resources(settings: RaySettings) -> dict[str, int]:
 def python_path() -> str:
     """Where this code's packages are, for the workers: the checkout, or the folder of the installed wheel."""
     import cluster
-    import mail
+    import wire
 
-    found = (str(Path(package.__path__[0]).parent) for package in (mail, cluster))
+    found = (str(Path(package.__path__[0]).parent) for package in (wire, cluster))
     return os.pathsep.join(dict.fromkeys(found))
 
 

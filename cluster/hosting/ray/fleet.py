@@ -4,6 +4,7 @@ The law: nothing outside this package knows Ray, and only blocking, short calls 
 away they raise Unavailable or wait, and nothing that runs minds.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,10 @@ class Fleet(Protocol):
         """Have a process leave its role; whether it has."""
         ...
 
+    def ping(self, name: str) -> str:
+        """A process's own word. Raises Unavailable also when it does not answer in time."""
+        ...
+
     def remove(self, name: str) -> None:
         """End a process for good, now."""
         ...
@@ -57,7 +62,7 @@ class RayFleet:
         import ray
 
         with _told():
-            found = {each["NodeName"]: _node(each) for each in ray.nodes() if each["Alive"]}
+            found = {each["NodeName"]: _node(each) for each in ray.nodes() if each["Alive"]}  # type: ignore[no-untyped-call]
         return [found[name] for name in sorted(found)]
 
     def actors(self) -> set[str]:
@@ -93,7 +98,7 @@ class RayFleet:
         return bool(self._ask(name, "retire"))
 
     def ping(self, name: str) -> str:
-        """The process's own word. Raises Unavailable."""
+        """Of Fleet."""
         return str(self._ask(name, "ping"))
 
     def remove(self, name: str) -> None:
@@ -117,7 +122,9 @@ class RayFleet:
 
 @contextmanager
 def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
-    """Connect this program to Ray, as a driver. Raises Unavailable, Misconfigured."""
+    """Connect this program to Ray, as a driver. `address`: HOST:PORT, or auto. Raises Unavailable, Misconfigured."""
+    if address == "auto":
+        address = local_address(settings)
     os.environ |= environment.client_environment(settings.ray)  # read when Ray is imported
     import ray
 
@@ -126,13 +133,21 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
             address=address,
             namespace=f"rookery-{settings.name}",
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             configure_logging=False,
         )
     try:
         yield RayFleet(settings.name)
     finally:
         ray.shutdown()
+
+
+def local_address(settings: ClusterSettings) -> str:
+    """Where the head is of this machine's node; `auto` (Ray's own search) where `rookery node` runs none."""
+    try:
+        return (environment.session(settings.ray) / "ray_current_cluster").read_text().strip()
+    except FileNotFoundError:
+        return "auto"
 
 
 def _node(told: dict[str, Any]) -> RayNode:

@@ -68,7 +68,7 @@ def run(settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[
     with _locked(state) as _:
         (state / records.STOPPING).unlink(missing_ok=True)
         (state / READY).unlink(missing_ok=True)
-        _tidy(state / "session")
+        _tidy(environment.session(settings.ray))
         asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: asked.append(number))

@@ -25,6 +25,7 @@ class Place(Struct, frozen=True):
     name: str
     node: str  # the node's name
     host: str  # its address, for others
+    config: str = ""  # the path of the settings; what a controller starts others with
 
 
 class Boot(Struct, frozen=True):
@@ -85,4 +86,6 @@ def parse(name: str) -> Name | None:
     """None where it is none of ours."""
     role, _, rest = name.partition("-")
     node, _, number = rest.rpartition("-")
-    return Name(role, node, int(number)) if role and number.isdecimal() else None
+    if not node and number.isdecimal() and role == CONTROLLER:
+        return Name(role, "", int(number))
+    return Name(role, node, int(number)) if role and node and number.isdecimal() else None

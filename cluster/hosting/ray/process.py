@@ -45,35 +45,52 @@ class Process:
 
     def __init__(self, boot: bytes) -> None:
         """`boot`: a Boot as JSON."""
-        self._boot = msgspec.json.decode(boot, type=Boot)
-        self._address = _ray_address()
-        self._state = Path(os.environ.get(environment.STATE) or "/tmp/rookery")  # noqa: S108 (`rookery node` names one)
-        self._told = "starting"
+        life = Life(msgspec.json.decode(boot, type=Boot), _ray_address())
+        signal.signal(signal.SIGTERM, lambda *_: life.on_signal())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's, meant for `rookery node`
+        sys.setswitchinterval(SWITCH_S)
+        threading.Thread(target=life.run, name="rookery", daemon=True).start()
+        self._life = life
+
+    def ping(self) -> str:
+        """starting, serving, draining, or drained."""
+        return self._life.told
+
+    def describe(self) -> dict[str, Any]:
+        """Who this is, for people."""
+        return self._life.describe()
+
+    def retire(self) -> bool:
+        """Leave the role and then wait to be removed, so that Ray starts no other. Whether it has been left."""
+        return self._life.retire()
+
+
+class Life:
+    """From start to exit. Apart from the actor's class: one `async def` there, and Ray would run it in its own loop."""
+
+    def __init__(self, boot: Boot, address: str) -> None:
+        """`address`: the node's, where nothing better is known."""
+        self.told = "starting"
+        self._boot = boot
+        self._address = address
         self._asked = threading.Event()
         self._retired = False
         self._deadline: threading.Timer | None = None
         self._drain_s = BACK_OFF_S_MAX  # until the settings are read
         self._stop: Callable[[], None] = lambda: None
-        signal.signal(signal.SIGTERM, lambda *_: self._on_signal())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's, meant for `rookery node`
-        sys.setswitchinterval(SWITCH_S)
-        threading.Thread(target=self._main, name="rookery", daemon=True).start()
-
-    def ping(self) -> str:
-        """starting, serving, draining, or drained."""
-        return self._told
 
     def describe(self) -> dict[str, Any]:
-        """Who this is, for people."""
-        return {"name": self._boot.name, "role": self._boot.role, "pid": os.getpid(), "state": self._told}
+        """Name, role, pid, state."""
+        return {"name": self._boot.name, "role": self._boot.role, "pid": os.getpid(), "state": self.told}
 
     def retire(self) -> bool:
-        """Leave the role and then wait to be removed, so that Ray starts no other. Whether it has been left."""
+        """Leave, and do not end; whether it has been left."""
         self._retired = True
         self._ask()
-        return self._told == "drained"
+        return self.told == "drained"
 
-    def _on_signal(self) -> None:
+    def on_signal(self) -> None:
+        """Leave and end; the second time, end."""
         if self._asked.is_set():
             os._exit(EXIT_CUT_SHORT)
         self._ask()
@@ -85,20 +102,21 @@ class Process:
 
     def _begin_deadline(self) -> None:
         """A timer of its own: a loop that is stuck could not tell the time."""
-        if self._deadline is None and self._told != "drained":
+        if self._deadline is None and self.told != "drained":
             self._deadline = threading.Timer(self._drain_s, os._exit, (EXIT_CUT_SHORT,))
             self._deadline.daemon = True
             self._deadline.start()
 
-    def _main(self) -> None:
+    def run(self) -> None:
         """All of the process's life, in its own thread."""
         try:
-            while records.is_stopping(self._state):
-                if self._asked.wait(STOPPING_POLL_S):
-                    os._exit(EXIT_DONE)
-            held = records.hold(self._state, self._boot.name, self._boot.role)
             settings = self._settings()
             self._drain_s = settings.drain_s
+            state = Path(os.environ.get(environment.STATE) or settings.cluster.ray.state)
+            while records.is_stopping(state):
+                if self._asked.wait(STOPPING_POLL_S):
+                    os._exit(EXIT_DONE)
+            held = records.hold(state, self._boot.name, self._boot.role)
             logs.set_up(settings.log, SystemClock())
         except BaseException as error:  # noqa: BLE001 (whatever it is, Ray must start another, not a process that idles)
             _say(f"{self._boot.name}: cannot start: {error!r}")
@@ -117,7 +135,7 @@ class Process:
             code = EXIT_FAILED
             text = error.log if isinstance(error, Trouble) else None
             log.error("process_failed", error=text or repr(error), exc_info=None if text else error)  # noqa: TRY400
-        self._told = "drained"
+        self.told = "drained"
         if self._deadline is not None:
             self._deadline.cancel()
         if self._retired:
@@ -140,14 +158,14 @@ class Process:
         node = boot.node or os.environ.get(environment.NODE) or self._address
         host = settings.cluster.host or os.environ.get(environment.HOST) or self._address
         role: Role = _named(boot.entry)
-        server = role(settings, Place(role=boot.role, name=boot.name, node=node, host=host))
+        server = role(settings, Place(boot.role, boot.name, node, host, boot.config))
         running = await _entered(server.__aenter__(), stop)
         if running is None:
             return
-        self._told = "serving"
+        self.told = "serving"
         log.info("process_serves", node=node, pid=os.getpid())
         await _first(stop.wait(), running.ended())
-        self._told = "draining"
+        self.told = "draining"
         self._begin_deadline()
         await server.__aexit__(None, None, None)
         log.info("process_drained", asked=stop.is_set())
@@ -197,7 +215,8 @@ def _named(target: str) -> Any:
 def _ray_address() -> str:
     import ray
 
-    return str(ray.util.get_node_ip_address())
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return address
 
 
 def _say(line: str) -> None:

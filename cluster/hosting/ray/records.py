@@ -90,15 +90,14 @@ def end_all(state: Path, order: tuple[str, ...], deadline_s: float, tell: Callab
     `order`: roles; those of none of these go last. Whoever is left at the deadline is killed.
     """
     until = time.monotonic() + deadline_s
-    everyone = living(state)
-    ranks = sorted({_rank(record, order) for record in everyone.values()})
-    for rank in ranks:
-        group = {name for name, record in everyone.items() if _rank(record, order) == rank}
-        tell(f"{', '.join(sorted(group))}")
-        for name, record in living(state).items():
-            if name in group:
-                _signal(record, signal.SIGTERM)
-        while group & living(state).keys() and time.monotonic() < until:
+    # Again and again: Ray may have been starting one as the stop began.
+    while (everyone := living(state)) and time.monotonic() < until:
+        first = min(_rank(record, order) for record in everyone.values())
+        group = {name: record for name, record in everyone.items() if _rank(record, order) == first}
+        tell(", ".join(sorted(group)))
+        for record in group.values():
+            _signal(record, signal.SIGTERM)
+        while group.keys() & living(state).keys() and time.monotonic() < until:
             time.sleep(POLL_S)
     left = living(state)
     for record in left.values():

@@ -5,7 +5,7 @@ calls block, so they are made in a thread of their own, one at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -15,21 +15,24 @@ import structlog
 from cluster.clock import Clock
 from cluster.errors import Trouble, Unavailable
 from cluster.hosting.ray.fleet import Fleet
-from cluster.hosting.ray.place import Boot, Name
+from cluster.hosting.ray.place import Boot, Name, parse
 from cluster.hosting.ray.plan import Plan, plan
 from cluster.membership.members import Drain, Layout
-from cluster.membership.registry import Compare, Registry
+from cluster.membership.registry import Registry
 from cluster.placement.known import Known
 
 ROUND_S: Final = 2.0  # the delay of what people and Ray change; a round costs some ms
 RETIRE_S_MAX: Final = 90.0  # then a process that was to go is ended
+# A name that is taken while nobody announces it. Ray can lose the making of a process whose maker and control service
+# die at once; one that is slow or fails again and again still answers, and is left alone.
+SILENT_S: Final = 60.0
 BY: Final = "supervisor"  # who asked for a shard to be emptied
 
 T = TypeVar("T")
 
 
 class Supervisor:
-    """`run` while leading."""
+    """One in each controller."""
 
     def __init__(
         self,
@@ -40,18 +43,20 @@ class Supervisor:
         clock: Clock,
         boot: Callable[[Name], Boot],
         *,
-        when: Sequence[Compare] = (),
+        leads: Callable[[], bool],
     ) -> None:
         """`known`: complete already, and kept current by its owner. `boot`: how a process of this name starts.
-        `when`: what has to hold for a change of the registry: that this controller leads."""
+        `leads`: whether this controller does, as far as it knows. Two that believe so do the same, which is harmless:
+        a name is taken once."""
         self._fleet = fleet
         self._known = known
         self._registry = registry
         self._layout = layout
         self._clock = clock
         self._boot = boot
-        self._when = when
+        self._leads = leads
         self._retiring: dict[str, float] = {}  # since when
+        self._silent: dict[str, float] = {}  # since when
         self._log = structlog.get_logger()
         self._troubled = ""
 
@@ -61,7 +66,8 @@ class Supervisor:
         try:
             while True:
                 try:
-                    await self.round(thread)
+                    if self._leads():
+                        await self.round(thread)
                     self._troubled = ""
                 except Trouble as trouble:
                     if trouble.log != self._troubled:  # once, not every round of an outage
@@ -73,31 +79,42 @@ class Supervisor:
 
     async def round(self, thread: ThreadPoolExecutor) -> Plan:
         """Look, compare, and do. Raises Unavailable."""
-
-        async def ask(call: Callable[..., T], *arguments: object) -> T:
-            return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
-
-        nodes, actors = await ask(self._fleet.nodes), await ask(self._fleet.actors)
+        nodes, actors = await _ask(thread, self._fleet.nodes), await _ask(thread, self._fleet.actors)
         known = self._known
         todo = plan(known.wanted, nodes, actors, known.drains.keys(), self._slots_of())
-        for name, node in todo.create:
-            self._log.info("process_created", process=str(name))
-            await ask(self._fleet.create, self._boot(name), node)
+        for new, node in todo.create:
+            self._log.info("process_created", process=str(new))
+            await _ask(thread, self._fleet.create, self._boot(new), node)
         await self._empty(todo, actors)
         for name in todo.remove:
-            await self._remove(name, ask)
+            await self._remove(name, thread)
+        await self._mend(actors - set(todo.remove), {node.name for node in nodes}, thread)
         self._retiring = {name: since for name, since in self._retiring.items() if name in todo.remove}
         return todo
 
-    async def _remove(self, name: str, ask: Callable[..., "asyncio.Future[bool]"]) -> None:
+    async def _remove(self, name: str, thread: ThreadPoolExecutor) -> None:
         since = self._retiring.setdefault(name, self._clock.monotonic())
         try:
-            done = await ask(self._fleet.retire, name)
+            done = await _ask(thread, self._fleet.retire, name)
         except Unavailable:
             done = False
         if done or self._clock.monotonic() - since > RETIRE_S_MAX:
             self._log.info("process_removed", process=name, drained=done)
-            await ask(self._fleet.remove, name)
+            await _ask(thread, self._fleet.remove, name)
+
+    async def _mend(self, actors: set[str], nodes: set[str], thread: ThreadPoolExecutor) -> None:
+        """Remove what has a name but is not there; the next round makes it anew."""
+        now = self._clock.monotonic()
+        there = {name for members in self._known.shards.values() for name in members} | self._known.gateways.keys()
+        parsed = {name: parse(name) for name in actors - there}
+        silent = {name for name, each in parsed.items() if each is not None and each.node in nodes}
+        self._silent = {name: self._silent.get(name, now) for name in silent}
+        for name in sorted(name for name, since in self._silent.items() if now - since > SILENT_S):
+            try:
+                await _ask(thread, self._fleet.ping, name)
+            except Unavailable:
+                self._log.warning("process_lost", process=name)
+                await _ask(thread, self._fleet.remove, name)
 
     async def _empty(self, todo: Plan, actors: set[str]) -> None:
         """Ask the placement to empty surplus shards, and forget it of those that are gone or wanted again."""
@@ -110,7 +127,7 @@ class Supervisor:
             if name not in actors or name not in (*todo.empty, *todo.remove)
         ]
         if puts or deletes:
-            await self._registry.change(puts, deletes=deletes, when=self._when)
+            await self._registry.change(puts, deletes=deletes)
 
     def _slots_of(self) -> Callable[[str], int]:
         counts: dict[str, int] = {}
@@ -119,3 +136,7 @@ class Supervisor:
                 if assignment is not None:
                     counts[assignment.shard] = counts.get(assignment.shard, 0) + 1
         return lambda name: counts.get(name, 0)
+
+
+async def _ask(thread: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)

@@ -54,9 +54,33 @@ def test_a_dead_package_source_is_not_the_end_but_a_failed_install_is() -> None:
 
 
 def test_only_root_with_apt_may_install() -> None:
-    assert parts.can_install(uid=0, apt="/usr/bin/apt-get")
-    assert not parts.can_install(uid=1000, apt="/usr/bin/apt-get")
-    assert not parts.can_install(uid=0, apt=None)
+    assert parts.can_install("mutt", uid=0, apt="/usr/bin/apt-get")
+    assert not parts.can_install("mutt", uid=1000, apt="/usr/bin/apt-get")
+    assert not parts.can_install("mutt", uid=0, apt=None)
+
+
+def test_whoever_has_go_may_build() -> None:
+    assert parts.can_install("minio", uid=1000, apt=None, go="/usr/local/go/bin/go")
+    assert not parts.can_install("minio", uid=0, apt="/usr/bin/apt-get", go=None)
+
+
+def test_go_builds_into_our_folder_where_it_is_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(parts.CACHE, str(here / "cache"))
+    monkeypatch.setattr(parts, "SYSTEM_FOLDERS", "/nowhere")
+    ran = []
+
+    def run(command: list[str], _given: str, _seconds: float, environ: dict[str, str]) -> bool:
+        ran.append((command[1:], environ["GOBIN"]))
+        program = Path(environ["GOBIN"]) / "minio"
+        program.parent.mkdir(parents=True)
+        program.touch(0o755)
+        return True
+
+    assert parts.missing(["minio"]) == ["minio"]
+    assert parts.build("minio", run)
+    assert ran == [(["install", "github.com/minio/minio@latest"], str(here / "cache/bin"))]
+    assert parts.missing(["minio"]) == []
+    assert parts.find("minio") == here / "cache/bin/minio"
 
 
 def test_missing_fails_only_where_ci_could_have_installed_it() -> None:
@@ -69,7 +93,8 @@ def test_missing_fails_only_where_ci_could_have_installed_it() -> None:
 @pytest.mark.parametrize("name", parts.PARTS)
 def test_a_skip_names_program_and_package(name: str) -> None:
     assert parts.PARTS[name].program in parts.skip_reason(name)
-    assert f"apt install {parts.PARTS[name].package}" in parts.skip_reason(name)
+    how = "go install" if parts.PARTS[name].is_go else "apt install"
+    assert f"{how} {parts.PARTS[name].package}" in parts.skip_reason(name)
 
 
 def test_services_stay_down_only_while_installing(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.index import Index
 from actors.mailbox.types import INBOX, SEEN, Add, Added, Item, Open, Opened, Prepared, ReadTree, SetFlags, Tree
 from cluster.errors import Fenced, NotFound, StoreFull, Trouble, Unavailable
-from cluster.meta.memory import MemoryStore
+from cluster.meta.engine import Conflict
+from cluster.meta.memory import MemoryEngine, MemoryStore
+from cluster.meta.validate import Changes
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.town import until
 
@@ -102,8 +104,6 @@ async def test_a_failed_commit_leaves_no_trace() -> None:
     place = Place(store)
     shard = place.new_owner()
     await shard.ask(1, add(0))
-    listener = Listener()
-    await shard.watch(1, Open(INBOX), listener)
     store.trouble = StoreFull("The disk is full.")
     with pytest.raises(StoreFull):
         await shard.ask(1, add(1))
@@ -114,7 +114,83 @@ async def test_a_failed_commit_leaves_no_trace() -> None:
     answer = await shard.ask(1, add(3))
     assert isinstance(answer, Added)
     assert answer.uids == ((2, 2),)
+    await shard.stop()
+
+
+async def test_a_full_disk_ends_no_watch() -> None:
+    store = Failing()
+    shard = Place(store).new_owner()
+    listener = Listener()
+    await shard.watch(1, Open(INBOX), listener)
+    store.trouble = StoreFull("The disk is full.")
+    with pytest.raises(StoreFull):
+        await shard.ask(1, add(1))
+    store.trouble = None
+    await shard.ask(1, add(2))
     assert len(listener.told) == 1
+    assert listener.over is None
+    await shard.stop()
+
+
+class Unknowing(MemoryStore):
+    """A store that may land a commit, now or later, and say that it does not know."""
+
+    held: Changes | None = None
+    asked = 0  # to say so, of the next commits; negative: and keep them back
+
+    def __init__(self) -> None:
+        super().__init__()
+        engine = self._engine
+        assert isinstance(engine, MemoryEngine)
+        self.land = engine.land
+        commit = engine.commit
+
+        async def unsure(changes: Changes) -> None:
+            if not self.asked:
+                return await commit(changes)
+            if self.asked > 0:
+                await commit(changes)
+            else:
+                self.held = changes
+            self.asked = 0
+            raise Unavailable("Nobody knows.")
+
+        engine.commit = unsure  # type: ignore[method-assign]
+
+
+async def test_who_watches_begins_anew_when_nobody_knows_what_became_of_a_commit() -> None:
+    # Found by the simulator (sim --seed 16 --faults store): the change was stored, and no view was ever told of it.
+    store = Unknowing()
+    shard = Place(store).new_owner()
+    listener = Listener()
+    await shard.watch(1, Open(INBOX), listener)
+    store.asked = 1
+    with pytest.raises(Unavailable):
+        await shard.ask(1, add(1, b"key"))
+    assert listener.told == []
+    assert listener.over is not None
+    opened = await shard.watch(1, Open(INBOX), Listener())
+    assert opened.info.messages == 1
+    await shard.stop()
+
+
+async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere() -> None:
+    # Found by the simulator (sim --seed 20 --faults store): it landed later, over entries that were acknowledged.
+    store = Unknowing()
+    shard = Place(store).new_owner()
+    await shard.ask(1, add(0))
+    store.asked = -1
+    with pytest.raises(Unavailable):
+        await shard.ask(1, add(1, b"key"))
+    late = store.held
+    assert late is not None
+    answer = await shard.ask(1, add(2))
+    with pytest.raises(Conflict):
+        store.land(late)
+    again = await shard.ask(1, add(1, b"key"))
+    assert isinstance(answer, Added)
+    assert isinstance(again, Added)
+    assert (answer.uids, again.uids) == (((2, 2),), ((3, 3),))
     await shard.stop()
 
 

@@ -1,6 +1,7 @@
 """actors/mailbox/sweeper.py: what nobody holds goes, everything else stays."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,7 +10,9 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.shard import REMOVAL_MS
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
+from cluster.blobs.blobs import digest_of
 from cluster.errors import Unavailable
+from cluster.meta.memory import MemoryStore
 from cluster.placement.slots import SLOTS
 from tests.unit.actors.mailbox.conftest import Place
 
@@ -86,6 +89,30 @@ async def test_a_blob_that_was_swept_must_be_sent_again(place: Place, client: Ma
     place.clock.advance(90_000)
     await Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS).forget_notes()
     assert await place.store.range(b"t", b"u") == []
+
+
+async def test_a_blob_that_is_swept_during_the_commit_must_be_sent_again() -> None:
+    """Its last reference went just now, so its age does not protect it."""
+
+    class Between(MemoryStore):
+        armed = False
+
+        async def get_many(self, keys_: Sequence[bytes]) -> list[bytes | None]:
+            found = await super().get_many(keys_)
+            if self.armed and keys_[0] == keys.blob_removed(digest_of(LARGE)):
+                assert await _sweep(place) == 1
+            return found
+
+    store = Between()
+    place = Place(store)
+    client = place.client(place.new_owner())
+    await client.deliver(1, await client.prepare(LARGE))
+    await _expunge(client, 1, INBOX)
+    store.armed = True
+    with pytest.raises(Unavailable):
+        await client.deliver(2, await client.prepare(LARGE))
+    assert await place.store.range(*keys.blob_refs(digest_of(LARGE))) == []
+    await place.shards[0].stop()
 
 
 async def test_blobs_that_nobody_came_to_name_go(place: Place, client: MailboxClient) -> None:

@@ -31,3 +31,13 @@ def test_all_addresses_are_both_kinds() -> None:
         port = held.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), 5).close()
+
+
+def test_gateways_of_one_node_share_a_port() -> None:
+    first = listen("127.0.0.1", 0, reuse_port=True)
+    port = first.getsockname()[1]
+    second = listen("127.0.0.1", port, reuse_port=True)
+    with pytest.raises(Misconfigured, match="another program"):
+        listen("127.0.0.1", port)
+    first.close()
+    second.close()

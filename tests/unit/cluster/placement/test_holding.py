@@ -78,6 +78,31 @@ def test_past_the_lease_there_is_no_right() -> None:
     run(scenario())
 
 
+def test_a_new_lease_gives_no_right_by_an_old_map() -> None:
+    # Found by the simulator (sim --seed 175): a shard came back, announced itself, and answered from what it remembered
+    # for a slot that another had owned meanwhile, since it had yet to hear of that.
+    async def scenario() -> None:
+        async with stage() as it:
+            it.mine.cut()
+            await it.session.wait_for("lost")
+            await it.give("mailbox-b-0", 11)
+            tell, it.mine.server.tell = it.mine.server.tell, lambda: None  # type: ignore[method-assign]
+            it.mine.heal()
+            while it.session.until < it.mine.clock.monotonic():
+                await asyncio.sleep(0.1)
+            with pytest.raises(Moved, match="older"):
+                it.holding.claim(5)
+            it.mine.server.tell = tell  # type: ignore[method-assign]
+            tell()
+            await asyncio.sleep(0.1)
+            with pytest.raises(Moved, match="belongs"):
+                it.holding.claim(5)
+            await it.give(ME.name, 12)
+            assert it.holding.claim(5) == Claim(12, 7)
+
+    run(scenario())
+
+
 def test_a_successor_ends_the_right() -> None:
     async def scenario() -> None:
         async with stage() as it:

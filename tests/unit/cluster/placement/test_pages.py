@@ -11,7 +11,7 @@ from cluster.placement.claims import next_incarnation
 from cluster.placement.pages import Pages
 from cluster.placement.slotmap import Assignment, first_epoch
 from cluster.placement.slots import SLOTS
-from tests.unit.cluster.placement.fakes import LAYOUT, member, run, server
+from tests.unit.cluster.placement.fakes import LAYOUT, announce, leave, member, run, server
 
 
 async def lead(registry: MemoryRegistry, store: MemoryStore) -> Pages:
@@ -72,6 +72,19 @@ def test_who_leads_no_more_writes_nothing() -> None:
         assert not old.fresh
         await new.load()
         assert new.maps["mailbox"][5] == Assignment("a", first_epoch(1))
+
+    run(scenario())
+
+
+def test_who_is_back_loses_nothing_to_a_failover() -> None:
+    async def scenario() -> None:
+        registry, _, pages = await begun()
+        assert await pages.assign({"mailbox": {5: "mailbox-a"}})
+        await announce(registry, member("mailbox-a"))
+        assert not await pages.assign({"mailbox": {5: "mailbox-b"}}, [("mailbox", "mailbox-a")])
+        await leave(registry, member("mailbox-a"))
+        await pages.load()
+        assert await pages.assign({"mailbox": {5: "mailbox-b"}}, [("mailbox", "mailbox-a")])
 
     run(scenario())
 

@@ -178,3 +178,11 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+
+def test_a_shard_may_be_emptied_by_its_name_alone() -> None:
+    live = shards({"n0": 1, "n1": 1, "n2": 1})
+    slots = carried_out(SlotMap(), live, set())
+    moves = plan(slots, "mailbox", live, {"mailbox-n1-0"}).moves
+    assert {move.source for move in moves} == {"mailbox-n1-0"}
+    assert len(moves) == sum(each is not None and each.shard == "mailbox-n1-0" for each in slots)

@@ -7,7 +7,7 @@ import pytest
 from cluster.errors import Fenced, Moved
 from cluster.meta.memory import MemoryStore
 from cluster.meta.store import Transaction
-from cluster.placement.claims import Alone, Claim, Claims
+from cluster.placement.claims import Alone, Claim, Claims, decode
 from cluster.placement.titles import Titles
 
 
@@ -115,3 +115,16 @@ async def test_dropped_while_it_is_taken_it_is_not_held() -> None:
         await taking
     assert not mine.known(3)
     assert await mine.hold([3]) == [3]
+
+
+async def test_a_slot_taken_anew_shuts_out_what_found_the_title_of_before() -> None:
+    store, claims = MemoryStore(), Given(1)
+    claims.epochs = {3: 10}
+    mine = titles(store, claims)
+    seen = []
+    for _ in range(3):
+        await mine.hold([3])
+        seen.append(await store.get(key_of(3)))
+        mine.drop(3)
+    assert len(set(seen)) == 3
+    assert {decode(each) for each in seen} == {Claim(10, 1)}

@@ -197,3 +197,37 @@ async def test_a_peer_that_does_not_speak_ends_the_link() -> None:
 async def test_a_peer_of_an_older_version_is_told_so() -> None:
     with pytest.raises(encoding.Garbled, match="speaks version 0"):
         encoding.greeted(encoding.Item(hello=data_pb2.Hello()))
+
+
+async def test_a_subscription_that_begins_in_the_turn_in_which_it_is_given_up_is_left() -> None:
+    ends = Ends()
+    ends.service.gate(b"s")
+    subscribing = asyncio.create_task(ends.caller.subscribe("x", 1, b"s", Heard(), 10))
+    await settle()
+    ((number, pending),) = ends.caller._pending.items()
+    ends.caller._expire(pending.future, "x", 1)
+    ends.caller._handle(encoding.answer(number, b"first"))
+    with pytest.raises(Unavailable):
+        await subscribing
+    await settle()
+    (serving,) = ends.server._serving
+    assert not serving._outlets
+    assert not serving._running
+    await ends.close()
+
+
+async def test_a_call_that_gets_room_in_the_turn_in_which_it_is_cancelled_gives_it_back() -> None:
+    ends = Ends(calls_max=1)
+    ends.service.gate(b"first")
+    first = asyncio.create_task(ends.call(b"first"))
+    second = asyncio.create_task(ends.call(b"second"))
+    await settle()
+    ((number, _),) = ends.caller._pending.items()
+    ends.caller._handle(encoding.answer(number, b"done"))
+    second.cancel()
+    assert await first == b"done"
+    await settle()
+    assert second.cancelled()
+    assert await ends.call(b"third") == b"<third>"
+    assert [body for _, body in ends.service.begun] == [b"first", b"third"]
+    await ends.close()

@@ -125,6 +125,10 @@ async def test_what_is_dialled_in_vain_is_dialled_again_with_growing_pauses() ->
     assert module.BACKOFF_FIRST_S / 2 <= pauses[0] <= module.BACKOFF_FIRST_S
     assert max(pauses) <= module.BACKOFF_MAX_S
     assert world.router.streams == 0
+    world.fails["a:1"] = ValueError("a defect")
+    with pytest.raises(Unavailable):
+        await world.call(5, timeout_s=0.05)
+    assert world.router.streams == 0
     world.fails["a:1"] = Refused("No trust.", log="certificate of another authority")
     with pytest.raises(Unavailable, match="certificate of another authority"):
         await world.call(5, timeout_s=0.02)
@@ -203,3 +207,14 @@ async def test_a_router_that_closes_ends_what_waits() -> None:
         await slow
     with pytest.raises(Unavailable, match="closed"):
         await world.call(5)
+
+
+async def test_a_router_that_closes_while_it_dials_fails_who_waits() -> None:
+    world = World()
+    world.places.set(5, "a:1")
+    waiting = asyncio.create_task(world.call(5))
+    while not world.dialled:
+        await asyncio.sleep(0)
+    await world.router.close()
+    with pytest.raises(Unavailable):
+        await waiting

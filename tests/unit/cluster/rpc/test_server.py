@@ -6,6 +6,7 @@ import pytest
 
 from cluster.errors import Moved, NotFound, Trouble, Unavailable
 from cluster.meta.engine import Broken
+from cluster.rpc import encoding
 from cluster.rpc.link import LinkDown
 from cluster.rpc.server import Limits
 from tests.unit.cluster.rpc.ends import Ends, Heard, settle
@@ -158,4 +159,24 @@ async def test_draining_has_an_end() -> None:
         await slow
     await settle()
     assert gate.cancelled()
+    await ends.close()
+
+
+async def test_a_call_that_is_cancelled_before_it_begins_takes_no_room() -> None:
+    ends = Ends(limits=Limits(calls=1))
+    item = encoding.call(1000, "x", 1, b"never", 10_000, False)
+    await ends.near.send(encoding.frame_of(item) + encoding.frame_of(encoding.cancel(1000)))
+    assert await ends.call(b"a") == b"<a>"
+    assert [body for _, body in ends.service.begun] == [b"a"]
+    await ends.close()
+
+
+async def test_a_call_made_twice_ends_the_link() -> None:
+    ends = Ends()
+    ends.service.gate(b"a")
+    waiting = asyncio.create_task(ends.call(b"a"))
+    await settle()
+    await ends.near.send(encoding.frame_of(encoding.call(1, "x", 1, b"a", 10_000, False)))
+    with pytest.raises(LinkDown):
+        await waiting
     await ends.close()

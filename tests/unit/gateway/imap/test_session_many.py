@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.mailbox.types import DELETED, Expunge, SetFlags
 from tests.unit.gateway.imap.picture import Picture
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -98,12 +99,22 @@ async def _in_turn(world: World, picture: Picture, steps: Sequence[Step]) -> Non
         await _take(world, picture, step)
 
 
+async def _lose(world: World, step: Step) -> None:
+    """What happens while the views are lost they can only see in the rows that they get in the end."""
+    world.lose_views()
+    uids = ((step.first + 1, step.first + step.last + 1),)
+    inbox = 1
+    await world.shard.ask(ALICE, SetFlags(inbox, uids, "replace" if step.silent else "add", DELETED, ("work",)))
+    if step.uid:
+        await world.shard.ask(ALICE, Expunge(inbox, uids))
+
+
 async def _take(world: World, picture: Picture, step: Step) -> None:
     count = len(picture.messages)
     if step.what == "DELIVER":
         await world.deliver(message("from outside"))
     elif step.what == "LOSE":
-        world.lose_views()
+        await _lose(world, step)
     elif step.what in ("NOOP", "EXPUNGE"):
         await picture.run(step.what)
     elif step.what == "APPEND":

@@ -1,19 +1,23 @@
 """As much of an SMTP and an IMAP client as the kill tests need: bytes as they are, and nothing is ever sent twice.
 
-The law: an answer counts only when its last byte has come; when the server dies, ConnectionError leaves.
+The law: an answer counts only when its last byte has come; when the server dies or is silent for SILENT_S_MAX,
+ConnectionError leaves.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from tests.kill.ledger import Broken, Flags, Found
+from tests.load.ledger import Broken, Flags, Found, Later
 
+Address = tuple[str, int]
+SILENT_S_MAX: Final = 75.0  # of a server that has three deadlines of 20 s to find an owner
 LINE_BYTES_MAX: Final = 1 << 20  # of a reader's buffer
 _LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n$")
 _ROW: Final = re.compile(rb"\* \d+ FETCH \((.*)\)\r\n$", re.DOTALL)
+_COPYUID: Final = re.compile(rb"COPYUID \d+ ([\d:,]+) ([\d:,]+)\]")
 _ITEMS: Final = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|FLAGS \(([^)]*)\)")
 
 
@@ -31,17 +35,20 @@ class Wire:
 
     async def line(self) -> bytes:
         """The next line, with its end. ConnectionError when there is none any more."""
-        try:
-            return await self._reader.readuntil(b"\n")
-        except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError from error
+        return await self._read(self._reader.readuntil(b"\n"))
 
     async def exactly(self, count: int) -> bytes:
         """So many bytes. ConnectionError when they do not come."""
+        return await self._read(self._reader.readexactly(count))
+
+    async def _read(self, reading: Coroutine[None, None, bytes]) -> bytes:
         try:
-            return await self._reader.readexactly(count)
+            async with asyncio.timeout(SILENT_S_MAX):
+                return await reading
         except asyncio.IncompleteReadError as error:
             raise ConnectionResetError from error
+        except TimeoutError as error:
+            raise ConnectionAbortedError("silent") from error
 
     async def reply(self) -> tuple[int, bytes]:
         """An SMTP reply: its code and its last line."""
@@ -51,9 +58,10 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Wire]:
+async def connected(address: Address) -> AsyncIterator[Wire]:
     """A connection to the server."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LINE_BYTES_MAX)
+    host, port = address
+    reader, writer = await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX)
     try:
         yield Wire(reader, writer)
     finally:
@@ -78,6 +86,17 @@ class Answer(NamedTuple):
         if not found:
             raise Broken(f"no {pattern!r} in {text[:300]!r}")
         return int(found[1])
+
+    def copied(self, uids: Sequence[int]) -> list[int]:
+        """The new UID of each of these, as COPYUID tells (RFC 4315 3)."""
+        text = b"".join(line for line, _literals in self.untagged) + self.tagged
+        found = _COPYUID.search(text)
+        if not found:
+            raise Broken(f"no COPYUID in {text[:300]!r}")
+        pairs = dict(zip(_numbers(found[1]), _numbers(found[2]), strict=True))
+        if set(pairs) != set(uids):
+            raise Broken(f"{uids} were copied, COPYUID tells of {sorted(pairs)}")
+        return [pairs[uid] for uid in uids]
 
     def rows(self) -> list[Found]:
         """FETCH responses with UID, RFC822.SIZE and FLAGS."""
@@ -104,8 +123,10 @@ class Imap:
         return await self._answer(tag + b" ")
 
     async def done(self, command: str, literal: bytes | None = None) -> Answer:
-        """A command that must be done. Raises Broken."""
+        """A command that must be done. Raises Broken, and Later where the server says that it cannot just now."""
         answer = await self.run(command, literal)
+        if b" NO [UNAVAILABLE]" in answer.tagged:
+            raise Later(answer.tagged.decode(errors="replace").strip())
         if not answer.is_ok:
             raise Broken(f"{command[:80]}: {answer.tagged!r}")
         return answer
@@ -127,13 +148,20 @@ class Imap:
 
 
 @asynccontextmanager
-async def logged_in(port: int, login: str, password: str) -> AsyncIterator[Imap]:
+async def logged_in(address: Address, login: str, password: str) -> AsyncIterator[Imap]:
     """An IMAP session of a user."""
-    async with connected(port) as wire:
+    async with connected(address) as wire:
         await wire.line()
         imap = Imap(wire)
         await imap.done(f"LOGIN {login} {password}")
         yield imap
+
+
+def _numbers(numbers: bytes) -> Iterator[int]:
+    """Of a set such as 1:3,7."""
+    for part in numbers.split(b","):
+        first, _, last = part.partition(b":")
+        yield from range(int(first), int(last or first) + 1)
 
 
 def _row(line: bytes) -> Found:

@@ -4,20 +4,24 @@ The law: only what IMAP shows counts, and every message is read byte for byte wh
 everything again.
 """
 
-from tests.kill.clients import LOGINS, MAILBOXES
-from tests.kill.ledger import Box, Broken, Ledger, Sent
-from tests.kill.messages import is_whole, token_of
-from tests.kill.wire import Imap, logged_in
+from collections.abc import Sequence
+
+from tests.load.clients import LOGINS, MAILBOXES
+from tests.load.ledger import Box, Broken, Ledger, Sent
+from tests.load.messages import is_whole, token_of
+from tests.load.wire import Address, Imap, logged_in
 from tests.running import PASSWORD
 
 _ROW = "(UID FLAGS RFC822.SIZE)"
 _ALL = "(UID FLAGS RFC822.SIZE BODY.PEEK[])"
 
 
-async def verify(port: int, ledger: Ledger, *, all_bytes: bool = False) -> list[Sent]:
+async def verify(
+    address: Address, ledger: Ledger, *, logins: Sequence[str] = LOGINS, all_bytes: bool = False
+) -> list[Sent]:
     """Every mailbox against the ledger. Raises Broken. What was not acknowledged and is not there."""
-    for login in LOGINS:
-        async with logged_in(port, login, PASSWORD) as imap:
+    for login in logins:
+        async with logged_in(address, login, PASSWORD) as imap:
             for mailbox in MAILBOXES:
                 await _verify(imap, ledger, ledger.box((login, mailbox)), all_bytes=all_bytes)
     return ledger.round_is_over()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.kill.ledger import Box, Broken, Found, Ledger
-from tests.kill.messages import is_whole, message, stuffed, token_of
+from tests.load.ledger import Box, Broken, Doubled, Found, Later, Ledger, Lost
+from tests.load.messages import is_whole, message, stuffed, token_of
+from tests.load.wire import Answer
 
 PLACE = ("alice", "INBOX")
 NO_FLAGS: frozenset[str] = frozenset()
@@ -104,3 +105,55 @@ def test_bytes() -> None:
 
 def test_a_message_is_of_its_token_alone() -> None:
     assert message("x.1") == message("x.1") != message("x.2")
+
+
+TRASH = ("alice", "Trash")
+
+
+def test_moved_and_still_there(ledger: Ledger, box: Box) -> None:
+    ledger.copying(box, 1, TRASH, move=True)
+    with pytest.raises(Doubled, match="still there"):
+        ledger.found(Found(1, 10, NO_FLAGS), "t", TRASH)
+
+
+def test_moved_and_nowhere(ledger: Ledger, box: Box) -> None:
+    ledger.copying(box, 1, TRASH, move=True)
+    box.listed([])
+    with pytest.raises(Lost, match="is nowhere"):
+        ledger.round_is_over()
+
+
+def test_a_move_that_was_not_answered_may_have_happened_or_not(ledger: Ledger, box: Box) -> None:
+    ledger.copying(box, 1, TRASH, move=True)
+    box.listed([Found(1, 10, NO_FLAGS)])
+    assert [sent.place for sent in ledger.round_is_over()] == [TRASH]
+    assert ledger.may_copy(box.known[1], TRASH)
+    ledger.copying(box, 1, TRASH, move=True)
+    box.listed([])
+    ledger.found(Found(1, 10, NO_FLAGS), "t", TRASH)
+    assert ledger.round_is_over() == []
+
+
+def test_copied_twice(ledger: Ledger, box: Box) -> None:
+    ledger.acknowledge(ledger.copying(box, 1, TRASH, move=False), "COPY", 1)
+    ledger.found(Found(1, 10, NO_FLAGS), "t", TRASH)
+    assert not ledger.may_copy(box.known[1], TRASH)
+    with pytest.raises(Doubled):
+        ledger.found(Found(2, 10, NO_FLAGS), "t", TRASH)
+
+
+def test_refused_and_yet_kept() -> None:
+    ledger = Ledger()
+    sent = ledger.sending("t", PLACE, traced=True)
+    with pytest.raises(Later), ledger.trying("SMTP", [sent]):
+        raise Later
+    assert ledger.failed["SMTP"] == 1
+    ledger.found(Found(1, 10, NO_FLAGS), "t", PLACE)
+    assert ledger.kept == 1
+
+
+def test_copyuid() -> None:
+    answer = Answer([], b"k1 OK [COPYUID 7 1:2,5 10,20:21] Done\r\n")
+    assert answer.copied([1, 2, 5]) == [10, 20, 21]
+    with pytest.raises(Broken):
+        answer.copied([1, 2])

@@ -1,0 +1,37 @@
+"""Each fault once, on one cluster that lives through all of them. Many rounds: `python -m tests.cluster`."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.faults import FAULTS, Fault
+from tests.cluster.network import can_partition
+from tests.cluster.rounds import Rounds
+from tests.cluster.running import Cluster
+from tests.cluster.services import PARTS, store_kind
+
+pytestmark = [pytest.mark.kill, pytest.mark.part(*PARTS), pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
+    """Three nodes and three members of etcd."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with Cluster(folder, etcd_members=3, network=can_partition()) as cluster:
+        play = Rounds(cluster, seed=random.SystemRandom().randrange(1 << 30))
+        yield play
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_was_acknowledged_survives(rounds: Rounds, fault: Fault) -> None:
+    if fault.network and not can_partition():
+        pytest.skip("needs network namespaces: run as root on Linux with `ip`")
+    if fault.store not in ("", store_kind()):
+        pytest.skip(f"the store is {store_kind()}")
+    if fault.hosting:
+        pytest.skip(f"the hosting is not {fault.hosting}")
+    if rounds.broken:
+        pytest.skip("the round before broke a promise")
+    played = rounds.play(fault)
+    assert played.acknowledged > 0

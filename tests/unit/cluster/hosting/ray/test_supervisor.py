@@ -1,0 +1,179 @@
+"""Rounds of the supervisor, over a fleet in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from cluster.clock import ManualClock
+from cluster.errors import Unavailable
+from cluster.hosting.ray.place import Boot
+from cluster.hosting.ray.plan import RayNode
+from cluster.hosting.ray.supervisor import RETIRE_S_MAX, SILENT_S, Supervisor
+from cluster.membership.members import Drain, Layout, Wanted
+from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
+from cluster.membership.registry import Update
+from cluster.placement.known import Known
+from cluster.placement.slotmap import NOTHING, Assignment, encode_page
+
+LAYOUT = Layout("test")
+
+
+class FakeFleet:
+    """Processes are names; `stuck` ones never leave."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.stuck: set[str] = set()
+        self.mute: set[str] = set()
+        self.away = False
+        self.calls: list[str] = []
+
+    def nodes(self) -> list[RayNode]:
+        """Two."""
+        if self.away:
+            raise Unavailable("Ray does not answer.")
+        return [RayNode("a", "id-a"), RayNode("b", "id-b")]
+
+    def actors(self) -> set[str]:
+        """Of Fleet."""
+        return set(self.names)
+
+    def create(self, boot: Boot, node: str) -> None:
+        """Of Fleet."""
+        self.calls.append(f"create {boot.name} {node}")
+        self.names.add(boot.name)
+
+    def retire(self, name: str) -> bool:
+        """Of Fleet."""
+        self.calls.append(f"retire {name}")
+        return name not in self.stuck
+
+    def ping(self, name: str) -> str:
+        """Of Fleet."""
+        if name in self.mute:
+            raise Unavailable("It does not answer.")
+        return "starting"
+
+    def remove(self, name: str) -> None:
+        """Of Fleet."""
+        self.calls.append(f"remove {name}")
+        self.names.discard(name)
+
+
+class World:
+    """A supervisor and all that it sees."""
+
+    def __init__(self) -> None:
+        self.fleet, self.clock, self.known = FakeFleet(), ManualClock(), Known(LAYOUT)
+        self.registry = MemoryRegistry(MemoryRegistryServer(), self.clock)
+        self.supervisor = Supervisor(
+            self.fleet,
+            self.known,
+            self.registry,
+            LAYOUT,
+            self.clock,
+            lambda name: Boot(name.role, str(name), name.node, "e", "s", "/c"),
+            leads=lambda: True,
+        )
+
+    async def write(self, key: str, value: bytes | None) -> None:
+        """Change the registry."""
+        await self.registry.change({key: value} if value is not None else {}, deletes=[] if value else [key])
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Know what the registry has."""
+        snapshot = await self.registry.snapshot(LAYOUT.root)
+        self.known.apply(Update(snapshot.revision, snapshot.entries, reset=True))
+
+
+@pytest.fixture
+def thread() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    await made.write(LAYOUT.wanted, wanted(1))
+    yield made
+    await made.registry.close()
+
+
+def wanted(mailbox: int) -> bytes:
+    return msgspec.json.encode(Wanted(mailbox=mailbox, queue=0, reputation=0, greylist=0, gateway=0))
+
+
+async def test_what_is_missing_is_made_once(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.supervisor.round(thread)
+    assert world.fleet.names == {"controller-1", "controller-2", "mailbox-a-1", "mailbox-b-1"}
+    world.fleet.calls.clear()
+    await world.supervisor.round(thread)
+    assert world.fleet.calls == []
+
+
+async def test_a_surplus_shard_is_emptied_then_left_then_removed(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.write(LAYOUT.wanted, wanted(2))
+    await world.supervisor.round(thread)
+    page = (Assignment("mailbox-a-2", 1), *NOTHING[1:])
+    await world.write(LAYOUT.page("mailbox", 0), encode_page(0, page))
+    await world.write(LAYOUT.wanted, wanted(1))
+    await world.supervisor.round(thread)
+    await world.learn()
+    assert set(world.known.drains) == {"mailbox-a-2"}
+    assert "mailbox-a-2" in world.fleet.names
+    assert "mailbox-b-2" not in world.fleet.names
+
+    await world.write(LAYOUT.page("mailbox", 0), encode_page(0, NOTHING))
+    for _ in range(2):
+        await world.supervisor.round(thread)
+        await world.learn()
+    assert "mailbox-a-2" not in world.fleet.names
+    assert world.known.drains == {}
+
+
+async def test_a_shard_that_is_wanted_again_is_not_emptied(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.supervisor.round(thread)
+    await world.write(f"{LAYOUT.drains}mailbox-a-1", msgspec.json.encode(Drain("supervisor", 1)))
+    await world.write(f"{LAYOUT.drains}b", msgspec.json.encode(Drain("somebody", 1)))
+    await world.supervisor.round(thread)
+    await world.learn()
+    assert set(world.known.drains) == {"b"}
+
+
+async def test_one_that_does_not_leave_is_ended_at_last(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.supervisor.round(thread)
+    world.fleet.stuck = {"mailbox-a-1", "mailbox-b-1"}
+    await world.write(LAYOUT.wanted, wanted(0))
+    await world.supervisor.round(thread)
+    assert world.fleet.stuck < world.fleet.names
+    world.clock.advance(RETIRE_S_MAX + 1)
+    await world.supervisor.round(thread)
+    assert not world.fleet.stuck & world.fleet.names
+
+
+async def test_a_name_without_a_process_is_made_anew_and_a_slow_one_left(
+    world: World, thread: ThreadPoolExecutor
+) -> None:
+    await world.supervisor.round(thread)
+    world.fleet.mute = {"mailbox-a-1"}
+    await world.supervisor.round(thread)
+    world.fleet.calls.clear()
+    world.clock.advance(SILENT_S + 1)
+    await world.supervisor.round(thread)
+    await world.supervisor.round(thread)
+    assert world.fleet.calls == ["remove mailbox-a-1", "create mailbox-a-1 id-a"]
+
+
+async def test_ray_being_away_ends_nothing(world: World) -> None:
+    world.fleet.away = True
+    running = asyncio.create_task(world.supervisor.run())
+    await asyncio.wait((running,), timeout=0.05)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert world.fleet.calls == []
