@@ -3,8 +3,8 @@
 The law: the load is the same whatever the number of shards (but where the row says otherwise), all processes share
 this host's few processors, and CPU is told apart: gateway, shards, store, registry. Cold accounts are in slots that
 their shard holds already, and none is new; logging in is not measured. Numbers of shards stand in the columns of the
-table, as servers do elsewhere; the last column has as many as the one before, and one client that waits for each
-answer, so that nothing shares a commit: what a cluster pays whose shards have each little to do.
+table, as servers do elsewhere; in the last there is one shard and one client that waits for each answer, so that
+nothing shares a commit: what a cluster pays whose shards have each little to do.
 """
 
 import time
@@ -55,7 +55,7 @@ def measure(_make: object, scratch: Scratch, rounds: int, *, quick: bool, told: 
             for name in turns(list(names), number):
                 told(f"shards: round {number + 1} of {rounds}, {name}")
                 with made.running(names[name], nodes=f"r{number}s{names[name]}n"):
-                    yield from made.run(_one_round(made, name, work, accounts, alone=names[name] == max(counts)))
+                    yield from made.run(_one_round(made, name, work, accounts, alone=names[name] == min(counts)))
 
 
 def pairs(slots: Mapping[int, int]) -> Accounts:
