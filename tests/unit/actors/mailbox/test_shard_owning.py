@@ -255,8 +255,8 @@ class Late:
 
 
 async def test_a_commit_of_unknown_outcome_that_lands_late_is_not_written_over() -> None:
-    place = Place(MemoryStore())
-    store = Late(place.store)
+    memory = MemoryStore()
+    place, store = Place(memory), Late(memory)
     shard = place.new_owner()
     await shard.ask(1, add(0))
     listener = Listener()
