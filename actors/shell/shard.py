@@ -18,7 +18,7 @@ from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit
 from actors.shell.metrics import ShellMetrics
 from actors.shell.turn import NOTHING, SWEEP, SWEEP_UNITS, Asked, Sweep, Turn
 from cluster.clock import Clock
-from cluster.errors import Fenced, Moved, Refused, Trouble, Unavailable
+from cluster.errors import Fenced, Moved, Refused, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Row, Store, Transaction
 from cluster.placement.claims import Claims
 from cluster.placement.slots import SLOTS
@@ -345,6 +345,11 @@ class Shard(Generic[Command, Unit]):
         self._metrics.failures.labels(self._kind.name, type(error).__name__).inc()
         for place in turn.units:
             self._cache.forget(place)
+        if not isinstance(error, StoreFull | TooLarge):
+            # Nobody knows whether it is stored, or will be yet: the slots are taken anew before anything of them is
+            # read, so that it is there then or never.
+            for slot in turn.slots:
+                self._forget_slot(slot)
         for asked in batch:
             if isinstance(error, Fenced):
                 self._forget_slot(asked.slot)

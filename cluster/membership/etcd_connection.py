@@ -91,10 +91,14 @@ def away(error: Exception) -> bool:
     return not isinstance(error, aio.AioRpcError) or error.code() in _AWAY
 
 
-def _cancelled() -> bool:
-    """Whether somebody wants this task to end."""
+def _cancels() -> int:
+    """How often somebody wanted this task to end.
+
+    To be compared, since gRPC swallows a cancellation that comes while a call begins or fails: what it raises then is
+    only that the member is away.
+    """
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return task.cancelling() if task is not None else 0
 
 
 def _read(path: str) -> bytes | None:
@@ -154,6 +158,7 @@ class Connection:
         """
         deadline = self._monotonic() + (self._settings.request_timeout_s if within_s is None else within_s)
         failed: Trouble | None = None
+        cancels = _cancels()
         logins = LOGINS_MAX
         while not self._closed and (left := deadline - self._monotonic()) > 0:
             member = self._members[self._at]
@@ -162,8 +167,10 @@ class Connection:
             try:
                 if not again:
                     await self._stands(member, min(left, ATTEMPT_S))
-                return await ask(member, await self._metadata(member), left_here)
+                answer = await ask(member, await self._metadata(member), left_here)
             except (aio.AioRpcError, aio.UsageError, _NotConnected) as error:
+                if _cancels() > cancels:
+                    raise asyncio.CancelledError from error
                 failed = trouble(error, member.address)
                 if logins and self._token and any(words in failed.log for words in _STALE_LOGIN):
                     logins -= 1  # it was refused before anything was done
@@ -174,8 +181,12 @@ class Connection:
                 if not away(error) or not (again or isinstance(error, _NotConnected)):
                     raise failed from error
             except asyncio.CancelledError:
-                if not self._closed or _cancelled():
+                if not self._closed or _cancels() > cancels:
                     raise
+            else:
+                if _cancels() > cancels:
+                    raise asyncio.CancelledError
+                return answer
             await asyncio.sleep(PAUSE_S)
         raise failed or Unavailable(AWAY, log="etcd: closed, or no time left")
 
@@ -188,6 +199,7 @@ class Connection:
         if self._closed:
             raise Unavailable(AWAY, log="etcd: closed")
         member = self._members[self._at]
+        cancels = _cancels()
         call: C | None = None
         try:
             call = open_call(member, await self._metadata(member))
@@ -196,12 +208,14 @@ class Connection:
                 self._prober = asyncio.create_task(self._probe())
             yield call
         except (aio.AioRpcError, aio.UsageError, asyncio.InvalidStateError) as error:
+            if _cancels() > cancels:
+                raise asyncio.CancelledError from error
             if away(error):
                 self._leave(member)
             raise trouble(error, member.address) from error
         except asyncio.CancelledError:
             # Whoever leaves a member cancels its streams; that is not the end of the task that reads them.
-            if _cancelled():
+            if _cancels() > cancels:
                 raise
             raise Unavailable(AWAY, log=f"etcd {member.address}: left for another member") from None
         finally:

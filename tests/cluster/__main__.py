@@ -9,6 +9,8 @@ no package of its own: its name would hide `cluster` from pytest.
 import json
 import random
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,6 +31,8 @@ from tests.cluster.running import HOSTINGS, Cluster
 from tests.cluster.services import PARTS, store_kind
 from tests.load.ledger import Broken
 
+EXIT_STOPPED: Final = 143
+WIDTH: Final = 150  # of the table in a file
 ROUNDS_A_CLUSTER: Final = 25  # then a new one, so that mailboxes and logs stay small
 
 
@@ -46,9 +50,12 @@ def main(rounds: int, faults: str, seed: int | None, hosting: str, nodes: int, i
     Ends with 0 when every promise was kept. When one was not, the folder stays, and the seed repeats the choices
     (though not the timing) of the run.
     """
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
     if missing := parts.missing(PARTS):
         raise click.ClickException(f"this needs {', '.join(map(parts.skip_reason, missing))}")
+    if hosting == "ray" and not can_partition():
+        raise click.ClickException("Ray's nodes need a network namespace each: run this as root on Linux with `ip`")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_STOPPED))  # leaves in order, and with everything stopped
     seed = int(time.time()) if seed is None else seed
     if idle:
         print(json.dumps(_idle(idle, hosting, nodes)))
@@ -144,6 +151,8 @@ class _Run:
                     self.results.append(play.play(fault))
                 finally:
                     self.lost, self.doubled = self.lost + play.lost, self.doubled + play.doubled
+            yield "all stops"
+            play.finish()
 
 
 if __name__ == "__main__":

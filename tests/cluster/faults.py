@@ -41,6 +41,7 @@ class Fault(NamedTuple):
     store: str = ""  # only with this one
     hosting: str = ""  # likewise
     quiet: bool = False  # no command may fail
+    long: bool = False  # a variant: only where rounds are many, not in the suite
 
 
 def _owned(cluster: Cluster, dice: random.Random) -> tuple[str, list[str]]:
@@ -97,6 +98,46 @@ def controllers(cluster: Cluster, dice: random.Random) -> Hit:
     return Hit(at, logins)
 
 
+def again(cluster: Cluster, dice: random.Random) -> Hit:
+    """kill -9 of a shard, and of its successor when that has hardly begun, three times in a row."""
+    name, logins = _owned(cluster, dice)
+    at = time.monotonic()
+    for _ in range(3):
+        if (pid := cluster.hosting.pids().get(name)) is not None:
+            kill(pid)
+        time.sleep(dice.uniform(0.3, 2.0))
+    return Hit(at, logins)
+
+
+def roll(cluster: Cluster, dice: random.Random) -> Hit:
+    """SIGTERM to the processes of a node, one after the other, as when a new version is rolled out."""
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    for process, pid in sorted(cluster.hosting.pids().items()):  # controller, gateway, mailbox
+        if process.endswith(f"-{where}-1"):
+            kill(pid, signal.SIGTERM)
+            time.sleep(dice.uniform(0.1, 1.0))
+    return Hit(at, logins)
+
+
+def moves(cluster: Cluster, dice: random.Random) -> Hit:
+    """While slots move away from a node, kill -9 of the leader, then of the shard they come from; the drain is undone
+    half-way."""
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    cluster.drain(where, on=True)
+    time.sleep(dice.uniform(0.5, 2.0))
+    controller(cluster, dice)
+    time.sleep(dice.uniform(0.2, 4.0))
+    if (pid := cluster.hosting.pids().get(name)) is not None:
+        kill(pid)
+    time.sleep(dice.uniform(0.2, 2.0))
+    cluster.drain(where, on=False)
+    return Hit(at, logins)
+
+
 def head(cluster: Cluster, dice: random.Random) -> Hit:
     """kill -9 of Ray's head with its control service, and a restart: nobody is to notice."""
     assert isinstance(cluster.hosting, Ray)
@@ -106,6 +147,20 @@ def head(cluster: Cluster, dice: random.Random) -> Hit:
     time.sleep(LEASE_S + 2)
     cluster.hosting.start_head(cluster.head)
     return Hit(at, cluster.logins)
+
+
+def raylet(cluster: Cluster, dice: random.Random) -> Hit:
+    """kill -9 of a raylet alone: what it ran must end by itself, and the node boots when others have taken over."""
+    assert isinstance(cluster.hosting, Ray)
+    name, logins = _owned(cluster, dice)
+    where = _node_of(name)
+    at = time.monotonic()
+    kill(cluster.hosting.raylet(cluster.nodes[where]))
+    cluster.up.discard(where)
+    _taken_over(cluster, logins, name)
+    cluster.hosting.gone(cluster.nodes[where])
+    cluster.start_node(where)
+    return Hit(at, logins)
 
 
 def etcd_restart(cluster: Cluster, dice: random.Random) -> Hit:
@@ -222,17 +277,21 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("gateway", gateway),
     Fault("node", node, 15.0),
     Fault("controller", controller),
-    Fault("controllers", controllers, 5.0),
+    Fault("controllers", controllers, 5.0, long=True),
+    Fault("again", again, long=True),
+    Fault("moves", moves, long=True),
+    Fault("roll", roll, long=True),
     Fault("head", head, hosting="ray", quiet=True),
-    Fault("etcd-restart", etcd_restart),
+    Fault("raylet", raylet, 15.0, hosting="ray"),
+    Fault("etcd-restart", etcd_restart, long=True),
     Fault("etcd-kill", etcd_kill),
     Fault("etcd-member", etcd_member, etcd_members=3),
     Fault("minio", minio),
     Fault("postgresql", postgresql, store="postgresql"),
     Fault("stopped", stopped),
     Fault("partition", partition, network=True),
-    Fault("partition-store", partition_store, network=True),
-    Fault("partition-gateways", partition_gateways, network=True),
+    Fault("partition-store", partition_store, network=True, long=True),
+    Fault("partition-gateways", partition_gateways, network=True, long=True),
     Fault("drain", drain),
 )
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from tests.load.ledger import Broken
 from tests.running import environment
 
 RESTART_S: Final = 0.3  # Ray's 0.45-0.77 s (ray.md) without the 0.3 s that a process of Ray's takes to come up
@@ -46,7 +47,7 @@ class Hosting(Protocol):
         ...
 
     def stop(self, node: Node) -> None:
-        """Stop the node in order: its processes drain. Returns when they have."""
+        """Stop the node in order: its processes drain. Returns when they have. Raises Broken when one does not."""
         ...
 
     def kill(self, node: Node) -> None:
@@ -109,7 +110,8 @@ class Processes:
         for process in leaving:
             process.send_signal(signal.SIGTERM)
         for process in leaving:
-            process.wait(STOP_S_MAX)
+            if code := process.wait(STOP_S_MAX):
+                raise Broken(f"{process.args!r} was asked to stop and ended with {code}")
 
     def kill(self, node: Node) -> None:
         """Of Hosting."""

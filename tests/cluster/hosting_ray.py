@@ -16,6 +16,8 @@ from typing import Final
 from cluster.hosting.ray import records
 from ops.bench.processes import everyone, tree
 from tests.cluster.hosting import Node, kill
+from tests.cluster.observer import wait_for
+from tests.load.ledger import Broken
 from tests.running import ROOT, environment, free_ports
 
 HEAD: Final = "head"
@@ -88,7 +90,8 @@ class Ray:
         """Of Hosting."""
         keeper = self._keepers.pop(node.name)
         keeper.send_signal(signal.SIGTERM)
-        keeper.wait(STOP_S_MAX)
+        if code := keeper.wait(STOP_S_MAX):
+            raise Broken(f"the node {node.name} was asked to stop and ended with {code}: {self._said(node.name)}")
 
     def kill(self, node: Node) -> None:
         """Of Hosting: the raylet and everything on it."""
@@ -96,6 +99,16 @@ class Ray:
         for process in tree([keeper.pid], everyone()):
             kill(process.pid)
         keeper.wait(STOP_S_MAX)
+
+    def raylet(self, node: Node) -> int:
+        """The raylet's process of a node."""
+        everybody = tree([self._keepers[node.name].pid], everyone())
+        return next(process.pid for process in everybody if _program(process.pid).endswith("/raylet"))
+
+    def gone(self, node: Node) -> None:
+        """Wait until a node whose raylet died has ended by itself, with all its processes."""
+        self._keepers.pop(node.name).wait(STOP_S_MAX)
+        wait_for(lambda: ", ".join(records.living(self._states / node.name)), STOP_S_MAX)
 
     def pids(self) -> dict[str, int]:
         """Of Hosting."""
@@ -124,7 +137,7 @@ class Ray:
         ready.unlink(missing_ok=True)
         with (self._logs / f"node-{node.name}.log").open("ab") as log:
             keeper = subprocess.Popen(
-                [*_inside(node), *command],
+                [*_inside(node), "setpriv", "--pdeathsig=TERM", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -142,6 +155,13 @@ class Ray:
     def _said(self, name: str) -> str:
         paths = (self._logs / f"node-{name}.log", self._states / name / "ray.log")
         return "\n".join(path.read_text(errors="replace")[-2000:] for path in paths if path.exists())
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except OSError:
+        return ""
 
 
 def _inside(node: Node) -> list[str]:

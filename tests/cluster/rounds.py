@@ -101,6 +101,15 @@ class Rounds:
         self.results.append(result)
         return result
 
+    def finish(self) -> None:
+        """Stop as operators do, and look inside. Raises Broken."""
+        try:
+            self.cluster.stop()
+        except AssertionError as wrong:
+            self.broken = True
+            raise Broken(f"after {len(self.results)} rounds: {wrong}") from wrong
+        self.look_at_logs()
+
     def _gap(self, hit: Hit) -> float:
         return max(self.traffic.gap(hit.at, login) for login in hit.logins)
 

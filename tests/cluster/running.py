@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
@@ -25,6 +25,7 @@ from tests.cluster.hosting_ray import HEAD, Ray
 from tests.cluster.network import Network
 from tests.cluster.observer import KIND, Loop, Observer, wait_for
 from tests.cluster.services import LOOPBACK, Addresses, Services
+from tests.kill.inside import accounts_of, check_account
 from tests.load.wire import Address
 from tests.running import DOMAIN, PASSWORD, free_ports
 
@@ -33,7 +34,7 @@ ROLES: Final = ("gateway", "mailbox")  # on every node; controllers on two
 CONTROLLERS: Final = 2
 FIRST_NODE: Final = 11  # the last byte of its address
 START_S_MAX: Final = 90.0
-STOP_S_MAX: Final = 30.0
+LOOK_INSIDE_S_MAX: Final = 60.0
 HOSTINGS: Final[dict[str, Callable[[Path], Hosting]]] = {"processes": Processes, "ray": Ray}
 FIXED: Final = """
 [imap]
@@ -198,14 +199,29 @@ class Cluster:
         wanted = msgspec.json.encode(Wanted(queue=0, reputation=0, greylist=0))
         self.loop.run(self.observer.registry.change({self.observer.layout.wanted: wanted}), 10)
 
+    def stop(self) -> None:
+        """Stop every node in order, and look at every account in the store. Raises Broken, AssertionError."""
+        for name in sorted(self.up):
+            self.stop_node(name)
+        self.loop.run(self._look_inside(), LOOK_INSIDE_S_MAX)
+
+    async def _look_inside(self) -> None:
+        settings = load(Settings, self.folder / "all.toml", os.environ)
+        async with AsyncExitStack() as stack:
+            store, blobs, _ = await open_stores(stack, self.folder / "furnish", settings.store, SystemClock())
+            found = await accounts_of(store)
+            assert set(found) <= set(self.accounts.values()), "there are accounts that nobody made"
+            for account in found:
+                await check_account(store, blobs, account)
+
     async def _observe(self) -> Observer:
         return Observer(self.services.etcd.settings(), "test")
 
     async def _furnish(self, config: Path) -> dict[str, int]:
         settings, clock = load(Settings, config, os.environ), SystemClock()
         async with AsyncExitStack() as stack:
-            opened: Any = await open_stores(stack, self.folder / "furnish", settings.store, clock)
-            directory = DirectoryClient(opened[0], clock, system_dice())
+            store, _, _ = await open_stores(stack, self.folder / "furnish", settings.store, clock)
+            directory = DirectoryClient(store, clock, system_dice())
             stack.callback(directory.close)
             await directory.add_domain(DOMAIN)
             return {login: (await directory.add_account(login, PASSWORD)).id for login in self.logins}

@@ -47,7 +47,8 @@ async def test_the_next_leads_when_the_first_goes(connect: Callable[[], Registry
     async with asyncio.timeout(WAIT_S):
         async with one.term() as first:
             assert await observer.change(mark, when=[first.compare])
-            waiting = asyncio.create_task(two.term().__aenter__())
+            term = two.term()  # kept: one that nobody holds is given up when Python collects it
+            waiting = asyncio.create_task(term.__aenter__())
             await asyncio.sleep(0.2)
             assert not waiting.done()
         second = await waiting
@@ -58,3 +59,4 @@ async def test_the_next_leads_when_the_first_goes(connect: Callable[[], Registry
         await observer.change({}, deletes=[layout.leader])
         await second.lost()
         assert not second.holds
+        await term.__aexit__(None, None, None)

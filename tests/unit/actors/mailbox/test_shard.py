@@ -13,10 +13,10 @@ from actors.mailbox.index import Index
 from actors.mailbox.types import INBOX, SEEN, Add, Added, Item, Open, Opened, Prepared, ReadTree, SetFlags, Tree
 from cluster.errors import Fenced, NotFound, StoreFull, Trouble, Unavailable
 from cluster.meta.engine import Conflict
-from cluster.meta.memory import MemoryEngine, MemoryStore
-from cluster.meta.validate import Changes
+from cluster.meta.memory import MemoryStore
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.town import until
+from tests.unit.actors.unknowing import Unknowing
 
 RAW = b"From: a@example.test\r\nSubject: hello\r\n\r\nbody\r\n"
 
@@ -130,32 +130,6 @@ async def test_a_full_disk_ends_no_watch() -> None:
     assert len(listener.told) == 1
     assert listener.over is None
     await shard.stop()
-
-
-class Unknowing(MemoryStore):
-    """A store that may land a commit, now or later, and say that it does not know."""
-
-    held: Changes | None = None
-    asked = 0  # to say so, of the next commits; negative: and keep them back
-
-    def __init__(self) -> None:
-        super().__init__()
-        engine = self._engine
-        assert isinstance(engine, MemoryEngine)
-        self.land = engine.land
-        commit = engine.commit
-
-        async def unsure(changes: Changes) -> None:
-            if not self.asked:
-                return await commit(changes)
-            if self.asked > 0:
-                await commit(changes)
-            else:
-                self.held = changes
-            self.asked = 0
-            raise Unavailable("Nobody knows.")
-
-        engine.commit = unsure  # type: ignore[method-assign]
 
 
 async def test_who_watches_begins_anew_when_nobody_knows_what_became_of_a_commit() -> None:

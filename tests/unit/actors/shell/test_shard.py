@@ -4,13 +4,18 @@ import asyncio
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from actors.shell import shard as sharding
 from actors.shell.kind import EXPIRY, WORK, encode
+from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard
+from cluster.clock import ManualClock
 from cluster.errors import Corrupt, Fenced, Moved, Refused, StoreFull, TooLarge, Unavailable
+from cluster.meta.engine import Conflict
 from tests.unit.actors.shell.notes import Asked, Note, Notes, Page, Read, Take, Told, Write
-from tests.unit.actors.shell.site import Site
+from tests.unit.actors.shell.site import Scripted, Site
+from tests.unit.actors.unknowing import Unknowing
 
 Owner = Shard[Asked, Note]
 SLOT = 7
@@ -106,6 +111,36 @@ async def test_after_a_failed_commit_the_store_says_what_is(site: Site, durable:
         await write(shard, "a", "2")
     site.store.before = site.store.after = None
     assert await read(shard, "a") == ("2" if durable else "1")
+
+
+async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere() -> None:
+    """The store said that it does not know; meanwhile others went on; then the commit comes after all."""
+    store, claims = Unknowing(), Scripted(1)
+    shard = Shard(Notes(), store, ManualClock(), claims, 1, ShellMetrics(CollectorRegistry()))
+    shard.start()
+    await write(shard, "a", "1")
+    store.asked = -1
+    with pytest.raises(Unavailable):
+        await write(shard, "a", "late")
+    late = store.held
+    assert late is not None
+    await write(shard, "b", "2")
+    with pytest.raises(Conflict):
+        store.land(late)
+    assert await read(shard, "a") == "1"
+    await shard.stop()
+
+
+async def test_after_a_commit_of_unknown_outcome_the_claim_is_stored_before_anything_is_read(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    await write(shard, "a", "1")
+    site.store.after = Unavailable("Who knows?")
+    with pytest.raises(Unavailable):
+        await write(shard, "a", "2")
+    site.store.after = None
+    commits = site.store.commits
+    assert await read(shard, "a") == "2"
+    assert site.store.commits - commits == 1, "what is still under way has met the claim"
 
 
 async def test_who_is_refused_does_not_hinder_the_batch(site: Site) -> None:
