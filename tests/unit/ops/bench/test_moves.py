@@ -1,6 +1,7 @@
 """Clients that STORE at fixed times: a pause is felt by all that it delays."""
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -33,8 +34,8 @@ async def test_what_a_pause_delays_is_timed_from_when_it_was_due(monkeypatch: py
         await real_sleep(0)
 
     real_sleep = asyncio.sleep
-    monkeypatch.setattr(moves.asyncio, "sleep", sleep)
-    monkeypatch.setattr(moves.time, "monotonic", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     client = Slow()
     stores = Stores(cast("Any", [client]))
     while len(client.commands) < 2:
