@@ -101,9 +101,11 @@ async def _activations(data: Path, settings: StoreSettings, name: str, sizes: tu
                 (await core.directory.get_account(address(number))).id for number in range(first, first + size.accounts)
             ]
             first += size.accounts
-            values.append(
-                await _each("first account of a slot, an empty one", name, beside(accounts), core.mailboxes.tree)
+            slot_taken = await _each(
+                "first account of a slot, an empty one", name, beside(accounts), core.mailboxes.tree
             )
+            if size is sizes[0]:  # of the others it is only to be out of the way
+                values.append(slot_taken)
             what = f"{size.messages:,} messages"
             values.append(await _each(f"cold account of {what}: its mailboxes", name, accounts, core.mailboxes.tree))
             values.append(await _each(f"cold account of {what}: INBOX selected", name, accounts, _selecting(core)))

@@ -32,7 +32,7 @@ class Work(NamedTuple):
     quiet_s: float  # before anything moves
 
 
-WORK: Final = Work(4000, 40, 5.0)
+WORK: Final = Work(4000, 20, 5.0)
 WORK_QUICK: Final = Work(200, 10, 1.0)
 
 

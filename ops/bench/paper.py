@@ -68,6 +68,8 @@ MEASURED: Final[Mapping[str, Source]] = {
     "a dead shard is missed, s": Source(
         "moves", "a shard is killed: STATUS is answered, the last client", "two shards"
     ),
+    "etcd with 1 shard, ms/s": Source("shards", "etcd: CPU", "1 shard"),
+    "etcd with 8 shards, ms/s": Source("shards", "etcd: CPU", "8 shards"),
     "IDLE across gateways, ms": Source("idle", "a flag, heard: median", "another gateway"),
 }
 
@@ -199,9 +201,11 @@ def _registry(m: Figures, a: Figures, rate: Figures) -> list[Line]:
     members = gateways + shards + OTHER_KINDS * nodes
     pages = m["moves a second"] * members
     its_slots = SLOTS / nodes
+    member_ms = (m["etcd with 8 shards, ms/s"] - m["etcd with 1 shard, ms/s"]) / 7
     return [
         Line("etcd: members, each a lease and a watch", members, "", "gateways, shards, 3 other kinds a node"),
         Line("etcd: renewals", members * RENEWALS_A_LEASE / a["lease, s"], "/s", "three times a lease"),
+        Line("etcd: processors busy at rest", members * member_ms / 1000, "", "members * (8 shards - 1 shard) / 7"),
         Line("etcd: events while slots move", pages * a["registry changes a move"], "/s", "moves * changes * watches"),
         Line("etcd: bytes of them", pages * a["slot page, bytes"] / 1e6, "MB/s", "moves * watches * page"),
         Line(

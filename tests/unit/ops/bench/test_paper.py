@@ -19,7 +19,7 @@ RESULTS = """\
 <!-- /idle -->
 """
 ASSUMED = paper.given(paper.SCALE.read_text(), "assumptions")
-FIGURES = dict.fromkeys(paper.MEASURED, 1.0)
+FIGURES = dict.fromkeys(paper.MEASURED, 1.0) | {"etcd with 8 shards, ms/s": 8.0}
 
 
 def test_what_results_have_is_found_and_nothing_else() -> None:
