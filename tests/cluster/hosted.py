@@ -56,6 +56,8 @@ async def _serve(entered: AbstractAsyncContextManager[Any]) -> None:
     log.info("process_drains", asked=stop.is_set())
     await entered.__aexit__(None, None, None)
     log.info("process_drained")
+    if ended.done():
+        ended.result()
 
 
 if __name__ == "__main__":
