@@ -68,9 +68,12 @@ class EtcdMember:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay, nothing is answered."""
+        """SIGSTOP: connections stay, nothing is answered from now on."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":  # a busy machine takes its time
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """SIGCONT."""

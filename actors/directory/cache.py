@@ -27,6 +27,8 @@ class Cache:
 
     async def get(self, key: Hashable) -> Any:
         """The answer, or None."""
+        if self._version is None:  # nothing can be kept before it is known to what version it belongs
+            await self._check()
         if key not in self._entries:
             return None
         if self._clock.monotonic() - self._checked >= CHECK_SECONDS:

@@ -17,7 +17,7 @@ from actors.mailbox.index import PAGE_SHIFT, Array, Index, load
 from actors.mailbox.state import Account, Mailbox, decode_head, encode_head
 from cluster.blobs.codec import pack, unpack
 from cluster.errors import Corrupt
-from cluster.meta.store import Reader, Row, Transaction
+from cluster.meta.store import RANGE_BYTES_MAX, Reader, Row, Transaction
 
 Cut = TypeVar("Cut", bytes, Array)
 
@@ -63,9 +63,11 @@ class Writes:
 
 
 async def pages_of_range(reader: Reader, begin: bytes, end: bytes, limit: int = 1000) -> AsyncIterator[list[Row]]:
-    """The rows of a range, page by page."""
+    """The rows of a range, page by page. No page is asked for that would be empty, as far as can be known."""
     while rows := await reader.range(begin, end, limit=limit):
         yield rows
+        if len(rows) < limit and sum(len(key) + len(value) for key, value in rows) <= RANGE_BYTES_MAX:
+            return
         begin = rows[-1][0] + b"\0"
 
 

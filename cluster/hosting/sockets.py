@@ -21,7 +21,8 @@ _CURES: Final = {
 def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     """A bound, listening, non-blocking TCP socket; `::` is every address, IPv4's too. Raises Misconfigured.
 
-    `reuse_port`: other processes of this user may listen there as well, and the kernel shares connections out.
+    `reuse_port`: other processes of this user may listen there as well, and the kernel shares connections out: so it
+    is only bound, and its server lets it listen when it serves. Before, its share of them would wait for nobody.
     """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
@@ -37,7 +38,8 @@ def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
         made.bind(address)
-        made.listen(BACKLOG)
+        if not reuse_port:
+            made.listen(BACKLOG)
     except OSError as error:
         made.close()
         cure = _CURES.get(error.errno or 0, "check host and port")

@@ -26,7 +26,7 @@ def read_member(entry: Entry | None) -> Member | None:
     """What a key says; None for no key and for what is no Member."""
     try:
         return msgspec.json.decode(entry.value, type=Member) if entry is not None else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
@@ -156,6 +156,10 @@ class Session:
                     return await self._drop()
             if self.state == "announced":
                 self._tell("lost")
+            if self._lease is not None and self._lease.lost:
+                # By our clock. Its key may be there still, when the registry was away: it is written over before the
+                # lease goes, or all slots of all shards would be given away as the registry comes back.
+                self._lease = None
             await self._drop()
 
     async def _announce(self) -> bool:
@@ -166,7 +170,6 @@ class Session:
             if other is not None and other.incarnation > self._member.incarnation:
                 return False
             if self._lease is None or self._lease.lost:
-                await self._drop()
                 self._lease = await self._registry.grant(self._ttl_s)
             self._member = msgspec.structs.replace(self._member, lease=self._lease.id)
             value = msgspec.json.encode(self._member)

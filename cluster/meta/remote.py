@@ -3,12 +3,18 @@
 A body reads from a snapshot, its writes are buffered, and at the commit the engine reads all of it again under its
 locks (validate.py). The law: a commit whose outcome is unknown is told as Unavailable and never tried again here,
 because an add that landed twice would count twice.
+
+Most bodies read once, and one read is of one moment without a snapshot, which would cost two round trips more. So the
+snapshot is taken for the second read, which asks for the first one's keys again: where they have other values now, the
+body was told of another moment and is run again.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from cluster.clock import Clock, Dice
+from cluster.meta.engine import Conflict
 from cluster.meta.limits import KEYS_END, Page, check_key, rows_wanted
 from cluster.meta.overlay import UNTOUCHED, covered
 from cluster.meta.store import Row
@@ -94,12 +100,13 @@ async def telling(
 class RemoteTransaction(BufferedTransaction):
     """One run of a body. Not for use after its end."""
 
-    __slots__ = ("_engine", "_snapshot")
+    __slots__ = ("_engine", "_snapshot", "_turn")
 
     def __init__(self, engine: RemoteEngine, monotonic: Callable[[], float]) -> None:
         super().__init__(monotonic)
         self._engine = engine
         self._snapshot: RemoteSnapshot | None = None
+        self._turn = asyncio.Lock()  # which read is the first must be known; a snapshot answers one at a time anyway
 
     async def get(self, key: bytes) -> bytes | None:
         """The value, or None."""
@@ -145,22 +152,40 @@ class RemoteTransaction(BufferedTransaction):
             check_key(key)
             self._size_bytes += len(key)
         if unread:
-            values = await self._view().get_many(unread)
-            for key, value in zip(unread, values, strict=True):
-                self._reads.setdefault(key, value)  # another read of this body may have been quicker
+            async with self._turn:
+                values = await self._read_values(unread)
+                for key, value in zip(unread, values, strict=True):
+                    self._reads.setdefault(key, value)  # another read of this body may have been quicker
+
+    async def _read_values(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        self._check_age()
+        if self._snapshot is None and not self._reads:
+            return await self._engine.get_many(keys)
+        if self._snapshot is not None:
+            return await self._snapshot.get_many(keys)
+        return await self._begin_snapshot(keys)
+
+    async def _begin_snapshot(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Values of the keys, from a new snapshot in which what was read before is the same. Raises Conflict."""
+        self._snapshot = self._engine.snapshot()
+        told = self._reads
+        wanted = [*told, *keys]
+        values = await self._snapshot.get_many(wanted) if wanted else []
+        if any(value != before for value, before in zip(values, told.values(), strict=False)):
+            raise Conflict("Changed meanwhile; try again.")
+        return values[len(told) :]
 
     async def _read_page(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> Page:
         self._size_bytes += len(begin) + len(end)
-        page = await self._view().range(begin, end, limit, reverse)
-        start, stop = covered(page, begin, end, reverse)
-        self._pages.append(PageRead(start, stop, len(page.rows) + 1, reverse, fingerprint(page.rows)))
+        async with self._turn:
+            self._check_age()
+            if self._snapshot is None:
+                await self._begin_snapshot(())
+            assert self._snapshot is not None
+            page = await self._snapshot.range(begin, end, limit, reverse)
+            start, stop = covered(page, begin, end, reverse)
+            self._pages.append(PageRead(start, stop, len(page.rows) + 1, reverse, fingerprint(page.rows)))
         return page
-
-    def _view(self) -> RemoteSnapshot:
-        self._check_age()
-        if self._snapshot is None:
-            self._snapshot = self._engine.snapshot()
-        return self._snapshot
 
 
 class RemoteStore(TransactingStore):

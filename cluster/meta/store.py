@@ -33,15 +33,18 @@ class Reader(Protocol):
     async def range(self, begin: bytes, end: bytes, *, limit: int = 1000, reverse: bool = False) -> list[Row]:
         """Up to `limit` rows with begin <= key < end, in key order (from the end backwards if `reverse`).
 
-        May return fewer than `limit` though more exist (RANGE_BYTES_MAX), but at least one if any exists; a
-        caller pages on with `last key + b"\\0"` as `begin` (or the last key as `end` when reversed) until
-        an empty page.
+        May return fewer than `limit` though more exist, but then keys and values together pass RANGE_BYTES_MAX,
+        and at least one if any exists; a caller pages on with `last key + b"\\0"` as `begin` (or the last key as
+        `end` when reversed) until an empty page, or a short one below those bytes.
         """
         ...
 
 
 class Transaction(Reader, Protocol):
-    """Reads see the store as of the transaction's start plus its own writes; writes land together or not at all."""
+    """Reads see the store as of one moment plus the transaction's own writes; writes land together or not at all.
+
+    A body whose next read cannot be of the moment of the one before is run again.
+    """
 
     def set(self, key: bytes, value: bytes) -> None:
         """Write. Raises TooLarge over the limits."""

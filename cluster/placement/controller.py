@@ -63,7 +63,7 @@ class Controller:
         beside: Callable[[Compare], Coroutine[None, None, None]] | None = None,
     ) -> None:
         """`name`: what the state for people calls the leader. `beside`: what else is done while leading, until
-        cancelled; it is given what every change has to compare."""
+        cancelled; it is given what every change has to compare. When it fails, so does `run`."""
         self._name = name
         self._registry = registry
         self._layout = layout
@@ -100,8 +100,12 @@ class Controller:
         leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
         reporting = Reporting(self._registry, self._layout, term.compare, self._clock)
         beside = None if self._beside is None else asyncio.create_task(self._beside(term.compare), name="beside")
+        if beside is not None:
+            beside.add_done_callback(lambda _: self._wake.set())
         try:
             while term.holds:
+                if beside is not None and beside.done():
+                    return beside.result()  # raises: another had better lead than one that does half of it
                 self._wake.clear()
                 wait_s = await leading.step()
                 await reporting.publish(leading.state())

@@ -1,7 +1,8 @@
 """What waits to be sent on a link: gathered into frames, large bodies in parts that let small items pass.
 
 The law: what is put into one lane leaves in that order; lanes take turns. A frame holds what gathered while the one
-before was sent, at most one part of a large body, and never more than FRAME_BYTES_MAX.
+before was sent, at most one part of a large body, and never more than FRAME_BYTES_MAX. What has begun and not ended is
+never more than the other side will hold (PARTS_BYTES_MAX): further large bodies wait for those before.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from cluster.rpc import encoding
-from cluster.rpc.encoding import PART_BYTES, frame_of
+from cluster.rpc.encoding import PART_BYTES, PARTS_BYTES_MAX, frame_of
 from cluster.rpc.link import FRAME_BYTES_MAX, Link
 
 # Small items in one frame: enough that a system call is shared by hundreds, little enough to be sent at once.
 GATHERED_BYTES: Final = 512 * 1024
 HEAD_BYTES_MAX: Final = 16 * 1024  # of an item besides its body
+BEGUN_MAX: Final = 16  # large bodies under way at once: more would only all be late
 
 assert GATHERED_BYTES + 2 * (PART_BYTES + HEAD_BYTES_MAX) <= FRAME_BYTES_MAX
 
@@ -51,6 +53,16 @@ class Lane:
     def is_bulk(self) -> bool:
         """Whether a large body is next, or has begun."""
         return self._at > 0 or len(self._items[0][1]) > PART_BYTES
+
+    @property
+    def begun_bytes(self) -> int:
+        """The size of the body of which a part was sent, and not yet all; else 0."""
+        return len(self._items[0][1]) if self._at else 0
+
+    @property
+    def next_bytes(self) -> int:
+        """The size of the body that is next; 0 where nothing waits."""
+        return len(self._items[0][1]) if self._items else 0
 
     def put(self, number: int, body: bytes, encode: Encode, *, first: bool = False) -> None:
         """To be sent after all put before; or first of all, while nothing is being sent."""
@@ -89,7 +101,10 @@ class Outbox:
         self._link = link
         self._sent = sent
         self._ready: deque[bytes | Lane] = deque((encoding.hello(),))
-        self._bulk: deque[Lane] = deque()
+        self._bulk: deque[Lane] = deque()  # with a large body that has begun
+        self._fresh: deque[Lane] = deque()  # with one that has not
+        self._begun: dict[Lane, int] = {}  # bytes of each body that has begun
+        self._begun_bytes = 0
         self._lanes: dict[Hashable, Lane] = {}  # those that have a key, while anything waits in them
         self._sleeping: asyncio.Future[None] | None = None
         self._flushed: asyncio.Future[None] | None = None
@@ -131,7 +146,7 @@ class Outbox:
             return
         lane.queued = True
         if lane.is_bulk:
-            self._bulk.append(lane)
+            (self._bulk if lane.begun_bytes else self._fresh).append(lane)
         else:
             self._ready.append(lane)
         if self._sleeping is not None:
@@ -142,7 +157,7 @@ class Outbox:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                if not self._ready and not self._bulk:
+                if not self._ready and not self._bulk and not self._fresh:
                     self._tell_flushed()
                     self._sleeping = loop.create_future()
                     await self._sleeping
@@ -183,16 +198,26 @@ class Outbox:
                 self._tally.bytes -= len(piece)
             pieces.append(piece)
             size += len(piece)
-        if self._bulk:
-            pieces.append(self._turn(self._bulk.popleft()))
+        if (lane := self._next_bulk()) is not None:
+            pieces.append(self._turn(lane))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _next_bulk(self) -> Lane | None:
+        """Whose part is next: one that has yet to begin, while few and little have begun; else those, in turn."""
+        if self._fresh:
+            fits = self._begun_bytes + self._fresh[0].next_bytes <= PARTS_BYTES_MAX
+            if not self._begun or (len(self._begun) < BEGUN_MAX and fits):
+                return self._fresh.popleft()
+        return self._bulk.popleft() if self._bulk else None
 
     def _turn(self, lane: Lane) -> bytes:
         """What the lane sends now; it may have been cleared, or hold something else than when it was queued."""
         lane.queued = False
-        if not lane:
-            return b""
-        piece = lane.next()
+        piece = lane.next() if lane else b""
+        self._begun_bytes -= self._begun.pop(lane, 0)
+        if lane and lane.begun_bytes:
+            self._begun[lane] = lane.begun_bytes
+            self._begun_bytes += lane.begun_bytes
         if lane:
             self.queue(lane)
         elif lane.key is not None and self._lanes.get(lane.key) is lane:

@@ -20,7 +20,7 @@ from cluster.rpc.service import Service
 from wire import data_pb2
 
 CALLS_MAX: Final = 4096  # in progress on one link, as a caller has in flight
-ANSWER_BYTES_MAX: Final = 128 * 1024 * 1024  # answered on one link and not sent; above it no call is read
+ANSWER_BYTES_MAX: Final = 128 * 1024 * 1024  # answered or pushed on one link and not sent; above it no call is read
 OUTLET_BYTES_MAX: Final = 64 * 1024 * 1024  # pushed to one subscriber and not sent
 OUTLETS_BYTES_MAX: Final = 256 * 1024 * 1024  # to all subscribers of one link
 SUBSCRIPTIONS_MAX: Final = 65_536  # of one link
@@ -186,7 +186,9 @@ class Serving:
                     encoding.greeted(item)
 
     def _is_full(self) -> bool:
-        return len(self._running) >= self._limits.calls or self.outbox.waiting_bytes >= self._limits.answer_bytes
+        # What subscriptions begin with waits among what is pushed.
+        waiting = self.outbox.waiting_bytes + self.pushed.bytes
+        return len(self._running) >= self._limits.calls or waiting >= self._limits.answer_bytes
 
     async def _some_room(self) -> None:
         self._room = self._loop.create_future()

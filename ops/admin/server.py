@@ -36,7 +36,6 @@ OPTIONS: Final = (
     ("grpc.max_send_message_length", CALL_BYTES_MAX),
     ("grpc.max_concurrent_streams", STREAMS_MAX),
     ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
-    ("grpc.so_reuseport", 0),
 )
 
 
@@ -75,12 +74,15 @@ class AdminServer:
         path: Path,
         *,
         network: AdminSettings | None = None,
+        shared: bool = False,
         drain_s: float = DRAIN_S,
     ) -> None:
-        """`path`: the socket, in a directory that becomes its owner's alone. `drain_s`: how long `stop` may take."""
+        """`path`: the socket, in a directory that becomes its owner's alone. `shared`: others like this one may be on
+        the same port of the network. `drain_s`: how long `stop` may take."""
         self._service = service
         self._audit = audit
         self._drain_s = drain_s
+        self._options = (*OPTIONS, ("grpc.so_reuseport", int(shared)))
         self._path = path
         self._network = network if network is not None and network.host else None
         self._servers: list[grpc.aio.Server] = []
@@ -98,14 +100,15 @@ class AdminServer:
         queue: "QueueClient | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
-        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster."""
+        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster, whose gateways all
+        serve the same: those of one machine share the port."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
         service = AdminService(core.directory, core.mailboxes, core.clock, version, audit, cluster, queue)
-        return cls(service, audit, path, network=settings, drain_s=drain_s)
+        return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)
 
     async def start(self) -> None:
         """Listen. The caller holds the data directory's lock, so a socket that is there is nobody's.
@@ -136,7 +139,7 @@ class AdminServer:
 
         from ops.admin.edge import Edge
 
-        server = grpc.aio.server(interceptors=(Edge(access, self._audit),), options=OPTIONS)
+        server = grpc.aio.server(interceptors=(Edge(access, self._audit),), options=self._options)
         self._service.add_to(server)
         self._servers.append(server)
         return server
@@ -160,7 +163,8 @@ def _listen(server: "grpc.aio.Server", door: AdminSettings) -> int:
         pair = Path(door.key or door.certificate).read_bytes(), Path(door.certificate).read_bytes()
         authority = Path(door.authority).read_bytes() if door.authority else None
         credentials = grpc.ssl_server_credentials([pair], authority, require_client_auth=bool(authority))
-        port = server.add_secure_port(f"{door.host}:{door.port}", credentials)
+        host = f"[{door.host}]" if ":" in door.host else door.host
+        port = server.add_secure_port(f"{host}:{door.port}", credentials)
     except (OSError, RuntimeError, ValueError) as error:
         raise Misconfigured(f"The admin service cannot listen on {door.host} port {door.port}: {error}") from error
     return int(port)

@@ -13,18 +13,15 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Final, NamedTuple
 
-from ops.bench import processes, texts
+from ops.bench import load, processes
 from ops.bench.delivery import Make, Scratch, Told, turns
 from ops.bench.figures import Value
-from ops.bench.imap import append, loop_factory
-from ops.bench.peers import HOST, OURS, Server, address
+from ops.bench.imap import loop_factory
+from ops.bench.peers import OURS, Server
 from ops.bench.wire import Swift
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 SIZES_QUICK: Final = (100, 1_000)
-MESSAGE_BYTES: Final = 4096
-SESSIONS: Final = 20
-MB: Final = 1024 * 1024
 
 
 class Work(NamedTuple):
@@ -67,18 +64,14 @@ async def _one_round(
     active = len(set(accounts))
     grown_kb = (processes.memory(roots).anonymous - before) / 1024
     values.append(Value("memory an active account, after its first message", "kB", name, grown_kb / active))
-    clients = [await Swift.open(server.ports.imap, dice.randrange(size)) for _ in range(work.clients)]
+    clients = await load.log_in(server.ports.imap, [dice.randrange(size) for _ in range(work.clients)])
     try:
         values.append(Value("STATUS of a cold account", "ms", name, await _first_status_ms(clients)))
-        content = texts.letter(1, address(0), MESSAGE_BYTES, texts.noise())
-        for what, command in (
-            ("APPEND 4 kB", append("Sent", content)),
-            ("STATUS", b"STATUS INBOX (MESSAGES UNSEEN UIDNEXT)\r\n"),
-            ("SELECT", b"SELECT Sent\r\n"),
-            ("STORE a flag", b"STORE 1 +FLAGS (\\Seen)\r\n"),
-            ("FETCH an envelope", b"FETCH 1 (UID FLAGS ENVELOPE)\r\n"),
-        ):
-            values += await _commands(what, command, clients, roots, name, work.times)
+        for command in load.commands():
+            cpu_s = processes.cpu_s(roots)
+            await load.repeat(clients, command, work.times)
+            cpu_s = processes.cpu_s(roots) - cpu_s
+            values.append(Value(f"{command.what}: CPU", "ms/command", name, cpu_s / len(clients) / work.times * 1000))
     finally:
         for client in clients:
             client.close()
@@ -86,40 +79,14 @@ async def _one_round(
 
 
 async def _deliveries(server: Server, roots: list[int], name: str, accounts: list[int]) -> list[Value]:
-    pool = texts.noise()
-    contents = [texts.letter(number, address(account), MESSAGE_BYTES, pool) for number, account in enumerate(accounts)]
-    waiting = iter(zip(accounts, contents, strict=True))
-
-    async def session() -> None:
-        reader, writer = await asyncio.open_connection(HOST, server.ports.smtp)
-        try:
-            await _replies(reader, 1)
-            writer.write(b"EHLO bench.test\r\n")
-            await _replies(reader, 1)
-            for account, content in waiting:
-                envelope = b"MAIL FROM:<a@bench.test>\r\nRCPT TO:<%b>\r\n" % address(account).encode()
-                writer.write(b"%bBDAT %d LAST\r\n%b" % (envelope, len(content), content))
-                await _replies(reader, 3)
-        finally:
-            writer.close()
-
+    sent = load.letters(accounts)
     cpu_s, started = processes.cpu_s(roots), time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(SESSIONS):
-            group.create_task(session())
+    await load.deliver(server.ports.smtp, sent)
     took_s, cpu_s = time.monotonic() - started, processes.cpu_s(roots) - cpu_s
     return [
         Value("delivery", "messages/s", name, len(accounts) / took_s),
         Value("delivery: CPU", "ms/message", name, cpu_s / len(accounts) * 1000),
     ]
-
-
-async def _replies(reader: asyncio.StreamReader, count: int) -> None:
-    while count:
-        line = await reader.readline()
-        if line[:1] != b"2":
-            raise RuntimeError(f"SMTP answered {line!r}")
-        count -= line[3:4] == b" "
 
 
 async def _first_status_ms(clients: list[Swift]) -> float:
@@ -130,18 +97,3 @@ async def _first_status_ms(clients: list[Swift]) -> float:
         await client.command(b"STATUS INBOX (MESSAGES)\r\n")
         times.append((time.perf_counter() - started) * 1000)
     return median(times)
-
-
-async def _commands(
-    what: str, command: bytes, clients: list[Swift], roots: list[int], name: str, times: int
-) -> list[Value]:
-    async def one(client: Swift) -> None:
-        for _ in range(times):
-            await client.command(command)
-
-    cpu_s = processes.cpu_s(roots)
-    async with asyncio.TaskGroup() as group:
-        for client in clients:
-            group.create_task(one(client))
-    cpu_s = processes.cpu_s(roots) - cpu_s
-    return [Value(f"{what}: CPU", "ms/command", name, cpu_s / len(clients) / times * 1000)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 PROC: Final = Path("/proc")
+MB: Final = 1024 * 1024
 TICKS_A_S: Final = os.sysconf("SC_CLK_TCK")
 _KB: Final = re.compile(r"^(Pss|Pss_Anon|Pss_File):\s+(\d+) kB", re.MULTILINE)
 

@@ -20,14 +20,18 @@ TABLE_COLUMNS_MIN: Final = 140  # a narrow table of figures cannot be read
 PARTS: Final = {
     "delivery": "messages from SMTP to where IMAP shows them, and CPU a message; also on SQLite",
     "imap": "fifty IMAP clients at work, operation by operation",
+    "memory": "idle, with many accounts, with many connections",
     "large": "SELECT of a mailbox of a million messages",
     "growth": "the cost of a message and of an IMAP command from a thousand accounts to a million",
-    "memory": "idle, with many accounts, with many connections",
+    "shards": "the same from one mailbox shard to eight, of a cluster, as the next three; without peers",
+    "moves": "slots on the move, and what clients feel of it; how long a dead shard is missed",
+    "activation": "a cold account's first client; memory of an account and of each process of a cluster",
+    "idle": "how soon IDLE hears of a change made through another gateway",
     "rpc": "a call between two processes of a cluster; without peers",
 }
 
 
-@click.command(epilog="\b\n" + "\n".join(f"{name:10}{text}" for name, text in PARTS.items()))
+@click.command(epilog="\b\n" + "\n".join(f"{name:12}{text}" for name, text in PARTS.items()))
 @click.option("--quick", is_flag=True, help="Small loads and one round, to see that it works: no result.")
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="This part; may be given again.")
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Rounds of each figure; {ROUNDS} unless quick.")
@@ -62,7 +66,7 @@ def bench(
     """Measure Rookery beside Postfix and Dovecot: the same machine, the same run, both durable, both empty at first.
 
     Needs root and Debian's postfix, dovecot-imapd and dovecot-lmtpd; without them only Rookery is measured.
-    A whole run takes about 40 minutes. Keep the machine quiet meanwhile.
+    A whole run takes about an hour. Keep the machine quiet meanwhile.
     """
     from rich.console import Console
 

@@ -18,7 +18,7 @@ from cluster.hosting.ray.fleet import Fleet
 from cluster.hosting.ray.place import Boot, Name, parse
 from cluster.hosting.ray.plan import Plan, plan
 from cluster.membership.members import Drain, Layout
-from cluster.membership.registry import Registry
+from cluster.membership.registry import CHANGES_MAX, Registry
 from cluster.placement.known import Known
 
 ROUND_S: Final = 2.0  # the delay of what people and Ray change; a round costs some ms
@@ -119,13 +119,12 @@ class Supervisor:
     async def _empty(self, todo: Plan, actors: set[str]) -> None:
         """Ask the placement to empty surplus shards, and forget it of those that are gone or wanted again."""
         asked = {name for name, drain in self._known.drains.items() if drain.by == BY}
-        wish = Drain(BY, self._clock.now_ms())
-        puts = {f"{self._layout.drains}{name}": msgspec.json.encode(wish) for name in todo.empty if name not in asked}
-        deletes = [
-            f"{self._layout.drains}{name}"
-            for name in sorted(asked)
-            if name not in actors or name not in (*todo.empty, *todo.remove)
-        ]
+        wish = msgspec.json.encode(Drain(BY, self._clock.now_ms()))
+        begin = [name for name in todo.empty if name not in asked][: CHANGES_MAX // 2]  # the rest in the next rounds
+        surplus = {*todo.empty, *todo.remove} & actors
+        end = [name for name in sorted(asked) if name not in surplus][: CHANGES_MAX // 2]
+        puts = {f"{self._layout.drains}{name}": wish for name in begin}
+        deletes = [f"{self._layout.drains}{name}" for name in end]
         if puts or deletes:
             await self._registry.change(puts, deletes=deletes)
 

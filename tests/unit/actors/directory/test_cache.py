@@ -15,9 +15,17 @@ class Version:
 
 
 async def warm(cache: Cache) -> None:
-    """The first check learns the version and forgets what came before."""
+    """The first question learns the version and forgets what came before."""
     cache.put("x", 0, cache.generation)
     assert await cache.get("x") is None
+
+
+async def test_the_first_answers_are_kept() -> None:
+    cache = Cache(ManualClock(), Version().read, 10)
+    assert await cache.get("a") is None
+    generation = cache.generation
+    cache.put("a", 1, generation)
+    assert await cache.get("a") == 1
 
 
 async def test_an_answer_is_kept_until_the_version_changes() -> None:

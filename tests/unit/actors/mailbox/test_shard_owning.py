@@ -8,8 +8,9 @@ from actors.mailbox import keys
 from actors.mailbox.shard import Shard
 from actors.mailbox.slotted import RELEASED_S
 from actors.mailbox.types import INBOX, Added, Open, ReadTree, Tree
-from cluster.errors import Fenced, Moved
+from cluster.errors import Fenced, Moved, Unavailable
 from cluster.meta.memory import MemoryStore
+from cluster.meta.validate import Changes
 from cluster.placement.claims import Claim
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.test_shard import Listener, add
@@ -228,3 +229,49 @@ async def test_accounts_that_load_do_not_hold_up_others(place: Place) -> None:
     go_on.set()
     answers = await asyncio.gather(*late)
     assert [answer.uids for answer in answers if isinstance(answer, Added)] == [((n, n),) for n in (1, 2, 3)]
+
+
+class Late:
+    """Commits; one that was told to have failed lands when the next meets it, as it may across a network."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.fails = False
+        self._real = store._committing
+        self._under_way: list[Changes] = []
+        store._committing = self
+
+    async def commit(self, changes: Changes) -> None:
+        """Land what is under way, and this."""
+        if self.fails:
+            self._under_way.append(changes)
+            raise Unavailable("Nobody knows.")
+        while self._under_way:
+            await self._real.commit(self._under_way.pop(0))
+        await self._real.commit(changes)
+
+    async def close(self) -> None:
+        """End."""
+        await self._real.close()
+
+
+async def test_a_commit_of_unknown_outcome_that_lands_late_is_not_written_over() -> None:
+    memory = MemoryStore()
+    place = Place(memory)
+    store = Late(memory)
+    shard = place.new_owner()
+    await shard.ask(1, add(0))
+    listener = Listener()
+    await shard.watch(1, Open(INBOX), listener)
+    store.fails = True
+    with pytest.raises(Unavailable):
+        await shard.ask(1, add(1), b"key")
+    store.fails = False
+    assert isinstance(listener.over, Unavailable), "it may have missed what landed"
+    later = await shard.ask(1, add(2))
+    assert isinstance(later, Added)
+    assert later.uids == ((3, 3),)
+    again = await shard.ask(1, add(1), b"key")
+    assert isinstance(again, Added)
+    assert again.uids == ((2, 2),)
+    assert await _messages(shard, 1) == 3
+    await shard.stop()

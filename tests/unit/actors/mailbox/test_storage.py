@@ -6,6 +6,7 @@ from actors.mailbox import storage
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.state import Account
 from actors.mailbox.types import INBOX, SEEN, Item
+from cluster.meta.store import VALUE_BYTES_MAX, Row, Transaction
 from tests.unit.actors.mailbox.conftest import Place
 
 RAW = b"Subject: x\r\n\r\n"
@@ -93,3 +94,34 @@ async def test_a_shrunken_head_leaves_no_piece_behind(place: Place, client: Mail
             await client.delete(1, name)
     again = await storage.activate(place.store, 1)
     assert len(again.mailboxes) == 6
+
+
+async def test_no_page_is_asked_for_that_would_be_empty(place: Place) -> None:
+    asked = []
+
+    class Counting:
+        get, get_many = place.store.get, place.store.get_many
+
+        async def range(self, begin: bytes, end: bytes, *, limit: int = 1000, reverse: bool = False) -> list[Row]:
+            asked.append(limit)
+            return await place.store.range(begin, end, limit=limit, reverse=reverse)
+
+    async def read(rows: list[Row], limit: int) -> int:
+        async def body(transaction: Transaction) -> None:
+            transaction.clear_range(b"z", b"z\xff")
+            for key, value in rows:
+                transaction.set(key, value)
+
+        await place.store.transact(body)
+        asked.clear()
+        pages = [page async for page in storage.pages_of_range(Counting(), b"z", b"z\xff", limit)]
+        assert [row for page in pages for row in page] == rows
+        return len(asked)
+
+    small = [(b"z%d" % number, b"") for number in range(4)]
+    large = [(b"z%02d" % number, bytes(VALUE_BYTES_MAX)) for number in range(60)]
+    assert await read([], 10) == 1
+    assert await read(small, 10) == 1
+    assert await read(small, 3) == 2
+    assert await read(small, 4) == 2, "a full page may have others behind it"
+    assert await read(large, 1000) == 2, "so may a short one that is large"

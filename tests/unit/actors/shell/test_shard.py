@@ -131,6 +131,18 @@ async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere() -> None:
     await shard.stop()
 
 
+async def test_after_a_commit_of_unknown_outcome_the_claim_is_stored_before_anything_is_read(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    await write(shard, "a", "1")
+    site.store.after = Unavailable("Who knows?")
+    with pytest.raises(Unavailable):
+        await write(shard, "a", "2")
+    site.store.after = None
+    commits = site.store.commits
+    assert await read(shard, "a") == "2"
+    assert site.store.commits - commits == 1, "what is still under way has met the claim"
+
+
 async def test_who_is_refused_does_not_hinder_the_batch(site: Site) -> None:
     shard, _ = await site.owner(Notes())
     texts = ("1", "refuse", "defect", "4", "x" * 200_000)

@@ -37,6 +37,12 @@ def test_gateways_of_one_node_share_a_port() -> None:
     first = listen("127.0.0.1", 0, reuse_port=True)
     port = first.getsockname()[1]
     second = listen("127.0.0.1", port, reuse_port=True)
+    with pytest.raises(ConnectionRefusedError):  # until one of them serves
+        socket.create_connection(("127.0.0.1", port), 5)
+    first.listen()
+    for _ in range(20):  # none is given to the one that does not serve yet
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        first.accept()[0].close()
     with pytest.raises(Misconfigured, match="another program"):
         listen("127.0.0.1", port)
     first.close()

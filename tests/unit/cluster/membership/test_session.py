@@ -96,6 +96,36 @@ async def test_it_resigns_at_once() -> None:
 
 
 @virtual
+async def test_a_registry_that_was_away_for_long_sees_no_gap_when_it_is_back() -> None:
+    world = World()
+    session, registry = world.session()
+    revoke = registry.revoke
+
+    async def patient(lease: int) -> None:  # as etcd's client, which tries until its deadline
+        while not world.server.up:
+            await asyncio.sleep(0.1)
+        await revoke(lease)
+
+    registry.revoke = patient  # type: ignore[method-assign]
+    await session.wait_for("announced")
+    first = session.member.lease
+    watch = world.server.connect(LoopClock(5000.0)).watch(KEY)
+    assert KEY in (await anext(watch)).entries
+    world.server.stop()
+    await session.wait_for("lost")
+    await asyncio.sleep(TTL_S)
+    world.server.start()
+    await session.wait_for("announced")
+    update = await anext(watch)
+    there = read_member(update.entries[KEY])
+    assert there is not None, "the leader would have given all its slots away"
+    assert there.lease == session.member.lease != first
+    await asyncio.sleep(3 * TTL_S)
+    assert session.holds
+    assert world.told[1] == ["announced", "lost", "announced"]
+
+
+@virtual
 async def test_a_cut_off_member_holds_nothing_past_its_lease_and_comes_back() -> None:
     world = World()
     session, registry = world.session()

@@ -14,6 +14,7 @@ from cluster.errors import Unavailable
 from cluster.membership.election import Election
 from cluster.membership.members import Drain, Member
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
+from cluster.membership.registry import Compare
 from cluster.meta.memory import MemoryStore
 from cluster.placement import controller as real
 from cluster.placement.controller import Controller
@@ -399,5 +400,26 @@ def test_a_new_leader_that_has_not_heard_of_a_shard_does_not_take_its_slots() ->
             await leave(it.registry, B)
             watched[1].heal()
             await it.until("ac")
+
+    run(scenario())
+
+
+def test_when_what_is_done_beside_fails_another_gets_the_lead() -> None:
+    async def supervise(_leading: Compare) -> None:
+        await asyncio.sleep(2)
+        raise ZeroDivisionError("a defect")
+
+    async def scenario() -> None:
+        async with world(A, throne=False) as it:
+            me = member("controller-1")
+            controller = Controller(
+                "controller-1", it.registry, LAYOUT, Election(it.registry, LAYOUT, me, ttl_s=6), it.watching, it.store,
+                it.release, it.clock, ControllerMetrics(CollectorRegistry()), beside=supervise,
+            )  # fmt: skip
+            with pytest.raises(ZeroDivisionError):
+                async with asyncio.timeout(60):
+                    await controller.run()
+            assert it.counts() == {A.name: 4096}
+            assert await it.registry.get(LAYOUT.leader) is None
 
     run(scenario())

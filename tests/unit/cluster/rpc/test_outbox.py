@@ -5,7 +5,7 @@ import asyncio
 from cluster.rpc import encoding
 from cluster.rpc.encoding import PART_BYTES, frame_of
 from cluster.rpc.link import FRAME_BYTES_MAX, LinkDown
-from cluster.rpc.outbox import Lane, Outbox, Tally
+from cluster.rpc.outbox import BEGUN_MAX, Lane, Outbox, Tally
 from tests.unit.cluster.rpc.ends import settle
 
 
@@ -67,6 +67,36 @@ async def test_a_frame_has_one_part_of_a_large_body_and_small_ones_pass_it() -> 
     assert flat.index((1, "answer")) < flat.index((4, "answer"))
     assert all(sum(what == "part" for _, what in frame) <= 1 for frame in sent)
     assert max(map(len, link.frames)) < FRAME_BYTES_MAX
+    assert outbox.waiting_bytes == 0
+    running.cancel()
+
+
+async def test_no_more_is_begun_than_the_other_side_will_hold() -> None:
+    link = Slow()
+    link.gate.set()
+    outbox = Outbox(link)
+    body = bytes(40 * PART_BYTES)
+    numbers = range(1, 41)  # all at once would be more than the other side holds
+    assert len(numbers) * len(body) > encoding.PARTS_BYTES_MAX
+    for number in numbers:
+        outbox.put_body(number, number, body, answer)
+    outbox.drop(7)
+    running = asyncio.create_task(outbox.run())
+    ended: list[int] = []
+    parts, most = encoding.Parts(), 0
+    while len(ended) < len(numbers) - 1:
+        await settle()
+        frames, link.frames = link.frames, []
+        assert frames
+        for item in (item for frame in frames for item in encoding.items_of(frame)):
+            if item.WhichOneof("what") == "part":
+                parts.add(item.id, item.part)  # raises when it is too much
+                most = max(most, len(parts._parts))
+            elif item.id:
+                assert len(parts.whole(item.id, item.answer)) == len(body)
+                ended.append(item.id)
+    assert sorted(ended) == [number for number in numbers if number != 7]
+    assert 1 < most <= BEGUN_MAX
     assert outbox.waiting_bytes == 0
     running.cancel()
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from cluster.authority import issue, make_authority, pair_of
 from cluster.config import Secret
 from cluster.errors import Misconfigured
+from cluster.membership.members import Layout
+from cluster.membership.memory import MemoryRegistryServer
+from cluster.placement.watching import Watching
+from ops.admin.cluster import ClusterParts
 from ops.admin.server import SOCKET, AdminServer
 from ops.admin.settings import AdminSettings
 from ops.cli.remote import Remote, channel_to
@@ -174,3 +179,31 @@ async def test_half_a_door_is_refused(parts: Core, tmp_path: Path, settings: Adm
     with pytest.raises(Misconfigured, match=names):
         await server.start()
     await server.stop()
+
+
+async def test_only_gateways_of_a_cluster_share_a_port(parts: Core, tmp_path: Path, keys: Path) -> None:
+    node, clock = pair_of(keys, "n1"), parts.clock
+    registry, layout = MemoryRegistryServer().connect(clock), Layout("test")
+    cluster = ClusterParts("test", registry, layout, Watching(registry, layout))
+    port = 0
+
+    def server(name: str, cluster: ClusterParts | None) -> AdminServer:
+        settings = AdminSettings(
+            host="127.0.0.1", port=port, certificate=str(node.certificate), key=str(node.key),
+            token=Secret(TOKEN),
+        )  # fmt: skip
+        (tmp_path / name).mkdir()
+        return AdminServer.over(
+            parts, tmp_path / name / SOCKET, version="1", settings=settings, cluster=cluster, drain_s=1
+        )
+
+    async with AsyncExitStack() as stack:
+        for name in ("first", "second"):
+            made = server(name, cluster)
+            stack.push_async_callback(made.stop)
+            await made.start()
+            port = made.port
+        alone = server("alone", None)
+        stack.push_async_callback(alone.stop)
+        with pytest.raises(Misconfigured, match="cannot listen"):
+            await alone.start()

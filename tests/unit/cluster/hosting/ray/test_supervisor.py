@@ -14,9 +14,9 @@ from cluster.hosting.ray.plan import RayNode
 from cluster.hosting.ray.supervisor import RETIRE_S_MAX, SILENT_S, Supervisor
 from cluster.membership.members import Drain, Layout, Wanted
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
-from cluster.membership.registry import Update
+from cluster.membership.registry import CHANGES_MAX, Update
 from cluster.placement.known import Known
-from cluster.placement.slotmap import NOTHING, Assignment, encode_page
+from cluster.placement.slotmap import NOTHING, PAGE_SLOTS, Assignment, encode_page
 
 LAYOUT = Layout("test")
 
@@ -134,6 +134,24 @@ async def test_a_surplus_shard_is_emptied_then_left_then_removed(world: World, t
         await world.learn()
     assert "mailbox-a-2" not in world.fleet.names
     assert world.known.drains == {}
+
+
+async def test_more_shards_than_one_change_holds_are_emptied_in_turns(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.write(LAYOUT.wanted, wanted(CHANGES_MAX))  # on each of two nodes
+    await world.supervisor.round(thread)
+    names = sorted(name for name in world.fleet.names if name.startswith("mailbox"))
+    page = tuple(Assignment(names[n % len(names)], 1) for n in range(PAGE_SLOTS))
+    await world.write(LAYOUT.page("mailbox", 0), encode_page(0, page))
+    await world.write(LAYOUT.wanted, wanted(1))
+    for _ in range(5):
+        await world.supervisor.round(thread)
+        await world.learn()
+    assert len(world.known.drains) == len(names) - 2
+    await world.write(LAYOUT.wanted, wanted(CHANGES_MAX))
+    for _ in range(5):
+        await world.supervisor.round(thread)
+        await world.learn()
+    assert not world.known.drains
 
 
 async def test_a_shard_that_is_wanted_again_is_not_emptied(world: World, thread: ThreadPoolExecutor) -> None:
