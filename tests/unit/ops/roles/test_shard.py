@@ -32,6 +32,7 @@ class Here:
 
     member = ME
     until = float("inf")
+    revision = 0
 
 
 def give(watching: Watching, epoch: int) -> None:
