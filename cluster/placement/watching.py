@@ -49,11 +49,6 @@ class Watching:
         except TimeoutError:
             raise Unavailable("The registry (etcd) does not answer; is it running?") from None
 
-    async def ended(self) -> None:
-        """Raises what ended the watching, which is a defect; never returns otherwise."""
-        assert self._task is not None
-        await asyncio.shield(self._task)
-
     async def close(self) -> None:
         """Stop watching. What was known stays."""
         if self._task is not None:

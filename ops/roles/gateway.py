@@ -57,7 +57,7 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         stack.push_async_callback(session.resign)
         await serve_gateways(stack, reach.core, ground.settings, bound, tls)
         session.start()
-        yield Announced(session, ground.watching)
+        yield Announced(session)
 
 
 def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:

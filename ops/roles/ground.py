@@ -152,15 +152,14 @@ class Announced:
     """What a role gives its hosting: it is over when a successor of the same name has announced itself, and when what
     it cannot serve without has ended by a defect: then only another process will help."""
 
-    def __init__(self, session: Session, watching: Watching, alive: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, session: Session, alive: Callable[[], bool] = lambda: True) -> None:
         """`alive`: whether what is announced takes calls."""
         self._session = session
-        self._watching = watching
         self._alive = alive
 
     async def ended(self) -> None:
         """Returns when it is over; raises what ended it."""
-        waits = [asyncio.ensure_future(each) for each in (self._session.ended(), self._watching.ended(), self._dead())]
+        waits = [asyncio.ensure_future(each) for each in (self._session.ended(), self._dead())]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

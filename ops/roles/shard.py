@@ -66,7 +66,7 @@ async def shard(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         services[CONTROL] = Control({place.role: made.release})
         ground.is_ready = lambda: session.holds and made.alive()
         session.start()
-        yield Announced(session, ground.watching, made.alive)
+        yield Announced(session, made.alive)
 
 
 async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:

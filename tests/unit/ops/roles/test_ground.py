@@ -25,7 +25,7 @@ class World:
         self.server = MemoryRegistryServer()
         self.alive = True
         self.session, self.watching = self.process(1)
-        self.announced = Announced(self.session, self.watching, lambda: self.alive)
+        self.announced = Announced(self.session, lambda: self.alive)
 
     def process(self, incarnation: int) -> tuple[Session, Watching]:
         """It, or its successor."""
@@ -72,16 +72,12 @@ def test_what_it_announces_is_dead() -> None:
     run(scenario())
 
 
-def break_watching(world: World) -> None:
-    world.watching.known.apply = broken  # type: ignore[method-assign, assignment]
-
-
 def break_session(world: World) -> None:
     world.session._announce = broken  # type: ignore[method-assign]
     world.server.expire(world.session.member.lease)
 
 
-@pytest.mark.parametrize("defect", [break_watching, break_session])
+@pytest.mark.parametrize("defect", [break_session])
 def test_a_defect_ends_it(defect: Callable[[World], None]) -> None:
     async def scenario() -> None:
         world = World()
