@@ -8,7 +8,6 @@ import secrets
 import time
 from typing import Final, Protocol
 
-
 # Linux's monotonic clock stands still while the machine is suspended; this one does not.
 _SLEEPLESS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
