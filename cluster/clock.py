@@ -6,7 +6,10 @@
 import random
 import secrets
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+# Linux's monotonic clock stands still while the machine is suspended; this one does not.
+_SLEEPLESS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -41,8 +44,8 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
-        return time.monotonic()
+        """Seconds since some fixed moment, those that the machine slept included: a lease runs out meanwhile."""
+        return time.clock_gettime(_SLEEPLESS)
 
 
 class ManualClock:

@@ -106,8 +106,10 @@ class Supervisor:
         """Remove what has a name but is not there; the next round makes it anew."""
         now = self._clock.monotonic()
         there = {name for members in self._known.shards.values() for name in members} | self._known.gateways.keys()
+        if self._known.leader is not None:
+            there.add(self._known.leader.name)  # the controllers that wait announce nothing: they are asked
         parsed = {name: parse(name) for name in actors - there}
-        silent = {name for name, each in parsed.items() if each is not None and each.node in nodes}
+        silent = {name for name, each in parsed.items() if each is not None and (each.node in nodes or not each.node)}
         self._silent = {name: self._silent.get(name, now) for name in silent}
         for name in sorted(name for name, since in self._silent.items() if now - since > SILENT_S):
             try:

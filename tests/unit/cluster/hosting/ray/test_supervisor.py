@@ -12,7 +12,7 @@ from cluster.errors import Unavailable
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
 from cluster.hosting.ray.supervisor import RETIRE_S_MAX, SILENT_S, Supervisor
-from cluster.membership.members import Drain, Layout, Wanted
+from cluster.membership.members import Drain, Layout, Member, Wanted
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
 from cluster.membership.registry import CHANGES_MAX, Update
 from cluster.placement.known import Known
@@ -185,6 +185,21 @@ async def test_a_name_without_a_process_is_made_anew_and_a_slow_one_left(
     await world.supervisor.round(thread)
     await world.supervisor.round(thread)
     assert world.fleet.calls == ["remove mailbox-a-1", "create mailbox-a-1 id-a"]
+
+
+async def test_a_controller_that_waits_and_is_not_there_is_made_anew(world: World, thread: ThreadPoolExecutor) -> None:
+    await world.supervisor.round(thread)
+    await world.write(LAYOUT.leader, msgspec.json.encode(Member("controller-1", "controller", "a")))
+    world.fleet.mute = {"controller-1", "controller-2"}
+    await world.supervisor.round(thread)
+    world.fleet.calls.clear()
+    world.clock.advance(SILENT_S + 1)
+    await world.supervisor.round(thread)
+    await world.supervisor.round(thread)
+    assert [call for call in world.fleet.calls if "controller" in call] == [
+        "remove controller-2",
+        "create controller-2 id-b",
+    ]
 
 
 async def test_ray_being_away_ends_nothing(world: World) -> None:
