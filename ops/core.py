@@ -7,10 +7,11 @@ order. The server and the command line (when no server runs) both stand on this.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from actors.directory.client import DirectoryClient, DirectorySettings
@@ -249,10 +250,17 @@ async def _open_s3(settings: S3Settings) -> Objects:
 
 def while_open(stack: AsyncExitStack, name: str, work: Coroutine[None, None, None]) -> None:
     """Run it in the background until the stack closes."""
-    stack.push_async_callback(_end, asyncio.create_task(work, name=name))
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_told)
+    stack.push_async_callback(_end, task)
+
+
+def _told(task: "asyncio.Task[None]") -> None:
+    """It runs for ever: that it has ended is a defect, and nothing else would show it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        structlog.get_logger().error("background_work_failed", work=task.get_name(), exc_info=error)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.gather(task, return_exceptions=True)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+import structlog
+
 from actors.mailbox import names
 from actors.mailbox.owner import Owner
 from actors.mailbox.types import Open, Opened
@@ -144,7 +146,9 @@ class Views:
             except NotFound:
                 view.vanished()
                 return
-            except Trouble:
+            except Exception as error:  # noqa: BLE001 - a defect must not make this a loop without pauses
+                if not isinstance(error, Trouble):
+                    structlog.get_logger().error("view_not_renewed", account=view.account, exc_info=error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
 

@@ -121,14 +121,16 @@ class Shard(Generic[Command, Unit]):
     async def sweep(self) -> int:
         """Look once at all units of our slots whose EXPIRY timer has come; how many steps that took. What fails waits
         for the next turn."""
-        steps, failed = 0, []
+        steps = 0
+        failed: list[Exception] = []
         for slot in range(SLOTS):
             try:
                 steps += await self.sweep_slot(slot)
-            except Trouble as trouble:
-                failed.append(trouble)
+            except Exception as error:  # noqa: BLE001 - what is wrong with one slot must not keep others from it
+                failed.append(error)
         if failed:
-            self._log.warning("shard.sweep_failed", kind=self._kind.name, slots=len(failed), why=failed[-1].log)
+            why = getattr(failed[-1], "log", repr(failed[-1]))
+            self._log.warning("shard.sweep_failed", kind=self._kind.name, slots=len(failed), why=why)
         return steps
 
     async def sweep_slot(self, slot: int) -> int:

@@ -6,6 +6,7 @@ says what every put of that name says, and a signature is refused a quarter of a
 those who delete must wait before they rely on a name again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,6 +30,7 @@ PART_BYTES: Final = 8 * 1024 * 1024  # what is larger goes in parts, each with a
 BYTES_A_SECOND: Final = 1_000_000  # a slower store is as good as gone
 READ_BYTES: Final = 256 * 1024
 LIST_PAGE: Final = 1000  # S3's own page
+START_S: Final = 3.0  # that a start waits for a store that is away; calls wait longer
 UPLOAD_KEPT: Final = timedelta(days=1)  # parts of an upload that old belong to nobody
 T = TypeVar("T")
 
@@ -50,9 +52,10 @@ class S3Objects:
         """
         objects = cls(settings, dice)
         try:
-            await objects.check()
-        except Unavailable as trouble:
-            structlog.get_logger().warning("s3.away", why=trouble.log)
+            async with asyncio.timeout(START_S):
+                await objects.check()
+        except (Unavailable, TimeoutError) as error:
+            structlog.get_logger().warning("s3.away", why=getattr(error, "log", f"no answer in {START_S} s"))
         except BaseException:
             await objects.close()
             raise

@@ -82,6 +82,8 @@ class EtcdWatch(UpdateQueue):
                 self._connection.forget_login()
             except Unavailable:
                 pass
+            except Exception as error:  # noqa: BLE001 (a reader that waits for ever would not know)
+                return self.fail(Unavailable("The registry cannot be watched.", log=f"etcd: {error!r}"))
             await asyncio.sleep(PAUSE_S)
 
     async def _follow(self, start: int) -> None:

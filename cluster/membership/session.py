@@ -119,6 +119,11 @@ class Session:
             await self._changed.wait()
         return self.state
 
+    async def ended(self) -> None:
+        """Returns when a successor has replaced it; raises whatever else ended the announcing, which is a defect."""
+        assert self._task is not None
+        await asyncio.shield(self._task)
+
     async def resign(self) -> None:
         """Stop, and end the announcement at once. Never raises; again is harmless."""
         if self._task is not None:

@@ -60,7 +60,7 @@ class Known:
             self.shards = {**self.shards, kind: self._with(self.shards.get(kind, {}), name, key, value, Member)}
         elif key.startswith(layout.slots):
             kind, _, number = key.removeprefix(layout.slots).partition("/")
-            if number.isdecimal() and int(number) < PAGES:
+            if number.isdecimal() and len(number) < len(str(PAGES)) + 2 and int(number) < PAGES:
                 pages.setdefault(kind, {})[int(number)] = self._page(key, value)
         elif key.startswith(layout.gateways):
             self.gateways = self._with(self.gateways, key.removeprefix(layout.gateways), key, value, Member)
@@ -88,7 +88,7 @@ class Known:
             return None
         try:
             return msgspec.json.decode(value, type=shape)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._unreadable(key, error)
             return None
 

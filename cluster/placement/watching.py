@@ -91,6 +91,8 @@ class Watching:
                     self._tell()
             except Trouble as trouble:
                 self._log.warning("watch_failed", error=trouble.log)
+            except Exception as error:  # noqa: BLE001 (who sees nothing any more must not seem to see)
+                self._log.error("watch_failed", error=repr(error), exc_info=error)
             finally:
                 await watch.aclose()
             await asyncio.sleep(self._retry_s)

@@ -19,8 +19,11 @@ from cluster.rpc.service import Sink, Subscription
 
 BACKOFF_FIRST_S: Final = 0.005  # a slot that moved is there again in milliseconds
 BACKOFF_MAX_S: Final = 0.25  # a restarted process is noticed at once, as people see it
+# Who is there and says that the slot is not its own will not think better of it without news, which wakes who waits;
+# while leases cannot be renewed, all that is subscribed asks all shards again and again.
+MOVED_MAX_S: Final = 1.0
 NOBODY_S: Final = 1.0  # while nobody owns the slot only news helps; this is for news that got lost
-DOUBLINGS_MAX: Final = 6  # until BACKOFF_MAX_S is reached
+DOUBLINGS_MAX: Final = 8  # until all of these are reached
 LINES_MAX: Final = 1024  # streams: the shards of a large cluster
 IDLE_S: Final = 60.0  # a stream unused for one to two of these is closed
 
@@ -191,7 +194,8 @@ class Router:
         left_s = deadline - self._clock.monotonic()
         if left_s > 0 and not self._is_closed:
             self.made_again += 1
-            pause_s = min(BACKOFF_FIRST_S * (1 << min(attempt, DOUBLINGS_MAX)), BACKOFF_MAX_S) if member else NOBODY_S
+            longest_s = BACKOFF_MAX_S if isinstance(error, LinkDown) else MOVED_MAX_S
+            pause_s = min(BACKOFF_FIRST_S * (1 << min(attempt, DOUBLINGS_MAX)), longest_s) if member else NOBODY_S
             pause_s *= 0.5 + self._dice.getrandbits(16) / 2**17
             await self._places.changed(kind, slot, member, min(pause_s, left_s))
             left_s = deadline - self._clock.monotonic()

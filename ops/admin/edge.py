@@ -60,6 +60,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
 
     def _streaming(self, name: str, inner: Any) -> Any:
         async def call(request: Any, context: Any) -> AsyncIterator[Any]:
+            if not isinstance(request, Message):
+                request = _Requests(request)
             async with self._around(name, request, context):
                 async for answer in inner(request, context):
                     yield answer
@@ -72,7 +74,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
         try:
             who = "" if name in OPEN_CALLS else self._access.who(context)
             if is_change(name):
-                begun = await self._audit.begin(who, name, request if isinstance(request, Message) else None)
+                about = request if isinstance(request, Message) else await request.first()
+                begun = await self._audit.begin(who, name, about)
             yield
         except (Exception, asyncio.CancelledError) as error:
             if begun is not None:
@@ -93,6 +96,31 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
             structlog.get_logger().error("admin_record_failed", call=name, outcome=outcome, error=trouble.log)
 
 
+class _Requests:
+    """A stream of requests, whose first can be looked at before they are taken: it says what all are about."""
+
+    def __init__(self, requests: Any) -> None:
+        self._requests = requests
+        self._rest: AsyncIterator[Message] | None = None
+        self._first: list[Message] = []
+
+    async def first(self) -> Message | None:
+        """The first; None when there is none."""
+        found = await anext(self, None)
+        self._first = [] if found is None else [found]
+        return found
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._first:
+            return self._first.pop()
+        if self._rest is None:
+            self._rest = aiter(self._requests)
+        return await anext(self._rest)
+
+
 _unary_stream: Final = grpc.unary_stream_rpc_method_handler
 
 
@@ -104,6 +132,7 @@ def _outcome(error: BaseException) -> str:
 
 async def _refuse(name: str, error: Exception, context: Any) -> NoReturn:
     if isinstance(error, Denied):
+        structlog.get_logger().warning("admin_denied", call=name, peer=context.peer())
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.says, trailers_of(error))
     if isinstance(error, Trouble):
         if error.fault is Fault.US:

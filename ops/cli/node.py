@@ -42,7 +42,8 @@ def node(head: bool, join: str, config: Path, name: str, background: bool, stop:
     if background:
         more = ["--head"] if head else ["--join", join]
         more += ["--name", name] if name else []
-        keeper.start_background(keeper.own_command("node", "--config", str(config.absolute()), *more), cluster)
+        command = keeper.own_command("node", "--config", str(config.absolute()), *more)
+        keeper.start_background(command, cluster, head=head)
         click.echo(f"Node {keeper.node_name(cluster)} is up.")
         return
     raise SystemExit(keeper.run(cluster, head=join, drain_s=settings.drain_s, tell=click.echo))

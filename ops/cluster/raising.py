@@ -35,7 +35,8 @@ Show = Callable[[Registry, Layout, Measure], Awaitable[None]]
 def start_local(settings: Settings, config: Path) -> str:
     """Make this machine a head, unless it is one; its address. Raises Misconfigured."""
     if not keeper.is_running(settings.cluster):
-        keeper.start_background(keeper.own_command("node", "--head", "--config", str(config)), settings.cluster)
+        command = keeper.own_command("node", "--head", "--config", str(config))
+        keeper.start_background(command, settings.cluster, head=True)
     return f"127.0.0.1:{settings.cluster.ray.port}"
 
 

@@ -4,6 +4,7 @@ The law: nothing here is mail. What is opened is closed in the reverse order; a 
 the registry does not begin to serve.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,6 +37,7 @@ from cluster.rpc.grpc_link import GrpcDialer
 from ops.core import open_stores
 from ops.settings import Settings
 
+LOOK_S: Final = 1.0  # whether a process still serves
 READY_S: Final = 30.0  # for the registry to answer; then the process ends and is started again
 LOCAL_STORES: Final = ("lmdb", "sqlite")
 
@@ -147,11 +149,25 @@ def _follow_levels(watching: Watching, logging: Logs, settings: Settings, node: 
 
 
 class Announced:
-    """What a role gives its hosting: it is over when a successor of the same name has announced itself."""
+    """What a role gives its hosting: it is over when a successor of the same name has announced itself, and when what
+    it cannot serve without has ended by a defect: then only another process will help."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, alive: Callable[[], bool] = lambda: True) -> None:
+        """`alive`: whether what is announced takes calls."""
         self._session = session
+        self._alive = alive
 
     async def ended(self) -> None:
-        """Returns when it is over."""
-        await self._session.wait_for("replaced")
+        """Returns when it is over; raises what ended it."""
+        waits = [asyncio.ensure_future(each) for each in (self._session.ended(), self._dead())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        for each in done:
+            await each
+
+    async def _dead(self) -> None:
+        while self._alive():  # noqa: ASYNC110 (a shard tells nobody that it has died)
+            await asyncio.sleep(LOOK_S)

@@ -43,7 +43,7 @@ class Made(NamedTuple):
     alive: Callable[[], bool]
 
 
-Make = Callable[[AsyncExitStack, Ground, Claims], Awaitable[Made]]
+Make = Callable[[AsyncExitStack, Ground, Holding], Awaitable[Made]]
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def shard(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         services[CONTROL] = Control({place.role: made.release})
         ground.is_ready = lambda: session.holds and made.alive()
         session.start()
-        yield Announced(session)
+        yield Announced(session, made.alive)
 
 
 async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:
@@ -95,13 +95,18 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
 
 
 def _shell(kind_of: Callable[[Settings], Any], every_s: Callable[[Settings], float]) -> Make:
-    async def make(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Made:
+    async def make(stack: AsyncExitStack, ground: Ground, claims: Holding) -> Made:
         kind = kind_of(ground.settings)
         metrics = ShellMetrics(ground.metrics)
         shell: ShellShard[Any, Any] = ShellShard(kind, ground.store, ground.clock, claims, ground.incarnation, metrics)
         shell.start(every_s(ground.settings))
         stack.push_async_callback(shell.stop)
-        return Made(shell, shell.release, lambda: shell.alive)
+
+        async def release(slot: int) -> None:
+            await shell.release(slot)
+            claims.release(slot)  # with nothing between: else the next call would take it up again at once
+
+        return Made(shell, release, lambda: shell.alive)
 
     return make
 

@@ -54,6 +54,10 @@ async def _serve(entered: AbstractAsyncContextManager[Any]) -> None:
     ended = asyncio.ensure_future(running.ended())
     await asyncio.wait((ended, waiting), return_when=asyncio.FIRST_COMPLETED)
     log.info("process_drains", asked=stop.is_set())
+    if not ended.done():
+        ended.cancel()
+    elif (error := ended.exception()) is not None:
+        log.error("role_broke", exc_info=error)
     await entered.__aexit__(None, None, None)
     log.info("process_drained")
 

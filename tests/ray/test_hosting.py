@@ -90,7 +90,7 @@ def test_a_node_in_the_background_comes_and_goes(cluster: Cluster, monkeypatch: 
     settings = load(Settings, config, {}).cluster
     command = [sys.executable, "-m", "tests.ray.keep", str(config), "--join", f"127.0.0.1:{cluster.machines.port}"]
     try:
-        node.start_background(command, settings)
+        node.start_background(command, settings, head=False)
         cluster.machines.wait(lambda: "d" in {each.name for each in cluster.fleet.nodes()})
         assert node.is_running(settings)
     finally:

@@ -86,9 +86,11 @@ def run(settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[
             _end(child)
 
 
-def start_background(command: Sequence[str], settings: ClusterSettings) -> None:
-    """Run `command` (a `rookery node`) on its own; returns when the node is up. Raises Misconfigured."""
-    state = prepare(settings, head=True)
+def start_background(command: Sequence[str], settings: ClusterSettings, *, head: bool) -> None:
+    """Run `command` (a `rookery node`, the `head` or another) on its own; returns when the node is up. Raises
+    Misconfigured."""
+    state = prepare(settings, head=head)
+    environment.client_environment(settings.ray)  # a token that is missing is told here, not in a log
     with (state / LOG).open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 (as below)
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True

@@ -52,6 +52,13 @@ def test_the_settings_are_settings() -> None:
     assert not rpc.insecure
 
 
+def test_the_settings_name_all_that_a_process_needs_and_kubernetes_is_told_to_hold_it() -> None:
+    rpc, head = settings().cluster.rpc, (FOLDER / "kuberay.yaml").read_text().partition("apiVersion")[0]
+    for path in (rpc.certificate, rpc.key, rpc.authority, settings().tls.certificate, settings().tls.key):
+        assert path.startswith("/run/rookery/")
+        assert f"/{Path(path).name} " in head.replace("=", "/")
+
+
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_commands_exist_with_these_options(words: list[str]) -> None:
     assert words[0] == "rookery"

@@ -189,6 +189,30 @@ async def test_nobody_renews_a_view_that_all_have_left(town: Town, monkeypatch: 
     assert not len(town.client._views)
 
 
+async def test_a_defect_makes_the_renewal_of_a_view_no_loop_without_pauses(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await _select(town.client)
+    asked = 0
+
+    async def broken(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteOwner, "watch", broken)
+        patch.setattr(views, "PAUSE_S", 0.001)
+        await town.move(ACCOUNT, "a")
+        await until(lambda: asked > 3)
+        assert len(town.client._views._renewing) == 1
+        before = asked
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert asked - before <= 1
+    await until(lambda: not held.view.lost)
+
+
 async def test_a_watcher_is_encoded_for_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     class Outlet:
         def __init__(self) -> None:

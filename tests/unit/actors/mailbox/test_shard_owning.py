@@ -256,8 +256,7 @@ class Late:
 
 async def test_a_commit_of_unknown_outcome_that_lands_late_is_not_written_over() -> None:
     memory = MemoryStore()
-    place = Place(memory)
-    store = Late(memory)
+    place, store = Place(memory), Late(memory)
     shard = place.new_owner()
     await shard.ask(1, add(0))
     listener = Listener()

@@ -226,6 +226,22 @@ async def test_the_sweep_takes_what_has_expired_in_steps(site: Site, monkeypatch
     assert await shard.sweep() == 0
 
 
+async def test_a_defect_in_one_unit_does_not_keep_other_slots_from_the_sweep(site: Site) -> None:
+    class Broken(Notes):
+        def expire(self, unit: Note, now_ms: int) -> Note | None:
+            if unit.text == "broken":
+                raise ZeroDivisionError
+            return super().expire(unit, now_ms)
+
+    shard, _ = await site.owner(Broken())
+    wake_ms = site.clock.now_ms() + 1
+    await write(shard, "a", "broken", 1, wake_ms=wake_ms)
+    await write(shard, "b", "x", 2, wake_ms=wake_ms)
+    site.clock.advance(1)
+    await shard.sweep()
+    assert await read(shard, "b", 2) is None
+
+
 async def test_it_sweeps_by_itself_also_after_trouble(site: Site) -> None:
     shard, _ = await site.owner(Notes(), sweep_every_s=0.001)
     await write(shard, "a", "go", wake_ms=site.clock.now_ms() + 1000)

@@ -3,6 +3,7 @@
 MinIO tells them only of a whole name, so a double of the client stands in for the stores that tell all.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 from minio.error import S3Error
 from urllib3 import HTTPResponse
 
-from cluster.blobs import s3_calls
+from cluster.blobs import objects_s3, s3_calls
 from cluster.blobs.objects_s3 import UPLOAD_KEPT, S3Objects
 from cluster.blobs.settings import S3Settings
 
@@ -54,3 +55,13 @@ async def test_a_list_ends_old_uploads_if_it_can(monkeypatch: pytest.MonkeyPatch
     assert (info.name, info.size, info.stored_ms) == ("a/b", 3, round(NOW.timestamp() * 1000))
     assert client.ended == (["old"] if knows_uploads else [])
     await objects.close()
+
+
+async def test_a_store_that_is_silent_keeps_nobody_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(_objects: S3Objects) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(S3Objects, "check", silent)
+    monkeypatch.setattr(objects_s3, "START_S", 0.01)
+    async with asyncio.timeout(10):
+        await (await S3Objects.open(S3Settings())).close()

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from cluster.errors import Refused
+from cluster.errors import Refused, Unavailable
 from cluster.membership.etcd_connection import Connection
 from cluster.membership.etcd_watch import EtcdWatch, by_revision, prefix_end
 from cluster.membership.registry import Entry, Snapshot, Update
@@ -101,3 +101,17 @@ def test_a_compaction_and_lost_data_need_a_snapshot() -> None:
 def test_a_refusal_is_one() -> None:
     with pytest.raises(Refused):
         told(answer(canceled=True, cancel_reason="rpc error: etcdserver: permission denied"))
+
+
+def test_what_nobody_could_foresee_is_told_to_the_reader() -> None:
+    async def defect(_: str) -> Snapshot:
+        raise ZeroDivisionError
+
+    async def body() -> None:
+        watch = EtcdWatch(cast("Connection", None), defect, "/", on_close=lambda _: None)
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(10):
+                await anext(watch)
+        await watch.aclose()
+
+    run(body())

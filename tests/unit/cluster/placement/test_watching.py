@@ -186,3 +186,23 @@ def test_a_refused_watch_is_tried_again() -> None:
         await watching.close()
 
     run(scenario())
+
+
+def test_a_value_that_nobody_could_foresee_does_not_end_the_watching(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        registry, watching = await begun()
+        apply, failures = watching.known.apply, [1]
+
+        def once(update: Update) -> None:
+            if failures:
+                raise ZeroDivisionError(failures.pop())
+            apply(update)
+
+        monkeypatch.setattr(watching.known, "apply", once)
+        await give(registry, B.name, 2)
+        await announce(registry, B)
+        await asyncio.sleep(module.RETRY_S + 0.5)
+        assert watching.owner("mailbox", 3) == B
+        await watching.close()
+
+    run(scenario())

@@ -82,8 +82,8 @@ async def test_no_more_is_begun_than_the_other_side_will_hold() -> None:
         outbox.put_body(number, number, body, answer)
     outbox.drop(7)
     running = asyncio.create_task(outbox.run())
-    ended: list[int] = []
     parts, most = encoding.Parts(), 0
+    ended: list[int] = []
     while len(ended) < len(numbers) - 1:
         await settle()
         frames, link.frames = link.frames, []

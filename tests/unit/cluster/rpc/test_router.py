@@ -12,6 +12,7 @@ from cluster.rpc.memory_link import MemoryNetwork
 from cluster.rpc.router import Router
 from cluster.rpc.server import Server
 from tests.unit.cluster.rpc.ends import MOVED, Fixed, Heard, LoopClock, Script, settle
+from tests.virtual import run
 
 
 class World:
@@ -218,3 +219,24 @@ async def test_a_router_that_closes_while_it_dials_fails_who_waits() -> None:
     await world.router.close()
     with pytest.raises(Unavailable):
         await waiting
+
+
+def test_who_hears_moved_again_and_again_asks_seldom_and_news_wakes_it() -> None:
+    async def scenario() -> None:
+        world = World()
+        script, new = world.serve("a:1"), world.serve("b:1")
+        script.fails = MOVED
+        world.places.set(5, "a:1")
+        with pytest.raises(Unavailable):
+            await world.call(5, timeout_s=20)
+        assert len(script.begun) <= 40, "all that is subscribed does this while leases cannot be renewed"
+        waiting = asyncio.create_task(world.call(5, timeout_s=20))
+        await asyncio.sleep(10)
+        begin = asyncio.get_running_loop().time()
+        world.places.set(5, "b:1")
+        await waiting
+        assert new.begun
+        assert asyncio.get_running_loop().time() - begin < module.BACKOFF_FIRST_S
+        await world.router.close()
+
+    run(scenario())

@@ -96,3 +96,13 @@ async def test_the_service_records_changes_and_refusals(admin: Admin, parts: Cor
         ("Directory.AddDomain", "done"),
     ]
     assert all(change.who.startswith("local:") for change in told)
+
+
+async def test_a_stream_of_requests_is_on_record_with_what_it_is_about(admin: Admin, alice: pb.Account) -> None:
+    batch = pb.ImportBatch(key=b"1", mailbox="INBOX", messages=[pb.ImportedMessage(content=b"Subject: x\r\n\r\n")])
+    steps = [pb.ImportRequest(open=pb.ImportOpen(account=alice.login)), pb.ImportRequest(batch=batch)]
+    answers = [answer async for answer in admin.mailboxes.Import(iter(steps))]
+    assert [len(answer.batch.problems) for answer in answers if answer.HasField("batch")] == [0]
+    told = [change async for change in admin.audit.ListChanges(pb.ListChangesRequest())]
+    (change,) = [change for change in told if change.call == "Mailboxes.Import"]
+    assert (change.request, change.outcome) == (f'{{"open":{{"account":"{alice.login}"}}}}', "done")

@@ -30,6 +30,12 @@ def test_a_member_makes_no_token(settings: ClusterSettings) -> None:
     assert not (node.prepare(settings, head=False) / "ray-token").exists()
 
 
+def test_a_member_in_the_background_says_that_it_needs_the_heads_token(settings: ClusterSettings) -> None:
+    with pytest.raises(Misconfigured, match="copy it from the head"):
+        node.start_background(["false"], settings, head=False)
+    assert not (Path(settings.ray.state) / "ray-token").exists()
+
+
 def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = ClusterSettings(ray=structs.replace(RaySettings(), state=str(tmp_path / "file" / "state")))
