@@ -17,6 +17,7 @@ def test_another_account_is_found_in_each_slot() -> None:
     assert not set(accounts) & set(others)
 
 
+@pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
 def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ def test_the_spread_of_times() -> None:
     assert values == {"heard: median": 100.0, "heard: 99 of 100": pytest.approx(198.0), "heard: longest": 199.0}
 
 
+@pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
 def test_every_change_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ def test_pairs_share_a_slot() -> None:
     assert pairs({0: 7, 1: 8, 2: 7, 3: 7, 4: 9, 5: 8}) == Accounts([0, 1], [2, 5])
 
 
+@pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
 def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
