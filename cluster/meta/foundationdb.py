@@ -99,8 +99,9 @@ class _Reader:
             future = reads._get_range(selector(low), selector(high), left, mode, iteration, reverse)
             await ready(future)
             found, count, more = future.wait()
-            rows += [self.space.row(each.key, each.value) for each in found]
-            size_bytes += sum(len(each.key) + len(each.value) for each in found)
+            rows += (part := [self.space.row(each.key, each.value) for each in found])
+            # Without the prefix, as page_of and the caller count: who gets a short page below the bound asks no further.
+            size_bytes += sum(len(key) + len(value) for key, value in part)
             if not count or not more:
                 break
             last = found[-1].key

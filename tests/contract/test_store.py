@@ -81,6 +81,17 @@ class TestReads:
         page = await store.transact(body)
         assert RANGE_BYTES_MAX < sum(len(key) + len(value) for key, value in page) <= most
 
+    async def test_a_page_is_short_only_past_its_bytes(self, store: Store) -> None:
+        """So that who gets a short one below them need not ask again: a store's own overhead does not count."""
+        large = RANGE_BYTES_MAX // VALUE_BYTES_MAX - 1
+        rows = [(b"%03d" % n, b"v" * VALUE_BYTES_MAX) for n in range(large)]
+        rest = RANGE_BYTES_MAX - sum(len(key) + len(value) for key, value in rows)
+        rows.append((b"%03d" % large, b"v" * (rest - 100)))
+        rows += [(b"%03d" % n, b"") for n in range(large + 1, large + 20)]
+        await put(store, *rows)
+        assert await store.range(b"", END) == rows
+        assert await store.range(b"", END, reverse=True) == rows[::-1]
+
     async def test_range_bounds_may_be_longer_than_any_key(self, store: Store) -> None:
         key = b"k" * KEY_BYTES_MAX
         await put(store, (key, b"1"), (b"z", b"2"))
