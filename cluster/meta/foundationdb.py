@@ -100,7 +100,7 @@ class _Reader:
             await ready(future)
             found, count, more = future.wait()
             rows += (part := [self.space.row(each.key, each.value) for each in found])
-            # Without the prefix, as page_of and the caller count: who gets a short page below the bound asks no further.
+            # Without the prefix, as page_of and the caller count: a short page below the bound is the last.
             size_bytes += sum(len(key) + len(value) for key, value in part)
             if not count or not more:
                 break
