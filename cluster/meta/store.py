@@ -33,9 +33,10 @@ class Reader(Protocol):
     async def range(self, begin: bytes, end: bytes, *, limit: int = 1000, reverse: bool = False) -> list[Row]:
         """Up to `limit` rows with begin <= key < end, in key order (from the end backwards if `reverse`).
 
-        RANGE_ROWS_MAX is the most that `limit` means. May return fewer than `limit` though more exist, but then keys and values together pass RANGE_BYTES_MAX,
-        and at least one if any exists; a caller pages on with `last key + b"\\0"` as `begin` (or the last key as
-        `end` when reversed) until an empty page, or a short one below those bytes.
+        RANGE_ROWS_MAX is the most that `limit` means. May return fewer than `limit` though more exist, but then keys
+        and values together pass RANGE_BYTES_MAX, and at least one if any exists; a caller pages on with
+        `last key + b"\\0"` as `begin` (or the last key as `end` when reversed) until an empty page, or a short one
+        below those bytes.
         """
         ...
 
