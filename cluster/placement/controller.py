@@ -119,6 +119,7 @@ class Controller:
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
             try:
-                await asyncio.wait_for(self._wake.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
             except TimeoutError:
                 pass

@@ -66,7 +66,8 @@ class Moving:
 
     async def _ask(self, move: Move, owner: Member) -> None:
         try:
-            await asyncio.wait_for(self._release(owner, move.kind, move.slot), RELEASE_S)
+            async with asyncio.timeout(RELEASE_S):
+                await self._release(owner, move.kind, move.slot)
             self.released = True
         except (Trouble, OSError) as error:  # a timeout is an OSError
             self._log.warning("slot_not_released", kind=move.kind, slot=move.slot, shard=move.source, error=repr(error))

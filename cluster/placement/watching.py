@@ -45,7 +45,8 @@ class Watching:
     async def ready(self, timeout_s: float) -> None:
         """Return when everything there is was seen once. Raises Unavailable when the time is over."""
         try:
-            await asyncio.wait_for(self._complete.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._complete.wait()
         except TimeoutError:
             raise Unavailable("The registry (etcd) does not answer; is it running?") from None
 
@@ -72,7 +73,8 @@ class Watching:
         here[waiter] = known
         self._waiters += 1
         try:
-            await asyncio.wait_for(waiter, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await waiter
         except TimeoutError:
             pass
         finally:

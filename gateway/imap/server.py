@@ -59,7 +59,8 @@ class ImapServer:
         for connection in list(self._connections):
             connection.stop("The server is stopping", "UNAVAILABLE")
         try:
-            await asyncio.wait_for(self._all_closed.wait(), self._services.settings.drain_s)
+            async with asyncio.timeout(self._services.settings.drain_s):
+                await self._all_closed.wait()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()

@@ -110,7 +110,12 @@ class Processes:
         for process in leaving:
             process.send_signal(signal.SIGTERM)
         for process in leaving:
-            if code := process.wait(STOP_S_MAX):
+            try:
+                code = process.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+            if code:
                 raise Broken(f"{process.args!r} was asked to stop and ended with {code}")
 
     def kill(self, node: Node) -> None:

@@ -77,6 +77,19 @@ def test_functions_are_short() -> None:
     _fail_with(f"Functions end at {FUNCTION_LINES_MAX} lines:", rows)
 
 
+def test_nothing_swallows_a_cancellation() -> None:
+    # Up to Python 3.11 `wait_for` returns instead, where what it waits for came at the same moment: a task that is to
+    # end goes on, and whoever waits for its end waits for ever.
+    users = [
+        f"{name}:{node.lineno}"
+        for name, tree in _trees().items()
+        if not name.startswith("tests/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "wait_for" and ast.unparse(node.value) == "asyncio"
+    ]
+    _fail_with("Use asyncio.timeout, not asyncio.wait_for:", users)
+
+
 def test_nothing_is_left_for_later() -> None:
     later = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     rows = [

@@ -206,3 +206,26 @@ def test_a_value_that_nobody_could_foresee_does_not_end_the_watching(monkeypatch
         await watching.close()
 
     run(scenario())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_whoever_is_cancelled_as_the_change_comes_is_cancelled(steps: int) -> None:
+    async def scenario() -> None:
+        _registry, watching = await begun()
+
+        async def wait() -> None:
+            await watching.changed("mailbox", 3, A, 10)
+            await asyncio.sleep(10)
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0.1)
+        watching.known.apply(Update(100, {LAYOUT.member(A): None}))
+        watching._tell()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+        assert task.cancelled()
+        await watching.close()
+
+    run(scenario())
