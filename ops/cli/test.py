@@ -7,6 +7,7 @@ the real programs that chosen tests need are installed by tests/conftest.py, whi
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ import click
 from ops.parts import INSTALL_PARTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+ABREAST: Final = 2  # tests at the same time
+_TOLD: Final = ("-n", "--numprocesses", "--pdb", "-s", "--co", "--version", "-h", "--help", "--fixtures", "--markers")
 
 
 @click.command(
@@ -34,9 +37,19 @@ def test(arguments: tuple[str, ...]) -> None:
       rookery test tests/house            format, lint, types, imports, tidiness only
       rookery test tests/unit -k address  the unit tests with "address" in their names
       rookery test -x                     stop at the first failure
+      rookery test -n 0                   one after the other, instead of two at a time
     """
     if not (ROOT / "tests").is_dir():
         raise click.ClickException("the tests are part of the source, not of the installed package: run ./rookery test")
     environ = os.environ | {INSTALL_PARTS: "1"}
-    done = subprocess.run([sys.executable, "-P", "-m", "pytest", *arguments], cwd=ROOT, env=environ, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", *abreast(arguments), *arguments], cwd=ROOT, env=environ, check=False
+    )
     sys.exit(done.returncode)
+
+
+def abreast(arguments: Sequence[str], processors: int | None = os.cpu_count()) -> list[str]:
+    """How many tests run at the same time, where the person did not say: more wait for programs than for a processor,
+    but above two the slower ones would be measured by their bounds on waiting."""
+    told = any(word.startswith(_TOLD) for word in arguments)
+    return [] if told or (processors or 1) < ABREAST else ["-n", str(ABREAST)]

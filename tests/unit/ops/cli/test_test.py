@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from ops.cli.test import abreast
+
 
 @pytest.mark.parametrize(
     ("arguments", "code", "shown"),
@@ -21,3 +23,20 @@ def test_arguments_and_exit_code_pass_through(arguments: list[str], code: int, s
     done = subprocess.run(command, capture_output=True, text=True, env=environ)
     assert done.returncode == code, done.stdout + done.stderr
     assert shown in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "processors", "added"),
+    [
+        (["tests/unit", "-x"], 2, ["-n", "2"]),
+        ([], 16, ["-n", "2"]),
+        ([], 1, []),
+        ([], None, []),
+        (["-n", "0"], 2, []),
+        (["-n4"], 2, []),
+        (["--pdb"], 2, []),
+        (["--collect-only"], 2, []),
+    ],
+)
+def test_two_tests_run_at_a_time_unless_told(arguments: list[str], processors: int | None, added: list[str]) -> None:
+    assert abreast(arguments, processors) == added
