@@ -52,4 +52,6 @@ def abreast(arguments: Sequence[str], processors: int | None = os.cpu_count()) -
     """How many tests run at the same time, where the person did not say: more wait for programs than for a processor,
     but above two the slower ones would be measured by their bounds on waiting."""
     told = any(word.startswith(_TOLD) for word in arguments)
-    return [] if told or (processors or 1) < ABREAST else ["-n", str(ABREAST)]
+    # Of a path that is not there pytest-xdist says nothing, and pytest alone does.
+    lost = any("/" in word and not (ROOT / word.split("::")[0]).exists() for word in arguments)
+    return [] if told or lost or (processors or 1) < ABREAST else ["-n", str(ABREAST)]

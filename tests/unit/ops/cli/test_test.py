@@ -30,6 +30,8 @@ def test_arguments_and_exit_code_pass_through(arguments: list[str], code: int, s
     [
         (["tests/unit", "-x"], 2, ["-n", "2"]),
         ([], 16, ["-n", "2"]),
+        (["tests/house/test_docs.py::test_every_link_leads_somewhere"], 2, ["-n", "2"]),
+        (["tests/no-such-folder"], 2, []),
         ([], 1, []),
         ([], None, []),
         (["-n", "0"], 2, []),
