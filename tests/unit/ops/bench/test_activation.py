@@ -20,13 +20,10 @@ def test_another_account_is_found_in_each_slot() -> None:
 @pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
-def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:2]:  # PostgreSQL's user has to pass
-        folder.chmod(0o755)
+def test_every_figure_is_there(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "WORK_QUICK", Work((Size(3, 2), Size(2, 5)), 20, 3))
     monkeypatch.setattr(activation, "SETTLE_S", 0.1)
-    values = list(measure(None, lambda: scratch(tmp_path), 1, quick=True, told=lambda _text: None))
+    values = list(measure(None, lambda: scratch(passable), 1, quick=True, told=lambda _text: None))
     whats = {value.what for value in values if value.server == "PostgreSQL"}
     assert whats == {value.what for value in values if value.server == "LMDB"}
     assert "cold account of 5 messages: INBOX selected" in whats

@@ -17,14 +17,11 @@ def test_the_spread_of_times() -> None:
 @pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
-def test_every_change_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:2]:  # PostgreSQL's user has to pass
-        folder.chmod(0o755)
+def test_every_change_is_heard(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "ACCOUNTS", 2)
     monkeypatch.setattr(idle, "SHARDS", 1)
     monkeypatch.setattr(idle, "SAMPLES_QUICK", 6)  # flags go on and off again
-    values = list(measure(None, lambda: scratch(tmp_path), 1, quick=True, told=lambda _text: None))
+    values = list(measure(None, lambda: scratch(passable), 1, quick=True, told=lambda _text: None))
     assert {value.server for value in values} == set(GATEWAYS)
     assert len({value.what for value in values}) * 2 == len(values) == 12
     assert all(value.value > 0 for value in values)

@@ -16,13 +16,10 @@ def test_pairs_share_a_slot() -> None:
 @pytest.mark.timeout(180)  # a dozen processes on a busy machine
 @pytest.mark.part("etcd")
 @pytest.mark.part("postgresql")
-def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:2]:  # PostgreSQL's user has to pass
-        folder.chmod(0o755)
+def test_every_figure_is_there(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_QUICK", (1,))
     monkeypatch.setattr(shards, "WORK_QUICK", Work(500, 20, 2, 2, 2))
-    values = list(measure(None, lambda: scratch(tmp_path), 1, quick=True, told=lambda _text: None))
+    values = list(measure(None, lambda: scratch(passable), 1, quick=True, told=lambda _text: None))
     assert {value.server for value in values} == {"1 shard", ONE_AT_A_TIME}
     found = {(value.what, value.server): value.value for value in values}
     assert len(found) == len(values), "each figure once"
@@ -31,4 +28,4 @@ def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found["STORE a flag: store, commits", ONE_AT_A_TIME] == 1
     assert found["STATUS: store, commits", ONE_AT_A_TIME] == 0
     assert found["delivery: CPU of shards", "1 shard"] > 0
-    assert list(tmp_path.iterdir()) == []
+    assert list(passable.iterdir()) == []
