@@ -16,6 +16,7 @@ from tests.cluster.observer import KIND, wait_for
 from tests.cluster.running import Cluster
 
 TAKEN_OVER_S_MAX: Final = 60.0
+DRAINED_S_MAX: Final = 180.0  # two thousand slots, one at a time, on a machine that does other things too
 LEASE_S: Final = 3.0  # [cluster] lease_s
 AWAY_S: Final = 1.5  # how long a service is away
 
@@ -265,7 +266,7 @@ def drain(cluster: Cluster, dice: random.Random) -> Hit:
     where = _node_of(name)
     at = time.monotonic()
     cluster.drain(where, on=True)
-    wait_for(lambda: f"{left} slots are left" if (left := cluster.observer.slots_of(name)) else "", 60)
+    wait_for(lambda: f"{left} slots are left" if (left := cluster.observer.slots_of(name)) else "", DRAINED_S_MAX)
     cluster.stop_node(where)
     cluster.drain(where, on=False)
     cluster.start_node(where)
