@@ -12,9 +12,8 @@ from cluster.clock import Clock
 from cluster.errors import Fenced, Moved, Trouble
 from cluster.meta.store import Store
 from cluster.placement.claims import Claim, Claims
+from cluster.placement.holding import RELEASE_HOLD_S
 from cluster.placement.titles import Titles
-
-RELEASED_S: Final = 5.0  # then the leader that asked for the slot is believed dead, and the map is right again
 
 
 class Slotted:
@@ -54,7 +53,7 @@ class Slotted:
             claim = self._claims.claim(slot)
         except Moved:
             claim = None
-        self._released[slot] = (claim, self._clock.monotonic() + RELEASED_S)
+        self._released[slot] = (claim, self._clock.monotonic() + RELEASE_HOLD_S)
 
     def check_taken(self, slot: int) -> None:
         """Raises Moved while commands for the slot are refused."""

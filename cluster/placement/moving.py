@@ -13,10 +13,10 @@ import structlog
 from cluster.clock import Clock
 from cluster.errors import Trouble
 from cluster.membership.members import Member, Move
+from cluster.placement.holding import RELEASE_HOLD_S
 from cluster.placement.metrics import ControllerMetrics
 from cluster.placement.slotmap import Assignment
 
-RELEASE_S: Final = 5.0  # the owner holds a released slot back no longer (holding.RELEASE_HOLD_S)
 SLOT_REST_S: Final = 60.0  # before a slot that was not released is asked for again
 SHARD_REST_S: Final = 5.0  # before anything else is asked of that shard
 
@@ -66,7 +66,7 @@ class Moving:
 
     async def _ask(self, move: Move, owner: Member) -> None:
         try:
-            async with asyncio.timeout(RELEASE_S):
+            async with asyncio.timeout(RELEASE_HOLD_S):
                 await self._release(owner, move.kind, move.slot)
             self.released = True
         except (Trouble, OSError) as error:  # a timeout is an OSError

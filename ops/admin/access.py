@@ -9,10 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from cluster.authority import ADMIN
 from cluster.config import Secret
 from cluster.errors import Fault, Misconfigured, Refused
 
-OPERATOR: Final = b"admin.rookery.internal"  # the name an operator's certificate carries
 TOKEN_CHARACTERS_MIN: Final = 32
 OPEN_CALLS: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})  # tell nothing secret
 
@@ -57,7 +57,7 @@ class Network:
     def who(self, context: Any) -> str:
         """By certificate, else by token."""
         names: Mapping[str, Sequence[bytes]] = context.auth_context()
-        if OPERATOR in names.get("x509_subject_alternative_name", ()):
+        if ADMIN.encode() in names.get("x509_subject_alternative_name", ()):
             common = names.get("x509_common_name", (b"operator",))[0].decode("utf-8", "replace")
             return f"certificate:{common}"
         shown = dict(context.invocation_metadata() or ()).get("authorization", "")

@@ -15,7 +15,6 @@ from msgspec import Struct
 from cluster.errors import Misconfigured
 from ops.admin.server import OPTIONS
 
-NODE: Final = "node.rookery.internal"  # the name that every node's certificate carries
 _META: Final = "rookery.remote"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -78,6 +77,8 @@ def chosen() -> Remote:
 
 def channel_to(remote: Remote, token: str) -> grpc.aio.Channel:
     """A channel to it. `token`: empty for none. Raises Misconfigured naming the file that cannot be read."""
+    from cluster.authority import NODE
+
     if bool(remote.certificate) != bool(remote.key):
         raise Misconfigured("An operator's certificate needs both --certificate and --key.")
     credentials = grpc.ssl_channel_credentials(_read(remote.authority), _read(remote.key), _read(remote.certificate))

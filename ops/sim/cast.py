@@ -27,7 +27,7 @@ from cluster.placement.claims import next_incarnation
 from cluster.placement.control import KIND as CONTROL
 from cluster.placement.control import Control, releasing
 from cluster.placement.controller import Controller
-from cluster.placement.holding import Holding
+from cluster.placement.holding import RELEASE_HOLD_S, Holding
 from cluster.placement.metrics import ControllerMetrics
 from cluster.placement.watching import Watching
 from cluster.rpc.caller import Caller
@@ -40,7 +40,6 @@ from ops.sim.store import StoreClient
 from ops.sim.world import Process
 
 TTL_S: Final = 3  # short, so that leases run out within a run
-RELEASE_S: Final = 5.0
 CLIENTS: Final = 3  # of each gateway; the last only reads
 
 _NO_THREADS: Final = ThreadPoolExecutor(1)  # never used: the loop runs such work itself
@@ -76,7 +75,7 @@ async def controller(process: Process) -> None:
         caller = None
         try:
             caller = Caller(await dialer.dial(address))
-            return await caller.call(kind, slot, body, RELEASE_S)
+            return await caller.call(kind, slot, body, RELEASE_HOLD_S)
         except LinkDown as error:
             raise Unavailable("The shard is away.", log=str(error)) from error
         finally:

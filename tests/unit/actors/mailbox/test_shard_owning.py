@@ -6,12 +6,12 @@ import pytest
 
 from actors.mailbox import keys
 from actors.mailbox.shard import Shard
-from actors.mailbox.slotted import RELEASED_S
 from actors.mailbox.types import INBOX, Added, Open, ReadTree, Tree
 from cluster.errors import Fenced, Moved, Unavailable
 from cluster.meta.memory import MemoryStore
 from cluster.meta.validate import Changes
 from cluster.placement.claims import Claim
+from cluster.placement.holding import RELEASE_HOLD_S
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.test_shard import Listener, add
 from tests.unit.actors.mailbox.town import Map, Script
@@ -177,7 +177,7 @@ async def test_a_released_slot_that_nobody_took_is_taken_up_again(two: Two) -> N
     await two.old.release(keys.slot_of(1))
     with pytest.raises(Moved):
         await two.old.ask(1, ReadTree())
-    two.place.clock.advance(RELEASED_S + 0.1)
+    two.place.clock.advance(RELEASE_HOLD_S + 0.1)
     assert await _messages(two.old, 1) == 1
 
 
