@@ -4,10 +4,11 @@
 written, in how many of the accounts the message was found. It ends with an error at the first point after which the
 store is not whole.
 
-How: one process makes a data directory with two accounts and forks for each number n, on a fresh copy of it, a child
-that delivers through the real connection, session, client, shard, store and blobs, and dies at its n-th point
-(points.py); then another that judges what was left. When n is so high that the child lives, all have been tried. The
-forking process itself never starts a thread or a loop, so each child is as if newly started.
+How: one process makes a data directory with two accounts and forks a child that delivers on a copy of it, through the
+real connection, session, client, shard, store and blobs, lives, and notes all its points (points.py). Then it forks for
+each of them, on a fresh copy, a child that delivers and dies there, and another that judges what was left. A child that
+lives did not come by its point this time: two threads took another turn; it is judged like one that died, under the
+name "". The forking process itself never starts a thread or a loop, so each child is as if newly started.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ from mail.smtp.states import Role
 from ops.cli.alone import furnish
 from ops.core import Core, over
 from tests.kill.inside import accounts_of, check_account
-from tests.kill.points import DIED, CrashingLoop, Points
+from tests.kill.points import DIED, CrashingLoop, Point, Points
 from tests.load.clients import LOGINS
 from tests.load.messages import is_whole, message, stuffed, token_of
 
@@ -70,7 +71,7 @@ CASES: Final = {
 
 
 class Judged(NamedTuple):
-    """What was found after one death."""
+    """What was found after one death at `point`, or, where that is "", after one that lived."""
 
     point: str
     acknowledged: int
@@ -178,14 +179,14 @@ def make(case: Case, data: Path) -> None:
             await furnish(core)
             for number in range(1, case.earlier + 1):
                 both = case._replace(recipients=len(LOGINS))
-                await deliver(core, both, token(case, number), data / "earlier", Points(-1, str))
+                await deliver(core, both, token(case, number), data / "earlier", Points())
 
     asyncio.run(main())
 
 
-def attempt(case: Case, data: Path, fatal: int) -> None:
-    """Deliver, shut down, and die at point `fatal` if it comes so far."""
-    points = Points(fatal, lambda name: _note(data / "point", name))
+def attempt(case: Case, data: Path, fatal: Point | None) -> None:
+    """Deliver, shut down, and die at `fatal` if it comes by; one that lives notes its points."""
+    points = Points(fatal)
     loop = CrashingLoop(points)
     threading.setprofile(points.profile)
 
@@ -195,6 +196,7 @@ def attempt(case: Case, data: Path, fatal: int) -> None:
             await deliver(core, case, token(case), data / "heard", points)
 
     loop.run_until_complete(main())
+    _note(data / "points", json.dumps(points.all()))
 
 
 def judge(case: Case, data: Path) -> None:
@@ -212,7 +214,7 @@ def judge(case: Case, data: Path) -> None:
             assert all(copies <= 1 for copies in found), f"found {found}"
             promised = acknowledged if case.role is Role.LMTP else acknowledged * case.recipients
             assert all(found[:promised]), f"acknowledged {acknowledged}, found {found}"
-            await deliver(core, case, token(case), data / "again", Points(-1, str))
+            await deliver(core, case, token(case), data / "again", Points())
             again = await _copies(store, blobs, case)
             assert again == [copies + 1 for copies in found], f"found {found}, sent again: {again}"
         _note(data / "found", json.dumps([acknowledged, sum(found)]))
@@ -256,16 +258,20 @@ def play(name: str, directory: Path) -> None:
     case, template, data = CASES[name], directory / "template", directory / "data"
     template.mkdir(parents=True)
     assert _forked(make, case, template) == 0
-    for fatal in count():
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(template, data)
-        code = _forked(attempt, case, data, fatal)
-        assert code in (0, DIED), f"point {fatal}: exit code {code}"
-        point = (data / "point").read_text() if code == DIED else ""
-        assert _forked(judge, case, data) == 0, f"point {fatal} ({point}): not whole"
-        print(json.dumps(Judged(point, *json.loads((data / "found").read_text()))), flush=True)
-        if code == 0:
-            return
+    _tried(case, template, data, None)
+    for point in json.loads((data / "points").read_text()):
+        _tried(case, template, data, Point(*point))
+
+
+def _tried(case: Case, template: Path, data: Path, fatal: Point | None) -> None:
+    """Deliver on a fresh copy, die at `fatal`, and tell what was left."""
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.copytree(template, data)
+    code = _forked(attempt, case, data, fatal)
+    assert code in (0, DIED), f"{fatal}: exit code {code}"
+    assert _forked(judge, case, data) == 0, f"{fatal}: not whole"
+    point = fatal.name if fatal and code == DIED else ""
+    print(json.dumps(Judged(point, *json.loads((data / "found").read_text()))), flush=True)
 
 
 def _forked(work: Callable[..., None], *args: Any) -> int:

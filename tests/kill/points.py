@@ -1,4 +1,4 @@
-"""Points at which a process can be made to die, counted: the n-th one reached is the last thing it does.
+"""Points at which a process can be made to die, each with a name: the n-th of its name is the last thing it does.
 
 A point is (1) every suspension of every task, that is, every `yield` that reaches the event loop: `Stepping` stands
 around each coroutine and hands `send` and `throw` through, so it sees them all, whoever awaits whom inside; (2) in
@@ -6,16 +6,20 @@ worker threads (the store's writer, the blob threads), the moment before each ca
 (3) the moment a worker thread hands its answer to the loop; (4) what the caller names, here the bytes to the client.
 Between two neighbouring points nothing becomes durable and nothing is said, so to die at each is to die everywhere.
 
+A point is named, not numbered across all threads, because which thread comes first differs from run to run: a number
+would skip what another run had there. Of one name the order is the code's own.
+
 The law: nothing is patched; what runs is the code that serves.
 """
 
 import asyncio
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from types import FrameType
-from typing import Any, Final, TypeVarTuple
+from typing import Any, Final, NamedTuple, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
@@ -23,15 +27,20 @@ DIED: Final = 77  # exit code
 STEPS: Final = frozenset({"open", "write", "utime", "fsync", "rename", "mkdir", "putmulti", "delete", "commit"})
 
 
-class Points:
-    """Counts, and dies at number `fatal`. Nothing counts before `counting` is set."""
+class Point(NamedTuple):
+    """The `nth` (from 1) that is reached of a name."""
 
-    def __init__(self, fatal: int, died_at: Callable[[str], object]) -> None:
-        """`died_at` is told the name of the point, as the last thing."""
+    name: str
+    nth: int
+
+
+class Points:
+    """Counts, and dies at `fatal`, or never. Nothing counts before `counting` is set."""
+
+    def __init__(self, fatal: Point | None = None) -> None:
         self.counting = False
         self._fatal = fatal
-        self._died_at = died_at
-        self._count = 0
+        self._reached: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def reached(self, name: str) -> None:
@@ -39,11 +48,14 @@ class Points:
         if not self.counting:
             return
         with self._lock:
-            if self._count == self._fatal:
-                self.counting = False  # what is done to note the name is no point
-                self._died_at(name)
+            self._reached[name] += 1
+            if (name, self._reached[name]) == self._fatal:
                 os._exit(DIED)
-            self._count += 1
+
+    def all(self) -> list[Point]:
+        """Every point that was reached, to die at in other runs."""
+        self.counting = False
+        return [Point(name, nth) for name, times in self._reached.items() for nth in range(1, times + 1)]
 
     def task(self, loop: asyncio.AbstractEventLoop, coro: Any, **more: Any) -> "asyncio.Task[Any]":
         """A task factory."""

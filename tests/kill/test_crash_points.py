@@ -38,9 +38,10 @@ def test_every_point(case: str, tmp_path: Path) -> None:
     points = {one.point for one in judged}
     assert len(judged) >= POINTS_MIN[case]
     assert points >= EVERYWHERE | (OF_FILES if CASES[case].is_large else set())
-    assert judged[-1].point == "", "the last attempt lives"
+    assert judged[0].point == "", "the first attempt lives"
+    assert sum(not one.point for one in judged) <= len(judged) // 4, "points that never came by"
     # The three worlds a crash can leave behind have all been seen.
     recipients = CASES[case].recipients
     assert any((one.acknowledged, one.found) == (0, 0) for one in judged)
     assert any(one.acknowledged == 0 and one.found == recipients for one in judged)
-    assert any(one.acknowledged and one.found == recipients for one in judged[:-1])
+    assert any(one.acknowledged and one.found == recipients for one in judged if one.point)
