@@ -49,6 +49,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "dovecot": Part("dovecot-imapd", "dovecot", "the IMAP server to compare with"),
     "etcd": Part("etcd-server", "etcd", "the registry of a cluster"),
+    "etcdctl": Part("etcd-client", "etcdctl", "sets up users in a registry"),
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "minio": Part("github.com/minio/minio@latest", "minio", "an S3 store", is_go=True),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from cluster import GRPC
 from cluster.errors import Misconfigured
 from cluster.hosting.settings import RaySettings
 
@@ -54,6 +55,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "1",  # our actors never count as idle; `rookery node` has drained them
     "RAY_AUTH_MODE": "token",  # else whoever reaches a port runs code as our user
     "RAY_START_HOOK": "cluster.hosting.ray.environment.without_client",
+    GRPC: "",  # Ray's own gRPC as Ray ships it; what we choose for ours is not inherited
 }
 # 75 MiB is Ray's least; we send nothing through it.
 OBJECT_STORE_BYTES: Final = 80_000_000
@@ -90,7 +92,7 @@ def client_environment(settings: RaySettings) -> dict[str, str]:
     made = {
         key: value
         for key, value in ENVIRONMENT.items()
-        if key not in ("RAY_START_HOOK", "RAY_gcs_storage") and not key.startswith("RAY_health")
+        if key not in ("RAY_START_HOOK", "RAY_gcs_storage", GRPC) and not key.startswith("RAY_health")
     }
     made["RAY_AUTH_TOKEN_PATH"] = str(token)
     if settings.tls_certificate:

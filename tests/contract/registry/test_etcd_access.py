@@ -4,6 +4,7 @@ import datetime as dt
 import ipaddress
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,26 +22,26 @@ from cluster.membership.settings import EtcdSettings
 from tests.contract.registry.following import Known, next_update, says
 from tests.etcd import Etcd, Tls
 
-pytestmark = pytest.mark.part("etcd")
+pytestmark = pytest.mark.part("etcd", "etcdctl")
 
 ROOT = "/rookery/test/"
 
 
-def etcdctl(etcd: Etcd, *words: str) -> None:
-    command = ["etcdctl", "--endpoints", ",".join(etcd.endpoints), *words]
-    subprocess.run(command, check=True, capture_output=True, timeout=30, env={**os.environ, "ETCDCTL_API": "3"})
-
-
 @pytest.fixture
-def guarded(etcd: Etcd) -> Etcd:
+def guarded(etcd: Etcd, program: Callable[[str], Path]) -> Etcd:
     """With a user who may use /rookery/ only."""
-    etcdctl(etcd, "user", "add", "root:secret")
-    etcdctl(etcd, "user", "grant-role", "root", "root")
-    etcdctl(etcd, "role", "add", "rookery")
-    etcdctl(etcd, "role", "grant-permission", "rookery", "--prefix=true", "readwrite", "/rookery/")
-    etcdctl(etcd, "user", "add", "rookery:hush")
-    etcdctl(etcd, "user", "grant-role", "rookery", "rookery")
-    etcdctl(etcd, "auth", "enable")
+
+    def etcdctl(*words: str) -> None:
+        command = [program("etcdctl"), "--endpoints", ",".join(etcd.endpoints), *words]
+        subprocess.run(command, check=True, capture_output=True, timeout=30, env={**os.environ, "ETCDCTL_API": "3"})
+
+    etcdctl("user", "add", "root:secret")
+    etcdctl("user", "grant-role", "root", "root")
+    etcdctl("role", "add", "rookery")
+    etcdctl("role", "grant-permission", "rookery", "--prefix=true", "readwrite", "/rookery/")
+    etcdctl("user", "add", "rookery:hush")
+    etcdctl("user", "grant-role", "rookery", "rookery")
+    etcdctl("auth", "enable")
     return etcd
 
 
