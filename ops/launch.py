@@ -135,10 +135,23 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
 
 
+def other_checkout(venv: Path, root: Path) -> Path | None:
+    """The checkout that this environment was made from, if it is another and still there."""
+    try:
+        origin = Path(_note(venv, "origin").read_text().partition("\n")[0])
+    except OSError:
+        return None
+    return origin if origin != root and (origin / "ops/launch.py").exists() else None
+
+
 def make(venv: Path, root: Path) -> None:
     """A fresh environment with pip, that finds this checkout's packages from anywhere."""
     if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
         raise Failure(f"{venv} holds something else than a virtual environment: move it, or set ROOKERY_VENV.")
+    if other := other_checkout(venv, root):
+        raise Failure(
+            f"{venv} belongs to the checkout {other}, whose programs may run in it: set another ROOKERY_VENV."
+        )
     with step(f"making {venv} with Python {sys.version.split()[0]}"):
         shutil.rmtree(venv, ignore_errors=True)
         venv.mkdir()

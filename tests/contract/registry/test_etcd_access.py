@@ -32,7 +32,7 @@ def guarded(etcd: Etcd, program: Callable[[str], Path]) -> Etcd:
     """With a user who may use /rookery/ only."""
 
     def etcdctl(*words: str) -> None:
-        command = [program("etcdctl"), "--endpoints", ",".join(etcd.endpoints), *words]
+        command = [str(program("etcdctl")), "--endpoints", ",".join(etcd.endpoints), *words]
         subprocess.run(command, check=True, capture_output=True, timeout=30, env={**os.environ, "ETCDCTL_API": "3"})
 
     etcdctl("user", "add", "root:secret")

@@ -85,6 +85,18 @@ def test_never_removes_what_is_not_an_environment(checkout: Path, tmp_path: Path
     assert (tmp_path / "mine/thesis.txt").exists()
 
 
+def test_never_takes_an_environment_from_another_checkout(checkout: Path, venv: Path) -> None:
+    (checkout / "ops").mkdir()
+    (checkout / "ops/launch.py").touch()
+    (venv / "pyvenv.cfg").touch()
+    with pytest.raises(launch.Failure, match=f"belongs to the checkout {checkout}"):
+        launch.make(venv, checkout / "elsewhere")
+    assert (venv / "bin/python").exists()
+    assert launch.other_checkout(venv, checkout) is None
+    (checkout / "ops/launch.py").unlink()
+    assert launch.other_checkout(venv, checkout / "elsewhere") is None, "a checkout that is gone"
+
+
 def test_finds_the_wheel_on_an_index_page() -> None:
     url = launch.wheel_url(PAGE, "https://mirror.example.test/root/simple/pip/")
     assert url == f"https://mirror.example.test/root/files/{launch.PIP_WHEEL}"
