@@ -98,7 +98,7 @@ def start_background(command: Sequence[str], settings: ClusterSettings, *, head:
         child = subprocess.Popen(  # noqa: S603 (as below)
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    until = time.monotonic() + START_S
+    until = time.monotonic() + START_S + STOP_S  # it gives up by itself first, and its log then says why
     while time.monotonic() < until and child.poll() is None:
         if (state / READY).exists() and is_running(settings):
             return
