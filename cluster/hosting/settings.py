@@ -43,7 +43,11 @@ class RaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ] = ""
     tls_certificate: Annotated[
-        str, Meta(description="PEM file with this node's certificate, for TLS between Ray's processes; empty: none.")
+        str,
+        Meta(
+            description="PEM file with this node's certificate, for TLS between Ray's processes: it names the node's "
+            "address and 127.0.0.1. Empty: none."
+        ),
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
     tls_authority: Annotated[str, Meta(description="PEM file with the authority that signed all of them.")] = ""

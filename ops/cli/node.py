@@ -16,9 +16,15 @@ from ops.settings import Settings
     "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The settings; see [cluster]."
 )
 @click.option("--name", default="", help="This node's name, instead of the settings' or the host name.")
+@click.option(
+    "--autoscaling",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, exists=True),
+    help="On the head, what `ray up` wrote there: Ray's monitor then starts the other machines' nodes.",
+)
 @click.option("--background", is_flag=True, help="Return when the node is up; --stop stops it.")
 @click.option("--stop", is_flag=True, help="Stop the node that runs on this machine, in order; no error without one.")
-def node(head: bool, join: str, config: Path, name: str, background: bool, stop: bool) -> None:
+def node(head: bool, join: str, config: Path, name: str, autoscaling: str | None, background: bool, stop: bool) -> None:
     """Make this machine a node of a cluster, until SIGTERM or Ctrl-C.
 
     A stop lets this node's processes finish what they promised, gateways first, then ends Ray's. Do `rookery drain`
@@ -31,6 +37,8 @@ def node(head: bool, join: str, config: Path, name: str, background: bool, stop:
     """
     if [head, bool(join), stop].count(True) != 1:
         raise click.UsageError("Give either --head, on one machine, or --join HOST:PORT, on the others; or --stop.")
+    if autoscaling and not head:
+        raise click.UsageError("--autoscaling is for the head.")
     from msgspec import structs
 
     from cluster.hosting.ray import node as keeper
@@ -42,8 +50,11 @@ def node(head: bool, join: str, config: Path, name: str, background: bool, stop:
     if background:
         more = ["--head"] if head else ["--join", join]
         more += ["--name", name] if name else []
+        more += ["--autoscaling", autoscaling] if autoscaling else []
         command = keeper.own_command("node", "--config", str(config.absolute()), *more)
         keeper.start_background(command, cluster, head=head)
         click.echo(f"Node {keeper.node_name(cluster)} is up.")
         return
-    raise SystemExit(keeper.run(cluster, head=join, drain_s=settings.drain_s, tell=click.echo))
+    raise SystemExit(
+        keeper.run(cluster, head=join, drain_s=settings.drain_s, tell=click.echo, autoscaling=autoscaling or "")
+    )

@@ -54,6 +54,9 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_raylet_liveness_self_check_interval_ms": "5000",  # one that was given up learns it and ends, instead of 60 s
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "1",  # our actors never count as idle; `rookery node` has drained them
     "RAY_AUTH_MODE": "token",  # else whoever reaches a port runs code as our user
+    # Of `ray up`'s two monitors the older: the newer takes a node that has been started again for two with one address,
+    # gives the head up and then starts no other node.
+    "RAY_enable_autoscaler_v2": "0",
     "RAY_START_HOOK": "cluster.hosting.ray.environment.without_client",
     GRPC: "",  # Ray's own gRPC as Ray ships it; what we choose for ours is not inherited
 }
@@ -117,12 +120,15 @@ def node_environment(settings: RaySettings, *, node: str, host: str, path: str) 
     return made | ({HOST: host} if host else {})
 
 
-def flags(settings: RaySettings, *, node: str, host: str, head: str) -> list[str]:
-    """The arguments of `ray start`; `head` is HOST:PORT of the head, empty on the head itself."""
+def flags(settings: RaySettings, *, node: str, host: str, head: str, autoscaling: str = "") -> list[str]:
+    """The arguments of `ray start`; `head` is HOST:PORT of the head, empty on the head itself. `autoscaling`: what
+    `ray up` wrote for the head."""
     made = ["--head", f"--port={settings.port}"] if not head else [f"--address={head}"]
     if not head:
-        # The dashboard and the autoscaler's monitor: 250 MiB that serve nothing here.
-        made += ["--include-dashboard=false", "--disable-usage-stats", "--no-monitor"]
+        # The dashboard and the autoscaler's monitor: 250 MiB that serve nothing here. But under `ray up` it is the
+        # monitor that starts the other machines' nodes.
+        monitor = f"--autoscaling-config={autoscaling}" if autoscaling else "--no-monitor"
+        made += ["--include-dashboard=false", "--disable-usage-stats", monitor]
     made += [
         f"--node-name={node}",
         f"--temp-dir={session(settings)}",

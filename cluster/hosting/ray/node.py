@@ -59,10 +59,13 @@ def prepare(settings: ClusterSettings, *, head: bool) -> Path:
     return state
 
 
-def run(settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[[str], None]) -> int:
+def run(
+    settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[[str], None], autoscaling: str = ""
+) -> int:
     """Be a node until SIGTERM or SIGINT; 0 when all ended in order, 1 when Ray ended by itself or some were killed.
 
-    `head`: HOST:PORT to join; empty: be the head. Raises Misconfigured, Locked.
+    `head`: HOST:PORT to join; empty: be the head. `autoscaling`: what `ray up` wrote for it. Raises Misconfigured,
+    Locked.
     """
     state = prepare(settings, head=not head)
     with _locked(state) as _:
@@ -72,7 +75,7 @@ def run(settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[
         asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: asked.append(number))
-        child = _start(settings, head)
+        child = _start(settings, head, autoscaling)
         try:
             _await_start(child, state, asked)
             if not asked:
@@ -95,7 +98,7 @@ def start_background(command: Sequence[str], settings: ClusterSettings, *, head:
         child = subprocess.Popen(  # noqa: S603 (as below)
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    until = time.monotonic() + START_S
+    until = time.monotonic() + START_S + STOP_S  # it gives up by itself first, and its log then says why
     while time.monotonic() < until and child.poll() is None:
         if (state / READY).exists() and is_running(settings):
             return
@@ -152,14 +155,14 @@ def _locked(state: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def _start(settings: ClusterSettings, head: str) -> "subprocess.Popen[bytes]":
+def _start(settings: ClusterSettings, head: str, autoscaling: str) -> "subprocess.Popen[bytes]":
     node, host = node_name(settings), settings.host
     given = environment.node_environment(settings.ray, node=node, host=host, path=environment.python_path())
     command = [
         environment.ray_command(),
         "start",
         "--block",
-        *environment.flags(settings.ray, node=node, host=host, head=head),
+        *environment.flags(settings.ray, node=node, host=host, head=head, autoscaling=autoscaling),
     ]
     libc = ctypes.CDLL(None)
 

@@ -34,7 +34,6 @@ def commands() -> list[list[str]]:
     found = kubernetes()
     groups = [found["RayCluster"]["spec"]["headGroupSpec"], *found["RayCluster"]["spec"]["workerGroupSpecs"]]
     containers = [group["template"]["spec"]["containers"][0] for group in groups]
-    containers += found["Job"]["spec"]["template"]["spec"]["containers"]
     ray = yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text())
     lines = [" ".join(each["command"]).removeprefix("sh -c exec ") for each in containers]
     lines += [*ray["head_start_ray_commands"], *ray["worker_start_ray_commands"]]
@@ -96,12 +95,31 @@ def test_kubernetes_mounts_what_the_settings_name() -> None:
         assert pod["terminationGracePeriodSeconds"] > 2 * settings().drain_s
 
 
+def test_kubernetes_gets_no_probe_and_no_wait_of_the_operators_own() -> None:
+    found = kubernetes()["RayCluster"]["spec"]
+    for group in (found["headGroupSpec"], *found["workerGroupSpecs"]):
+        container = group["template"]["spec"]["containers"][0]
+        assert {"livenessProbe", "readinessProbe"} <= container.keys()  # else they ask an agent that is not there
+        told = {each["name"]: each["value"] for each in container["env"]}  # the container that waits has these too
+        assert told["RAY_AUTH_TOKEN_PATH"] == settings().cluster.ray.token_file
+        assert told["RAY_AUTH_MODE"] == "token"
+        assert told["ROOKERY_CONFIG"] == PATH
+        assert group["template"]["spec"]["enableServiceLinks"] is False
+
+
+def test_ray_up_gives_the_head_what_it_starts_the_workers_from() -> None:
+    head = next(words for words in commands() if "--autoscaling" in words)
+    assert "--head" in head
+    assert head[head.index("--autoscaling") + 1] == "~/ray_bootstrap_config.yaml"
+
+
 def test_versions_are_those_of_the_lock() -> None:
     lock = (FOLDER.parents[1] / "requirements-cluster.lock").read_text()
     locked = re.search(r"(?m)^ray==(\S+)", lock)
     assert locked
     assert kubernetes()["RayCluster"]["spec"]["rayVersion"] == locked[1]
-    assert f":{_own_version()}" in kubernetes()["Job"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    group = kubernetes()["RayCluster"]["spec"]["headGroupSpec"]
+    assert group["template"]["spec"]["containers"][0]["image"].endswith(f":{_own_version()}")
 
 
 def test_the_walk_through_names_commands_that_are() -> None:

@@ -54,6 +54,10 @@ def test_a_head_keeps_its_memory_on_disk(settings: RaySettings) -> None:
 def test_flags_of_a_head_and_of_a_member(settings: RaySettings) -> None:
     head = environment.flags(settings, node="a", host="10.0.0.1", head="")
     member = environment.flags(settings, node="b", host="", head="10.0.0.1:6379")
+    assert "--no-monitor" in head
+    under_ray_up = environment.flags(settings, node="a", host="", head="", autoscaling="/home/r/made.yaml")
+    assert "--autoscaling-config=/home/r/made.yaml" in under_ray_up
+    assert "--no-monitor" not in under_ray_up
     assert {"--head", "--port=6379", "--node-name=a", "--node-ip-address=10.0.0.1"} <= set(head)
     assert "--address=10.0.0.1:6379" in member
     assert not {"--head", "--no-monitor", "--include-dashboard=false"} & set(member)  # Ray refuses some of them there
