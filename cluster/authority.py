@@ -1,10 +1,13 @@
 """The cluster's own certificate authority: what nodes and operators prove themselves with to each other.
 
 The law: a private key is written with mode 0600 before it holds anything, and never logged. What a certificate is good
-for is its role's name, alone in its subject alternative names; who holds it is only its common name.
+for is its role's name, alone in its subject alternative names; who holds it is only its common name. Ray knows no
+roles: its certificates have a machine's addresses there, and so are good for nothing else here.
 """
 
 import datetime as dt
+import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -16,10 +19,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cluster.certificates import write_private
 from cluster.errors import AlreadyExists, Misconfigured
 
-Role = Literal["node", "admin"]
+Role = Literal["node", "admin", "ray"]
 NODE: Final = "node.rookery.internal"
 ADMIN: Final = "admin.rookery.internal"
 NAMES: Final[dict[Role, str]] = {"node": NODE, "admin": ADMIN}
+OWN_ADDRESSES: Final = ("localhost", "127.0.0.1")  # which Ray's processes of one machine may call each other by
 AUTHORITY_DAYS: Final = 3650  # to be replaced with everything that it signed
 ISSUED_DAYS: Final = 825
 SKEW: Final = dt.timedelta(days=1)  # between the clocks of a cluster
@@ -52,12 +56,16 @@ def make_authority(directory: Path, now: dt.datetime) -> Pair:
     return _write(pair_of(directory, "authority"), made, private)
 
 
-def issue(directory: Path, name: str, role: Role, now: dt.datetime) -> Pair:
+def issue(directory: Path, name: str, role: Role, now: dt.datetime, addresses: Sequence[str] = ()) -> Pair:
     """Make a certificate of a role, signed by the directory's authority. `name`: 1 to 64 of [A-Za-z0-9_.-], not first
-    a dot or dash. Raises AlreadyExists, and Misconfigured for a name or an authority that does not serve."""
+    a dot or dash. `addresses`: host names and IP addresses of the machine, for Ray. Raises AlreadyExists, and
+    Misconfigured for a name, addresses or an authority that do not serve."""
+    if bool(addresses) != (role == "ray"):
+        raise Misconfigured("Ray's certificates need the machine's addresses, and no others have them.")
     plain = name.replace("_", "").replace(".", "").replace("-", "")
     if not (plain.isascii() and plain.isalnum()) or len(name) > NAME_CHARACTERS_MAX or name[0] in ".-":
         raise Misconfigured(f"{name!r} cannot name a certificate: use letters, digits, dots and dashes.")
+    names = [x509.DNSName(NAMES[role])] if role in NAMES else [_address(each) for each in (*addresses, *OWN_ADDRESSES)]
     authority, signer = _load(pair_of(directory, "authority"))
     private = ec.generate_private_key(ec.SECP256R1())
     made = (
@@ -67,10 +75,24 @@ def issue(directory: Path, name: str, role: Role, now: dt.datetime) -> Pair:
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAMES[role])]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(signer, hashes.SHA256())
     )
     return _write(pair_of(directory, name), made, private)
+
+
+def _address(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        pass
+    try:
+        name = x509.DNSName(address)
+    except ValueError as error:
+        raise Misconfigured(f"{address!r} is neither a host name in ASCII nor an IP address.") from error
+    if address.lower() in NAMES.values():
+        raise Misconfigured(f"{address} is the name of a role, not of a machine.")
+    return name
 
 
 def _subject(name: str) -> x509.Name:

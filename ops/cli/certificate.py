@@ -18,6 +18,8 @@ def certificate() -> None:
       rookery certificate issue ./keys node1          for [cluster.rpc] and [admin] on node1
       rookery certificate issue ./keys alice --role admin
                                                       for alice's --certificate and --key
+      rookery certificate issue ./keys node1-ray --role ray --address node1 --address 10.0.0.1
+                                                      for [cluster.ray] tls_certificate and tls_key on node1
     """
 
 
@@ -34,12 +36,16 @@ def authority(directory: Path) -> None:
 @click.argument("name")
 @click.option(
     "--role",
-    type=click.Choice(["node", "admin"]),
+    type=click.Choice(["node", "admin", "ray"]),
     default="node",
     show_default=True,
-    help="node: for a machine of the cluster. admin: for an operator; it opens nothing but the admin service.",
+    help="node: for a machine of the cluster. admin: for an operator; it opens nothing but the admin service. ray: for "
+    "TLS between Ray's own processes; it opens nothing of ours.",
 )
-def issue_(directory: Path, name: str, role: str) -> None:
+@click.option(
+    "--address", multiple=True, help="With --role ray: a name or IP address of the machine; as often as it has some."
+)
+def issue_(directory: Path, name: str, role: str, address: tuple[str, ...]) -> None:
     """Make a certificate and its key for NAME, signed by the authority in DIRECTORY."""
-    made = issue(directory, name, cast("Role", role), dt.datetime.now(dt.UTC))
+    made = issue(directory, name, cast("Role", role), dt.datetime.now(dt.UTC), address)
     click.echo(f"{made.certificate} and {made.key} are for {name} alone.")

@@ -26,6 +26,33 @@ def test_a_certificate_is_good_for_its_role_only(tmp_path: Path, role: Role) -> 
     server_context(*pair)
 
 
+def test_rays_certificate_has_addresses_and_no_role(tmp_path: Path) -> None:
+    make_authority(tmp_path, NOW)
+    pair = issue(tmp_path, "mx-1-ray", "ray", NOW, ("mx-1.example.test", "10.0.0.1", "fd00::1"))
+    made = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["mx-1.example.test", "localhost"]
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1", "fd00::1", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("role", "addresses", "cause"),
+    [
+        ("ray", (), "need the machine's addresses"),
+        ("node", ("10.0.0.1",), "no others have them"),
+        ("ray", ("é",), "neither a host name"),
+        ("ray", (NAMES["node"].upper(),), "the name of a role"),
+    ],
+)
+def test_addresses_that_do_not_serve_are_refused(
+    tmp_path: Path, role: Role, addresses: tuple[str, ...], cause: str
+) -> None:
+    make_authority(tmp_path, NOW)
+    with pytest.raises(Misconfigured, match=cause):
+        issue(tmp_path, "a", role, NOW, addresses)
+    assert not (tmp_path / "a.pem").exists()
+
+
 def test_keys_are_for_their_owner_only_and_nothing_is_overwritten(tmp_path: Path) -> None:
     authority = make_authority(tmp_path, NOW)
     pair = issue(tmp_path, "a", "node", NOW)
