@@ -188,6 +188,23 @@ async def test_an_unknown_format_is_refused(world: World) -> None:
         await world.open()
 
 
+@pytest.mark.parametrize("applied", [False, True])
+async def test_a_store_begins_although_nobody_knows_whether_its_format_was_written(world: World, applied: bool) -> None:
+    world.order(Fault("commit", 1021, applied))
+    store = await world.open()
+    await store.transact(world.count)
+    assert (world.runs, await number(store)) == (1, 1)
+
+
+async def test_a_cluster_that_is_away_at_the_start_is_named_with_what_to_look_at(world: World) -> None:
+    world.order(Fault("get", 1031))
+    with pytest.raises(Unavailable, match=r"usual cluster file, prefix rookery, cannot be reached.*1031.*does it run"):
+        await world.open()
+    world.order(Fault("get", 1515))
+    with pytest.raises(Misconfigured, match=r"1515.*cluster file"):
+        await world.open()
+
+
 async def test_two_that_begin_the_same_store_at_once(world: World) -> None:
     first, second = await asyncio.gather(world.open(), world.open())
     await first.transact(_set(b"a"))

@@ -67,13 +67,21 @@ def test_an_answer_that_comes_when_the_loop_is_gone_hurts_nobody() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("fdb") is not None, reason="the package is installed here")
 def test_without_the_package_the_text_says_how_to_get_it() -> None:
-    with pytest.raises(Misconfigured, match=r"extra `cluster`.*foundationdb-clients of the same version"):
+    with pytest.raises(Misconfigured, match=r"extra `foundationdb`.*foundationdb-clients of the same version"):
         load()
 
 
 @pytest.mark.parametrize(
     ("code", "meaning"),
-    [(1515, Misconfigured), (2104, Misconfigured), (2101, TooLarge), (1031, Unavailable), (1, Unavailable)],
+    [
+        (1515, Misconfigured),
+        (2104, Misconfigured),
+        (2107, Misconfigured),
+        (2130, Misconfigured),
+        (2101, TooLarge),
+        (1031, Unavailable),
+        (1, Unavailable),
+    ],
 )
 def test_errors_mean(code: int, meaning: type[Exception]) -> None:
     assert type(trouble_of(FDBError(code))) is meaning
