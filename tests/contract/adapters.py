@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -71,16 +72,22 @@ async def open_double(directory: Path, *, clock: Clock | None = None) -> Store:
 
 CLEAR_MS = 10_000
 CLEAR_TRIES = 10
-RUN = "ROOKERY_TEST_RUN"  # programs that a test starts use its part of the cluster
+RUN = "ROOKERY_TEST_RUN"  # programs that a test starts use its part of the cluster, whoever opens it first
+IS_FIRST = RUN not in os.environ
+os.environ.setdefault(RUN, secrets.token_hex(8))
 
 
 async def open_foundationdb(directory: Path, *, clock: Clock | None = None) -> Store:
-    if RUN not in os.environ:
-        os.environ[RUN] = secrets.token_hex(8)
-        load()
-        atexit.register(clear_foundationdb, f"\x02test-{os.environ[RUN]}-".encode())
+    _clear_at_exit()
     settings = FoundationdbSettings(prefix=f"test-{os.environ[RUN]}-{name_of(directory)}")
     return await FoundationdbStore.open(settings, clock=clock)
+
+
+@cache
+def _clear_at_exit() -> None:
+    load()
+    if IS_FIRST:
+        atexit.register(clear_foundationdb, f"\x02test-{os.environ[RUN]}-".encode())
 
 
 def clear_foundationdb(begin: bytes) -> None:
