@@ -5,14 +5,18 @@ the `go` that is here, into a folder of ours. No service that a package brings i
 """
 
 import fcntl
+import importlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from cluster.meta.foundationdb_binding import WANTED as FOUNDATIONDB
 
 INSTALL_PARTS: Final = "ROOKERY_INSTALL_PARTS"  # set to 1 where missing parts may be installed
 APT_S: Final = 900  # a slow mirror, all packages
@@ -156,6 +160,16 @@ def install_missing(names: Iterable[str]) -> list[str]:
                 _say(f"building {name} with Go, once; this takes minutes")
                 build(name)
     return missing(absent)
+
+
+def install_foundationdb(run: Callable[..., bool] = _run) -> bool:
+    """Install FoundationDB's Python package into this environment; False when pip failed. It is in no lock file."""
+    with _alone(Path(sys.prefix) / "rookery-foundationdb.lock"):
+        importlib.invalidate_caches()  # another process may have been here meanwhile
+        if find_spec("fdb") is not None:
+            return True
+        _say(f"installing {FOUNDATIONDB} with pip")
+        return run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", FOUNDATIONDB])
 
 
 def build(name: str, run: Callable[..., bool] = _run) -> bool:

@@ -29,6 +29,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(f"ops/parts.py declares no {', '.join(sorted(unknown))}")
     if os.environ.get(parts.INSTALL_PARTS) == "1" and not session.config.option.collectonly:
         parts.install_missing(needs)
+        if os.environ.get("FDB_CLUSTER_FILE"):
+            parts.install_foundationdb()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

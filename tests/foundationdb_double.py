@@ -2,25 +2,33 @@
 
 It keeps what matters there: answers come from another thread, nothing may be waited for that is not ready, a
 transaction that is dropped takes its futures with it, reads see one version and one's own writes, a commit fails on
-what was read and changed, keys beginning with 0xff are not ours, ranges come in small pages. `faults` are errors to
-come. It proves nothing about the real one; the contract suite runs over that wherever there is a cluster.
+what was read and changed, keys beginning with 0xff are not ours, ranges come in small pages of no promised size, a
+wrong write is told of only by what is awaited after it, a version is too old after 5 s, on_error forgets the size limit
+and leaves nothing usable when it gives up. `faults` are errors to come, `weather` brings them by chance. It proves
+nothing about the real one; the contract suite runs over that wherever there is a cluster.
 """
 
 import itertools
 import queue
+import random
 import threading
 import time
 import weakref
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-PAGE_BYTES: Final = 250  # small, so that every range takes several answers
+PAGES_BYTES: Final = (250, 60, 1, 250)  # small, so that every range takes several answers; one after the other
+SIZE_MAX: Final = 10_000_000
+VERSION_S: Final = 5.0
+BAD_WEATHER: Final = 0.1  # of the calls fail
 RETRYABLE: Final = frozenset({1007, 1009, 1020, 1021, 1037, 1038, 1039, 1042, 1051, 1078, 1213})
+UNUSABLE: Final = frozenset({1025, 1031})
 MAYBE_COMMITTED: Final = frozenset({1021, 1039})
 DESCRIPTIONS: Final = {1007: b"Transaction is too old", 1020: b"Transaction not committed", 1021: b"Unknown result"}
 
 Span = tuple[bytes, bytes]
+F = TypeVar("F", bound="Future")
 
 
 class FDBError(Exception):
@@ -60,13 +68,15 @@ class Future:
     _numbers = itertools.count()
 
     def __init__(self, network: Network, answer: Callable[[], Any], transaction: "Transaction") -> None:
+        number = next(self._numbers)
         self._answer = answer
         self._transaction = weakref.ref(transaction)
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[Future], None]] = []
         self._outcome: tuple[Any, FDBError | None] | None = None
-        transaction.futures.add(self)
-        if next(self._numbers) % 3:
+        self._network = network
+        transaction.futures[number] = self
+        if number % 3:
             network.later(self._settle)
         else:
             self._settle()
@@ -77,12 +87,14 @@ class Future:
     def on_ready(self, callback: "Callable[[Future], None]") -> None:
         with self._lock:
             if self._outcome is None:
+                if self._callbacks:
+                    raise FDBError(2000)  # there is room for one
                 self._callbacks.append(callback)
                 return
         callback(self)
 
     def cancel(self) -> None:
-        self.set(None, FDBError(1101))
+        self._network.later(lambda: self.set(None, FDBError(1101)))
 
     def wait(self) -> Any:
         assert self._outcome is not None, "the event loop would have been blocked"
@@ -90,10 +102,6 @@ class Future:
         if error is not None:
             raise error
         return result
-
-    @property
-    def value(self) -> Any:
-        return self.wait()
 
     def set(self, result: Any, error: FDBError | None = None) -> None:
         with self._lock:
@@ -113,6 +121,23 @@ class Future:
             self.set(None, error)
 
 
+class Value(Future):
+    """Compared, counted, or asked whether it is true, it waits for its value."""
+
+    @property
+    def value(self) -> Any:
+        return self.wait()
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.wait() == other)
+
+    def __len__(self) -> int:
+        return len(self.wait())
+
+    def __hash__(self) -> int:
+        return hash(self.wait())
+
+
 class Version(NamedTuple):
     """The rows as of a commit."""
 
@@ -130,7 +155,7 @@ class Options:
         self.timeout = 0
         self.retry_limit = -1
         self.max_retry_delay = 1000
-        self.size_limit = 10_000_000
+        self.size_limit = SIZE_MAX
 
     def set_timeout(self, milliseconds: int) -> None:
         self.timeout = milliseconds
@@ -142,7 +167,7 @@ class Options:
         self.max_retry_delay = milliseconds
 
     def set_size_limit(self, size_bytes: int) -> None:
-        assert 32 <= size_bytes <= 10_000_000
+        assert 32 <= size_bytes <= SIZE_MAX
         self.size_limit = size_bytes
 
 
@@ -166,44 +191,46 @@ class Reading:
         self._of = transaction  # a snapshot keeps its transaction alive, as in the binding
         self._leaves_conflicts = conflicts
 
-    def get(self, key: bytes) -> Future:
-        legal(key)
+    def get(self, key: bytes) -> Value:
         transaction = self._of
-        transaction.check_use()
-        view = transaction.view()
+        try:
+            legal(key)
+            value = transaction.view().rows.get(key)
+        except FDBError as error:
+            return transaction.future(Value, failing(error))
         if self._leaves_conflicts:
             transaction.depend_on(key, key + b"\0")
-        value = view.rows.get(key)
-        return transaction.future("get", lambda: value)
+        return transaction.future(Value, transaction.answer("get", lambda: value))
 
     def _get_range(
-        self, begin: KeySelector, end: KeySelector, limit: int, mode: int, iteration: int, reverse: bool
+        self, begin: KeySelector, end: KeySelector, limit: int, streaming_mode: int, iteration: int, reverse: bool
     ) -> Future:
         low, high = begin.key, end.key
-        legal(low)
-        legal(high)
         assert limit > 0
-        assert mode == -2
+        assert streaming_mode == -2
         assert iteration > 0
         transaction = self._of
-        transaction.check_use()
-        view = transaction.view()
+        try:
+            legal(low)
+            legal(high)
+            view = transaction.view()
+        except FDBError as error:
+            return transaction.future(Future, failing(error))
         page: list[KeyValue] = []
-        size_bytes = 0
-        keys = view.range(low, high, reverse)
-        for key in keys:
+        size_bytes, most_bytes = 0, next(transaction.database.pages_bytes)
+        more = False  # as there: true also where a full page was the last
+        for key in view.range(low, high, reverse):
             page.append(KeyValue(key, view.rows[key]))
             size_bytes += len(key) + len(view.rows[key])
-            if len(page) == limit or size_bytes > PAGE_BYTES:
+            if more := len(page) == limit or size_bytes > most_bytes:
                 break
-        more = bool(page) and (len(page) == limit or len(page) < len(keys))
         if self._leaves_conflicts:
             if more and reverse:
                 low = page[-1].key
             elif more:
                 high = page[-1].key + b"\0"
             transaction.depend_on(low, high)
-        return transaction.future("range", lambda: (page, len(page), int(more)))
+        return transaction.future(Future, transaction.answer("range", lambda: (page, len(page), int(more))))
 
 
 class Transaction(Reading):
@@ -211,12 +238,14 @@ class Transaction(Reading):
         super().__init__(weakref.proxy(self), conflicts=True)
         self.database = database
         self.options = Options()
-        self.futures: weakref.WeakSet[Future] = weakref.WeakSet()
+        self.futures: weakref.WeakValueDictionary[int, Future] = weakref.WeakValueDictionary()
         self._created_s = time.monotonic()
         self._retries = 0
         self._mutations: list[tuple[str, bytes, bytes]] = []
         self._depends: list[Span] = []
+        self._wrong = 0  # the code of a write that could not be told of
         self._version: Version | None = None
+        self._version_s = 0.0
         self._seen: Version | None = None
         self._committing = False
 
@@ -225,49 +254,56 @@ class Transaction(Reading):
         return Reading(self, conflicts=False)
 
     def __del__(self) -> None:
-        for future in list(self.futures):
+        for future in list(self.futures.values()):
             future.set(None, FDBError(1025))
 
     def set(self, key: bytes, value: bytes) -> None:
-        legal(key)
-        if len(value) > 100_000:
-            raise FDBError(2103)
-        self._mutate("set", key, value)
+        self._mutate("set", key, value, 2103 if len(value) > 100_000 else 0)
 
     def clear(self, key: bytes) -> None:
-        legal(key)
         self._mutate("clear", key, key + b"\0")
 
     def clear_range(self, begin: bytes, end: bytes) -> None:
-        legal(begin)
-        legal(end)
-        if begin > end:
-            raise FDBError(2005)
-        self._mutate("clear", begin, end)
+        self._mutate("clear", begin, end, 2005 if begin > end else 0)
 
     def add(self, key: bytes, param: bytes) -> None:
-        legal(key)
         self._mutate("add", key, param)
 
     def commit(self) -> Future:
-        self.check_use()
+        database = self.database
+        try:
+            self.check_use()
+        except FDBError as error:
+            return self.future(Future, failing(error))
         self._committing = True
         mutations, depends, version = self._mutations, self._depends, self._version
-        return self.future("commit", lambda: self.database.commit(mutations, depends, version, self.options.size_limit))
+        is_old, limit = self._is_old(), self.options.size_limit
+        lands = self.answer("commit", lambda: database.commit(mutations, depends, version, is_old, limit))
+        return self.future(Future, lands)
 
     def on_error(self, error: int) -> Future:
+        before = list(self.futures.values())
+
         def decide() -> None:
             self._retries += 1
+            if self._wrong in UNUSABLE:
+                raise FDBError(self._wrong)
             if error not in RETRYABLE or 0 <= self.options.retry_limit < self._retries:
+                self._wrong = 1025
                 raise FDBError(error)
+            for future in before:
+                future.set(None, FDBError(1025))
             self._reset()
 
-        return Future(self.database.network, decide, self)
+        return self.future(Future, decide)
 
     def view(self) -> Version:
         """The rows as this transaction sees them."""
+        self.check_use()
         if self._version is None:
-            self._version = self.database.newest
+            self._version, self._version_s = self.database.newest, time.monotonic()
+        if self._is_old():
+            raise FDBError(1007)
         if self._seen is None:
             self._seen = applied(self._version, self._mutations)
         return self._seen
@@ -285,15 +321,24 @@ class Transaction(Reading):
         self._depends += spans
 
     def check_use(self) -> None:
-        if self._committing:
-            raise FDBError(2017)
+        if self._wrong or self._committing:
+            raise FDBError(self._wrong or 2017)
 
-    def future(self, call: str, answer: Callable[[], Any]) -> Future:
-        """An answer to come, or the error that was ordered for it."""
-        created_s, options, database = self._created_s, self.options, self.database
+    def _is_old(self) -> bool:
+        return self._version is not None and time.monotonic() - self._version_s > self.database.version_s
+
+    def future(self, kind: type[F], answer: Callable[[], Any]) -> F:
+        """That comes from the network's thread."""
+        return kind(self.database.network, answer, self)
+
+    def answer(self, call: str, answer: Callable[[], Any]) -> Callable[[], Any]:
+        """What comes later, or the error that was ordered for it."""
+        created_s, options, database, this = self._created_s, self.options, self.database, weakref.ref(self)
 
         def settled() -> Any:
             if options.timeout and time.monotonic() - created_s > options.timeout / 1000:
+                if (transaction := this()) is not None:
+                    transaction._wrong = 1031
                 raise FDBError(1031)
             fault = database.fault_for(call)
             if fault is None:
@@ -302,10 +347,19 @@ class Transaction(Reading):
                 answer()
             raise FDBError(fault.code)
 
-        return Future(database.network, settled, self)
+        return settled
 
-    def _mutate(self, kind: str, key: bytes, other: bytes) -> None:
-        self.check_use()
+    def _mutate(self, kind: str, key: bytes, other: bytes, code: int = 0) -> None:
+        try:
+            self.check_use()
+            legal(key)
+            if kind == "clear":
+                legal(other)
+        except FDBError as error:
+            code = error.code
+        if code:
+            self._wrong = self._wrong or code
+            return
         self._mutations.append((kind, key, other))
         self._seen = None
 
@@ -313,6 +367,8 @@ class Transaction(Reading):
         self._mutations, self._depends = [], []
         self._version = self._seen = None
         self._committing = False
+        self._wrong = 0
+        self.options.size_limit = SIZE_MAX
 
 
 class Database:
@@ -321,6 +377,9 @@ class Database:
         self.newest = Version(0, {}, [])
         self.faults: list[Fault] = []
         self.begun = 0
+        self.version_s = VERSION_S
+        self.weather: random.Random | None = None
+        self.pages_bytes = itertools.cycle(PAGES_BYTES)
         self._lock = threading.Lock()
         self._changed: list[tuple[int, Span]] = []
 
@@ -334,10 +393,19 @@ class Database:
                 if fault.call == call:
                     self.faults.remove(fault)
                     return fault
-        return None
+        if self.weather is None or self.weather.random() > BAD_WEATHER:
+            return None
+        if call != "commit":
+            return Fault(call, self.weather.choice((1007, 1009, 1037)))
+        return Fault(call, *self.weather.choice(((1020, False), (1021, False), (1021, True), (1039, True))))
 
     def commit(
-        self, mutations: list[tuple[str, bytes, bytes]], depends: list[Span], read: Version | None, size_limit: int
+        self,
+        mutations: list[tuple[str, bytes, bytes]],
+        depends: list[Span],
+        read: Version | None,
+        is_old: bool,
+        size_limit: int,
     ) -> None:
         with self._lock:
             if not mutations:
@@ -347,6 +415,8 @@ class Database:
             size_bytes += sum(32 + len(low) + len(high) for low, high in [*writes, *depends])
             if size_bytes > size_limit:
                 raise FDBError(2101)
+            if is_old:
+                raise FDBError(1007)
             for number, (low, high) in self._changed:
                 is_later = read is not None and number > read.number
                 if is_later and any(low < end and begin < high for begin, end in depends):
@@ -385,6 +455,16 @@ class Fdb:
         if cluster_file not in self._databases:
             self._databases[cluster_file] = Database(self._network)
         return self._databases[cluster_file]
+
+
+def failing(error: FDBError) -> Callable[[], Any]:
+    """An answer that is this error."""
+    code = error.code
+
+    def answer() -> Any:
+        raise FDBError(code)
+
+    return answer
 
 
 def legal(key: bytes) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from cluster.clock import Clock, SystemClock
-from cluster.errors import Misconfigured, Unavailable
+from cluster.errors import Misconfigured, Trouble, Unavailable
 from cluster.meta.foundationdb_binding import (
     Binding,
     Database,
@@ -23,6 +23,7 @@ from cluster.meta.foundationdb_binding import (
     Transaction,
     code_of,
     load,
+    opening_trouble_of,
     ready,
     trouble_of,
 )
@@ -168,6 +169,11 @@ class FoundationdbTransaction(Bounded):
         self._write(len(key) + COUNTER_BYTES)
         self._transaction.add(name, delta.to_bytes(COUNTER_BYTES, "little", signed=True))
 
+    def end(self) -> None:
+        """Let go: an error kept here would hold FoundationDB's transaction, and its writes, in a circle."""
+        super().end()
+        self._interrupted = None
+
     def finish(self) -> bool:
         """Before the commit: whether there is anything to commit. Raises TooLarge, Unavailable, Interrupted."""
         if self._interrupted is not None:  # the body swallowed it, and knows less than it believes
@@ -225,10 +231,12 @@ class FoundationdbStore:
         fdb = binding or load()
         try:
             database = fdb.open(settings.cluster_file or None)
+            store = cls(fdb, database, settings.prefix, clock=clock)
+            found = await store._run(store._begin_format)
         except fdb.FDBError as error:
-            raise trouble_of(error) from error
-        store = cls(fdb, database, settings.prefix, clock=clock)
-        found = await store._run(store._begin_format)
+            raise opening_trouble_of(trouble_of(error), settings) from error
+        except Trouble as trouble:
+            raise opening_trouble_of(trouble, settings) from trouble
         if found != FORMAT:
             raise Misconfigured(
                 f"The FoundationDB prefix {settings.prefix!r} holds format {found!r} and this version reads "
@@ -306,38 +314,44 @@ class FoundationdbStore:
         """
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        transaction = self._database.create_transaction()
-        transaction.options.set_size_limit(TRANSACTION_BYTES_MAX)
-        transaction.options.set_retry_limit(self._attempts_max)
-        transaction.options.set_max_retry_delay(RETRY_DELAY_MAX_MS)
+        try:
+            transaction = self._database.create_transaction()
+            transaction.options.set_retry_limit(self._attempts_max)
+            transaction.options.set_max_retry_delay(RETRY_DELAY_MAX_MS)
+        except self._binding.FDBError as error:
+            raise trouble_of(error) from error
         for attempt in range(1, self._attempts_max + 1):
             # FoundationDB counts from the transaction's making, through all its runs; we from each run's start.
             elapsed_s = loop.time() - started_s
-            transaction.options.set_timeout(round(elapsed_s * 1000) + TIMEOUT_MS)
             try:
+                transaction.options.set_timeout(round(elapsed_s * 1000) + TIMEOUT_MS)
+                transaction.options.set_size_limit(TRANSACTION_BYTES_MAX)  # unlike the others, forgotten by on_error
                 return await work(transaction)
             except Interrupted as interrupted:
-                error: BaseException = interrupted.error
+                failure: BaseException = interrupted.error
             except self._binding.FDBError as raised:
-                error = raised
+                failure = raised
             is_last = attempt == self._attempts_max or loop.time() - started_s > TOTAL_S
-            if is_last or not self._binding.predicates.is_retryable(error):
-                raise trouble_of(error) from error
+            if is_last or not self._binding.predicates.is_retryable(failure):
+                raise trouble_of(failure) from failure
             try:
-                await _done(transaction.on_error(code_of(error)))
+                await _done(transaction.on_error(code_of(failure)))
             except self._binding.FDBError as final:
                 raise trouble_of(final) from final
         raise AssertionError("the last attempt raises")
 
     async def _begin_format(self, transaction: Transaction) -> bytes | None:
-        """The format of what is there; written first where nothing is."""
+        """The format of what is there; written first where nothing is.
+
+        Alone of all it may run again after an outcome that nobody knows: it finds what it wrote.
+        """
         space = self._reader.space
         future = transaction.get(space.format)
         await ready(future)
         found = future.value
         if found is None and not await self._reader.page(transaction, b"", KEYS_END, 1, reverse=False):
             transaction.set(space.format, FORMAT)
-            await self._commit(transaction)
+            await _done(transaction.commit())
             return FORMAT
         return found
 

@@ -7,11 +7,13 @@ client library libfdb_c of FoundationDB's own packages.
 
 import asyncio
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 from cluster.errors import Misconfigured, TooLarge, Trouble, Unavailable
 from cluster.meta.engine import Conflict
+from cluster.meta.settings import FoundationdbSettings
 
 API_VERSION: Final = 730
 
@@ -22,8 +24,9 @@ TRANSACTION_CANCELLED: Final = 1025
 TRANSACTION_TIMED_OUT: Final = 1031
 CLUSTER_VERSION_CHANGED: Final = 1039
 _TOO_LARGE: Final = (2101, 2102, 2103)  # transaction, key, value
-# Of a cluster file that is missing, unreadable, empty or wrong; of a client that cannot use the cluster.
-_OF_THE_OPERATOR: Final = (1511, 1512, 1515, 1516, 2104, 2200, 2201, 2203)
+# Of a cluster file that is missing, unreadable, empty or wrong; of TLS; of a client that cannot use the cluster, or
+# not without a tenant.
+_OF_THE_OPERATOR: Final = (1511, 1512, 1513, 1515, 1516, 2104, 2107, 2130, 2200, 2201, 2203)
 _MAYBE_COMMITTED: Final = (
     COMMIT_UNKNOWN_RESULT,
     TRANSACTION_CANCELLED,
@@ -31,8 +34,9 @@ _MAYBE_COMMITTED: Final = (
     CLUSTER_VERSION_CHANGED,
 )
 
+WANTED: Final = "foundationdb>=7.3,<7.4"  # the binding must not be newer than the client library
 _GET_IT: Final = (
-    'the package is in the extra `cluster` (pip install "foundationdb>=7.3,<7.4"); libfdb_c is in the package '
+    f'the package is the extra `foundationdb` ({sys.executable} -m pip install "{WANTED}"); libfdb_c is in the package '
     "foundationdb-clients of the same version, from https://github.com/apple/foundationdb/releases"
 )
 
@@ -202,3 +206,14 @@ def trouble_of(error: BaseException, *, committing: bool = False) -> Trouble:
             "The store did not say whether the change was made; try again.", log=f"outcome unknown: {told(error)}"
         )
     return Unavailable("The store does not answer now; try again.", log=told(error))
+
+
+def opening_trouble_of(trouble: Trouble, settings: FoundationdbSettings) -> Trouble:
+    """What ends an opening, told with the place and what to look at: nothing of a cluster was heard yet."""
+    if type(trouble) is not Unavailable:
+        return trouble
+    return Unavailable(
+        trouble.says,
+        log=f"{settings.where}, cannot be reached ({trouble.log}): does it run, do its addresses answer from this "
+        "machine, is libfdb_c of its version?",
+    )

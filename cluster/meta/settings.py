@@ -55,3 +55,8 @@ class FoundationdbSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
         str, Meta(description="What the keys begin with: installations that share a cluster differ here.",
                   pattern=PREFIX),
     ] = "rookery"  # fmt: skip
+
+    @property
+    def where(self) -> str:
+        """The cluster and the keys, for people."""
+        return f"FoundationDB by {self.cluster_file or 'its usual cluster file'}, prefix {self.prefix}"

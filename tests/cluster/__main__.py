@@ -24,11 +24,10 @@ from rich.progress import Progress, TextColumn
 from ops import parts
 from tests.cluster.faults import BY_NAME, FAULTS, Fault
 from tests.cluster.idle import measure
-from tests.cluster.network import can_partition
 from tests.cluster.report import summary, table
 from tests.cluster.rounds import Round, Rounds
 from tests.cluster.running import HOSTINGS, Cluster
-from tests.cluster.services import PARTS, store_kind
+from tests.cluster.services import PARTS, no_network, store_kind
 from tests.load.ledger import Broken
 
 EXIT_STOPPED: Final = 143
@@ -53,8 +52,8 @@ def main(rounds: int, faults: str, seed: int | None, hosting: str, nodes: int, i
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
     if missing := parts.missing(PARTS):
         raise click.ClickException(f"this needs {', '.join(map(parts.skip_reason, missing))}")
-    if hosting == "ray" and not can_partition():
-        raise click.ClickException("Ray's nodes need a network namespace each: run this as root on Linux with `ip`")
+    if hosting == "ray" and (reason := no_network()):
+        raise click.ClickException(f"Ray's nodes need a network namespace each: {reason}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_STOPPED))  # leaves in order, and with everything stopped
     seed = int(time.time()) if seed is None else seed
     if idle:
@@ -78,7 +77,7 @@ def _chosen(names: str, hosting: str) -> list[Fault]:
         for fault in FAULTS
         if fault.store in ("", store_kind())
         and fault.hosting in ("", hosting)
-        and (can_partition() or not fault.network)
+        and (not fault.network or not no_network())
     ]
     if not names:
         return possible

@@ -291,7 +291,7 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("postgresql", postgresql, store="postgresql"),
     Fault("stopped", stopped),
     Fault("partition", partition, network=True),
-    Fault("partition-store", partition_store, network=True, long=True),
+    Fault("partition-store", partition_store, store="postgresql", network=True, long=True),
     Fault("partition-gateways", partition_gateways, network=True, long=True),
     Fault("drain", drain),
 )

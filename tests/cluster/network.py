@@ -36,6 +36,7 @@ class Network:
         self._net = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
         self._bridge = f"rk{self._id}"
         self._spaces: dict[str, str] = {}  # by address
+        self._gateway = ""  # the first address here: by it namespaces reach this machine's others
         try:
             _ip("link", "add", self._bridge, "type", "bridge")
             _ip("link", "set", self._bridge, "up")
@@ -47,6 +48,7 @@ class Network:
         """One more address on this machine."""
         address = f"{self._net}.{number}"
         _ip("addr", "add", f"{address}/24", "dev", self._bridge)
+        self._gateway = self._gateway or address
         return address
 
     def space(self, name: str, number: int) -> tuple[str, str]:
@@ -60,6 +62,8 @@ class Network:
         for words in (("link", "set", "lo", "up"), ("addr", "add", f"{address}/24", "dev", "eth0")):
             _ip("-n", space, *words)
         _ip("-n", space, "link", "set", "eth0", "up")
+        if self._gateway:
+            _ip("-n", space, "route", "add", "default", "via", self._gateway)
         return space, address
 
     def lose(self, source: str, target: str) -> None:

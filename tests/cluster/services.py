@@ -5,13 +5,18 @@ FoundationDB instead wherever FDB_CLUSTER_FILE names a cluster.
 """
 
 import datetime as dt
+import os
 import secrets
+import subprocess
+import sys
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cluster import authority
 from tests import minio, postgresql
+from tests.cluster.network import Network, can_partition
 from tests.contract.adapters import clear_foundationdb, no_foundationdb
 from tests.etcd import Etcd
 from tests.running import free_ports
@@ -75,8 +80,9 @@ class Services:
 
     def _start_store(self, address: str) -> str:
         if not no_foundationdb():
-            self._stack.callback(clear_foundationdb, f"\x02{self._prefix}".encode())
-            return f'kind = "foundationdb"\n[store.foundationdb]\nprefix = "{self._prefix}"\n'
+            self._stack.callback(clear_foundationdb, f"\x02{self._prefix}\0".encode())
+            place = f'cluster_file = "{cluster_file()}"\nprefix = "{self._prefix}"\n'
+            return f'kind = "foundationdb"\n[store.foundationdb]\n{place}'
         (port,) = free_ports(1)
         self.postgresql = postgresql.Server(address=address, port=port)
         self._stack.callback(self.postgresql.remove)
@@ -92,3 +98,43 @@ class Services:
 def store_kind() -> str:
     """Which store the services have here."""
     return "postgresql" if no_foundationdb() else "foundationdb"
+
+
+def cluster_file() -> Path:
+    """FoundationDB's, from wherever a process starts."""
+    return Path(os.environ["FDB_CLUSTER_FILE"]).absolute()
+
+
+def coordinators(text: str) -> list[tuple[str, int]]:
+    """The addresses in a cluster file: description:id@address,address."""
+    (line,) = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    places = [place.strip().removesuffix(":tls").rpartition(":") for place in line.partition("@")[2].split(",")]
+    return [(host.strip("[]"), int(port)) for host, _, port in places]
+
+
+@cache
+def no_network() -> str:
+    """Why nodes cannot have a network namespace each here, or nothing."""
+    if not can_partition():
+        return "needs network namespaces: run as root on Linux with `ip`"
+    if store_kind() == "foundationdb" and (lost := _out_of_reach(coordinators(cluster_file().read_text()))):
+        return (
+            f"a network namespace does not reach FoundationDB at {lost}: give it an address of this machine's network"
+        )
+    return ""
+
+
+def _out_of_reach(places: list[tuple[str, int]]) -> str:
+    """The first that does not answer in a network namespace."""
+    network = Network()
+    try:
+        network.here(1)
+        space, _ = network.space("f", 2)
+        for host, port in places:
+            code = f"import socket; socket.create_connection(({host!r}, {port}), 3)"
+            tried = ["ip", "netns", "exec", space, sys.executable, "-c", code]
+            if subprocess.run(tried, capture_output=True).returncode:
+                return f"{host}:{port}"
+    finally:
+        network.close()
+    return ""

@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.network import Network, can_partition
 from tests.cluster.report import percentile, summary
 from tests.cluster.rounds import DEFECTS, Round
+from tests.cluster.services import coordinators
 from tests.cluster.watching import Watcher
 from tests.load.ledger import Broken
 
@@ -55,6 +56,11 @@ def test_summary() -> None:
 )
 def test_defects_in_logs_are_seen(line: bytes) -> None:
     assert DEFECTS.search(b"something\n" + line)
+
+
+def test_coordinators_of_a_cluster_file() -> None:
+    text = "# written by fdbserver\ntest:abc@10.0.0.1:4500,[fd00::1]:4501:tls\n"
+    assert coordinators(text) == [("10.0.0.1", 4500), ("fd00::1", 4501)]
 
 
 SEND = "import socket, sys; socket.socket(type=socket.SOCK_DGRAM).sendto(b'a', (sys.argv[1], int(sys.argv[2])))"

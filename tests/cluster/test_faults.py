@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.faults import FAULTS, Fault
-from tests.cluster.network import can_partition
 from tests.cluster.rounds import Rounds
 from tests.cluster.running import Cluster
-from tests.cluster.services import PARTS, store_kind
+from tests.cluster.services import PARTS, no_network, store_kind
 
 pytestmark = [pytest.mark.kill, pytest.mark.part(*PARTS), pytest.mark.timeout(300)]
 
@@ -18,7 +17,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.part(*PARTS), pytest.mark.timeout(30
 def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
     """Three nodes and three members of etcd."""
     folder = tmp_path_factory.mktemp("cluster")
-    with Cluster(folder, etcd_members=3, network=can_partition()) as cluster:
+    with Cluster(folder, etcd_members=3, network=not no_network()) as cluster:
         play = Rounds(cluster, seed=random.SystemRandom().randrange(1 << 30))
         yield play
 
@@ -27,8 +26,8 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
     "fault", [fault for fault in FAULTS if not fault.long and not fault.hosting], ids=lambda fault: fault.name
 )
 def test_what_was_acknowledged_survives(rounds: Rounds, fault: Fault) -> None:
-    if fault.network and not can_partition():
-        pytest.skip("needs network namespaces: run as root on Linux with `ip`")
+    if fault.network and (reason := no_network()):
+        pytest.skip(reason)
     if fault.store not in ("", store_kind()):
         pytest.skip(f"the store is {store_kind()}")
     if rounds.broken:

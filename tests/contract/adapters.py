@@ -4,14 +4,15 @@ import atexit
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
 
 from cluster.clock import Clock
-from cluster.errors import Misconfigured
 from cluster.meta.foundationdb import FoundationdbStore
 from cluster.meta.foundationdb_binding import load
 from cluster.meta.lmdb import LmdbStore
@@ -69,32 +70,48 @@ async def open_double(directory: Path, *, clock: Clock | None = None) -> Store:
     return await FoundationdbStore.open(settings, clock=clock, binding=DOUBLE)
 
 
-RUN = "ROOKERY_TEST_RUN"  # programs that a test starts use its part of the cluster
+CLEAR_MS = 10_000
+CLEAR_TRIES = 10
+RUN = "ROOKERY_TEST_RUN"  # programs that a test starts use its part of the cluster, whoever opens it first
+IS_FIRST = RUN not in os.environ
+os.environ.setdefault(RUN, secrets.token_hex(8))
 
 
 async def open_foundationdb(directory: Path, *, clock: Clock | None = None) -> Store:
-    if RUN not in os.environ:
-        os.environ[RUN] = secrets.token_hex(8)
-        load()
-        atexit.register(clear_foundationdb, f"\x02test-{os.environ[RUN]}-".encode())
+    _clear_at_exit()
     settings = FoundationdbSettings(prefix=f"test-{os.environ[RUN]}-{name_of(directory)}")
     return await FoundationdbStore.open(settings, clock=clock)
 
 
+@cache
+def _clear_at_exit() -> None:
+    load()
+    if IS_FIRST:
+        atexit.register(clear_foundationdb, f"\x02test-{os.environ[RUN]}-".encode())
+
+
 def clear_foundationdb(begin: bytes) -> None:
-    """Leave nothing in the cluster: this runs before the binding's own end."""
+    """Leave nothing in the cluster, if it answers: this runs before the binding's own end."""
     database: Any = load().open()
-    database.clear_range(begin, begin + b"\xff")
+    transaction = database.create_transaction()
+    transaction.options.set_timeout(CLEAR_MS)
+    transaction.options.set_retry_limit(CLEAR_TRIES)
+    while True:
+        try:
+            transaction.clear_range(begin, begin + b"\xff")
+            transaction.commit().wait()
+            return
+        except Exception as error:
+            try:
+                transaction.on_error(getattr(error, "code", 0)).wait()
+            except Exception:
+                sys.stderr.write(f"what tests wrote stays in FoundationDB behind {begin!r}: {error}\n")
+                return
 
 
 def no_foundationdb() -> str:
-    if not os.environ.get("FDB_CLUSTER_FILE"):
-        return "FDB_CLUSTER_FILE names no cluster"
-    try:
-        load()
-    except Misconfigured as error:
-        return str(error)
-    return ""
+    """Why not, or nothing. Where a cluster is named all tests run over it, and fail if it cannot be used."""
+    return "" if os.environ.get("FDB_CLUSTER_FILE") else "FDB_CLUSTER_FILE names no cluster"
 
 
 STORES = [

@@ -56,7 +56,7 @@ async def test_a_data_directory_belongs_to_one_kind_of_store(tmp_path: Path) -> 
 
 @pytest.mark.skipif(importlib.util.find_spec("fdb") is not None, reason="FoundationDB's package is installed here")
 async def test_without_its_package_foundationdb_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="extra `cluster`"):
+    with pytest.raises(Misconfigured, match="extra `foundationdb`"):
         async with opened(tmp_path / "data", StoreSettings(kind="foundationdb")):
             pass
     assert not (tmp_path / "data" / "store").exists()

@@ -31,8 +31,8 @@ TRANSACTIONS = st.lists(st.lists(OPERATIONS, max_size=12), max_size=5)
 class Model:
     """What the store should hold."""
 
-    def __init__(self) -> None:
-        self.rows: dict[bytes, bytes] = {}
+    def __init__(self, rows: dict[bytes, bytes] | None = None) -> None:
+        self.rows = dict(rows or {})
 
     def set(self, key: bytes, value: bytes) -> None:
         self.rows[key] = value
@@ -61,10 +61,13 @@ async def paged(reader: Reader, begin: bytes, end: bytes, limit: int, reverse: b
 
 
 async def play(store: Store, transactions: list[list[tuple[object, ...]]]) -> None:
-    model = Model()
+    before = Model()
     for operations in transactions:
 
-        async def body(transaction: Transaction, operations: list[tuple[object, ...]] = operations) -> None:
+        async def body(
+            transaction: Transaction, operations: list[tuple[object, ...]] = operations, before: Model = before
+        ) -> Model:
+            model = Model(before.rows)  # the body may be run again
             for name, *arguments in operations:
                 if name == "get":
                     (key,) = arguments
@@ -86,9 +89,10 @@ async def play(store: Store, transactions: list[list[tuple[object, ...]]]) -> No
                     for target in (transaction, model):
                         call: Callable[..., None] = getattr(target, str(name))
                         call(*arguments)
+            return model
 
-        await store.transact(body)
-        everything = model.range(b"", b"\xff" * 600, reverse=False)
+        before = await store.transact(body)
+        everything = before.range(b"", b"\xff" * 600, reverse=False)
         assert await paged(store, b"", b"\xff" * 600, 3, reverse=False) == everything
         assert await paged(store, b"", b"\xff" * 600, 3, reverse=True) == everything[::-1]
 

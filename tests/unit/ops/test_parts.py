@@ -83,6 +83,26 @@ def test_go_builds_into_our_folder_where_it_is_found(here: Path, monkeypatch: py
     assert parts.find("minio") == here / "cache/bin/minio"
 
 
+def test_foundationdbs_package_comes_once_into_this_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    there: list[object] = []
+    monkeypatch.setattr(parts, "find_spec", lambda _: there[0] if there else None)
+    ran: list[list[str]] = []
+
+    def run(command: list[str]) -> bool:
+        ran.append(command)
+        there.append(object())
+        return True
+
+    assert parts.install_foundationdb(run)
+    assert parts.install_foundationdb(run)
+    (command,) = ran
+    assert command[1:4] == ["-m", "pip", "install"]
+    assert command[-1] == "foundationdb>=7.3,<7.4"
+
+
 def test_missing_fails_only_where_ci_could_have_installed_it() -> None:
     assert parts.must_fail({"CI": "true"}, installable=True)
     assert not parts.must_fail({"CI": "true"}, installable=False)

@@ -1,6 +1,7 @@
 """What the adapter does with FoundationDB's errors, keys and futures, over its binding played in memory."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -125,6 +126,49 @@ async def test_what_is_too_large_for_foundationdb_alone_is_too_large(world: Worl
     assert world.runs == 1
 
 
+async def test_in_bad_weather_all_that_is_acknowledged_is_there_once(world: World) -> None:
+    store = await world.open()
+    world.database.weather = random.Random(4)
+    unsure: list[str] = []
+
+    async def body(transaction: Transaction) -> None:
+        rows = await transaction.range(b"", b"m", limit=5)
+        transaction.set(b"%03d" % len(await transaction.range(b"", b"m")), rows[-1][1] if rows else b"")
+        transaction.add(b"n", 1)
+
+    async def asks() -> None:
+        for _ in range(15):
+            try:
+                await store.transact(body)
+            except Unavailable as trouble:
+                unsure.append(trouble.log)
+
+    await asyncio.gather(*[asks() for _ in range(4)])
+    world.database.weather = None
+    count = await number(store)
+    assert 0 < len(unsure) < 60
+    assert all("outcome unknown" in log for log in unsure)
+    assert 60 - len(unsure) <= count <= 60
+    assert len(await store.range(b"", b"m")) == count, "a transaction landed in part"
+
+
+async def test_a_version_that_is_too_old_has_the_body_run_again(world: World) -> None:
+    store = await world.open()
+    world.database.version_s = 0.05
+    runs = []
+
+    async def body(transaction: Transaction) -> None:
+        await transaction.get(b"a")
+        runs.append(1)
+        await asyncio.sleep(0.1 if len(runs) < 3 else 0)
+        if len(runs) == 2:
+            await transaction.get(b"b")
+        transaction.set(b"a", b"1")
+
+    await store.transact(body)
+    assert len(runs) == 3
+
+
 async def test_only_reading_commits_nothing(world: World) -> None:
     store = await world.open()
     world.order(Fault("commit", 1020))
@@ -185,6 +229,23 @@ async def test_an_unknown_format_is_refused(world: World) -> None:
     while FORMAT in world.database.newest.rows.values():
         await asyncio.sleep(0)
     with pytest.raises(Misconfigured, match=r"rookery 9.*rookery 1.*run the version that wrote it"):
+        await world.open()
+
+
+@pytest.mark.parametrize("applied", [False, True])
+async def test_a_store_begins_although_nobody_knows_whether_its_format_was_written(world: World, applied: bool) -> None:
+    world.order(Fault("commit", 1021, applied))
+    store = await world.open()
+    await store.transact(world.count)
+    assert (world.runs, await number(store)) == (1, 1)
+
+
+async def test_a_cluster_that_is_away_at_the_start_is_named_with_what_to_look_at(world: World) -> None:
+    world.order(Fault("get", 1031))
+    with pytest.raises(Unavailable, match=r"usual cluster file, prefix rookery, cannot be reached.*1031.*does it run"):
+        await world.open()
+    world.order(Fault("get", 1515))
+    with pytest.raises(Misconfigured, match=r"1515.*cluster file"):
         await world.open()
 
 
