@@ -77,6 +77,14 @@ def session(settings: RaySettings) -> Path:
     return Path(settings.state) / "session"
 
 
+def head_address(settings: RaySettings) -> str:
+    """Where the head is of this machine's node, HOST:PORT; empty where none has run."""
+    try:
+        return (session(settings) / "ray_current_cluster").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def client_environment(settings: RaySettings) -> dict[str, str]:
     """What a program needs that connects to Ray. Raises Misconfigured when there is no token."""
     token = token_file(settings)

@@ -16,6 +16,7 @@ from cluster.errors import Unavailable
 from cluster.hosting.ray import environment
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
+from cluster.hosting.ray.reach import reach
 from cluster.hosting.settings import ClusterSettings
 
 ACTOR_CPUS: Final = 0.01  # with 0, Ray places at random and cannot spread
@@ -124,11 +125,13 @@ class RayFleet:
 def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
     """Connect this program to Ray, as a driver. `address`: HOST:PORT, or auto. Raises Unavailable, Misconfigured."""
     if address == "auto":
-        address = local_address(settings)
+        address = environment.head_address(settings.ray) or "auto"  # Ray's own search, where `rookery node` runs none
+    if address != "auto":
+        reach(address)
     os.environ |= environment.client_environment(settings.ray)  # read when Ray is imported
     import ray
 
-    with _told():
+    with _told(_found_none if address == "auto" else repr):
         ray.init(
             address=address,
             namespace=f"rookery-{settings.name}",
@@ -142,12 +145,13 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
         ray.shutdown()
 
 
-def local_address(settings: ClusterSettings) -> str:
-    """Where the head is of this machine's node; `auto` (Ray's own search) where `rookery node` runs none."""
-    try:
-        return (environment.session(settings.ray) / "ray_current_cluster").read_text().strip()
-    except FileNotFoundError:
-        return "auto"
+def _found_none(error: Exception) -> str:
+    if not isinstance(error, ConnectionError):
+        return repr(error)
+    return (
+        "no node runs on this machine. Start one with `rookery node`, or name the head: --address HOST:PORT, or "
+        "[cluster.ray] address."
+    )
 
 
 def _node(told: dict[str, Any]) -> RayNode:
