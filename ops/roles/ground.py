@@ -93,8 +93,8 @@ class Ground:
 
 
 @asynccontextmanager
-async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
-    """Open it all. Raises Misconfigured, Unavailable."""
+async def founded(settings: Settings, place: Place, *, follows: bool = True) -> AsyncIterator[Ground]:
+    """Open it all. `follows`: the log level that operators set counts here. Raises Misconfigured, Unavailable."""
     if settings.store.kind in LOCAL_STORES:
         raise Misconfigured(f"A cluster needs a store across the network, not {settings.store.kind}: see [store] kind.")
     if settings.store.blobs == "files":
@@ -132,7 +132,8 @@ async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
             server = await serve_metrics(metrics, listen(place.host, 0), ready=ground.ready)
             stack.push_async_callback(server.close)
             ground.metrics_address = f"{place.host}:{server.port}"
-        _follow_levels(watching, logging, settings, place.node)
+        if follows:
+            _follow_levels(watching, logging, settings, place.node)
         await watching.ready(READY_S)
         yield ground
 

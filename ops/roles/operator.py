@@ -32,7 +32,7 @@ async def operator(settings: Settings) -> AsyncIterator[Path]:
     place = Place(GATEWAY, f"{NAME}-{os.getpid()}", socket.gethostname(), "127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         alone = structs.replace(settings, data=folder, log=quiet, admin=AdminSettings())
-        async with founded(alone, place) as ground, AsyncExitStack() as stack:
+        async with founded(alone, place, follows=False) as ground, AsyncExitStack() as stack:
             server = reaching(stack, ground).admin(ground.settings)
             stack.push_async_callback(server.stop)
             await server.start()
