@@ -92,6 +92,7 @@ def command_name() -> str:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines are for its makers; what failed is told by us
     try:
         rookery(prog_name=command_name())
     except Trouble as trouble:

@@ -22,6 +22,7 @@ from ops.roles.ground import founded
 from ops.settings import Settings
 
 NAME: Final = "operator"
+READY_S: Final = 10.0  # for the registry to answer: a person waits
 
 
 @asynccontextmanager
@@ -32,7 +33,7 @@ async def operator(settings: Settings) -> AsyncIterator[Path]:
     place = Place(GATEWAY, f"{NAME}-{os.getpid()}", socket.gethostname(), "127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         alone = structs.replace(settings, data=folder, log=quiet, admin=AdminSettings())
-        async with founded(alone, place, follows=False) as ground, AsyncExitStack() as stack:
+        async with founded(alone, place, follows=False, ready_s=READY_S) as ground, AsyncExitStack() as stack:
             server = reaching(stack, ground).admin(ground.settings)
             stack.push_async_callback(server.stop)
             await server.start()
