@@ -22,7 +22,7 @@ from typing import IO, Final
 from cluster.errors import Locked, Misconfigured
 from cluster.hosting.ray import environment, records
 from cluster.hosting.ray.place import CONTROLLER, GATEWAY
-from cluster.hosting.ray.reach import await_head, is_loopback
+from cluster.hosting.ray.reach import await_head, claim, is_loopback
 from cluster.hosting.settings import ClusterSettings
 from cluster.membership.members import KINDS
 
@@ -88,6 +88,8 @@ def run(settings: ClusterSettings, *, head: str, drain_s: float, tell: Callable[
             signal.signal(number, lambda number, _: asked.append(number))
         if head:
             await_head(head, asked, START_S, tell)
+        else:
+            claim(settings.ray.port)
         if asked:
             return 0
         child = _start(settings, head)

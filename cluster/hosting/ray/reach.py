@@ -5,6 +5,7 @@ wait for it looks here first.
 """
 
 import ipaddress
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,17 @@ def await_head(address: str, asked: Sequence[int], wait_s: float, tell: Callable
             told = True
         time.sleep(POLL_S)
     return None
+
+
+def claim(port: int) -> None:
+    """See that a head can listen on the port. Raises Misconfigured."""
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        raise Misconfigured(
+            f"A head cannot listen on port {port} ({os.strerror(error.errno or 0)}): `ss -ltnp` shows who does; end that, or change "
+            "[cluster.ray] port."
+        ) from error
 
 
 def is_loopback(address: str) -> bool:

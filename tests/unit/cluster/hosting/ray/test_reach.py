@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from cluster.errors import Misconfigured, Unavailable
-from cluster.hosting.ray.reach import await_head, is_loopback, reach
+from cluster.hosting.ray.reach import await_head, claim, is_loopback, reach
 from tests.running import free_ports
 
 
@@ -24,6 +24,14 @@ def test_a_head_that_does_not_answer_is_told_with_its_cure() -> None:
 def test_a_head_that_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as head:
         reach(f"127.0.0.1:{head.getsockname()[1]}")
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Misconfigured, match=rf"port {port} \(Address already in use\)"):
+            claim(port)
+    claim(port)
 
 
 def test_the_wait_for_a_head_is_told_once_and_ends() -> None:
