@@ -6,13 +6,13 @@ away they raise Unavailable or wait, and nothing that runs minds.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from cluster.errors import Unavailable
+from cluster.errors import Misconfigured, Unavailable
 from cluster.hosting.ray import environment
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
@@ -125,13 +125,17 @@ class RayFleet:
 def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
     """Connect this program to Ray, as a driver. `address`: HOST:PORT, or auto. Raises Unavailable, Misconfigured."""
     if address == "auto":
-        address = environment.head_address(settings.ray) or "auto"  # Ray's own search, where `rookery node` runs none
-    if address != "auto":
-        reach(address)
+        address = environment.head_address(settings.ray)  # Ray's own search finds also what is none of ours
+        if not address:
+            raise Misconfigured(
+                "No node runs on this machine: start one with `rookery node`, or name the head: --address HOST:PORT, "
+                "or [cluster.ray] address."
+            )
+    reach(address)
     os.environ |= environment.client_environment(settings.ray)  # read when Ray is imported
     import ray
 
-    with _told(_found_none if address == "auto" else repr):
+    with _told():
         ray.init(
             address=address,
             namespace=f"rookery-{settings.name}",
@@ -143,15 +147,6 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
         yield RayFleet(settings.name)
     finally:
         ray.shutdown()
-
-
-def _found_none(error: Exception) -> str:
-    if not isinstance(error, ConnectionError):
-        return repr(error)
-    return (
-        "no node runs on this machine. Start one with `rookery node`, or name the head: --address HOST:PORT, or "
-        "[cluster.ray] address."
-    )
 
 
 def _node(told: dict[str, Any]) -> RayNode:
@@ -169,8 +164,8 @@ def _node(told: dict[str, Any]) -> RayNode:
 
 
 @contextmanager
-def _told(what: Callable[[Exception], str] = repr) -> Iterator[None]:
+def _told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Unavailable("Ray does not answer; try again.", log=f"Ray: {what(error)}") from error
+        raise Unavailable("Ray does not answer; try again.", log=f"Ray: {error!r}") from error

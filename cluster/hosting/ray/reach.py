@@ -52,8 +52,9 @@ def claim(port: int) -> None:
     try:
         socket.create_server(("", port)).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise Misconfigured(
-            f"A head cannot listen on port {port} ({os.strerror(error.errno or 0)}): `ss -ltnp` shows who does; end that, or change "
+            f"A head cannot listen on port {port} ({why}): `ss -ltnp` shows who does; end that, or change "
             "[cluster.ray] port."
         ) from error
 
