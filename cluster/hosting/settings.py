@@ -26,7 +26,8 @@ class RaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     address: Annotated[
         str,
         Meta(
-            description="HOST:PORT of the head, for `rookery up` and its kin; auto: the Ray node on this machine.",
+            description="HOST:PORT of the head, for `rookery up` and its kin; auto: that of this machine's node, or "
+            "what RAY_ADDRESS or a plain `ray start` here names.",
             pattern=ADDRESS,
         ),
     ] = "auto"

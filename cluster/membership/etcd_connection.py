@@ -83,6 +83,9 @@ def trouble(error: Exception, address: str) -> Trouble:
     log = f"etcd {address}: {error.code().name} {details}"
     if error.code() in _REFUSED or any(words in details for words in _LOGIN_WRONG):
         return Refused("The registry refuses this user.", log=log)
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        why = details.rpartition(": ")[2]  # the last is what the system said, after gRPC's own words
+        log = f"etcd at {address} does not answer ({why}): is it running, and does [cluster.etcd] endpoints name it?"
     return Unavailable(AWAY, log=log)
 
 

@@ -123,5 +123,5 @@ def opening_trouble_of(error: BaseException, settings: PostgresqlSettings) -> Tr
         return Misconfigured(f"{settings.where}, refuses: {error}")
     trouble = trouble_of(error, settings)
     if type(trouble) is Unavailable:
-        return Unavailable(f"{settings.where}, cannot be reached: {str(error) or type(error).__name__}")
+        return Unavailable(f"{settings.where}, cannot be reached: {str(error) or type(error).__name__}. Is it running?")
     return trouble

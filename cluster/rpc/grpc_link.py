@@ -224,11 +224,13 @@ def _read(settings: RpcSettings) -> tuple[bytes, bytes, bytes]:
     found = {}
     for name, path in paths.items():
         if not path:
-            raise Misconfigured(f"rpc.{name} is not set: the data plane needs certificates (or rpc.insecure = true).")
+            raise Misconfigured(
+                f"cluster.rpc.{name} is not set: `rookery certificate` makes one (or cluster.rpc.insecure = true)."
+            )
         try:
             found[name] = Path(path).read_bytes()
         except OSError as error:
-            raise Misconfigured(f"rpc.{name}: {path} cannot be read: {error.strerror}.") from error
+            raise Misconfigured(f"cluster.rpc.{name}: {path} cannot be read: {error.strerror}.") from error
     return found["certificate"], found["key"], found["authority"]
 
 

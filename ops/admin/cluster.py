@@ -14,14 +14,15 @@ import msgspec
 from actors.directory.client import DirectoryClient
 from actors.mailbox.keys import slot_of
 from cluster.clock import Clock
+from cluster.errors import NotFound
 from cluster.membership.members import KINDS, Layout, Levels, Wanted
 from cluster.membership.registry import Registry
 from cluster.observe.logs import LEVELS
 from cluster.placement.slots import SLOTS
 from cluster.placement.watching import Watching
 from ops.admin.directory import Unclear
-from ops.cluster.operations import drain, scale, undrain
-from ops.cluster.picture import picture
+from ops.cluster.operations import drain, no_node, scale, undrain
+from ops.cluster.picture import nodes, picture
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -99,6 +100,11 @@ class ClusterService(admin_pb2_grpc.ClusterServicer):
             if kind not in Wanted.__struct_fields__ or count > PROCESSES_MAX:
                 kinds = ", ".join(Wanted.__struct_fields__)
                 raise Unclear(f"{kind}={count} cannot be wanted: up to {PROCESSES_MAX} a node of {kinds}.")
+            if kind in KINDS and not count:
+                raise Unclear(
+                    f"{kind}=0 would leave its slots to nobody: at least 1. `rookery drain` empties one node, "
+                    "`rookery down` stops them all."
+                )
         await scale(self._parts.registry, self._parts.layout, dict(request.wanted))
         return self._state()
 
@@ -106,10 +112,13 @@ class ClusterService(admin_pb2_grpc.ClusterServicer):
         """For all, which ends what was set for single nodes; or for one."""
         if request.level and request.level not in LEVELS:
             raise Unclear(f"There is no log level {request.level!r}; there are {', '.join(LEVELS)}.")
-        levels = self._parts.watching.known.levels
+        known = self._parts.watching.known
+        levels = known.levels
         if request.node:
-            nodes = {node: level for node, level in levels.nodes.items() if node != request.node}
-            levels = Levels(levels.level, nodes | ({request.node: request.level} if request.level else {}))
+            if request.level and request.node not in nodes(known):
+                raise NotFound(no_node(request.node, known))
+            others = {node: level for node, level in levels.nodes.items() if node != request.node}
+            levels = Levels(levels.level, others | ({request.node: request.level} if request.level else {}))
         else:
             levels = Levels(request.level)
         await self._parts.registry.change({self._parts.layout.loglevel: msgspec.json.encode(levels)})

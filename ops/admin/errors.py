@@ -64,10 +64,12 @@ def trailers_of(trouble: Trouble) -> tuple[tuple[str, str], ...]:
     return ((FAULT, trouble.fault.value), (RETRY, "1" if trouble.retry else "0"))
 
 
-def from_status(error: grpc.aio.AioRpcError) -> Trouble:
-    """The trouble that a call ended with."""
+def from_status(error: grpc.aio.AioRpcError, cure: str = "") -> Trouble:
+    """The trouble that a call ended with. `cure`: a sentence for where nothing was answered."""
     trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata() or ()))  # pairs, say its stubs or not
     fault = trailers.get(FAULT)
+    if fault is None and error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return Refused("The server cannot do this: it is not part of a cluster, or older than this command.")
     if fault is None:  # not from our code: the connection, or gRPC itself
-        return Unavailable(f"The server has stopped or does not answer ({error.details()}).")
+        return Unavailable(f"The server has stopped or does not answer ({error.details()}). {cure}".rstrip())
     return ServerSaid(error.details() or "", error.code(), Fault(fault), retry=trailers.get(RETRY) == "1")

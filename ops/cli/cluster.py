@@ -58,8 +58,10 @@ def up(config: Path, address: str, wait_s: float) -> None:
     harmless.
     """
     from ops.cluster.raising import make, start_local
+    from ops.roles.operator import check
 
     settings, path = load(Settings, config, os.environ), config.absolute()
+    asyncio.run(check(settings))
     address = address or settings.cluster.ray.address
     if address == "local":
         address = start_local(settings, path)

@@ -20,7 +20,7 @@ import grpc
 from cluster.errors import Locked, Misconfigured
 from ops.admin.errors import from_status
 from ops.admin.server import OPTIONS, SOCKET, AdminServer, socket_address, socket_path
-from ops.cli.remote import channel_to, chosen, remote_options
+from ops.cli.remote import channel_to, chosen, cure, remote_options
 from ops.cli.version import current
 from wire import admin_pb2_grpc
 
@@ -72,7 +72,7 @@ def ask(data: Path, question: Callable[[Admin], Awaitable[T]]) -> T:
     try:
         return asyncio.run(asking())
     except grpc.aio.AioRpcError as error:
-        raise from_status(error) from None
+        raise from_status(error, cure(chosen(), error.details() or "")) from None
 
 
 @asynccontextmanager
@@ -89,7 +89,8 @@ async def connect(data: Path) -> AsyncIterator[Admin]:
         return
     if not data.is_dir():  # noqa: ASYNC240 (nothing else runs in this loop yet)
         raise Misconfigured(
-            f"There is no data directory {data}: start a server on it once, or name another with --data."
+            f"There is no data directory {data}: start a server on it once, or name another with --data; a cluster is "
+            "named with --config or --server."
         )
     async with _running(data) as path, _channel(path) as channel:
         yield _admin(channel)

@@ -3,6 +3,7 @@
 Nothing heavy is imported here: `rookery --help` loads no command, and a command loads only itself.
 """
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -11,6 +12,8 @@ from typing import Final, NamedTuple
 import click
 
 from cluster.errors import Fault, Trouble
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Command(NamedTuple):
@@ -90,10 +93,22 @@ def command_name() -> str:
     return os.environ.get("ROOKERY_COMMAND") or "rookery"
 
 
+def full(error: OSError) -> str:
+    """What a person hears of a disk that takes no more."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{os.strerror(error.errno or 0)}: make room there, or give another data directory."
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines are for its makers; what failed is told by us
     try:
         rookery(prog_name=command_name())
     except Trouble as trouble:
         click.echo(f"rookery: {trouble.log if trouble.fault is not Fault.PEER else trouble.says}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        click.echo(f"rookery: {full(error)}", err=True)
         sys.exit(1)

@@ -53,7 +53,7 @@ def node(head: bool, join: str, config: Path, name: str, autoscaling: str | None
         more += ["--autoscaling", autoscaling] if autoscaling else []
         command = keeper.own_command("node", "--config", str(config.absolute()), *more)
         keeper.start_background(command, cluster, head=head)
-        click.echo(f"Node {keeper.node_name(cluster)} is up.")
+        click.echo(keeper.up_text(cluster, head=head))
         return
     raise SystemExit(
         keeper.run(cluster, head=join, drain_s=settings.drain_s, tell=click.echo, autoscaling=autoscaling or "")

@@ -31,14 +31,21 @@ def json_option(function: Function) -> Function:
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as JSON can have it. Identifiers (fixed64) are hexadecimal, since JSON's numbers end at 53 bits."""
-    told = {}
+    told: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
-        if field.is_repeated:
+        if isinstance(value, Mapping):  # to its descriptor a repeated message
+            told[field.name] = _mapping(field, value)
+        elif field.is_repeated:
             told[field.name] = [_value(field, item) for item in value]
         elif not field.has_presence or message.HasField(field.name):
             told[field.name] = _value(field, value)
     return told
+
+
+def _mapping(field: Any, values: Mapping[Any, Any]) -> dict[str, Any]:
+    kind = field.message_type.fields_by_name["value"]
+    return {str(key): _value(kind, values[key]) for key in values}
 
 
 def _value(field: Any, value: Any) -> Any:

@@ -4,6 +4,8 @@ The law: always TLS. With --authority the server must have a node's certificate 
 without, one that this machine trusts for the address. The token never stands on a command line.
 """
 
+import re
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,8 +16,10 @@ from msgspec import Struct
 
 from cluster.errors import Misconfigured
 from ops.admin.server import OPTIONS
+from ops.admin.settings import AdminSettings
 
 _META: Final = "rookery.remote"
+_ADDRESS: Final = re.compile(r":\d{1,5}\Z")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -79,13 +83,37 @@ def channel_to(remote: Remote, token: str) -> grpc.aio.Channel:
     """A channel to it. `token`: empty for none. Raises Misconfigured naming the file that cannot be read."""
     from cluster.authority import NODE
 
-    if bool(remote.certificate) != bool(remote.key):
-        raise Misconfigured("An operator's certificate needs both --certificate and --key.")
+    if not _ADDRESS.search(remote.server):
+        raise Misconfigured(f"{remote.server!r} names no port: write HOST:PORT, as in mx-1:{AdminSettings().port}.")
+    _check_pair(remote)
     credentials = grpc.ssl_channel_credentials(_read(remote.authority), _read(remote.key), _read(remote.certificate))
     if shown := token or (_read(remote.token_file) or b"").decode().strip():
         credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(shown))
     options = [*OPTIONS, ("grpc.ssl_target_name_override", NODE)] if remote.authority else OPTIONS
     return grpc.aio.secure_channel(remote.server, credentials, options=options)
+
+
+def cure(remote: Remote, details: str) -> str:
+    """A sentence on what may help where no connection came about, from gRPC's words; empty for none."""
+    if not remote.server:
+        return ""
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        known = remote.authority or "those known here"
+        return f"Its certificate is signed by another authority than {known}: name its own with --authority."
+    return "" if remote.certificate else "It may ask for an operator's certificate: --certificate and --key."
+
+
+def _check_pair(remote: Remote) -> None:
+    if bool(remote.certificate) != bool(remote.key):
+        raise Misconfigured("An operator's certificate needs both --certificate and --key.")
+    if not remote.certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(remote.certificate, remote.key)
+    except ssl.SSLError as error:
+        raise Misconfigured(f"{remote.certificate} and {remote.key} are no certificate and its key.") from error
+    except OSError as error:
+        raise Misconfigured(f"Cannot read {remote.certificate} and {remote.key}: {error.strerror}.") from error
 
 
 def _read(path: str) -> bytes | None:

@@ -59,12 +59,16 @@ async def scale(registry: Registry, layout: Layout, changes: Mapping[str, int]) 
 async def drain(registry: Registry, layout: Layout, node: str, by: str, clock: Clock) -> Known:
     """Want a node empty; how the cluster was before. Raises NotFound when nothing is known of it, Unavailable."""
     known = await look(registry, layout)
-    names = nodes(known)
-    if node not in names:
-        raise NotFound(f"There is no node {node}; there are {', '.join(names) or 'none'}.")
+    if node not in nodes(known):
+        raise NotFound(no_node(node, known))
     key = f"{layout.drains}{node}"
     await registry.change({key: msgspec.json.encode(Drain(by, clock.now_ms()))}, when=[Compare(key, 0)])
     return known
+
+
+def no_node(node: str, known: Known) -> str:
+    """What somebody hears who asked for a node that nothing is known of."""
+    return f"There is no node {node}; there are {', '.join(nodes(known)) or 'none'}."
 
 
 async def undrain(registry: Registry, layout: Layout, node: str) -> None:

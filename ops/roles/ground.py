@@ -20,7 +20,7 @@ from cluster.blobs.blobs import Blobs
 from cluster.blobs.objects import Objects
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
-from cluster.errors import Misconfigured
+from cluster.errors import Misconfigured, Unavailable
 from cluster.hosting.ray.place import Place
 from cluster.hosting.sockets import listen
 from cluster.membership.etcd import EtcdRegistry
@@ -93,8 +93,11 @@ class Ground:
 
 
 @asynccontextmanager
-async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
-    """Open it all. Raises Misconfigured, Unavailable."""
+async def founded(
+    settings: Settings, place: Place, *, follows: bool = True, ready_s: float = READY_S
+) -> AsyncIterator[Ground]:
+    """Open it all. `follows`: the log level that operators set counts here; `ready_s`: for the registry to answer.
+    Raises Misconfigured, Unavailable."""
     if settings.store.kind in LOCAL_STORES:
         raise Misconfigured(f"A cluster needs a store across the network, not {settings.store.kind}: see [store] kind.")
     if settings.store.blobs == "files":
@@ -132,8 +135,13 @@ async def founded(settings: Settings, place: Place) -> AsyncIterator[Ground]:
             server = await serve_metrics(metrics, listen(place.host, 0), ready=ground.ready)
             stack.push_async_callback(server.close)
             ground.metrics_address = f"{place.host}:{server.port}"
-        _follow_levels(watching, logging, settings, place.node)
-        await watching.ready(READY_S)
+        if follows:
+            _follow_levels(watching, logging, settings, place.node)
+        try:
+            await watching.ready(ready_s)
+        except Unavailable:
+            await registry.get(layout.wanted)  # raises what knows the cause
+            raise
         yield ground
 
 

@@ -90,6 +90,20 @@ def test_nothing_swallows_a_cancellation() -> None:
     _fail_with("Use asyncio.timeout, not asyncio.wait_for:", users)
 
 
+def test_no_group_is_repeated_possessively() -> None:
+    # Python before 3.11.5, so Debian 12's, does not go back where such a repetition fails half way: it matches wrongly.
+    possessive = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+")
+    rows = [
+        f"{name}:{node.lineno}: {node.value!r}"
+        for name, tree in _trees().items()
+        if not name.startswith("tests/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if possessive.search(node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value)
+    ]
+    _fail_with("Repeat a group without possession, (...)* for (...)*+, with possessive parts inside:", rows)
+
+
 def test_nothing_is_left_for_later() -> None:
     later = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     rows = [

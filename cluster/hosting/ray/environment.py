@@ -82,6 +82,28 @@ def session(settings: RaySettings) -> Path:
     return Path(settings.state) / "session"
 
 
+def head_address(settings: RaySettings) -> str:
+    """Where the head is of this machine's node, HOST:PORT; empty where none has run."""
+    return _noted(session(settings))
+
+
+def any_head_address(settings: RaySettings) -> str:
+    """The same, or of a Ray that was started by other means: RAY_ADDRESS, or what a plain `ray start` has noted.
+
+    Ray's own search looks through all processes and takes any Ray that it meets; this takes none that is not named.
+    """
+    plain = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray")  # noqa: S108 (Ray's own folder, only read)
+    return head_address(settings) or os.environ.get("RAY_ADDRESS", "") or _noted(plain)
+
+
+def _noted(folder: Path) -> str:
+    """What Ray has noted in the folder of its sockets and logs."""
+    try:
+        return (folder / "ray_current_cluster").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def client_environment(settings: RaySettings) -> dict[str, str]:
     """What a program needs that connects to Ray. Raises Misconfigured when there is no token."""
     token = token_file(settings)

@@ -6,16 +6,17 @@ away they raise Unavailable or wait, and nothing that runs minds.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from cluster.errors import Unavailable
+from cluster.errors import Misconfigured, Unavailable
 from cluster.hosting.ray import environment
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
+from cluster.hosting.ray.reach import reach
 from cluster.hosting.settings import ClusterSettings
 
 ACTOR_CPUS: Final = 0.01  # with 0, Ray places at random and cannot spread
@@ -124,7 +125,13 @@ class RayFleet:
 def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
     """Connect this program to Ray, as a driver. `address`: HOST:PORT, or auto. Raises Unavailable, Misconfigured."""
     if address == "auto":
-        address = local_address(settings)
+        address = environment.any_head_address(settings.ray)
+        if not address:
+            raise Misconfigured(
+                "No node runs on this machine: start one with `rookery node`, or name the head: --address HOST:PORT, "
+                "or [cluster.ray] address."
+            )
+    reach(address)
     os.environ |= environment.client_environment(settings.ray)  # read when Ray is imported
     import ray
 
@@ -142,14 +149,6 @@ def connected(settings: ClusterSettings, address: str) -> Iterator[RayFleet]:
         ray.shutdown()
 
 
-def local_address(settings: ClusterSettings) -> str:
-    """Where the head is of this machine's node; `auto` (Ray's own search) where `rookery node` runs none."""
-    try:
-        return (environment.session(settings.ray) / "ray_current_cluster").read_text().strip()
-    except FileNotFoundError:
-        return "auto"
-
-
 def _node(told: dict[str, Any]) -> RayNode:
     resources = told["Resources"]
 
@@ -165,8 +164,8 @@ def _node(told: dict[str, Any]) -> RayNode:
 
 
 @contextmanager
-def _told(what: Callable[[Exception], str] = repr) -> Iterator[None]:
+def _told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Unavailable("Ray does not answer; try again.", log=f"Ray: {what(error)}") from error
+        raise Unavailable("Ray does not answer; try again.", log=f"Ray: {error!r}") from error

@@ -22,6 +22,7 @@ from typing import IO, Final
 from cluster.errors import Locked, Misconfigured
 from cluster.hosting.ray import environment, records
 from cluster.hosting.ray.place import CONTROLLER, GATEWAY
+from cluster.hosting.ray.reach import await_head, claim, is_loopback
 from cluster.hosting.settings import ClusterSettings
 from cluster.membership.members import KINDS
 
@@ -40,6 +41,19 @@ _PDEATHSIG: Final = 1  # prctl(2)
 def node_name(settings: ClusterSettings) -> str:
     """This node's name."""
     return settings.node or socket.gethostname()
+
+
+def up_text(settings: ClusterSettings, *, head: bool) -> str:
+    """What a person hears of a node that is up: of a head also how others join it."""
+    name = node_name(settings)
+    address = environment.head_address(settings.ray) if head else ""
+    if not address:
+        return f"Node {name} is up."
+    if is_loopback(address):
+        return (
+            f"Node {name} is up, for this machine alone ({address}): others can join once [cluster] host is set here."
+        )
+    return f"Node {name} is up; others join it with --join {address}."
 
 
 def prepare(settings: ClusterSettings, *, head: bool) -> Path:
@@ -65,7 +79,7 @@ def run(
     """Be a node until SIGTERM or SIGINT; 0 when all ended in order, 1 when Ray ended by itself or some were killed.
 
     `head`: HOST:PORT to join; empty: be the head. `autoscaling`: what `ray up` wrote for it. Raises Misconfigured,
-    Locked.
+    Locked, Unavailable.
     """
     state = prepare(settings, head=not head)
     with _locked(state) as _:
@@ -75,11 +89,17 @@ def run(
         asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: asked.append(number))
+        if head:
+            await_head(head, asked, START_S, tell)
+        else:
+            claim(settings.ray.port)
+        if asked:
+            return 0
         child = _start(settings, head, autoscaling)
         try:
             _await_start(child, state, asked)
             if not asked:
-                tell(f"Node {node_name(settings)} is up.")
+                tell(up_text(settings, head=not head))
                 (state / READY).touch()
             while not asked and child.poll() is None:
                 time.sleep(POLL_S)

@@ -19,13 +19,13 @@ _PLAIN: Final = re.compile(
 )
 # The pieces of everything else. Unclosed quotes and literals run to the end.
 _PIECE: Final = re.compile(
-    rb'(\s++)|(")[^"\\]*+(?:\\.[^"\\]*+)*+"?|(\[)[^\]\\]*+(?:\\.[^\]\\]*+)*+\]?|([(),:;<>@])|[^\s"(),:;<>@\[]++',
+    rb'(\s++)|(")[^"\\]*+(?:\\.[^"\\]*+)*"?|(\[)[^\]\\]*+(?:\\.[^\]\\]*+)*\]?|([(),:;<>@])|[^\s"(),:;<>@\[]++',
     re.DOTALL,
 )
 _COMMENT_EDGE: Final = re.compile(rb"[()]|\\.", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _FOLD: Final = re.compile(rb"[\r\n]++[ \t]*+")
-_DOT_ATOM: Final = re.compile(rb"(?:\.?[!#-'*+\-/0-9=?A-Z^-~\x80-\xff]++)++\Z")
+_DOT_ATOM: Final = re.compile(rb"(?:\.?[!#-'*+\-/0-9=?A-Z^-~\x80-\xff]++)+\Z")
 
 
 class Mailbox(NamedTuple):

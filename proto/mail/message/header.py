@@ -22,7 +22,7 @@ _LISTS: Final = frozenset(b"from sender reply-to to cc bcc".split())
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 # A field begins at a line that does not begin with white space (RFC 5322 2.2.3).
 _FIELD_BREAK: Final = re.compile(rb"\n(?![ \t])")
-_FIELD: Final = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+\n?)|[^\n]*+\n?")
+_FIELD: Final = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*\n?)|[^\n]*+\n?")
 _FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t])")
 # What mbox files and some gateways leave on top: no field, yet the header goes on after it.
 _MBOX_LINE: Final = re.compile(rb">?From [^\n]*\n")

@@ -18,10 +18,10 @@ _VALUE: Final = re.compile(rb"[ \t]*+(" + _TOKEN + rb")")
 # semicolons and spaces is tried once, from its begin, so that the time is linear.
 _PARAMETER: Final = re.compile(
     rb'(?<![;\s])[;\s]++([^\s=;"]++)[ \t]*+='
-    rb'(?:[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]++(?:\s++[^;\s]++)*+))|)',
+    rb'(?:[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"?|([^;\s]++(?:\s++[^;\s]++)*))|)',
     re.DOTALL,
 )
-_COMMENT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(\([^()\\]*+\))', re.DOTALL)
+_COMMENT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?|(\([^()\\]*+\))', re.DOTALL)
 # name*section[*]: a piece of a continued value, encoded if it ends in a star (RFC 2231 3 and 4.1).
 _SECTION: Final = re.compile(rb"([^*]+)\*(\d{1,3})(\*)?\Z")
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)

@@ -16,7 +16,7 @@ from mail.message.parameter import MESSAGE, OPAQUE, PLAIN_TEXT, Media, parse_dis
 from mail.message.part import Parameters, Part
 
 # What may follow the boundary on its line (RFC 2046 5.1.1): "--" at the close, then only white space.
-_REST: Final = re.compile(rb"(--)?+[ \t\r]*+(?:\n|\Z)")
+_REST: Final = re.compile(rb"(--)?[ \t\r]*+(?:\n|\Z)")
 _LANGUAGE: Final = re.compile(rb"[A-Za-z0-9-]{1,64}")
 # message/global is message/rfc822 with UTF-8 headers (RFC 6532 3.7).
 _MESSAGES: Final = frozenset({"rfc822", "global"})

@@ -11,13 +11,13 @@ from mail.message.charset import guess
 from mail.message.limits import DEFAULT
 
 ID_BYTES_MAX: Final = 500  # longer ones are nobody's: a line has 998 (RFC 5322 2.1.1)
-_ID: Final = re.compile(rb"<([^<>\r\n]++(?:\r?\n[ \t][^<>\r\n]*+)*+)>")
+_ID: Final = re.compile(rb"<([^<>\r\n]++(?:\r?\n[ \t][^<>\r\n]*+)*)>")
 _ID_ALONE: Final = re.compile(rb"[^\s<>,;]++")
 
 _SUBJECT_CHARS_MAX: Final = 1000  # a line has 998; leaders over leaders would take quadratic time
 _SPACES: Final = re.compile(r"\s+")
 # subj-leader without its white space (RFC 5256 5): [blob]* re|fw|fwd [blob] ":"
-_LEADER: Final = re.compile(r"(?:\[[^\[\]]*+\]\s*+)*+(?:re|fwd?)\s*+(?:\[[^\[\]]*+\]\s*+)?+:\s*+", re.IGNORECASE)
+_LEADER: Final = re.compile(r"(?:\[[^\[\]]*+\]\s*+)*(?:re|fwd?)\s*+(?:\[[^\[\]]*+\]\s*+)?:\s*+", re.IGNORECASE)
 _BLOB: Final = re.compile(r"\[[^\[\]]*+\]\s*+")
 _FORWARD_TRAILER: Final = "(fwd)"
 _FORWARD_HEADER: Final = "[fwd:"

@@ -11,7 +11,7 @@ from grpc import aio
 
 from cluster.clock import SystemClock
 from cluster.errors import Unavailable
-from cluster.membership.etcd_connection import Connection
+from cluster.membership.etcd_connection import Connection, trouble
 from cluster.membership.settings import EtcdSettings
 
 WAIT_S = 5.0
@@ -96,3 +96,10 @@ async def test_what_is_cleaned_up_in_a_cancelled_task_is_tried_again() -> None:
     assert task.cancelled()
     assert len(attempts) == 2
     await connection.close()
+
+
+def test_an_etcd_that_is_not_there_is_told_with_its_cure() -> None:
+    words = "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:1: Connection refused"
+    error = aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, aio.Metadata(), aio.Metadata(), words, "")
+    log = trouble(error, "10.0.0.1:1").log
+    assert log.startswith("etcd at 10.0.0.1:1 does not answer (Connection refused): is it running")

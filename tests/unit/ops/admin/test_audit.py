@@ -41,6 +41,12 @@ async def test_passwords_are_left_out() -> None:
     assert "horse" not in change.request
 
 
+async def test_a_map_is_told_with_its_values() -> None:
+    record = made(ManualClock())
+    await record.begin("local:0", "/x.Cluster/Scale", pb.ScaleRequest(wanted={"mailbox": 2}))
+    assert [change.request for change in await changes(record)] == ['{"wanted":{"mailbox":2}}']
+
+
 async def test_long_requests_are_cut() -> None:
     record = made(ManualClock())
     rules = [pb.RewriteRule(pattern="x" * 5000, replacement="y")] * 100

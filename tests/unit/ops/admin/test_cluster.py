@@ -95,6 +95,8 @@ async def test_wishes_are_written_down(clustered: Admin, registry: Registry, par
         (pb.UndrainNodeRequest(node="a"), grpc.StatusCode.NOT_FOUND),
         (pb.ScaleRequest(wanted={"letterbox": 1}), grpc.StatusCode.INVALID_ARGUMENT),
         (pb.ScaleRequest(wanted={"mailbox": 1000}), grpc.StatusCode.INVALID_ARGUMENT),
+        (pb.ScaleRequest(wanted={"mailbox": 0}), grpc.StatusCode.INVALID_ARGUMENT),
+        (pb.SetLogLevelRequest(level="debug", node="z"), grpc.StatusCode.NOT_FOUND),
         (pb.SetLogLevelRequest(level="loud"), grpc.StatusCode.INVALID_ARGUMENT),
     ],
 )

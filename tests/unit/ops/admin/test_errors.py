@@ -62,3 +62,8 @@ def test_a_lost_connection_is_unavailable() -> None:
     assert isinstance(back, Unavailable)
     assert back.fault is Fault.US
     assert "connection refused" in back.says
+
+
+def test_a_server_that_has_no_cluster_says_so() -> None:
+    none = grpc.aio.AioRpcError(grpc.StatusCode.UNIMPLEMENTED, grpc.aio.Metadata(), grpc.aio.Metadata(), "Method", "")
+    assert "not part of a cluster" in from_status(none).says

@@ -1,5 +1,6 @@
 """The table of commands: all of them load, the help teaches, and nothing heavy is imported for it."""
 
+import errno
 import subprocess
 import sys
 
@@ -64,3 +65,16 @@ def test_trouble_is_one_line_and_exit_1(
         main.main()
     assert exit_.value.code == 1
     assert capsys.readouterr().err == shown
+
+
+def test_a_full_disk_is_one_line_and_exit_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/LOCK")
+
+    monkeypatch.setattr(main, "rookery", fails)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("rookery: /data/LOCK: No space left on device: make room")

@@ -48,3 +48,8 @@ def test_identifiers_are_texts() -> None:
     assert plain(account)["id"] == "7fffffffffffffff"
     assert plain(account)["usage"] == {"bytes": 1, "messages": 0}
     assert "usage" not in plain(pb.Account())
+
+
+def test_a_map_is_an_object() -> None:
+    assert plain(pb.ClusterState(log_levels={"mx-1": "debug"}))["log_levels"] == {"mx-1": "debug"}
+    assert plain(pb.ClusterState())["log_levels"] == {}

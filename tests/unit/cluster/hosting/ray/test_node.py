@@ -53,6 +53,18 @@ def test_one_keeper_for_each_directory(settings: ClusterSettings) -> None:
     assert not node.is_running(settings)
 
 
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [("10.0.0.1:6379", "others join it with --join 10.0.0.1:6379"), ("127.0.0.1:6379", "host is set")],
+)
+def test_a_head_says_how_others_join_it(settings: ClusterSettings, address: str, text: str) -> None:
+    assert node.up_text(settings, head=True) == node.up_text(settings, head=False) == "Node a is up."
+    session = Path(settings.ray.state) / "session"
+    session.mkdir(parents=True)
+    (session / "ray_current_cluster").write_text(address)
+    assert text in node.up_text(settings, head=True)
+
+
 def test_old_sessions_go(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"session_2026-01-0{number}_1").mkdir()
