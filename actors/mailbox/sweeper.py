@@ -82,9 +82,12 @@ class Sweeper:
         async for rows in pages_of_range(self._store, *span):
 
             async def body(transaction: Transaction, rows: list[tuple[bytes, bytes]] = rows) -> None:
-                for key, _value in rows:
+                digests = [keys.removed_digest(key) for key, _value in rows]
+                notes = await transaction.get_many([keys.blob_removed(digest) for digest in digests])
+                for (key, _value), digest, note in zip(rows, digests, notes, strict=True):
                     transaction.clear(key)
-                    transaction.clear(keys.blob_removed(keys.removed_digest(key)))
+                    if note is not None and keys.removed(int.from_bytes(note, "big"), digest) == key:
+                        transaction.clear(keys.blob_removed(digest))  # else it is of a later removal
 
             await self._store.transact(body)
 

@@ -8,7 +8,7 @@ import pytest
 from actors.mailbox import keys
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.shard import REMOVAL_MS
-from actors.mailbox.sweeper import Sweeper
+from actors.mailbox.sweeper import NOTE_KEPT_MS, Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
 from cluster.blobs.blobs import digest_of
 from cluster.errors import Unavailable
@@ -123,6 +123,24 @@ async def test_blobs_that_nobody_came_to_name_go(place: Place, client: MailboxCl
     place.clock.advance(100_000)
     assert await sweeper.sweep_blobs() == 1
     assert len([1 async for _ in place.blobs.list()]) == 1
+
+
+async def test_the_note_of_a_second_removal_outlives_that_of_the_first(place: Place, client: MailboxClient) -> None:
+    await client.prepare(LARGE)
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    place.clock.advance(NOTE_KEPT_MS / 1000 + 1)
+    assert await sweeper.sweep_blobs() == 1
+    place.clock.advance(NOTE_KEPT_MS / 1000 - 600)
+    await client.deliver(1, await client.prepare(LARGE))
+    await _expunge(client, 1, INBOX)
+    early = await client.prepare(LARGE)  # its commit comes late
+    place.clock.advance(600)
+    assert await sweeper.sweep_slot(keys.slot_of(1)) == 0
+    place.clock.advance(GRACE_MS / 1000)
+    assert await sweeper.sweep_slot(keys.slot_of(1)) == 1
+    await sweeper.forget_notes()  # that of the first removal: its time is up
+    with pytest.raises(Unavailable):
+        await place.shards[0].ask(2, Add(INBOX, (Item(early, 0),)))
 
 
 async def test_a_long_list_is_worked_off_in_steps(place: Place, client: MailboxClient) -> None:
