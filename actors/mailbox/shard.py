@@ -396,15 +396,28 @@ class Shard:
         for account in accounts:
             if account.id in self._loading:  # its rows are being read: what they lack must stay noted
                 continue
+            if self._held.get(account.id) is not account:  # put away, as one before it failed
+                continue
             try:
-                for writes in await storage.snapshot(self._store, account):
-                    await self._commit(writes, {account.slot})
-            except Trouble as error:
+                batches = await storage.snapshot(self._store, account)
+            except Exception:  # noqa: BLE001 - nothing was written, and a defect must cost one snapshot, not the shard
                 self._metrics.snapshot_failures.inc()
-                if isinstance(error, Fenced):
-                    await self._fenced({account.id: account}, (), error)
             else:
-                storage.snapshot_taken(account)
+                await self._store_snapshot(account, batches)
+
+    async def _store_snapshot(self, account: Account, batches: Sequence[storage.Writes]) -> None:
+        try:
+            for writes in batches:
+                await self._commit(writes, {account.slot})
+        except Fenced as error:
+            self._metrics.snapshot_failures.inc()
+            await self._fenced({account.id: account}, (), error)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._metrics.snapshot_failures.inc()
+            if not isinstance(error, StoreFull | TooLarge):
+                self._shut_out((account.slot,))  # what lands late may not meet pages and head of a newer one
+        else:
+            storage.snapshot_taken(account)
 
     async def _let_go_of_released(self) -> None:
         for slot, done in list(self._releasing.items()):
