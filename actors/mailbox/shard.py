@@ -19,6 +19,7 @@ from actors.mailbox.held import Held
 from actors.mailbox.loading import Asked, Loading
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.owner import Watcher
+from actors.mailbox.removal import may_be_gone
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
@@ -32,9 +33,6 @@ BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-# From the note that a blob is removed to its removal, at the very most: an S3 store that hung carries a request out as
-# long as its signature holds, a quarter of an hour by its own clock, which may be wrong by another.
-REMOVAL_MS: Final = 2_400_000
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
@@ -276,9 +274,7 @@ class Shard:
         notes = await self._store.get_many(names)
         writes.seen += zip(names, notes, strict=True)
         return {
-            digest
-            for (digest, stored), note in zip(stored_ms.items(), notes, strict=True)
-            if note is not None and int.from_bytes(note, "big") + REMOVAL_MS >= stored
+            digest for (digest, stored), note in zip(stored_ms.items(), notes, strict=True) if may_be_gone(note, stored)
         }
 
     def _decide(self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account]) -> _Decided:

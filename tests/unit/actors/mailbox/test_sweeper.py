@@ -7,7 +7,7 @@ import pytest
 
 from actors.mailbox import keys
 from actors.mailbox.client import MailboxClient
-from actors.mailbox.shard import REMOVAL_MS
+from actors.mailbox.removal import REMOVAL_MS
 from actors.mailbox.sweeper import NOTE_KEPT_MS, Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
 from cluster.blobs.blobs import digest_of
