@@ -6,7 +6,7 @@ The law: a change is on record before it is carried out, so none can be missing;
 the schema marks `debug_redact` are left out.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -93,6 +93,8 @@ def shown(message: Message) -> dict[str, Any]:
     for field, value in message.ListFields():
         if field.GetOptions().debug_redact:
             told[field.name] = "…"
+        elif isinstance(value, Mapping):
+            told[field.name] = {str(key): _short(value[key]) for key in sorted(value)[:ITEMS_MAX]}
         elif field.is_repeated:
             told[field.name] = [_short(item) for item in list(value)[:ITEMS_MAX]]
         else:

@@ -80,7 +80,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
         except (Exception, asyncio.CancelledError) as error:
             if begun is not None:
                 await self._ended(begun, name, _outcome(error))
-            if isinstance(error, asyncio.CancelledError):
+            if isinstance(error, asyncio.CancelledError | grpc.aio.AbortError):  # the latter: gRPC's own has answered
                 raise
             await _refuse(name, error, context)
         else:

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from cluster.clock import ManualClock
@@ -39,6 +40,13 @@ async def test_passwords_are_left_out() -> None:
     (change,) = await changes(record)
     assert "alice" in change.request
     assert "horse" not in change.request
+
+
+async def test_how_many_were_wanted_is_on_record() -> None:
+    record = made(ManualClock())
+    await record.begin("local:0", "/x.Cluster/Scale", pb.ScaleRequest(wanted={"queue": 0, "mailbox": 3}))
+    (change,) = await changes(record)
+    assert msgspec.json.decode(change.request) == {"wanted": {"mailbox": 3, "queue": 0}}
 
 
 async def test_long_requests_are_cut() -> None:
