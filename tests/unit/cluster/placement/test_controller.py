@@ -14,7 +14,6 @@ from cluster.errors import Unavailable
 from cluster.membership.election import Election
 from cluster.membership.members import Drain, Member
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
-from cluster.membership.registry import Compare
 from cluster.meta.memory import MemoryStore
 from cluster.placement import controller as real
 from cluster.placement.controller import Controller
@@ -408,7 +407,7 @@ def test_a_new_leader_that_has_not_heard_of_a_shard_does_not_take_its_slots() ->
 
 
 def test_when_what_is_done_beside_fails_another_gets_the_lead() -> None:
-    async def supervise(_leading: Compare) -> None:
+    async def supervise() -> None:
         await asyncio.sleep(2)
         raise ZeroDivisionError("a defect")
 
