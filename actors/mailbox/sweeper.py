@@ -22,7 +22,7 @@ from actors.mailbox.packs import pointer_of
 from actors.mailbox.storage import pack_emails, pages_of_range, unpack_emails
 from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock
-from cluster.errors import Trouble
+from cluster.errors import Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
 
 STEP_EMAILS: Final = 200  # of one transaction: about 1.5 kB read each
@@ -64,7 +64,12 @@ class Sweeper:
         gone = 0
         async for rows in pages_of_range(self._store, *span, limit=100):
             for key, _value in rows:
-                gone += await self._sweep_list(slot, key)
+                try:
+                    gone += await self._sweep_list(slot, key)
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - what is damaged must not keep all behind it from being swept
+                    self._log.error("mailbox.garbage_damaged", slot=slot, key=key.hex(), why=repr(error))
         return gone
 
     async def sweep_blobs(self) -> int:
