@@ -1,16 +1,20 @@
 """For every test: the house's checks run first, and real programs are there, installed, or the reason of a skip.
 
 `@pytest.mark.part("mbsync")` says that a test needs this of ops/parts.py; the fixture `program` then tells where it
-is: `program("mbsync")`.
+is: `program("mbsync")`. `server` and `login` are for tests that only need a server and an account of their own.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ops import parts
+
+if TYPE_CHECKING:
+    from tests.peopled import Peopled
 
 
 def _needs(item: pytest.Item) -> list[str]:
@@ -51,3 +55,18 @@ def program() -> Callable[[str], Path]:
         return found
 
     return path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Peopled]":
+    """A server with accounts to hand out: one for each module of tests."""
+    from tests.peopled import peopled  # all of the server, which most tests need not import
+
+    with peopled(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def login(server: "Peopled") -> str:
+    """An account of this test's own."""
+    return server.account()

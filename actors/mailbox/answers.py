@@ -1,10 +1,11 @@
 """What the last commands that carried a key were answered, so that one asked twice is carried out once.
 
 The law: it is a fold of the log, like all of an account's state, so it outlives a crash and a move. It is bounded:
-the oldest are forgotten first.
+the oldest are forgotten first. While somebody may still ask again (KEPT_MS) they stay, up to YOUNG times as many.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from actors.mailbox.types import Added, Changed, Done, Ranges
 
 IDEMS_MAX: Final = 256  # remembered answers of an account: many times what can be in flight for it at once
 RANGES_MAX: Final = 10_000  # of UIDs in the answers to other commands than Add, about 100 bytes each; one may have more
+KEPT_MS: Final = 75_000  # an SMTP session asks three times with one key, for 20 s each, and pauses between
+YOUNG: Final = 16  # times as many while the oldest is younger: of 50 commands a second, all
 
 
 class Remembered(Struct, frozen=True, array_like=True):
@@ -46,19 +49,26 @@ class Remembered(Struct, frozen=True, array_like=True):
 class Answers:
     """An account's. Those to Add are kept apart, as they were before there were others."""
 
-    __slots__ = ("_weight", "added", "others")
+    __slots__ = ("_times", "_weight", "added", "others")
 
     def __init__(
         self,
         added: OrderedDict[bytes, Added] | None = None,
         others: OrderedDict[bytes, Remembered] | None = None,
+        times: Sequence[int] = (),
     ) -> None:
+        """`times`: as `times` was; what has none is old."""
         self.added: OrderedDict[bytes, Added] = OrderedDict() if added is None else added
         self.others: OrderedDict[bytes, Remembered] = OrderedDict() if others is None else others
         self._weight = sum(one.weight for one in self.others.values())
+        self._times: dict[bytes, int] = dict(zip((*self.added, *self.others), times, strict=False))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Answers) and (self.added, self.others) == (other.added, other.others)
+        return isinstance(other, Answers) and (self.added, self.others, self.times) == (
+            other.added,
+            other.others,
+            other.times,
+        )
 
     __hash__ = None  # type: ignore[assignment] # it changes
 
@@ -66,14 +76,21 @@ class Answers:
         """The answer to the command of that key."""
         return self.added.get(idem) or self.others.get(idem)
 
-    def note_added(self, idem: bytes, answer: Added) -> None:
+    @property
+    def times(self) -> list[int]:
+        """When each was given, in the order of `added` and then of `others`."""
+        return [self._times.get(idem, 0) for idem in (*self.added, *self.others)]
+
+    def note_added(self, idem: bytes, answer: Added, time_ms: int) -> None:
         """Remember what came of an entry of an Add; one of many messages has several."""
         earlier = self.added.get(idem)
         if earlier is not None:
             answer = Added(answer.mailbox, answer.uidvalidity, _joined(earlier.uids, answer.uids), answer.modseq)
         self.added[idem] = answer
-        while len(self.added) > IDEMS_MAX:
-            self.added.popitem(last=False)
+        self._times[idem] = time_ms
+        while len(self.added) > self._many(IDEMS_MAX, self.added, time_ms):
+            gone, _ = self.added.popitem(last=False)
+            self._times.pop(gone, None)
 
     def note(self, modseq: int, entry: ev.Entry) -> None:
         """Remember what came of an entry that has an answer; a command may have several."""
@@ -86,9 +103,18 @@ class Answers:
             answer = _merged(earlier.answer, answer)
         self.others[entry.idem] = made = Remembered(modseq, mailbox, uids, answer)
         self._weight += made.weight
-        while len(self.others) > IDEMS_MAX or (self._weight > RANGES_MAX and len(self.others) > 1):
-            _, gone = self.others.popitem(last=False)
-            self._weight -= gone.weight
+        self._times[entry.idem] = entry.time_ms
+        while len(self.others) > 1 and (
+            len(self.others) > self._many(IDEMS_MAX, self.others, entry.time_ms)
+            or self._weight > self._many(RANGES_MAX, self.others, entry.time_ms)
+        ):
+            gone, forgotten = self.others.popitem(last=False)
+            self._times.pop(gone, None)
+            self._weight -= forgotten.weight
+
+    def _many(self, bound: int, kept: Iterable[bytes], now_ms: int) -> int:
+        """How many may be kept: more while the oldest is young."""
+        return bound if self._times.get(next(iter(kept)), 0) + KEPT_MS <= now_ms else YOUNG * bound
 
 
 def _mailbox_of(entry: ev.Entry) -> int:

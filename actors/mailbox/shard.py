@@ -19,6 +19,7 @@ from actors.mailbox.held import Held
 from actors.mailbox.loading import Asked, Loading
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.owner import Watcher
+from actors.mailbox.removal import may_be_gone
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
@@ -32,9 +33,6 @@ BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-# From the note that a blob is removed to its removal, at the very most: an S3 store that hung carries a request out as
-# long as its signature holds, a quarter of an hour by its own clock, which may be wrong by another.
-REMOVAL_MS: Final = 2_400_000
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 
@@ -276,9 +274,7 @@ class Shard:
         notes = await self._store.get_many(names)
         writes.seen += zip(names, notes, strict=True)
         return {
-            digest
-            for (digest, stored), note in zip(stored_ms.items(), notes, strict=True)
-            if note is not None and int.from_bytes(note, "big") + REMOVAL_MS >= stored
+            digest for (digest, stored), note in zip(stored_ms.items(), notes, strict=True) if may_be_gone(note, stored)
         }
 
     def _decide(self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account]) -> _Decided:
@@ -396,15 +392,28 @@ class Shard:
         for account in accounts:
             if account.id in self._loading:  # its rows are being read: what they lack must stay noted
                 continue
+            if self._held.get(account.id) is not account:  # put away, as one before it failed
+                continue
             try:
-                for writes in await storage.snapshot(self._store, account):
-                    await self._commit(writes, {account.slot})
-            except Trouble as error:
+                batches = await storage.snapshot(self._store, account)
+            except Exception:  # noqa: BLE001 - nothing was written, and a defect must cost one snapshot, not the shard
                 self._metrics.snapshot_failures.inc()
-                if isinstance(error, Fenced):
-                    await self._fenced({account.id: account}, (), error)
             else:
-                storage.snapshot_taken(account)
+                await self._store_snapshot(account, batches)
+
+    async def _store_snapshot(self, account: Account, batches: Sequence[storage.Writes]) -> None:
+        try:
+            for writes in batches:
+                await self._commit(writes, {account.slot})
+        except Fenced as error:
+            self._metrics.snapshot_failures.inc()
+            await self._fenced({account.id: account}, (), error)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._metrics.snapshot_failures.inc()
+            if not isinstance(error, StoreFull | TooLarge):
+                self._shut_out((account.slot,))  # what lands late may not meet pages and head of a newer one
+        else:
+            storage.snapshot_taken(account)
 
     async def _let_go_of_released(self) -> None:
         for slot, done in list(self._releasing.items()):

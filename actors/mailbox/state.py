@@ -149,7 +149,8 @@ class Account:
         self.used_messages += len(event.rows)
         box.feed(modseq, entry.time_ms, event)
         if entry.idem and entry.answer is None:
-            self.answers.note_added(entry.idem, Added(box.id, box.uidvalidity, ((first, last),), modseq))
+            answer = Added(box.id, box.uidvalidity, ((first, last),), modseq)
+            self.answers.note_added(entry.idem, answer, entry.time_ms)
 
     def _flagged(self, modseq: int, entry: ev.Entry, event: ev.FlagsChanged) -> None:
         box = self.mailboxes[event.mailbox]
@@ -249,6 +250,7 @@ class _Head(Struct, frozen=True, array_like=True):
     mailboxes: list[_StoredMailbox]
     idems: list[tuple[bytes, Added]]  # of Adds
     answers: list[tuple[bytes, Remembered]] = []  # of other commands
+    times: list[int] = []  # when the one and the other were given
 
 
 _decoder = msgspec.msgpack.Decoder(_Head)
@@ -273,6 +275,7 @@ def encode_head(account: Account) -> bytes:
             ],
             list(account.answers.added.items()),
             list(account.answers.others.items()),
+            account.answers.times,
         )
     )
 
@@ -305,5 +308,5 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
         set(head.subscriptions),
         boxes,
         {box.name: box.id for box in boxes.values()},
-        Answers(OrderedDict(head.idems), OrderedDict(head.answers)),
+        Answers(OrderedDict(head.idems), OrderedDict(head.answers), head.times),
     )

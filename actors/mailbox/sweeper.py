@@ -22,7 +22,7 @@ from actors.mailbox.packs import pointer_of
 from actors.mailbox.storage import pack_emails, pages_of_range, unpack_emails
 from cluster.blobs.blobs import Blobs
 from cluster.clock import Clock
-from cluster.errors import Trouble
+from cluster.errors import Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
 
 STEP_EMAILS: Final = 200  # of one transaction: about 1.5 kB read each
@@ -64,7 +64,12 @@ class Sweeper:
         gone = 0
         async for rows in pages_of_range(self._store, *span, limit=100):
             for key, _value in rows:
-                gone += await self._sweep_list(slot, key)
+                try:
+                    gone += await self._sweep_list(slot, key)
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - what is damaged must not keep all behind it from being swept
+                    self._log.error("mailbox.garbage_damaged", slot=slot, key=key.hex(), why=repr(error))
         return gone
 
     async def sweep_blobs(self) -> int:
@@ -82,9 +87,12 @@ class Sweeper:
         async for rows in pages_of_range(self._store, *span):
 
             async def body(transaction: Transaction, rows: list[tuple[bytes, bytes]] = rows) -> None:
-                for key, _value in rows:
+                digests = [keys.removed_digest(key) for key, _value in rows]
+                notes = await transaction.get_many([keys.blob_removed(digest) for digest in digests])
+                for (key, _value), digest, note in zip(rows, digests, notes, strict=True):
                     transaction.clear(key)
-                    transaction.clear(keys.blob_removed(keys.removed_digest(key)))
+                    if note is not None and keys.removed(int.from_bytes(note, "big"), digest) == key:
+                        transaction.clear(keys.blob_removed(digest))  # else it is of a later removal
 
             await self._store.transact(body)
 

@@ -40,7 +40,8 @@ class QueueClient:
         """Keep mail until it is delivered; its id, once durable. The same `idem` (for a domain) is kept once.
 
         `packed`: the body by cluster.blobs.codec.pack, up to INLINE_BYTES_MAX; None: the caller has put it into Blobs
-        before. `due_ms`: not before; 0: now. Raises Refused, Unavailable.
+        before, from `mail.stored_ms` on. `due_ms`: not before; 0: now. Raises Refused, Unavailable (then a body in
+        Blobs has to be put again).
         """
         command = Enqueue(mail, idem, due_ms, packed)
         return (await self._asking.ask(keys.slot_of(mail.domain), command, Queued)).id

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from actors.mailbox import keys as mailbox
+from actors.mailbox.removal import may_be_gone
 from actors.queue import keys
 from actors.queue.entry import Condition, Entry
 from actors.queue.types import (
@@ -39,9 +41,9 @@ from actors.queue.types import (
     Work,
 )
 from actors.shell.keys import TIME_MAX
-from actors.shell.kind import Decision, Needs, Timer, decode_command, decode_unit, encode
+from actors.shell.kind import Decision, Guard, Needs, Timer, decode_command, decode_unit, encode
 from cluster.blobs.blobs import DIGEST_BYTES
-from cluster.errors import NotFound, Refused
+from cluster.errors import NotFound, Refused, Trouble, Unavailable
 
 Entries = Mapping[bytes, Entry | None]
 
@@ -83,7 +85,7 @@ class Queue:
             case List():
                 return Needs(after=command.after, page_max=command.limit)
             case Enqueue():
-                return Needs((keys.entry_id(command.mail.domain, command.idem),))
+                return Needs((keys.entry_id(command.mail.domain, command.idem),), guard=_guard(command))
             case _:
                 return Needs((command.id,))
 
@@ -163,6 +165,20 @@ def _stepped(name: bytes, entry: Entry, step: Step) -> Decision[Entry]:
     ended = after.now.ended and not entry.now.ended
     gone = keys.body(name) if entry.mail.inline else keys.blob_ref(entry.mail.digest, name)
     return Decision(after.shown(name), {name: after}, {gone: None} if ended else {})
+
+
+def _guard(command: Enqueue) -> Guard | None:
+    """A large body was stored before its Enqueue came; the mailboxes' sweeper may have taken it since."""
+    if command.packed is not None:
+        return None
+    stored_ms = command.mail.stored_ms
+
+    def why(note: bytes | None) -> Trouble | None:
+        if not may_be_gone(note, stored_ms):
+            return None
+        return Unavailable("The message has to be sent again.", log="blob was swept before its commit")
+
+    return Guard(mailbox.blob_removed(command.mail.digest), why)
 
 
 def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:

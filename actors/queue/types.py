@@ -25,7 +25,8 @@ What = Literal["queued", "lent", "delivered", "deferred", "failed", "held", "rel
 
 
 class Envelope(Struct, frozen=True, omit_defaults=True):
-    """What never changes of an entry. `inline`: the body is in the store, else in Blobs under its digest."""
+    """What never changes of an entry. `inline`: the body is in the store, else in Blobs under its digest, where it was
+    put at `stored_ms` or later: then the putting began."""
 
     domain: str  # the destination, lower case
     sender: str  # empty: the null reverse-path
@@ -34,6 +35,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     size: int  # bytes of the message, unpacked
     inline: bool = False
     queued_ms: int = 0
+    stored_ms: int = 0
 
 
 class Step(Struct, frozen=True, omit_defaults=True):

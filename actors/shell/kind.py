@@ -4,14 +4,14 @@ The law: units are immutable values, decisions are made from them, the command a
 did not become durable leaves nothing behind, and a unit read back from the store is the unit that was decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from actors.shell.keys import Layout
-from cluster.errors import Corrupt, Refused
+from cluster.errors import Corrupt, Refused, Trouble
 
 EXPIRY: Final = 0  # the lane of timers that the shell's sweep looks at
 WORK: Final = 1  # the lane of timers that a kind's own commands look at
@@ -28,14 +28,23 @@ class Timer(NamedTuple):
     time_ms: int
 
 
+class Guard(NamedTuple):
+    """A row of somebody else's that must allow a command, when it is decided and still when it is committed. `why`:
+    what is wrong with the row, None for nothing."""
+
+    key: bytes
+    why: Callable[[bytes | None], Trouble | None]
+
+
 class Needs(NamedTuple):
     """Which units a command is decided over: named ones; of the WORK lane those whose time has come, longest ago
-    first, up to a number; those with names after one, up to a number."""
+    first, up to a number; those with names after one, up to a number. And what must allow it."""
 
     names: tuple[bytes, ...] = ()
     work_max: int = 0
     after: bytes = b""
     page_max: int = 0
+    guard: Guard | None = None
 
 
 @dataclass(slots=True)

@@ -243,6 +243,9 @@ class Shard(Generic[Command, Unit]):
 
     async def _load(self, batch: Iterable[Asked[Command]], turn: Turn[Command, Unit], now_ms: int) -> None:
         """Bring all units that the batch needs into the turn: from memory, else with one read."""
+        guards = list({a.needs.guard.key: None for a in batch if a.needs.guard is not None})
+        if guards:
+            turn.guards = dict(zip(guards, await self._store.get_many(guards), strict=True))
         rows: dict[Place, bytes | None] = {}
         searching = [a for a in batch if isinstance(a.command, Sweep) or a.needs.work_max or a.needs.page_max]
         for found in await asyncio.gather(*(self._search(asked, now_ms) for asked in searching)):
@@ -307,6 +310,8 @@ class Shard(Generic[Command, Unit]):
 
         async def body(transaction: Transaction) -> None:
             await self._titles.check(transaction, sorted(turn.slots))
+            if turn.stood and await transaction.get_many(list(turn.stood)) != list(turn.stood.values()):
+                raise Unavailable("Try again.", log="what a call rests on was changed during its commit")
             turn.into(transaction)
 
         with self._metrics.commit_seconds.labels(self._kind.name).time():

@@ -54,6 +54,8 @@ class Turn(Generic[Command, Unit]):
         self.units: dict[Place, Unit | None] = {}  # as loaded, then as decided; None: not there
         self.sizes: dict[Place, int] = {}
         self.broken: dict[Place, Corrupt] = {}
+        self.guards: dict[bytes, bytes | None] = {}  # rows as loaded
+        self.stood: dict[bytes, bytes | None] = {}  # those of them on which decisions rest
         self.slots: set[int] = set()  # that are written to
         self.writes: dict[bytes, bytes | None] = {}  # None: cleared
         self.size = 0
@@ -83,7 +85,11 @@ class Turn(Generic[Command, Unit]):
 
     def decide(self, asked: Asked[Command], now_ms: int) -> bytes:
         """The answer to a call, its changes taken over. Raises what was wrong: then nothing has changed."""
-        slot = asked.slot
+        slot, guard = asked.slot, asked.needs.guard
+        if guard is not None:
+            if (trouble := guard.why(self.guards[guard.key])) is not None:
+                raise trouble
+            self.stood[guard.key] = self.guards[guard.key]
         units: dict[bytes, Unit | None] = {}
         for name in asked.needs.names:
             if (slot, name) in self.broken:

@@ -60,10 +60,10 @@ class Controller:
         clock: Clock,
         metrics: ControllerMetrics,
         grace: GraceSettings = GraceSettings(),  # noqa: B008 (frozen)
-        beside: Callable[[Compare], Coroutine[None, None, None]] | None = None,
+        beside: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         """`name`: what the state for people calls the leader. `beside`: what else is done while leading, until
-        cancelled; it is given what every change has to compare. When it fails, so does `run`."""
+        cancelled. When it fails, so does `run`."""
         self._name = name
         self._registry = registry
         self._layout = layout
@@ -99,7 +99,7 @@ class Controller:
         pages = Pages(self._registry, self._layout, self._store, term.compare)
         leading = Leading(self._watching, pages, moving, self._clock, self._metrics, self._grace, self._name)
         reporting = Reporting(self._registry, self._layout, term.compare, self._clock)
-        beside = None if self._beside is None else asyncio.create_task(self._beside(term.compare), name="beside")
+        beside = None if self._beside is None else asyncio.create_task(self._beside(), name="beside")
         if beside is not None:
             beside.add_done_callback(lambda _: self._wake.set())
         try:

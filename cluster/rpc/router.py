@@ -5,7 +5,8 @@ said to a person names no process; the log does.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 import structlog
 
@@ -28,6 +29,7 @@ LINES_MAX: Final = 1024  # streams: the shards of a large cluster
 IDLE_S: Final = 60.0  # a stream unused for one to two of these is closed
 
 _AGAIN: Final = (LinkDown, Moved, Fenced)
+T = TypeVar("T")
 _log = structlog.get_logger()
 _Place = tuple[str, int]  # address, incarnation
 
@@ -71,32 +73,16 @@ class Router:
 
     async def call(self, kind: str, slot: int, body: bytes, *, timeout_s: float = 20.0) -> bytes:
         """The answer. Raises the service's Trouble, Unavailable at the deadline or when too much waits."""
-        deadline = self._clock.monotonic() + timeout_s
-        attempt = 0
-        while True:
-            member = self._places.owner(kind, slot)
-            try:
-                caller = self._ready(member) or await self._reach(member, deadline)
-                return await caller.call(kind, slot, body, deadline - self._clock.monotonic())
-            except _AGAIN as error:
-                await self._pause(kind, slot, member, attempt, deadline, error)
-            attempt += 1
+        return await self._at_owner(kind, slot, timeout_s, lambda caller, left_s: caller.call(kind, slot, body, left_s))
 
     async def subscribe(
         self, kind: str, slot: int, body: bytes, sink: Sink, *, timeout_s: float = 20.0
     ) -> Subscription:
         """Subscribe at the owner. Raises as `call`. Await it without a task between: then `first` is seen before
         anything pushed."""
-        deadline = self._clock.monotonic() + timeout_s
-        attempt = 0
-        while True:
-            member = self._places.owner(kind, slot)
-            try:
-                caller = self._ready(member) or await self._reach(member, deadline)
-                return await caller.subscribe(kind, slot, body, sink, deadline - self._clock.monotonic())
-            except _AGAIN as error:
-                await self._pause(kind, slot, member, attempt, deadline, error)
-            attempt += 1
+        return await self._at_owner(
+            kind, slot, timeout_s, lambda caller, left_s: caller.subscribe(kind, slot, body, sink, left_s)
+        )
 
     async def close(self) -> None:
         """End all streams; calls under way end with Unavailable."""
@@ -111,6 +97,21 @@ class Router:
                 line.caller.close()
         await asyncio.gather(*dialling, return_exceptions=True)
         self._lines.clear()
+
+    async def _at_owner(
+        self, kind: str, slot: int, timeout_s: float, make: Callable[[Caller, float], Awaitable[T]]
+    ) -> T:
+        """What a call of the owner gives, made again until the deadline."""
+        deadline = self._clock.monotonic() + timeout_s
+        attempt = 0
+        while True:
+            member = self._places.owner(kind, slot)
+            try:
+                caller = self._ready(member) or await self._reach(member, deadline)
+                return await make(caller, deadline - self._clock.monotonic())
+            except _AGAIN as error:
+                await self._pause(kind, slot, member, attempt, deadline, error)
+            attempt += 1
 
     def _ready(self, member: Member | None) -> Caller | None:
         if member is None or (line := self._lines.get((member.address, member.incarnation))) is None:

@@ -94,7 +94,7 @@ def shown(message: Message) -> dict[str, Any]:
         if field.GetOptions().debug_redact:
             told[field.name] = "…"
         elif isinstance(value, Mapping):  # to its descriptor repeated as well
-            told[field.name] = {str(key): _short(value[key]) for key in list(value)[:ITEMS_MAX]}
+            told[field.name] = {str(key): _short(value[key]) for key in sorted(value)[:ITEMS_MAX]}
         elif field.is_repeated:
             told[field.name] = [_short(item) for item in list(value)[:ITEMS_MAX]]
         else:

@@ -9,20 +9,18 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import grpc
-import msgspec
 
 from actors.directory.client import DirectoryClient
 from actors.mailbox.keys import slot_of
 from cluster.clock import Clock
-from cluster.errors import NotFound
-from cluster.membership.members import KINDS, Layout, Levels, Wanted
+from cluster.membership.members import KINDS, Layout, Wanted
 from cluster.membership.registry import Registry
 from cluster.observe.logs import LEVELS
 from cluster.placement.slots import SLOTS
 from cluster.placement.watching import Watching
 from ops.admin.directory import Unclear
-from ops.cluster.operations import drain, no_node, scale, undrain
-from ops.cluster.picture import nodes, picture
+from ops.cluster.operations import drain, scale, set_level, undrain
+from ops.cluster.picture import picture
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -112,16 +110,7 @@ class ClusterService(admin_pb2_grpc.ClusterServicer):
         """For all, which ends what was set for single nodes; or for one."""
         if request.level and request.level not in LEVELS:
             raise Unclear(f"There is no log level {request.level!r}; there are {', '.join(LEVELS)}.")
-        known = self._parts.watching.known
-        levels = known.levels
-        if request.node:
-            if request.level and request.node not in nodes(known):
-                raise NotFound(no_node(request.node, known))
-            others = {node: level for node, level in levels.nodes.items() if node != request.node}
-            levels = Levels(levels.level, others | ({request.node: request.level} if request.level else {}))
-        else:
-            levels = Levels(request.level)
-        await self._parts.registry.change({self._parts.layout.loglevel: msgspec.json.encode(levels)})
+        await set_level(self._parts.registry, self._parts.layout, request.level, request.node)
         return self._state()
 
     def _state(self) -> pb.ClusterState:

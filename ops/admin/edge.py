@@ -33,6 +33,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
     def __init__(self, access: Access, audit: Audit) -> None:
         self._access = access
         self._audit = audit
+        self._ending: set[asyncio.Task[None]] = set()  # at most one a call
 
     async def intercept_service(
         self,
@@ -79,13 +80,20 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
             yield
         except (Exception, asyncio.CancelledError) as error:
             if begun is not None:
-                await self._ended(begun, name, _outcome(error))
-            if isinstance(error, asyncio.CancelledError):
+                await self._end(begun, name, _outcome(error))
+            if isinstance(error, asyncio.CancelledError | grpc.aio.AbortError):  # the latter: gRPC's own has answered
                 raise
             await _refuse(name, error, context)
         else:
             if begun is not None:
-                await self._ended(begun, name, DONE)
+                await self._end(begun, name, DONE)
+
+    async def _end(self, begun: Begun, name: str, outcome: str) -> None:
+        """Put the end on record, also when gRPC cancels the call meanwhile: its client may leave at any moment."""
+        ending = asyncio.create_task(self._ended(begun, name, outcome))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
 
     async def _ended(self, begun: Begun, name: str, outcome: str) -> None:
         """The change is made or not, whatever becomes of its record's last word."""

@@ -4,22 +4,24 @@ The law: a wish is one key of the registry, written by compare-and-set; who carr
 outlives whoever made it, and asking twice is harmless.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from cluster.clock import Clock
 from cluster.errors import NotFound, Unavailable
-from cluster.membership.members import Drain, Layout, Wanted
+from cluster.membership.members import Drain, Layout, Levels, Wanted
 from cluster.membership.registry import Compare, Registry, Update
 from cluster.placement.known import Known
 from ops.cluster.picture import nodes, picture
 from ops.cluster.progress import Measure, Progress
 
 TRIES_MAX: Final = 5  # of a compare-and-set that others' changes come before
+
+T = TypeVar("T")
 
 
 async def look(registry: Registry, layout: Layout) -> Known:
@@ -44,16 +46,36 @@ async def follow(registry: Registry, layout: Layout, measure: Measure) -> AsyncG
 
 async def scale(registry: Registry, layout: Layout, changes: Mapping[str, int]) -> Wanted:
     """Want so many processes of these kinds on each node; all that is wanted then. Raises Unavailable."""
+    return await _changed(registry, layout.wanted, Wanted(), lambda before: structs.replace(before, **changes))
+
+
+async def set_level(registry: Registry, layout: Layout, level: str, node: str) -> Levels:
+    """The log level of a node (empty: as of all), or of all, which ends those of single nodes; all levels then. Raises
+    Unavailable, NotFound."""
+    if node and level and node not in nodes(known := await look(registry, layout)):
+        raise NotFound(no_node(node, known))
+
+    def changed(before: Levels) -> Levels:
+        if not node:
+            return Levels(level)
+        others = {name: each for name, each in before.nodes.items() if name != node}
+        return Levels(before.level, others | ({node: level} if level else {}))
+
+    return await _changed(registry, layout.loglevel, Levels(), changed)
+
+
+async def _changed(registry: Registry, key: str, first: T, change: Callable[[T], T]) -> T:
+    """What a key holds, `first` where there is nothing yet, after a change that no other was lost to."""
     for _ in range(TRIES_MAX):
-        entry = await registry.get(layout.wanted)
-        before = msgspec.json.decode(entry.value, type=Wanted) if entry is not None else Wanted()
-        wanted = structs.replace(before, **changes)
-        when = [Compare(layout.wanted, entry.revision if entry is not None else 0)]
-        if entry is not None and wanted == before:
-            return wanted
-        if await registry.change({layout.wanted: msgspec.json.encode(wanted)}, when=when) is not None:
-            return wanted
-    raise Unavailable("Others change what is wanted at the same time; try again.")
+        entry = await registry.get(key)
+        before = msgspec.json.decode(entry.value, type=type(first)) if entry is not None else first
+        after = change(before)
+        if entry is not None and after == before:
+            return after
+        when = [Compare(key, entry.revision if entry is not None else 0)]
+        if await registry.change({key: msgspec.json.encode(after)}, when=when) is not None:
+            return after
+    raise Unavailable("Others change this at the same time; try again.")
 
 
 async def drain(registry: Registry, layout: Layout, node: str, by: str, clock: Clock) -> Known:

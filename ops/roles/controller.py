@@ -7,7 +7,6 @@ from functools import partial
 
 from cluster.hosting.ray.place import Place
 from cluster.membership.election import Election
-from cluster.membership.registry import Compare
 from cluster.placement.control import releasing
 from cluster.placement.controller import Controller
 from cluster.placement.metrics import ControllerMetrics
@@ -55,7 +54,7 @@ async def controller(settings: Settings, place: Place) -> AsyncIterator[Leading]
             await direct.close()
 
 
-async def _supervise(ground: Ground, _leading: Compare) -> None:
+async def _supervise(ground: Ground) -> None:
     """Keep the processes as they are wanted, through Ray, in which this process is an actor."""
     from cluster.hosting.ray.fleet import RayFleet
     from cluster.hosting.ray.supervisor import Supervisor
@@ -67,6 +66,5 @@ async def _supervise(ground: Ground, _leading: Compare) -> None:
         ground.layout,
         ground.clock,
         boots(ground.place.config),
-        leads=lambda: True,  # this runs only while it does
     )
     await supervisor.run()

@@ -100,7 +100,7 @@ async def watched(cluster: Cluster) -> AsyncIterator[Watched]:
     watching = Watching(registry, layout)
     watching.start()
     await watching.ready(5)
-    supervisor = Supervisor(cluster.fleet, watching.known, registry, layout, clock, cluster.boot, leads=lambda: True)
+    supervisor = Supervisor(cluster.fleet, watching.known, registry, layout, clock, cluster.boot)
     made = Watched(supervisor, registry, watching, layout)
     await made.write(layout.wanted, FEW)
     yield made

@@ -42,32 +42,27 @@ class Supervisor:
         layout: Layout,
         clock: Clock,
         boot: Callable[[Name], Boot],
-        *,
-        leads: Callable[[], bool],
     ) -> None:
-        """`known`: complete already, and kept current by its owner. `boot`: how a process of this name starts.
-        `leads`: whether this controller does, as far as it knows. Two that believe so do the same, which is harmless:
-        a name is taken once."""
+        """`known`: complete already, and kept current by its owner. `boot`: how a process of this name starts."""
         self._fleet = fleet
         self._known = known
         self._registry = registry
         self._layout = layout
         self._clock = clock
         self._boot = boot
-        self._leads = leads
         self._retiring: dict[str, float] = {}  # since when
         self._silent: dict[str, float] = {}  # since when
         self._log = structlog.get_logger()
         self._troubled = ""
 
     async def run(self) -> None:
-        """Rounds until cancelled."""
+        """Rounds until cancelled: while its controller leads. Two that believe to lead do the same, which is harmless:
+        a name is taken once."""
         thread = ThreadPoolExecutor(1, thread_name_prefix="ray")
         try:
             while True:
                 try:
-                    if self._leads():
-                        await self.round(thread)
+                    await self.round(thread)
                     self._troubled = ""
                 except Trouble as trouble:
                     if trouble.log != self._troubled:  # once, not every round of an outage

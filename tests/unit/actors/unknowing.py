@@ -10,6 +10,7 @@ class Unknowing(MemoryStore):
 
     held: Changes | None = None
     asked = 0  # to say so, of the next commits; negative: and keep them back
+    after = 0  # commits that come before those
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,7 +20,8 @@ class Unknowing(MemoryStore):
         commit = engine.commit
 
         async def unsure(changes: Changes) -> None:
-            if not self.asked:
+            if not self.asked or self.after:
+                self.after = max(0, self.after - 1)
                 return await commit(changes)
             if self.asked > 0:
                 await commit(changes)

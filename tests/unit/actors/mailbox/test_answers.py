@@ -1,6 +1,7 @@
 """actors/mailbox/answers.py: a command with a key is carried out once, whatever lies between the two attempts."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -62,6 +63,10 @@ class Keyed(Log):
     def ask(self, command: Command, key: bytes) -> Any:
         decision = _decided(self, command, key)
         return decision if isinstance(decision, type) else self.commit(decision)
+
+    def later(self, by_ms: int) -> None:
+        """Time passes."""
+        self.context = replace(self.context, now_ms=self.context.now_ms + by_ms)
 
     def reload(self, *, snapshot: bool) -> None:
         """As after a crash: from the log, or from head and rows."""
@@ -156,13 +161,54 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         log.ask(Subscribe("x", number % 2 == 0), b"%d" % number)
         log.ask(Add(INBOX, (item(),)), b"a%d" % number)
+        log.later(answers.KEPT_MS)
     assert list(log.account.answers.others) == [b"2", b"3", b"4"]
     assert list(log.account.answers.added) == [b"a2", b"a3", b"a4"]
     monkeypatch.setattr(answers, "RANGES_MAX", 4)
     for uid in (1, 3):
         log.ask(SetFlags(1, ((uid, uid),), "add", SEEN), b"f%d" % uid)
+        log.later(answers.KEPT_MS)
     log.ask(Copy(1, ((1, 1), (3, 3), (5, 5)), "Trash"), b"c")
     assert list(log.account.answers.others) == [b"c"], "the newest stays, whatever it weighs"
+
+
+def test_a_retry_within_its_time_finds_its_answer_however_much_was_asked_since() -> None:
+    log = Keyed()
+    added, subscribed = log.ask(Add(INBOX, (item(),)), b"a"), log.ask(Subscribe("x"), b"s")
+    for number in range(2 * answers.IDEMS_MAX):
+        log.ask(Add(INBOX, (item(),)), b"a%d" % number)
+        log.ask(Subscribe("x", number % 2 == 1), b"s%d" % number)
+    log.reload(snapshot=True)
+    log.later(answers.KEPT_MS - 1)
+    log.ask(Add(INBOX, (item(),)), b"later")
+    entries = len(log.entries)
+    assert log.ask(Add(INBOX, (item(),)), b"a") == added
+    assert log.ask(Subscribe("x"), b"s") == subscribed
+    assert len(log.entries) == entries
+
+
+def test_a_large_answer_pushes_none_out_before_its_time() -> None:
+    log = Keyed()
+    log.do(Add(INBOX, tuple(item() for _ in range(15_000))))
+    every_other = tuple((uid, uid) for uid in range(1, 15_001, 2))
+    first = log.ask(Copy(1, every_other, "Trash"), b"1")
+    log.ask(Copy(1, every_other, "Archive"), b"2")
+    log.reload(snapshot=True)
+    entries = len(log.entries)
+    assert log.ask(Copy(1, every_other, "Trash"), b"1") == first
+    assert len(log.entries) == entries
+
+
+def test_also_what_is_young_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "IDEMS_MAX", 3)
+    log = Keyed()
+    for number in range(3 * answers.YOUNG + 2):
+        log.ask(Add(INBOX, (item(),)), b"%d" % number)
+    assert next(iter(log.account.answers.added)) == b"2"
+    log.reload(snapshot=True)
+    log.later(answers.KEPT_MS)
+    log.ask(Add(INBOX, (item(),)), b"later")
+    assert len(log.account.answers.added) == 3
 
 
 def test_without_a_key_the_log_is_what_it_was() -> None:
@@ -178,11 +224,12 @@ def test_heads_and_entries_of_before_are_read() -> None:
     log = Log()
     reply = log.do(Add(INBOX, (item(),), b"k"))
     head = msgspec.msgpack.decode(encode_head(log.account))
-    assert head[-2] == [
+    assert head[-3] == [
         [b"k", {"mailbox": 1, "uidvalidity": reply.uidvalidity, "uids": [[1, 1]], "modseq": 2, "source": []}]
     ]
-    old = decode_head(msgspec.msgpack.encode(head[:-1]), 1, 1)
-    assert old.answers.get(b"k") == reply
+    for less in (1, 2):
+        old = decode_head(msgspec.msgpack.encode(head[:-less]), 1, 1)
+        assert old.answers.get(b"k") == reply
     assert ev.decode(msgspec.msgpack.encode([1, NOW, b"", []])) == ev.Entry(1, NOW, b"", ())
 
 

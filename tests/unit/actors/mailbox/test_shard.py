@@ -2,15 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from unittest.mock import patch
 
 import pytest
 
 from actors.mailbox import events as ev
 from actors.mailbox import held as holding
 from actors.mailbox import shard as sharding
+from actors.mailbox import storage
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.index import Index
-from actors.mailbox.types import INBOX, SEEN, Add, Added, Item, Open, Opened, Prepared, ReadTree, SetFlags, Tree
+from actors.mailbox.types import (
+    INBOX,
+    SEEN,
+    Add,
+    Added,
+    Item,
+    Open,
+    Opened,
+    Prepared,
+    ReadTree,
+    SetFlags,
+    Tree,
+)
 from cluster.errors import Fenced, NotFound, StoreFull, Trouble, Unavailable
 from cluster.meta.engine import Conflict
 from cluster.meta.memory import MemoryStore
@@ -165,6 +180,44 @@ async def test_a_commit_that_nobody_waits_for_any_more_lands_nowhere() -> None:
     assert isinstance(answer, Added)
     assert isinstance(again, Added)
     assert (answer.uids, again.uids) == (((2, 2),), ((3, 3),))
+    await shard.stop()
+
+
+async def test_a_part_of_a_snapshot_that_lands_late_is_not_written_over_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage, "WRITE_BYTES_MAX", 100)  # pages and head go in transactions of their own
+    monkeypatch.setattr(sharding, "SNAPSHOT_EVERY", 1)
+    store = Unknowing()
+    shard = Place(store).new_owner()
+    await shard.ask(1, Add(INBOX, tuple(add(n).items[0] for n in range(3000))))
+    await shard.ask(1, ReadTree())  # so the snapshot was stored
+    store.after, store.asked = 1, -1  # the command's commit lands, the first of its snapshot's does not
+    await shard.ask(1, SetFlags(1, ((1, 3000),), "add", SEEN))
+    await shard.ask(1, ReadTree())
+    late = store.held
+    assert late is not None
+    await shard.ask(1, SetFlags(1, ((1, 3000),), "remove", SEEN))
+    await shard.ask(1, ReadTree())
+    with suppress(Conflict):
+        store.land(late)
+    await shard.stop()
+    account = await storage.activate(store, 1)
+    await storage.load_index(store, account, account.mailboxes[1])
+    account.check()
+
+
+async def test_a_defect_in_a_snapshot_costs_no_command() -> None:
+    store = Failing()
+    place = Place(store)
+    shard = place.new_owner()
+    await shard.ask(1, add(0))
+    store.trouble = ZeroDivisionError("a defect")
+    with patch.object(sharding, "SNAPSHOT_EVERY", 0):
+        await shard.ask(1, ReadTree())
+    store.trouble = None
+    async with asyncio.timeout(5):
+        assert isinstance(await shard.ask(1, add(1)), Added)
     await shard.stop()
 
 

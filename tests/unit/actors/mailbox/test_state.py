@@ -60,7 +60,7 @@ class Log:
         self.commit(Decision([first_events(self.context)]))
 
     def commit(self, decision: Decision) -> Reply:
-        for made in entries_of(decision, NOW):
+        for made in entries_of(decision, self.context.now_ms):
             entry = ev.decode(ev.encode(made))
             self.entries.append(entry)
             self.account.apply(len(self.entries), entry)

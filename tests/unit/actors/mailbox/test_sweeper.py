@@ -1,5 +1,6 @@
 """actors/mailbox/sweeper.py: what nobody holds goes, everything else stays."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 
@@ -7,12 +8,13 @@ import pytest
 
 from actors.mailbox import keys
 from actors.mailbox.client import MailboxClient
-from actors.mailbox.shard import REMOVAL_MS
-from actors.mailbox.sweeper import Sweeper
+from actors.mailbox.removal import REMOVAL_MS
+from actors.mailbox.sweeper import NOTE_KEPT_MS, Sweeper
 from actors.mailbox.types import DELETED, INBOX, Add, Item
 from cluster.blobs.blobs import digest_of
 from cluster.errors import Unavailable
 from cluster.meta.memory import MemoryStore
+from cluster.meta.store import Transaction
 from cluster.placement.slots import SLOTS
 from tests.unit.actors.mailbox.conftest import Place
 
@@ -123,6 +125,57 @@ async def test_blobs_that_nobody_came_to_name_go(place: Place, client: MailboxCl
     place.clock.advance(100_000)
     assert await sweeper.sweep_blobs() == 1
     assert len([1 async for _ in place.blobs.list()]) == 1
+
+
+async def test_the_note_of_a_second_removal_outlives_that_of_the_first(place: Place, client: MailboxClient) -> None:
+    await client.prepare(LARGE)
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    place.clock.advance(NOTE_KEPT_MS / 1000 + 1)
+    assert await sweeper.sweep_blobs() == 1
+    place.clock.advance(NOTE_KEPT_MS / 1000 - 600)
+    await client.deliver(1, await client.prepare(LARGE))
+    await _expunge(client, 1, INBOX)
+    early = await client.prepare(LARGE)  # its commit comes late
+    place.clock.advance(600)
+    assert await sweeper.sweep_slot(keys.slot_of(1)) == 0
+    place.clock.advance(GRACE_MS / 1000)
+    assert await sweeper.sweep_slot(keys.slot_of(1)) == 1
+    await sweeper.forget_notes()  # that of the first removal: its time is up
+    with pytest.raises(Unavailable):
+        await place.shards[0].ask(2, Add(INBOX, (Item(early, 0),)))
+
+
+@pytest.mark.parametrize("damage", ["list", "record"])
+async def test_what_is_damaged_keeps_nothing_else_from_the_sweep(
+    place: Place, client: MailboxClient, damage: str
+) -> None:
+    first, other = sorted((1, 2), key=keys.slot_of)
+    slot = keys.slot_of(first)
+    for account in (first, other):
+        await client.deliver(account, await client.prepare(SMALL))
+    await _expunge(client, first, INBOX)
+    ((key, _list),) = await place.store.range(*keys.garbage_before(slot, 2**63))
+
+    async def harm(tr: Transaction) -> None:
+        tr.set(*((key, b"?") if damage == "list" else (keys.message(slot, first, 1), b"?")))
+
+    await place.store.transact(harm)
+    place.clock.advance(1)
+    await client.deliver(first, await client.prepare(SMALL))
+    for account in (first, other):
+        await _expunge(client, account, INBOX)
+    place.clock.advance(GRACE_MS / 1000 + 1)
+    sweeper = Sweeper(place.store, place.blobs, place.clock, grace_ms=GRACE_MS)
+    running = asyncio.create_task(sweeper.run(lambda: (slot, keys.slot_of(other)), 0.001))
+    try:
+        async with asyncio.timeout(5):
+            while await place.store.get(keys.message(keys.slot_of(other), other, 1)) is not None:
+                await asyncio.sleep(0.001)
+        assert await place.store.get(keys.message(slot, first, 2)) is None
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_long_list_is_worked_off_in_steps(place: Place, client: MailboxClient) -> None:

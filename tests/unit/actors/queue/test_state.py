@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from actors.mailbox import keys as mailbox
+from actors.mailbox.removal import REMOVAL_MS
+from actors.mailbox.sweeper import Sweeper
 from actors.queue import keys
 from actors.queue.client import QueueClient
 from actors.queue.entry import STEPS_MAX
@@ -15,7 +17,7 @@ from actors.queue.types import DUE_MAX, INLINE_BYTES_MAX, Due, Enqueue, Envelope
 from actors.shell.kind import encode
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
-from cluster.errors import NotFound, Refused
+from cluster.errors import NotFound, Refused, Unavailable
 from tests.unit.actors.shell.site import Site
 
 BODY = b"Subject: hello\r\n\r\nhello\r\n" * 10
@@ -56,6 +58,48 @@ async def test_mail_waits_is_lent_and_delivered(site: Site, client: QueueClient)
     assert await site.rows(b"q") == []
     with pytest.raises(NotFound):
         await client.read(entry)
+
+
+async def _removed(site: Site) -> None:
+    """What the mailboxes' sweeper does to a blob that nobody refers to."""
+    site.clock.advance(3 * 86_400)
+    sweeper = Sweeper(site.store, site.blobs, site.clock, grace_ms=0)
+    assert await sweeper.sweep_blobs() == 1
+
+
+async def test_a_large_body_that_was_swept_must_be_sent_again(site: Site, client: QueueClient) -> None:
+    early = site.clock.now_ms()
+    await site.blobs.put(digest_of(BODY), BODY)
+    await _removed(site)
+    with pytest.raises(Unavailable):
+        await client.enqueue(mail(stored_ms=early), b"1", None)
+    await site.blobs.put(digest_of(BODY), BODY)
+    with pytest.raises(Unavailable):  # the removal may still be under way
+        await client.enqueue(mail(stored_ms=site.clock.now_ms()), b"1", None)
+    site.clock.advance(REMOVAL_MS / 1000 + 1)
+    await site.blobs.put(digest_of(BODY), BODY)
+    entry = await client.enqueue(mail(stored_ms=site.clock.now_ms()), b"1", None)
+    assert await client.enqueue(mail(), b"2", pack(BODY)) != entry, "a small one does not care"
+
+
+async def test_a_large_body_that_is_swept_during_the_commit_must_be_sent_again(
+    site: Site, client: QueueClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = site.clock.now_ms()
+    await site.blobs.put(digest_of(BODY), BODY)
+    await client.enqueue(mail(), b"0", pack(BODY))  # so that the slot is held
+    transact = site.store.transact
+
+    async def swept_first(body: Any) -> Any:
+        monkeypatch.undo()
+        await _removed(site)
+        return await transact(body)
+
+    monkeypatch.setattr(site.store, "transact", swept_first)
+    with pytest.raises(Unavailable):
+        await client.enqueue(mail(stored_ms=early), b"1", None)
+    assert await site.store.range(*mailbox.blob_refs(digest_of(BODY))) == []
+    assert len((await client.list()).entries) == 1
 
 
 async def test_a_large_body_is_referred_to_while_it_is_needed(site: Site, client: QueueClient) -> None:

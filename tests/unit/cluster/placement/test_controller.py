@@ -14,7 +14,6 @@ from cluster.errors import Unavailable
 from cluster.membership.election import Election
 from cluster.membership.members import Drain, Member
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
-from cluster.membership.registry import Compare
 from cluster.meta.memory import MemoryStore
 from cluster.placement import controller as real
 from cluster.placement.controller import Controller
@@ -41,6 +40,7 @@ class World:
         self.asked: list[tuple[str, int]] = []  # releases
         self.refuse: set[str] = set()  # shards that do not release
         self.hang: set[str] = set()  # shards that do not answer
+        self.fail: set[str] = set()  # shards whose release meets a defect
         self.release_s = 0.001
         self.tasks: list[asyncio.Task[None]] = []
         self.before = NOWHERE
@@ -70,6 +70,8 @@ class World:
         await asyncio.sleep(self.release_s)
         if owner.name in self.hang:
             await asyncio.sleep(3600)
+        if owner.name in self.fail:
+            raise ZeroDivisionError("a defect")
         if owner.name in self.refuse:
             raise Unavailable("Not now.")
 
@@ -215,7 +217,7 @@ def test_when_all_drain_nothing_moves() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("how", ["refuse", "hang"])
+@pytest.mark.parametrize("how", ["refuse", "hang", "fail"])
 def test_a_shard_that_does_not_release_keeps_its_slots_and_others_go_on(how: str) -> None:
     async def scenario() -> None:
         async with world(A, B) as it:
@@ -405,7 +407,7 @@ def test_a_new_leader_that_has_not_heard_of_a_shard_does_not_take_its_slots() ->
 
 
 def test_when_what_is_done_beside_fails_another_gets_the_lead() -> None:
-    async def supervise(_leading: Compare) -> None:
+    async def supervise() -> None:
         await asyncio.sleep(2)
         raise ZeroDivisionError("a defect")
 

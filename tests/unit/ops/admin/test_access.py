@@ -10,6 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from structlog.testing import capture_logs
 
 from cluster.authority import issue, make_authority, pair_of
 from cluster.config import Secret
@@ -154,6 +155,14 @@ async def test_health_needs_no_proof_and_reflection_does(doors: Doors) -> None:
         assert {"rookery.admin.v1.Directory", "rookery.admin.v1.Audit", "grpc.health.v1.Health"} <= await services(
             channel
         )
+
+
+async def test_to_ask_for_the_health_of_nothing_is_no_defect(doors: Doors) -> None:
+    async with channel_to(remote(doors, doors.token), "") as channel:
+        with capture_logs() as logs, pytest.raises(grpc.aio.AioRpcError) as refused:
+            await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="x"), timeout=5)
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert logs == []
 
 
 async def services(channel: grpc.aio.Channel) -> set[str]:

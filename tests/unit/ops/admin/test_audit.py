@@ -1,7 +1,10 @@
 """The record of changes: complete, bounded, without secrets."""
 
+import asyncio
 import random
+from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from cluster.clock import ManualClock
@@ -41,10 +44,11 @@ async def test_passwords_are_left_out() -> None:
     assert "horse" not in change.request
 
 
-async def test_a_map_is_told_with_its_values() -> None:
+async def test_how_many_were_wanted_is_on_record() -> None:
     record = made(ManualClock())
-    await record.begin("local:0", "/x.Cluster/Scale", pb.ScaleRequest(wanted={"mailbox": 2}))
-    assert [change.request for change in await changes(record)] == ['{"wanted":{"mailbox":2}}']
+    await record.begin("local:0", "/x.Cluster/Scale", pb.ScaleRequest(wanted={"queue": 0, "mailbox": 3}))
+    (change,) = await changes(record)
+    assert msgspec.json.decode(change.request) == {"wanted": {"mailbox": 3, "queue": 0}}
 
 
 async def test_long_requests_are_cut() -> None:
@@ -112,3 +116,22 @@ async def test_a_stream_of_requests_is_on_record_with_what_it_is_about(admin: Ad
     told = [change async for change in admin.audit.ListChanges(pb.ListChangesRequest())]
     (change,) = [change for change in told if change.call == "Mailboxes.Import"]
     assert (change.request, change.outcome) == (f'{{"open":{{"account":"{alice.login}"}}}}', "done")
+
+
+async def test_the_end_of_a_stream_that_its_client_gave_up_is_on_record(admin: Admin, alice: pb.Account) -> None:
+    async def steps() -> AsyncIterator[pb.ImportRequest]:
+        yield pb.ImportRequest(open=pb.ImportOpen(account=alice.login))
+        await asyncio.Event().wait()
+
+    call = admin.mailboxes.Import(steps())
+    await call.read()
+    call.cancel()
+
+    async def outcome() -> str:
+        told = [change async for change in admin.audit.ListChanges(pb.ListChangesRequest())]
+        return next(change.outcome for change in told if change.call == "Mailboxes.Import")
+
+    async with asyncio.timeout(5):
+        while await outcome() == audit.BEGUN:
+            await asyncio.sleep(0.01)
+    assert await outcome() in ("done", "cancelled")  # what had come was carried out; who can tell what else was to come

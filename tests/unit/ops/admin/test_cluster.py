@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import Mock
 
 import grpc
 import msgspec
@@ -14,7 +15,7 @@ from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
 from cluster.membership.registry import Registry
 from cluster.placement.slotmap import PAGE_SLOTS, PAGES, Assignment, encode_page
 from cluster.placement.watching import Watching
-from ops.admin.cluster import ClusterParts
+from ops.admin.cluster import ClusterParts, ClusterService
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.connect import Admin, connect
 from ops.core import Core
@@ -86,6 +87,18 @@ async def test_wishes_are_written_down(clustered: Admin, registry: Registry, par
     calls = [change.call async for change in clustered.audit.ListChanges(pb.ListChangesRequest())]
     made = ("DrainNode", "Scale", "SetLogLevel", "SetLogLevel", "UndrainNode")
     assert sorted(calls) == [f"Cluster.{call}" for call in made]
+
+
+async def test_a_level_that_another_gateway_has_just_set_is_kept(parts: Core, registry: Registry) -> None:
+    await registry.change({LAYOUT.loglevel: msgspec.json.encode(Levels("error", {"b": "debug"}))})
+    unheard = ClusterParts("test", registry, LAYOUT, Watching(registry, LAYOUT))
+    service = ClusterService(unheard, parts.directory, parts.clock)
+    await service.SetLogLevel(pb.SetLogLevelRequest(level="info", node="a"), Mock())
+    assert await read(registry, LAYOUT.loglevel, Levels) == Levels("error", {"a": "info", "b": "debug"})
+    await service.SetLogLevel(pb.SetLogLevelRequest(node="a"), Mock())
+    assert await read(registry, LAYOUT.loglevel, Levels) == Levels("error", {"b": "debug"})
+    await service.SetLogLevel(pb.SetLogLevelRequest(level="warning"), Mock())
+    assert await read(registry, LAYOUT.loglevel, Levels) == Levels("warning")
 
 
 @pytest.mark.parametrize(

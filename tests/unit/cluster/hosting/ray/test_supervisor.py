@@ -76,7 +76,6 @@ class World:
             LAYOUT,
             self.clock,
             lambda name: Boot(name.role, str(name), name.node, "e", "s", "/c"),
-            leads=lambda: True,
         )
 
     async def write(self, key: str, value: bytes | None) -> None:
