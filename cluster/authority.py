@@ -132,8 +132,9 @@ def _load(pair: Pair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
         key = serialization.load_pem_private_key(pair.key.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise Misconfigured(
-            f"The authority {pair.certificate} with the key {pair.key} cannot be used: {error}."
+            f"The authority {pair.certificate} with the key {pair.key} cannot be used: {why}."
         ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Misconfigured(f"The authority's key {pair.key} is not one that this server has made.")

@@ -175,7 +175,7 @@ def _join(path: str, key: str) -> str:
 
 def _near(key: str, fields: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(key[:100], fields, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}"
+    return f" (did you mean {near[0]}?)" if near else f"; there are {', '.join(fields)}"
 
 
 def _found(value: Any) -> str:

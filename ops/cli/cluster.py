@@ -18,6 +18,7 @@ from cluster.config import load
 from cluster.errors import Unavailable
 from cluster.membership.members import Layout
 from ops.cli.operate import print_state
+from ops.cli.options import config_option
 from ops.cli.waiting import wait, wait_option
 from ops.settings import Settings
 
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
     from wire import admin_pb2 as pb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def config_option(function: Function) -> Function:
-    """The option that says which cluster is meant."""
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        required=True,
-        envvar="ROOKERY_CONFIG",
-        help="The settings, the same file on every node (or set ROOKERY_CONFIG).",
-    )(function)
 
 
 def address_option(function: Function) -> Function:

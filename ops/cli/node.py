@@ -6,15 +6,14 @@ from pathlib import Path
 import click
 
 from cluster.config import load
+from ops.cli.options import config_option
 from ops.settings import Settings
 
 
 @click.command()
 @click.option("--head", is_flag=True, help="Be the one node that also runs Ray's control service.")
 @click.option("--join", metavar="HOST:PORT", default="", help="Join the cluster whose head is there.")
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The settings; see [cluster]."
-)
+@config_option
 @click.option("--name", default="", help="This node's name, instead of the settings' or the host name.")
 @click.option(
     "--autoscaling",

@@ -1,6 +1,7 @@
 """Waiting for a cluster to become what was asked for: a bar that moves, and an end in any case.
 
-The law: giving up waiting changes nothing; what was asked for goes on by itself.
+The law: giving up waiting changes nothing; what was asked for goes on by itself. Where there is no terminal, lines tell
+of each tenth.
 """
 
 import asyncio
@@ -27,17 +28,34 @@ async def wait(progress: AsyncGenerator[Progress, None], wait_s: float) -> None:
 
     if wait_s <= 0:
         return
-    told = "the cluster"
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    told, console, lines = "the cluster", Console(stderr=True), Lines()
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("waiting", total=None)
         try:
             async with asyncio.timeout(wait_s), aclosing(progress) as steps:
                 async for now in steps:
                     told = now.what
                     bar.update(task, completed=now.done, total=now.total, description=f"waiting for {now.what}")
+                    if not console.is_terminal and (line := lines.next(now)):
+                        click.echo(line, err=True)
                     if now.over:
                         return
         except TimeoutError:
             raise Unavailable(
                 f"Still waiting for {told} after {wait_s:g} s; it goes on by itself, and `rookery status` tells."
             ) from None
+
+
+class Lines:
+    """What is told where no bar can move."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int] | None = None
+
+    def next(self, now: Progress) -> str:
+        """A line when something else is waited for or a tenth more is done; else nothing."""
+        reached = (now.what, now.done * 10 // max(now.total, 1))
+        if reached == self._last or now.over:
+            return ""
+        self._last = reached
+        return f"waiting for {now.what}: {now.done} of {now.total}"
