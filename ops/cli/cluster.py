@@ -51,16 +51,17 @@ def up(config: Path, address: str, wait_s: float) -> None:
     from ops.roles.operator import check
 
     settings, path = load(Settings, config, os.environ), config.absolute()
-    asyncio.run(check(settings))
-    address = address or settings.cluster.ray.address
-    if address == "local":
-        address = start_local(settings, path)
+    with asyncio.Runner() as runner:  # one loop for both: gRPC's thread would go on waking one that has been closed
+        runner.run(check(settings))
+        address = address or settings.cluster.ray.address
+        if address == "local":
+            address = start_local(settings, path)
 
-    async def main() -> "pb.ClusterState":
-        async with registry_of(settings) as (registry, layout):
-            return await make(settings, path, address, registry, layout, partial(show, wait_s=wait_s))
+        async def main() -> "pb.ClusterState":
+            async with registry_of(settings) as (registry, layout):
+                return await make(settings, path, address, registry, layout, partial(show, wait_s=wait_s))
 
-    print_state(asyncio.run(main()))
+        print_state(runner.run(main()))
 
 
 @click.command()

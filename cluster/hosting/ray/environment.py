@@ -54,8 +54,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_raylet_liveness_self_check_interval_ms": "5000",  # one that was given up learns it and ends, instead of 60 s
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "1",  # our actors never count as idle; `rookery node` has drained them
     "RAY_AUTH_MODE": "token",  # else whoever reaches a port runs code as our user
-    # Of `ray up`'s two monitors the older: the newer takes a node that has been started again for two with one address,
-    # gives the head up and then starts no other node.
+    # Of `ray up`'s two monitors the older: the newer (Ray 2.60) has no note of a head on a machine of people's own,
+    # counts it among the workers and starts one too few.
     "RAY_enable_autoscaler_v2": "0",
     "RAY_START_HOOK": "cluster.hosting.ray.environment.without_client",
     GRPC: "",  # Ray's own gRPC as Ray ships it; what we choose for ours is not inherited

@@ -221,15 +221,15 @@ def _stop(child: "subprocess.Popen[bytes]", state: Path, drain_s: float, tell: C
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End Ray's processes; `ray start --block` ends those it started."""
+    """End Ray's processes. `ray start --block` ends those it started, but not the agents that these started: they would
+    stay for a minute, to tell it to a head that is gone."""
     if child.poll() is None:
         child.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _tidy(sessions: Path) -> None:

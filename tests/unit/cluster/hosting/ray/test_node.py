@@ -1,6 +1,8 @@
 """A node's state directory: token, lock, what is left of old sessions."""
 
+import select
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,13 @@ def test_old_sessions_go(tmp_path: Path) -> None:
     (tmp_path / "ray_current_cluster").write_text("10.0.0.1:6379")
     node._tidy(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"session_2026-01-0{number}_1" for number in (3, 4, 5)]
+
+
+def test_what_ray_leaves_behind_ends_with_it() -> None:
+    command = ["sh", "-c", "sleep 60 & echo started; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
+        node._end(child)
+        assert select.select([child.stdout], [], [], 5) == ([child.stdout], [], []), "nobody holds the pipe any more"
+        assert child.stdout.read() == b""
