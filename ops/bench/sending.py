@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
+from cluster.errors import Misconfigured
 from ops.bench import texts
 from ops.bench.peers import HOST, address
 
@@ -62,7 +63,7 @@ class SmtpSource:
     def __init__(self) -> None:
         program = shutil.which("smtp-source", path="/usr/sbin:/usr/bin:/usr/local/sbin")
         if program is None:
-            raise FileNotFoundError("smtp-source is not installed: apt install postfix")
+            raise Misconfigured("smtp-source is not installed: apt install postfix.")
         self._program = program
 
     def send(self, load: Load, port: int) -> None:

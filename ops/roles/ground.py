@@ -131,10 +131,10 @@ async def founded(
             await next_incarnation(store),
             GrpcDialer(settings.cluster.rpc),
         )
-        if place.role != "gateway":  # whose settings name its ports
-            server = await serve_metrics(metrics, listen(place.host, 0), ready=ground.ready)
-            stack.push_async_callback(server.close)
-            ground.metrics_address = f"{place.host}:{server.port}"
+        # Also for a gateway, whose settings may name a port: it shares that one with others on its node.
+        server = await serve_metrics(metrics, listen(place.host, 0), ready=ground.ready)
+        stack.push_async_callback(server.close)
+        ground.metrics_address = f"{place.host}:{server.port}"
         if follows:
             _follow_levels(watching, logging, settings, place.node)
         try:

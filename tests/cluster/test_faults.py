@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import pytest
 
@@ -20,6 +21,15 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
     with Cluster(folder, etcd_members=3, network=not no_network()) as cluster:
         play = Rounds(cluster, seed=random.SystemRandom().randrange(1 << 30))
         yield play
+
+
+def test_every_process_has_metrics_of_its_own(rounds: Rounds) -> None:
+    members = rounds.cluster.observer.members().values()
+    assert {member.kind for member in members} >= {"gateway", "mailbox"}
+    assert len({member.metrics for member in members}) == len(members)
+    for member in members:
+        with urlopen(f"http://{member.metrics}/metrics", timeout=10) as answer:
+            assert b"\nprocess_cpu_seconds_total" in answer.read(), member.name
 
 
 @pytest.mark.parametrize(
