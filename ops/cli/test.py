@@ -17,7 +17,10 @@ from ops.parts import INSTALL_PARTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ABREAST: Final = 2  # tests at the same time
-_TOLD: Final = ("-n", "--numprocesses", "--pdb", "-s", "--co", "--version", "-h", "--help", "--fixtures", "--markers")
+# A file's tests stay together, in their order: they may share a server or a cluster, and begin where the last ended.
+BY_FILE: Final = ("--dist", "loadfile", "--no-loadscope-reorder")
+_HOW_MANY: Final = ("-n", "--numprocesses")
+_ALONE: Final = ("--pdb", "-s", "--co", "--version", "-h", "--help", "--fixtures", "--markers")
 
 
 @click.command(
@@ -51,7 +54,9 @@ def test(arguments: tuple[str, ...]) -> None:
 def abreast(arguments: Sequence[str], processors: int | None = os.cpu_count()) -> list[str]:
     """How many tests run at the same time, where the person did not say: more wait for programs than for a processor,
     but above two the slower ones would be measured by their bounds on waiting."""
-    told = any(word.startswith(_TOLD) for word in arguments)
+    if any(word.startswith(_HOW_MANY) for word in arguments):
+        return list(BY_FILE)
+    alone = any(word.startswith(_ALONE) for word in arguments)
     # Of a path that is not there pytest-xdist says nothing, and pytest alone does.
     lost = any("/" in word and not (ROOT / word.split("::")[0]).exists() for word in arguments)
-    return [] if told or lost or (processors or 1) < ABREAST else ["-n", str(ABREAST)]
+    return [] if alone or lost or (processors or 1) < ABREAST else ["-n", str(ABREAST), *BY_FILE]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ops.cli.test import abreast
+from ops.cli.test import BY_FILE, abreast
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def test_arguments_and_exit_code_pass_through(arguments: list[str], code: int, s
 @pytest.mark.parametrize(
     ("arguments", "processors", "added"),
     [
-        (["tests/unit", "-x"], 2, ["-n", "2"]),
-        ([], 16, ["-n", "2"]),
-        (["tests/house/test_docs.py::test_every_link_leads_somewhere"], 2, ["-n", "2"]),
+        (["tests/unit", "-x"], 2, ["-n", "2", *BY_FILE]),
+        ([], 16, ["-n", "2", *BY_FILE]),
+        (["tests/house/test_docs.py::test_every_link_leads_somewhere"], 2, ["-n", "2", *BY_FILE]),
         (["tests/no-such-folder"], 2, []),
         ([], 1, []),
         ([], None, []),
-        (["-n", "0"], 2, []),
-        (["-n4"], 2, []),
+        (["-n", "0"], 2, [*BY_FILE]),
+        (["-n4"], 2, [*BY_FILE]),
         (["--pdb"], 2, []),
         (["--collect-only"], 2, []),
     ],
