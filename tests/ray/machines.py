@@ -1,8 +1,11 @@
-"""Several `rookery node`s on this machine, each with its own state directory and name; every wait is bounded."""
+"""Several `rookery node`s on this machine, each with its own state directory and name, which speak to each other by
+TLS; every wait is bounded."""
 
+import datetime as dt
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,13 +15,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cluster.authority import issue, make_authority
 from tests.running import ROOT, free_ports
 
+HOST: Final = "127.0.0.1"
 UP_S: Final = 40.0
 WAIT_S: Final = 30.0
 POLL_S: Final = 0.05
 PORTS_EACH: Final = 60
 _PORTS_FIRST: Final = 21_000
+
+
+def own_address() -> str:
+    """The one that Ray takes this machine by, also where it is told 127.0.0.1."""
+    with socket.socket(type=socket.SOCK_DGRAM) as towards:
+        try:
+            towards.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return HOST
+        return str(towards.getsockname()[0])
 
 
 @dataclass
@@ -28,6 +43,11 @@ class Machines:
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="rk", dir="/tmp")))
     port: int = 0
     nodes: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        now = dt.datetime.now(dt.UTC)
+        self._authority = make_authority(self.folder / "keys", now)
+        self._pair = issue(self.folder / "keys", "ray", "ray", now, (own_address(),))
 
     def config(self, name: str) -> Path:
         """The node's settings file."""
@@ -40,6 +60,8 @@ class Machines:
                 f'folder = "{self.folder}"\n[cluster]\nname = "t{self.port}"\nnode = "{name}"\n'
                 f'[cluster.ray]\nstate = "{self.folder}/{name}"\nport = {self.port}\n'
                 f'token_file = "{self.folder}/token"\n'
+                f'tls_certificate = "{self._pair.certificate}"\ntls_key = "{self._pair.key}"\n'
+                f'tls_authority = "{self._authority.certificate}"\n'
                 f"worker_port_min = {first}\nworker_port_max = {first + PORTS_EACH}\n"
             )
         return path
@@ -47,7 +69,7 @@ class Machines:
     def start(self, name: str, *more: str) -> None:
         """Start a node; the first is the head. Returns when it is up."""
         config = self.config(name)
-        head = ["--head"] if not self.nodes else ["--join", f"127.0.0.1:{self.port}"]
+        head = ["--head"] if not self.nodes else ["--join", f"{HOST}:{self.port}"]
         self._run(name, config, *head, *more)
 
     def restart_head(self, name: str) -> None:

@@ -12,10 +12,11 @@ from cluster.hosting.ray import node
 from cluster.hosting.ray.place import Name
 from cluster.membership.members import Drain
 from tests.ray.conftest import Cluster, Watched
+from tests.ray.machines import HOST
 from tests.ray.roles import Settings
 from tests.running import ROOT
 
-pytestmark = [pytest.mark.timeout(110), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.timeout(110)
 
 
 def test_a_killed_process_comes_back_under_its_name(cluster: Cluster) -> None:
@@ -59,6 +60,15 @@ def test_a_role_that_is_over_is_left_and_begun_anew(cluster: Cluster) -> None:
     cluster.fleet.remove("queue-b-3")
 
 
+def test_one_that_was_told_to_leave_by_somebody_who_is_gone_serves_again(cluster: Cluster) -> None:
+    begin = cluster.create(Name("mailbox", "b", 10))
+    cluster.fleet.retire("mailbox-b-10")
+    cluster.machines.wait(lambda: cluster.lines("mailbox-b-10")[-1].pid != begin.pid)
+    told = [(line.what, line.pid == begin.pid) for line in cluster.lines("mailbox-b-10")]
+    assert told[:4] == [("begin", True), ("leave", True), ("left", True), ("begin", False)]
+    cluster.fleet.remove("mailbox-b-10")
+
+
 async def test_nodes_are_filled_drained_and_filled_again(cluster: Cluster, watched: Watched) -> None:
     fleet = cluster.fleet
     everyone = {"controller-1", "controller-2", "gateway-a-1", "gateway-b-1", "mailbox-a-1", "mailbox-b-1"}
@@ -88,7 +98,7 @@ def test_a_node_in_the_background_comes_and_goes(cluster: Cluster, monkeypatch: 
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'proto'}:{ROOT}")
     config = cluster.machines.config("d")
     settings = load(Settings, config, {}).cluster
-    command = [sys.executable, "-m", "tests.ray.keep", str(config), "--join", f"127.0.0.1:{cluster.machines.port}"]
+    command = [sys.executable, "-m", "tests.ray.keep", str(config), "--join", f"{HOST}:{cluster.machines.port}"]
     try:
         node.start_background(command, settings, head=False)
         cluster.machines.wait(lambda: "d" in {each.name for each in cluster.fleet.nodes()})

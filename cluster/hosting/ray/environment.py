@@ -68,8 +68,10 @@ TOKEN_MODE: Final = 0o600
 
 
 def without_client(params: object, head: bool) -> None:  # noqa: ARG001 (Ray's RAY_START_HOOK)
-    """Start no Ray Client server: a process and a port (10001) that nobody here uses."""
+    """Start no Ray Client server: a process and a port (10001) that nobody here uses. What this import of ours has
+    chosen for our gRPC is not for what `ray start` starts."""
     params.ray_client_server_port = None  # type: ignore[attr-defined]
+    os.environ[GRPC] = ""
 
 
 def token_file(settings: RaySettings) -> Path:
@@ -117,7 +119,7 @@ def client_environment(settings: RaySettings) -> dict[str, str]:
     made = {
         key: value
         for key, value in ENVIRONMENT.items()
-        if key not in ("RAY_START_HOOK", "RAY_gcs_storage", GRPC) and not key.startswith("RAY_health")
+        if key not in ("RAY_START_HOOK", "RAY_gcs_storage") and not key.startswith("RAY_health")
     }
     made["RAY_AUTH_TOKEN_PATH"] = str(token)
     if settings.tls_certificate:

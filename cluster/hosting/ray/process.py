@@ -33,6 +33,9 @@ EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_CUT_SHORT: Final = 130
 STOPPING_POLL_S: Final = 0.5
+# Whoever had a process leave for good removes it some seconds later. If nobody does, the one who asked is gone and
+# its successor may want it: it ends, and Ray starts it anew.
+RETIRED_S: Final = 10.0
 
 
 def back_off_s(failures: int) -> float:
@@ -61,7 +64,8 @@ class Process:
         return self._life.describe()
 
     def retire(self) -> bool:
-        """Leave the role and then wait to be removed, so that Ray starts no other. Whether it has been left."""
+        """Leave the role and then wait to be removed, so that Ray starts no other; not for ever. Whether it has
+        been left."""
         return self._life.retire()
 
 
@@ -139,7 +143,7 @@ class Life:
         if self._deadline is not None:
             self._deadline.cancel()
         if self._retired:
-            threading.Event().wait()  # until it is removed
+            threading.Event().wait(RETIRED_S)  # until it is removed
         if not self._asked.is_set():
             failures = 1 if clock.monotonic() - begin > HEALTHY_S else held.failures + 1
             held.note(self._boot.role, failures)

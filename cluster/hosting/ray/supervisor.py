@@ -81,10 +81,12 @@ class Supervisor:
             self._log.info("process_created", process=str(new))
             await _ask(thread, self._fleet.create, self._boot(new), node)
         await self._empty(todo, actors)
-        for name in todo.remove:
+        # One that has been told to leave cannot stay, though it be wanted again: the next round makes it anew.
+        leaving = [*todo.remove, *(name for name in self._retiring if name in actors and name not in todo.remove)]
+        for name in leaving:
             await self._remove(name, thread)
-        await self._mend(actors - set(todo.remove), {node.name for node in nodes}, thread)
-        self._retiring = {name: since for name, since in self._retiring.items() if name in todo.remove}
+        await self._mend(actors - set(leaving), {node.name for node in nodes}, thread)
+        self._retiring = {name: since for name, since in self._retiring.items() if name in leaving}
         return todo
 
     async def _remove(self, name: str, thread: ThreadPoolExecutor) -> None:

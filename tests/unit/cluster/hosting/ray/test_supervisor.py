@@ -173,6 +173,21 @@ async def test_one_that_does_not_leave_is_ended_at_last(world: World, thread: Th
     assert not world.fleet.stuck & world.fleet.names
 
 
+async def test_one_that_was_told_to_leave_and_is_wanted_again_is_made_anew(
+    world: World, thread: ThreadPoolExecutor
+) -> None:
+    await world.supervisor.round(thread)
+    world.fleet.stuck = {"mailbox-a-1"}
+    await world.write(f"{LAYOUT.drains}a", msgspec.json.encode(Drain("somebody", 1)))
+    await world.supervisor.round(thread)
+    await world.write(f"{LAYOUT.drains}a", None)
+    world.fleet.stuck.clear()
+    world.fleet.calls.clear()
+    for _ in range(3):
+        await world.supervisor.round(thread)
+    assert world.fleet.calls == ["retire mailbox-a-1", "remove mailbox-a-1", "create mailbox-a-1 id-a"]
+
+
 async def test_a_name_without_a_process_is_made_anew_and_a_slow_one_left(
     world: World, thread: ThreadPoolExecutor
 ) -> None:
