@@ -26,6 +26,7 @@ def test_a_killed_process_comes_back_under_its_name(cluster: Cluster) -> None:
     again = cluster.serving("mailbox-a-7")
     assert (again.name, again.node) == (begin.name, "a")
     assert cluster.fleet.ping("mailbox-a-7") in ("starting", "serving")
+    assert {each.id: each.name for each in cluster.fleet.nodes()}[cluster.fleet.home("mailbox-a-7")] == "a"
     cluster.fleet.remove("mailbox-a-7")
 
 

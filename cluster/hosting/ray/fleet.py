@@ -46,6 +46,10 @@ class Fleet(Protocol):
         """A process's own word. Raises Unavailable also when it does not answer in time."""
         ...
 
+    def home(self, name: str) -> str:
+        """The id of the node that a process runs on. Raises Unavailable also when it does not answer in time."""
+        ...
+
     def remove(self, name: str) -> None:
         """End a process for good, now."""
         ...
@@ -101,6 +105,10 @@ class RayFleet:
     def ping(self, name: str) -> str:
         """Of Fleet."""
         return str(self._ask(name, "ping"))
+
+    def home(self, name: str) -> str:
+        """Of Fleet."""
+        return str(self._ask(name, "home"))
 
     def remove(self, name: str) -> None:
         """Of Fleet."""

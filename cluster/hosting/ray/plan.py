@@ -1,7 +1,8 @@
 """Which processes should be made and which should go, from what is wanted and what there is. Pure.
 
 The law: a shard goes only when it owns no slot; until then it is to be emptied. A process on a node that is not there
-is neither made nor removed: its slots are taken over by others, and it starts again when its node is back.
+is neither made nor removed: its slots are taken over by others, and it starts again when its node is back. Controllers
+are on nodes apart, or one node that is cut off would leave nobody to lead.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,8 +35,11 @@ def plan(
     actors: Collection[str],
     drains: Collection[str],
     slots_of: Callable[[str], int],
+    homes: Mapping[str, str] = {},
+    leader: str = "",
 ) -> Plan:
-    """`actors`: the names that Ray has; `drains`: nodes to be emptied; `slots_of`: how many slots a shard owns."""
+    """`actors`: the names that Ray has; `drains`: nodes to be emptied; `slots_of`: how many slots a shard owns;
+    `homes`: the ids of the nodes that controllers run on, where that was asked; `leader`: the one that leads."""
     ids = {node.name: node.id for node in nodes}
     counts = counts_of(wanted, nodes, drains)
     should = {str(Name(role, node, i)) for (role, node), count in counts.items() for i in range(1, count + 1)}
@@ -46,7 +50,9 @@ def plan(
     ]
     empty = [name for name in surplus if slots_of(name)]
     create = [(name, ids[name.node]) for name in map(parse, sorted(should - set(actors))) if name is not None]
-    return Plan([*_controllers(nodes, actors, drains), *create], empty, [name for name in surplus if name not in empty])
+    remove = [name for name in surplus if name not in empty]
+    makes = [*_controllers(nodes, actors, drains, homes.values()), *create]
+    return Plan(makes, empty, [*remove, *_crowded(nodes, drains, homes, leader)])
 
 
 def counts_of(wanted: Wanted, nodes: Sequence[RayNode], drains: Collection[str]) -> Mapping[tuple[str, str], int]:
@@ -65,9 +71,22 @@ def counts_of(wanted: Wanted, nodes: Sequence[RayNode], drains: Collection[str])
 
 
 def _controllers(
-    nodes: Sequence[RayNode], actors: Collection[str], drains: Collection[str]
+    nodes: Sequence[RayNode], actors: Collection[str], drains: Collection[str], taken: Collection[str]
 ) -> Sequence[tuple[Name, str]]:
-    """Those that are missing, each at first on another node."""
+    """Those that are missing, each on another node."""
     homes = [node for node in nodes if node.name not in drains] or list(nodes)
+    homes = [node for node in homes if node.id not in taken] or homes
     names = [Name(CONTROLLER, "", number) for number in range(1, CONTROLLERS + 1)]
     return [(name, homes[at % len(homes)].id) for at, name in enumerate(names) if homes and str(name) not in actors]
+
+
+def _crowded(nodes: Sequence[RayNode], drains: Collection[str], homes: Mapping[str, str], leader: str) -> Sequence[str]:
+    """A controller that shares its node with another, where there is one without: Ray starts those of a node that is
+    gone wherever it likes. The one that leads stays."""
+    if {node.id for node in nodes if node.name not in drains} <= set(homes.values()):
+        return ()
+    others = [name for name in sorted(homes) if name != leader]
+    for at, name in enumerate(others):
+        if homes[name] in {homes.get(leader), *(homes[each] for each in others[:at])}:
+            return (name,)
+    return ()

@@ -63,6 +63,12 @@ class Process:
         """Who this is, for people."""
         return self._life.describe()
 
+    def home(self) -> str:
+        """The id of the node that this runs on, as Ray has it."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
     def retire(self) -> bool:
         """Leave the role and then wait to be removed, so that Ray starts no other; not for ever. Whether it has
         been left."""

@@ -7,6 +7,7 @@ calls block, so they are made in a thread of their own, one at a time.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ import structlog
 from cluster.clock import Clock
 from cluster.errors import Trouble, Unavailable
 from cluster.hosting.ray.fleet import Fleet
-from cluster.hosting.ray.place import Boot, Name, parse
+from cluster.hosting.ray.place import CONTROLLER, CONTROLLERS, Boot, Name, parse
 from cluster.hosting.ray.plan import Plan, plan
 from cluster.membership.members import Drain, Layout
 from cluster.membership.registry import CHANGES_MAX, Registry
@@ -26,6 +27,7 @@ RETIRE_S_MAX: Final = 90.0  # then a process that was to go is ended
 # A name that is taken while nobody announces it. Ray can lose the making of a process whose maker and control service
 # die at once; one that is slow or fails again and again still answers, and is left alone.
 SILENT_S: Final = 60.0
+APART_S: Final = 5.0  # how often it is looked whether controllers share a node
 BY: Final = "supervisor"  # who asked for a shard to be emptied
 
 T = TypeVar("T")
@@ -52,6 +54,7 @@ class Supervisor:
         self._boot = boot
         self._retiring: dict[str, float] = {}  # since when
         self._silent: dict[str, float] = {}  # since when
+        self._look_at = 0.0  # when it is next asked where controllers are
         self._log = structlog.get_logger()
         self._troubled = ""
 
@@ -75,8 +78,9 @@ class Supervisor:
     async def round(self, thread: ThreadPoolExecutor) -> Plan:
         """Look, compare, and do. Raises Unavailable."""
         nodes, actors = await _ask(thread, self._fleet.nodes), await _ask(thread, self._fleet.actors)
-        known = self._known
-        todo = plan(known.wanted, nodes, actors, known.drains.keys(), self._slots_of())
+        known, homes = self._known, await self._homes(actors, thread)
+        leader = known.leader.name if known.leader is not None else ""
+        todo = plan(known.wanted, nodes, actors, known.drains.keys(), self._slots_of(), homes, leader)
         for new, node in todo.create:
             self._log.info("process_created", process=str(new))
             await _ask(thread, self._fleet.create, self._boot(new), node)
@@ -88,6 +92,18 @@ class Supervisor:
         await self._mend(actors - set(leaving), {node.name for node in nodes}, thread)
         self._retiring = {name: since for name, since in self._retiring.items() if name in leaving}
         return todo
+
+    async def _homes(self, actors: set[str], thread: ThreadPoolExecutor) -> dict[str, str]:
+        """The controllers' nodes, of those that answer: now and then, and where one is missing; else nothing."""
+        there = [name for name, each in ((name, parse(name)) for name in actors) if each and each.role == CONTROLLER]
+        now, homes = self._clock.monotonic(), dict[str, str]()
+        if len(there) == CONTROLLERS and now < self._look_at:
+            return homes
+        self._look_at = now + APART_S
+        for name in there:
+            with suppress(Unavailable):
+                homes[name] = await _ask(thread, self._fleet.home, name)
+        return homes
 
     async def _remove(self, name: str, thread: ThreadPoolExecutor) -> None:
         since = self._retiring.setdefault(name, self._clock.monotonic())

@@ -39,6 +39,10 @@ class FakeFleet:
         """Of Fleet."""
         raise AssertionError("nobody is asked")
 
+    def home(self, name: str) -> str:
+        """Of Fleet."""
+        return "id-a"
+
     def remove(self, name: str) -> None:
         """Of Fleet."""
         self.removed.append(name)

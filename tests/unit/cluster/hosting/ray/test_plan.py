@@ -16,8 +16,10 @@ def planned(
     nodes: tuple[RayNode, ...] = (A, B),
     drains: tuple[str, ...] = (),
     slots: dict[str, int] | None = None,
+    homes: dict[str, str] | None = None,
+    leader: str = "controller-1",
 ) -> Plan:
-    return plan(wanted, nodes, actors, drains, lambda name: (slots or {}).get(name, 0))
+    return plan(wanted, nodes, actors, drains, lambda name: (slots or {}).get(name, 0), homes or {}, leader)
 
 
 def made(todo: Plan) -> dict[str, str]:
@@ -71,3 +73,21 @@ def test_without_nodes_nothing_is_made() -> None:
 
 def test_controllers_are_made_where_everything_is_drained() -> None:
     assert made(planned(set(), nodes=(A,), drains=("a",))) == {"controller-1": "id-a", "controller-2": "id-a"}
+
+
+def test_controllers_that_share_a_node_are_parted_where_another_is_free() -> None:
+    together = {"controller-1": "id-a", "controller-2": "id-a"}
+    for leader, goes in (("controller-1", "controller-2"), ("controller-2", "controller-1"), ("", "controller-2")):
+        assert planned(WHOLE, homes=together, leader=leader) == Plan([], [], [goes])
+    assert planned(WHOLE, homes=together, nodes=(A,)) == Plan([], [], [])
+    assert "controller-2" not in planned(WHOLE, homes=together, drains=("b",)).remove
+    assert planned(WHOLE, homes={"controller-1": "id-a", "controller-2": "id-b"}) == Plan([], [], [])
+    assert planned(WHOLE, homes={"controller-2": "id-a"}) == Plan([], [], []), "of the other nothing is known"
+
+
+def test_a_missing_controller_is_made_apart_from_the_other() -> None:
+    assert made(planned(WHOLE - {"controller-2"}, homes={"controller-1": "id-b"})) == {"controller-2": "id-a"}
+    assert made(planned(WHOLE - {"controller-1"}, homes={"controller-2": "id-a"})) == {"controller-1": "id-b"}
+    assert made(planned(WHOLE - {"controller-1"}, homes={"controller-2": "id-a"}, nodes=(A,))) == {
+        "controller-1": "id-a"
+    }

@@ -11,7 +11,7 @@ from cluster.clock import ManualClock
 from cluster.errors import Unavailable
 from cluster.hosting.ray.place import Boot
 from cluster.hosting.ray.plan import RayNode
-from cluster.hosting.ray.supervisor import RETIRE_S_MAX, SILENT_S, Supervisor
+from cluster.hosting.ray.supervisor import APART_S, RETIRE_S_MAX, SILENT_S, Supervisor
 from cluster.membership.members import Drain, Layout, Member, Wanted
 from cluster.membership.memory import MemoryRegistry, MemoryRegistryServer
 from cluster.membership.registry import CHANGES_MAX, Update
@@ -28,6 +28,7 @@ class FakeFleet:
         self.names: set[str] = set()
         self.stuck: set[str] = set()
         self.mute: set[str] = set()
+        self.homes: dict[str, str] = {}
         self.away = False
         self.calls: list[str] = []
 
@@ -44,6 +45,7 @@ class FakeFleet:
     def create(self, boot: Boot, node: str) -> None:
         """Of Fleet."""
         self.calls.append(f"create {boot.name} {node}")
+        self.homes[boot.name] = node
         self.names.add(boot.name)
 
     def retire(self, name: str) -> bool:
@@ -56,6 +58,12 @@ class FakeFleet:
         if name in self.mute:
             raise Unavailable("It does not answer.")
         return "starting"
+
+    def home(self, name: str) -> str:
+        """Of Fleet."""
+        if name in self.mute:
+            raise Unavailable("It does not answer.")
+        return self.homes[name]
 
     def remove(self, name: str) -> None:
         """Of Fleet."""
@@ -214,6 +222,24 @@ async def test_a_controller_that_waits_and_is_not_there_is_made_anew(world: Worl
         "remove controller-2",
         "create controller-2 id-b",
     ]
+
+
+async def test_controllers_that_came_to_share_a_node_are_parted_and_the_leader_stays(
+    world: World, thread: ThreadPoolExecutor
+) -> None:
+    await world.supervisor.round(thread)
+    await world.write(LAYOUT.leader, msgspec.json.encode(Member("controller-2", "controller", "a")))
+    world.fleet.homes |= {"controller-1": "id-a", "controller-2": "id-a"}
+    world.fleet.calls.clear()
+    await world.supervisor.round(thread)
+    assert world.fleet.calls == [], "not looked at in every round"
+    world.clock.advance(APART_S + 1)
+    for _ in range(3):
+        await world.supervisor.round(thread)
+    assert world.fleet.calls == ["retire controller-1", "remove controller-1", "create controller-1 id-b"]
+    world.clock.advance(APART_S + 1)
+    await world.supervisor.round(thread)
+    assert len(world.fleet.calls) == 3
 
 
 async def test_ray_being_away_ends_nothing(world: World) -> None:
