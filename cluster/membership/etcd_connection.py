@@ -167,17 +167,19 @@ class Connection:
             member = self._members[self._at]
             # Where there is no other member to go to, a change had better wait for a slow disk.
             left_here = left if not again and len(self._members) == 1 else min(left, ATTEMPT_S)
+            token = ""
             try:
                 if not again:
                     await self._stands(member, min(left, ATTEMPT_S))
-                answer = await ask(member, await self._metadata(member), left_here)
+                metadata = await self._metadata(member)
+                token = dict(metadata).get("token", "")
+                answer = await ask(member, metadata, left_here)
             except (aio.AioRpcError, aio.UsageError, _NotConnected) as error:
                 if _cancels() > cancels:
                     raise asyncio.CancelledError from error
                 failed = trouble(error, member.address)
-                if logins and self._token and any(words in failed.log for words in _STALE_LOGIN):
+                if logins and self._forgotten(token, failed):
                     logins -= 1  # it was refused before anything was done
-                    self._token = ""
                     continue
                 if away(error):
                     self._leave(member)
@@ -225,6 +227,14 @@ class Connection:
             if call is not None:
                 self._streams.discard(call)
                 call.cancel()
+
+    def _forgotten(self, token: str, failed: Trouble) -> bool:
+        """Whether etcd knows this login no more; then there will be another one."""
+        if not token or not any(words in failed.log for words in _STALE_LOGIN):
+            return False
+        if token == self._token:  # else another call was here first, and logs in or has done so
+            self._token = ""
+        return True
 
     def forget_login(self) -> None:
         """Log in again before the next request."""

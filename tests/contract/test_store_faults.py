@@ -40,9 +40,11 @@ def on_disk(adapter: Adapter) -> Adapter:
 
 
 @pytest.fixture
-def shared(adapter: Adapter) -> Adapter:
+async def shared(adapter: Adapter, directory: Path) -> Adapter:
+    """Opened here once: a server that all share is started by who opens first, and must not be a child's own."""
     if not adapter.is_shared:
         pytest.skip(f"{adapter.name} is in one process only")
+    await (await adapter.open(directory)).close()
     return adapter
 
 

@@ -7,7 +7,7 @@ rounds, and a server that does not serve within START_S_MAX has failed.
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +86,7 @@ class Rounds:
     def _door(self, protocol: str) -> Address:
         return "127.0.0.1", self.server.ports[protocol]
 
-    def _clients(self, load: Load, again: Sequence[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
+    def _clients(self, load: Load, again: list[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
         if again:
             yield clients.send_again(load, again)
         for number in range(SMTP_CLIENTS):

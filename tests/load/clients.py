@@ -74,16 +74,20 @@ async def smtp(load: Load, client: str, logins: Sequence[str] = LOGINS, *, lmtp:
             await _transaction(wire, load, sent, lmtp=lmtp)
 
 
-async def send_again(load: Load, unanswered: Sequence[Sent]) -> None:
-    """What was neither acknowledged nor found, as a relay would: now it must be there once, and only once."""
-    by_token: dict[str, list[Sent]] = {}
-    for one in unanswered:
-        by_token.setdefault(one.token, []).append(one)
+async def send_again(load: Load, unanswered: list[Sent]) -> None:
+    """What was neither acknowledged nor found, as a relay would: now it must be there once, and only once.
+
+    What is tried leaves the list, whatever the answer: a client that is cut off and comes back goes on after it, and
+    sends nothing a third time before it has looked.
+    """
     async with connected(load.door("smtp")) as wire:
         await _hello(wire, lmtp=False)
         await load.begin()
-        for token, sent in by_token.items():
-            await _transaction(wire, load, [load.ledger.sending(token, one.place, traced=True) for one in sent])
+        while unanswered:
+            token = unanswered[0].token
+            now = [one for one in unanswered if one.token == token]
+            unanswered[:] = [one for one in unanswered if one.token != token]
+            await _transaction(wire, load, [load.ledger.sending(token, one.place, traced=True) for one in now])
 
 
 async def append(load: Load, client: str, login: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import grpc
@@ -10,9 +11,11 @@ import pytest
 from grpc import aio
 
 from cluster.clock import SystemClock
+from cluster.config.secret import Secret
 from cluster.errors import Unavailable
-from cluster.membership.etcd_connection import Connection, trouble
+from cluster.membership.etcd_connection import Connection, Member, Metadata, trouble
 from cluster.membership.settings import EtcdSettings
+from wire import etcd_pb2 as pb
 
 WAIT_S = 5.0
 
@@ -103,3 +106,31 @@ def test_an_etcd_that_is_not_there_is_told_with_its_cure() -> None:
     error = aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, aio.Metadata(), aio.Metadata(), words, "")
     log = trouble(error, "10.0.0.1:1").log
     assert log.startswith("etcd at 10.0.0.1:1 does not answer (Connection refused): is it running")
+
+
+async def test_two_calls_that_meet_a_forgotten_login_both_go_on() -> None:
+    settings = EtcdSettings(endpoints=("127.0.0.1:1",), user="rookery", password=Secret("hush"))
+    connection = Connection(settings, SystemClock(), b"/")
+    granted: list[str] = []
+
+    async def login(*_: object, **__: object) -> pb.AuthenticateResponse:
+        await asyncio.sleep(0)
+        granted.append(f"token {len(granted)}")
+        return pb.AuthenticateResponse(token=granted[-1])
+
+    stub = SimpleNamespace(Authenticate=login)
+    connection._members = [member._replace(auth=stub) for member in connection._members]  # type: ignore[arg-type]
+    both = asyncio.Barrier(2)
+
+    async def ask(_: Member, metadata: Metadata, __: float) -> str:
+        if (token := dict(metadata)["token"]) != "token 0":
+            return token
+        await both.wait()
+        raise aio.AioRpcError(
+            grpc.StatusCode.UNAUTHENTICATED, aio.Metadata(), aio.Metadata(), "etcdserver: invalid auth token", ""
+        )
+
+    told = await asyncio.gather(*[connection.call(ask, again=True) for _ in range(2)])
+    assert told == ["token 1", "token 1"]
+    assert granted == ["token 0", "token 1"], "the second has not thrown away what the first has got"
+    await connection.close()
