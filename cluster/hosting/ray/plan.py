@@ -85,8 +85,9 @@ def _crowded(nodes: Sequence[RayNode], drains: Collection[str], homes: Mapping[s
     gone wherever it likes. The one that leads stays."""
     if {node.id for node in nodes if node.name not in drains} <= set(homes.values()):
         return ()
-    others = [name for name in sorted(homes) if name != leader]
-    for at, name in enumerate(others):
-        if homes[name] in {homes.get(leader), *(homes[each] for each in others[:at])}:
+    seen = {homes.get(leader)}
+    for name in sorted(homes.keys() - {leader}):
+        if homes[name] in seen:
             return (name,)
+        seen.add(homes[name])
     return ()
