@@ -242,7 +242,7 @@ def _is_id(slot: int, name: bytes) -> bool:
 
 def _wrong_mail(slot: int, command: Enqueue) -> str:
     mail = command.mail
-    sizes = [len(address.encode()) for address in (mail.sender, *mail.recipients)]
+    sizes = [len(address.encode()) for address in (mail.sender, *(one.address for one in mail.recipients))]
     checks = {
         "domain": 0 < len(mail.domain.encode()) <= DOMAIN_BYTES_MAX and keys.slot_of(mail.domain) == slot,
         "recipients": 0 < len(mail.recipients) <= RECIPIENTS_MAX and sum(sizes) <= RECIPIENTS_BYTES_MAX,

@@ -21,21 +21,60 @@ LEASE_S_MAX: Final = 3600
 
 Status = Literal["waiting", "lent", "delivered", "failed", "cancelled"]
 Outcome = Literal["delivered", "deferred", "failed"]
+Body = Literal["7BIT", "8BITMIME", "BINARYMIME"]
 What = Literal["queued", "lent", "delivered", "deferred", "failed", "held", "released", "cancelled"]
+
+
+class Recipient(Struct, frozen=True, omit_defaults=True):
+    """Somebody at the destination. `notify`: NEVER, or of SUCCESS, FAILURE, DELAY; empty: not given (RFC 3461 4.1).
+    `orcpt`: `type;address`, decoded (RFC 3461 4.2)."""
+
+    address: str
+    notify: tuple[str, ...] = ()
+    orcpt: str = ""
 
 
 class Envelope(Struct, frozen=True, omit_defaults=True):
     """What never changes of an entry. `inline`: the body is in the store, else in Blobs under its digest, where it was
     put at `stored_ms` or later: then the putting began."""
 
-    domain: str  # the destination, lower case
+    domain: str  # the destination, lower case, A-labels
     sender: str  # empty: the null reverse-path
-    recipients: tuple[str, ...]
+    recipients: tuple[Recipient, ...]
     digest: bytes  # of cluster.blobs.blobs.digest_of
     size: int  # bytes of the message, unpacked
     inline: bool = False
     queued_ms: int = 0
     stored_ms: int = 0
+    ident: str = ""  # what traces call the message
+    message_id: str = ""  # of its header, without <>
+    account: int = 0  # who submitted it; 0: nobody of ours
+    body: Body = "7BIT"  # BODY= (RFC 6152, RFC 3030)
+    smtputf8: bool = False  # RFC 6531
+    ret: Literal["", "FULL", "HDRS"] = ""  # RFC 3461 4.3
+    envid: str = ""  # RFC 3461 4.4, decoded
+    require_tls: bool = False  # RFC 8689
+    tls_optional: bool = False  # the header says TLS-Required: No (RFC 8689 5)
+    priority: int = 0  # RFC 6710: -9 to 9
+    by_ms: int = 0  # RFC 2852: when it should be there; 0: whenever
+    by_mode: Literal["", "N", "R"] = ""  # then notify, or return
+    by_trace: bool = False
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """How an attempt ended for one recipient: `code`, `status` (RFC 3463) and `said` are the remote server's own where
+    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN."""
+
+    outcome: Outcome
+    code: int = 0
+    status: str = ""
+    said: str = ""
+    host: str = ""  # the remote server's name, and its address
+    ip: str = ""
+    tls: str = ""  # version and cipher; empty: in the clear
+    proof: Literal["", "dane", "sts", "pkix"] = ""  # how its certificate was proven
+    relayed: bool = False
+    cause: str = ""  # in a word, for counting and rules: gateway/outbound/bounces.py names them
 
 
 class Step(Struct, frozen=True, omit_defaults=True):

@@ -74,7 +74,7 @@ def _entry(shown: Shown) -> pb.QueueEntry:
         id=shown.id.hex(),
         domain=mail.domain,
         sender=mail.sender,
-        recipients=mail.recipients,
+        recipients=[one.address for one in mail.recipients],
         size=mail.size,
         status=shown.status,
         held=shown.held,

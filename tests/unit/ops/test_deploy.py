@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from cluster.config import load
 from ops.cli.cluster import up

@@ -13,7 +13,7 @@ from actors.queue import keys
 from actors.queue.client import QueueClient
 from actors.queue.entry import STEPS_MAX
 from actors.queue.state import Queue, QueueSettings
-from actors.queue.types import DUE_MAX, INLINE_BYTES_MAX, Due, Enqueue, Envelope, List, Read, Report
+from actors.queue.types import DUE_MAX, INLINE_BYTES_MAX, Due, Enqueue, Envelope, List, Read, Recipient, Report
 from actors.shell.kind import encode
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
@@ -25,7 +25,7 @@ SLOT = keys.slot_of("example.net")
 
 
 def mail(domain: str = "example.net", **other: Any) -> Envelope:
-    return Envelope(domain, "a@example.org", (f"b@{domain}",), digest_of(BODY), len(BODY), **other)
+    return Envelope(domain, "a@example.org", (Recipient(f"b@{domain}"),), digest_of(BODY), len(BODY), **other)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_mail_waits_is_lent_and_delivered(site: Site, client: QueueClient)
     assert await client.due(SLOT, 10, 60) == ()
     site.clock.advance(5)
     (work,) = await client.due(SLOT, 10, 60)
-    assert (work.id, work.attempt, work.mail.recipients) == (entry, 1, ("b@example.net",))
+    assert (work.id, work.attempt, work.mail.recipients) == (entry, 1, (Recipient("b@example.net"),))
     assert await client.body(work) == BODY
     assert await client.due(SLOT, 10, 60) == ()
     await client.report(work, "deferred", until_ms=start + 90_000, said="451 later")
@@ -217,8 +217,8 @@ WRONG = [
     encode(Enqueue(mail(), b"1", packed=bytes(INLINE_BYTES_MAX + 1))),
     encode(Enqueue(msgspec.structs.replace(mail(), digest=b"short"), b"1")),
     encode(Enqueue(msgspec.structs.replace(mail(), recipients=()), b"1")),
-    encode(Enqueue(msgspec.structs.replace(mail(), recipients=("a@b",) * 101), b"1")),
-    encode(Enqueue(msgspec.structs.replace(mail(), recipients=(LONG,)), b"1")),
+    encode(Enqueue(msgspec.structs.replace(mail(), recipients=(Recipient("a@b"),) * 101), b"1")),
+    encode(Enqueue(msgspec.structs.replace(mail(), recipients=(Recipient(LONG),)), b"1")),
 ]
 
 

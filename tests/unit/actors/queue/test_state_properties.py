@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from actors.queue import keys
 from actors.queue.client import QueueClient
 from actors.queue.state import Queue
-from actors.queue.types import Envelope, Work
+from actors.queue.types import Envelope, Recipient, Work
 from actors.shell.client import Direct
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
@@ -74,12 +74,12 @@ class Life(RuleBasedStateMachine):
         except Unavailable:
             pass
         with pytest.raises(Unavailable):
-            self.run(stale.enqueue(Envelope(DOMAIN, "a@b", ("c@d",), bytes(32), 1), b"stale", pack(b"x")))
+            self.run(stale.enqueue(Envelope(DOMAIN, "a@b", (Recipient("c@d"),), bytes(32), 1), b"stale", pack(b"x")))
 
     @rule(number=numbers, delay=st.sampled_from([0, 30, 100]), cut=st.booleans())
     def enqueue(self, number: int, delay: int, cut: bool) -> None:
         due_ms = self.site.clock.now_ms() + 1000 * delay
-        mail = Envelope(DOMAIN, "a@b", (f"{number}@{DOMAIN}",), digest_of(b"x"), 1)
+        mail = Envelope(DOMAIN, "a@b", (Recipient(f"{number}@{DOMAIN}"),), digest_of(b"x"), 1)
         if cut:  # the answer is lost, and the call made again
             self.site.store.after = Unavailable("Who knows?")
             with pytest.raises(Unavailable):

@@ -8,7 +8,7 @@ import pytest
 
 from actors.queue.client import QueueClient
 from actors.queue.state import Queue
-from actors.queue.types import Envelope
+from actors.queue.types import Envelope, Recipient
 from actors.shell.client import Direct
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
@@ -31,7 +31,7 @@ async def queue() -> AsyncIterator[QueueClient]:
 async def queued(parts: Core, queue: QueueClient, tmp_path: Path) -> AsyncIterator[Admin]:
     """A server with three entries: two to a.example, one to b.example."""
     for number, domain in enumerate(("a.example", "b.example", "a.example")):
-        mail = Envelope(domain, "me@here.example", (f"you{number}@{domain}",), digest_of(b"x"), 1)
+        mail = Envelope(domain, "me@here.example", (Recipient(f"you{number}@{domain}"),), digest_of(b"x"), 1)
         await queue.enqueue(mail, b"%d" % number, pack(b"x"))
     folder = tmp_path / "queued"
     folder.mkdir()
