@@ -1,0 +1,82 @@
+"""A note as stored, and its bounds: pure.
+
+The law: whatever it is given, what it stores fits a row, and says so where something was left out.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.trace.types import ADDRESSES_MAX, FACTS_MAX, Fact, Note
+from cluster.blobs.codec import pack, unpack
+from cluster.errors import Corrupt
+from cluster.meta.store import VALUE_BYTES_MAX
+
+TEXT_CHARS_MAX: Final = 2000  # of one text in a fact: a long DNS record
+ITEMS_MAX: Final = 60  # of one list or table in a fact
+DEPTH_MAX: Final = 4
+NOTE_BYTES_MAX: Final = 64 * 1024  # before packing
+FORMAT: Final = b"\1"
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decoder: Final = msgspec.msgpack.Decoder(Note)
+
+
+def stored(note: Note) -> bytes:
+    """A note as a row."""
+    note = bounded(note)
+    data = _encode(note)
+    facts = len(note.facts)
+    while len(data) > NOTE_BYTES_MAX and facts:
+        facts //= 2
+        left_out = Fact("left out", of={"facts": len(note.facts) - facts})
+        data = _encode(replace(note, facts=(*note.facts[:facts], left_out)))
+    row = FORMAT + pack(data)
+    assert len(row) <= VALUE_BYTES_MAX
+    return row
+
+
+def read(row: bytes) -> Note:
+    """The inverse. Raises Corrupt."""
+    if row[:1] != FORMAT:
+        raise Corrupt("A trace is of another version.", log=f"trace version {row[:1]!r}")
+    try:
+        return _decoder.decode(unpack(row[1:]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Corrupt("A trace is damaged.", log=f"a trace of {len(row)} bytes: {error}") from error
+
+
+def bounded(note: Note) -> Note:
+    """The note with nothing over its bounds: nearly always itself."""
+    facts = note.facts
+    if len(facts) > FACTS_MAX:
+        facts = (*facts[: FACTS_MAX - 1], Fact("left out", of={"facts": len(facts) - FACTS_MAX + 1}))
+    facts = tuple(fact if _small(fact.of) else replace(fact, of=_cut(fact.of, DEPTH_MAX)) for fact in facts)
+    recipients = note.recipients[:ADDRESSES_MAX]
+    return replace(note, facts=facts, recipients=recipients, queue_ids=note.queue_ids[:ADDRESSES_MAX])
+
+
+def _small(of: dict[str, Any]) -> bool:
+    return len(of) <= ITEMS_MAX and all(
+        isinstance(value, int | float) or value is None or (isinstance(value, str) and len(value) <= TEXT_CHARS_MAX)
+        for value in of.values()
+    )
+
+
+def _cut(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            text = value if len(value) <= TEXT_CHARS_MAX else value[:TEXT_CHARS_MAX] + "…"
+            return text.encode("utf-8", "replace").decode()
+        case bytes():
+            return _cut(value.decode("utf-8", "replace"), depth)
+        case dict():
+            pairs = list(value.items())[:ITEMS_MAX] if depth else []
+            return {str(key)[:TEXT_CHARS_MAX]: _cut(item, depth - 1) for key, item in pairs}
+        case list() | tuple() | set() | frozenset():
+            return [_cut(item, depth - 1) for item in list(value)[:ITEMS_MAX]] if depth else []
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return _cut(str(value), depth)
