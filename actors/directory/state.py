@@ -85,8 +85,6 @@ def resolve(text: str, defaults: Defaults) -> Steps[Resolution]:
         address = rewrite(domain.rewrites, compared(given, domain), case_sensitive=domain.case_sensitive)
     except BadAddress:
         return Unknown(Why.BAD_REWRITE)
-    if address.domain != given.domain and (yield DomainsNamed((address.domain,)))[0] is None:
-        return NotLocal(address.domain)
     return (yield from _Walk(defaults).resolution(address))
 
 
@@ -136,6 +134,7 @@ class _Walk:
         self._sending = sending
         self._seen: set[Address] = set()
         self._skipped: list[Skipped] = []
+        self._elsewhere: list[str] = []
         self._detail = ""
         self._looped = False
 
@@ -152,8 +151,8 @@ class _Walk:
                 self._skip(reached, Why.DISABLED if account else Why.NO_SUCH_ADDRESS)
             else:
                 targets.append(Target(account.id, reached))
-        if targets:
-            return Local(tuple(targets), self._detail, tuple(self._skipped))
+        if targets or self._elsewhere:
+            return Local(tuple(targets), self._detail, tuple(self._skipped), tuple(self._elsewhere))
         if self._skipped:
             return Unknown(self._skipped[0].why)
         return Unknown(Why.LOOP if self._looped else Why.NO_MEMBERS)
@@ -203,7 +202,7 @@ class _Walk:
     def _instead(self, stop: _Stop) -> tuple[str, ...]:
         """Who gets what is for an address that is not there."""
         if stop.domain is None:
-            self._skip(str(stop.address), Why.ELSEWHERE)
+            self._elsewhere.append(str(stop.address))
             return ()
         instead = stop.domain.catch_all
         if stop.address.local.lower() in ROLES:

@@ -83,7 +83,6 @@ class Why(StrEnum):
     BAD_ADDRESS = "this is not an address"
     NO_SUCH_ADDRESS = "there is no such address"
     DISABLED = "the account is disabled"  # RFC 3463 §3.3: X.2.1
-    ELSEWHERE = "it leads to another server, and forwarding is not available"
     NO_MEMBERS = "it has no members"
     LOOP = "it leads back to itself"
     TOO_DEEP = "it leads through too many addresses, one after another"
@@ -106,11 +105,12 @@ class Skipped(NamedTuple):
 
 
 class Local(msgspec.Struct, frozen=True):
-    """Mail for the address is delivered here: once for each target."""
+    """Mail for the address is delivered here, once for each target, and sent on to other servers: to one at least."""
 
-    targets: tuple[Target, ...]  # at least one; each account once
+    targets: tuple[Target, ...]  # each account once
     detail: str = ""  # the subaddress (RFC 5233 `:detail`)
     skipped: tuple[Skipped, ...] = ()
+    elsewhere: tuple[str, ...] = ()  # addresses that are not ours, each once
 
 
 class NotLocal(msgspec.Struct, frozen=True):

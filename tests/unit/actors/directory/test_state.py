@@ -28,6 +28,7 @@ def test_an_address_leads_where_the_table_says(case: dict[str, Any]) -> None:
         assert [target.account for target in found.targets] == [directory.numbers[name] for name in case["local"]]
         assert found.detail == case.get("detail", "")
         assert [skipped.address for skipped in found.skipped] == case.get("skipped", [])
+        assert list(found.elsewhere) == case.get("elsewhere", [])
 
 
 @pytest.mark.parametrize("case", TABLE["sending"], ids=lambda case: case["as"])
@@ -99,5 +100,5 @@ def test_every_resolution_ends_within_its_bounds_and_the_same_each_time(
     assert found == second.run(resolve(text, Defaults()))
     if isinstance(found, Local):
         accounts_found = [target.account for target in found.targets]
-        assert accounts_found
+        assert accounts_found or found.elsewhere
         assert len(set(accounts_found)) == len(accounts_found)
