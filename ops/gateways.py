@@ -27,7 +27,7 @@ from gateway.imap.server import ImapServer
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
-from gateway.smtp.session import World as SmtpWorld
+from gateway.smtp.world import World as SmtpWorld
 from mail.smtp.states import Role
 from ops.core import Core
 from ops.settings import Listener, Settings

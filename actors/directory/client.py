@@ -79,7 +79,10 @@ class DirectoryClient(Editor):
             first = await self.list_domains(limit=1)
             defaults = defaults._replace(domain=first.items[0].name) if first.items else defaults
         found = await rows.ask(self._store, resolve(address, defaults))
-        if isinstance(found, Local) and len(found.targets) + len(found.skipped) + len(found.elsewhere) <= KEPT_TARGETS_MAX:
+        if (
+            isinstance(found, Local)
+            and len(found.targets) + len(found.skipped) + len(found.elsewhere) <= KEPT_TARGETS_MAX
+        ):
             self._cache.put(("resolve", address), found, generation)
         return found
 

@@ -55,6 +55,9 @@ class Nowhere:
         """Forget it."""
 
 
+NOWHERE: Final = Nowhere()
+
+
 class Story(NamedTuple):
     """All that is noted of one message, the oldest first."""
 

@@ -99,6 +99,8 @@ class Connection(asyncio.Protocol):
         """Gone: what is being stored is finished, nobody waits for it."""
         if not self._lost:
             self._lost = True
+            if self._session is not None:
+                self._session.closed()
             self._wake()
             self._on_close(self)
 

@@ -11,12 +11,21 @@ _FIELDS = {
     name: re.compile(rb"(?:\A|\r\n)" + name + rb"[ \t]*" + _VALUE, re.IGNORECASE)
     for name in (b"From", b"Message-ID", b"Date")
 }
+MESSAGE_ID_BYTES_MAX = 998
 FROM_BYTES_MAX = 64 * 1024  # an author list longer than this is an attack
 
 
 def fields(head: bytes, name: bytes) -> list[bytes]:
     """The values of all fields of a name: `From`, `Message-ID` or `Date`."""
     return [found[1].strip() for found in _FIELDS[name].finditer(head)]
+
+
+def message_id(head: bytes) -> str:
+    """The Message-ID without its brackets; empty where there is none or it is no text of bounded length."""
+    found = fields(head, b"Message-ID")
+    if not found or len(found[0]) > MESSAGE_ID_BYTES_MAX:
+        return ""
+    return found[0].decode("utf-8", "replace").strip().strip("<>")
 
 
 def authors(head: bytes) -> list[str] | None:

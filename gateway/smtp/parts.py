@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, TypeAlias
 
 from actors.directory.types import Principal, Resolution
+from actors.queue.outbox import Kept
+from actors.queue.types import Envelope
 from mail.sasl import ScramKeys
 
 Prepared: TypeAlias = Any
@@ -54,6 +56,19 @@ class Intake(Protocol):
 
     async def has_room(self, account: int, size: int) -> bool:
         """Whether so many bytes would fit the quota; best effort, to refuse at RCPT what would fail later."""
+        ...
+
+
+class Outgoing(Protocol):
+    """Where messages to other servers go: `actors.queue.outbox.Outbox`."""
+
+    def keep(self, raw: bytes) -> Awaitable[Kept]:
+        """Hash and pack once for all destinations; large bodies are durable on return. Raises Trouble."""
+        ...
+
+    def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> Awaitable[bytes]:
+        """Queue for one destination; the entry's id, once durable; the same `idem` again does nothing. Raises
+        Unavailable, StoreFull."""
         ...
 
 

@@ -15,8 +15,9 @@ from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.session import Session, World
+from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
+from gateway.smtp.world import World
 from mail.sasl import CLEAR_PASSWORD, MECHANISMS
 from mail.smtp.machine import Server
 from mail.smtp.offers import Offers

@@ -5,19 +5,18 @@ durable, and every event is answered exactly once, whatever goes wrong.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-from actors.directory.types import Local, NotLocal, Principal
-from cluster.clock import Clock, Dice
+from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
-from gateway.smtp import delivery, header, replies, trace
+from gateway.smtp import replies, trace
+from gateway.smtp.accepting import Accepting, Arrived
 from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
-from gateway.smtp.partly import Partly
-from gateway.smtp.parts import Directory, Intake, Log
-from gateway.smtp.settings import SmtpSettings
+from gateway.smtp.routing import Taken
+from gateway.smtp.story import Story
+from gateway.smtp.world import World
 from mail import sasl
 from mail.smtp.events import (
     Auth,
@@ -29,27 +28,11 @@ from mail.smtp.events import (
     Message,
     RcptTo,
     Rejected,
+    Reset,
 )
 from mail.smtp.machine import Server
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What all sessions of a gateway share."""
-
-    directory: Directory
-    intake: Intake
-    settings: SmtpSettings
-    log: Log
-    clock: Clock
-    dice: Dice
-    host_name: str
-    """Our name in greetings and Received fields."""
-    partly: Partly
-    sasl_secret: bytes
-    """The server's own, 16 bytes or more, the same over restarts: it hides which logins exist."""
 
 
 class Session:
@@ -68,8 +51,12 @@ class Session:
         self._ident = ident
         self._login: Login | None = None
         self._login_failures = 0
-        self._targets: list[tuple[int, ...]] = []
+        self._taken: list[Taken] = []
         self._messages = 0
+        self._refusals = 0  # in this transaction
+        self._accepting = Accepting(world, machine.host)
+        self._story = Story(world.clock)
+        self._story.of_connection("connection", "", ip=ip, role=machine.role.value, session=ident)
 
     async def answer(self, event: Event) -> None:
         """Answer one event. StartTls is not for here: it needs the connection."""
@@ -81,7 +68,9 @@ class Session:
             await handler(self, event)
         except Trouble as trouble:
             self._world.log.warning("smtp.trouble", id=self._ident, event_type=type(event).__name__, why=trouble.log)
-            self.machine.send(*self._to_all(event, replies.reply_to(trouble)))
+            reply = replies.reply_to(trouble)
+            many = len(event.rcpts) if self.machine.role is Role.LMTP and isinstance(event, Message) else 1
+            self.machine.send(*[reply] * many)
 
     async def _rejected(self, event: Rejected) -> None:
         self._metrics.rejected.inc()
@@ -95,39 +84,53 @@ class Session:
 
     # -- the envelope ----------------------------------------------------------------------------------------------
 
+    async def _hello(self, event: Hello) -> None:
+        self._transaction_over()
+        self._story.begin()
+        self._story.of_connection("hello", "", verb=event.verb, name=event.name)
+        self.machine.accept()
+
+    async def _reset(self, _event: Reset) -> None:
+        self._transaction_over()
+        self._story.begin()
+        self.machine.accept()
+
     async def _mail(self, event: MailFrom) -> None:
-        self._targets = []
+        self._transaction_over()
+        self._story.begin()
+        self._taken = []
         if self._memory.full:
             self.machine.send(replies.BUSY)
             return
-        if self.principal is not None and event.sender and not await self._may_send_as([event.sender]):
+        if event.sender and not await self._world.may_send_as(self.principal, [event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return
         self.machine.accept()
 
-    async def _may_send_as(self, addresses: list[str]) -> bool:
-        principal = self.principal
-        if principal is None or not self._world.settings.own_addresses_only:
-            return True
-        for address in addresses:
-            if not await self._world.directory.may_send_as(principal, address):
-                return False
-        return True
-
     async def _rcpt(self, event: RcptTo) -> None:
         found = await self._world.directory.resolve(event.recipient)
-        if isinstance(found, Local):
-            accounts = tuple(target.account for target in found.targets)
-            if not await self._have_room(accounts):
-                self._refuse("recipient", event.recipient, replies.FULL)
-                return
-            self._targets.append(accounts)
-            self._metrics.recipients_taken.inc()
-            self.machine.accept()
+        match found:
+            case Local():
+                taken = Taken(event, tuple(target.account for target in found.targets), found.elsewhere)
+                refusal = None if await self._have_room(taken.accounts) else replies.FULL
+            case NotLocal():
+                taken = Taken(event, (), (event.recipient,))
+                refusal = None if self._may_relay() else replies.RELAY_DENIED
+            case Unknown():
+                taken, refusal = Taken(event), replies.unknown(found)
+        if refusal is None and taken.elsewhere and self._world.outgoing is None:
+            refusal = replies.NO_OUTBOUND
+        if refusal is not None:
+            self._metrics.recipients_refused.inc()
+            self._refuse("recipient", event.recipient, refusal)
             return
-        self._metrics.recipients_refused.inc()
-        outside = replies.NO_OUTBOUND if self.machine.role is Role.SUBMISSION else replies.RELAY_DENIED
-        self._refuse("recipient", event.recipient, outside if isinstance(found, NotLocal) else replies.unknown(found))
+        self._taken.append(taken)
+        self._metrics.recipients_taken.inc()
+        self.machine.accept()
+
+    def _may_relay(self) -> bool:
+        """Whether mail to other servers is taken: from who has logged in."""
+        return self.principal is not None
 
     async def _have_room(self, accounts: tuple[int, ...]) -> bool:
         size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)
@@ -140,78 +143,26 @@ class Session:
         self._world.log.info(
             "smtp.refused", id=self._ident, ip=self._ip, code=reply.code, why=reply.text, **{what: address}
         )
+        self._refusals += 1
+        self._story.refuse(address, reply.code, reply.text)
         self.machine.send(reply)
 
     # -- the message -----------------------------------------------------------------------------------------------
 
     async def _message(self, event: Message) -> None:
         self._messages += 1
-        ident = f"{self._ident}.{self._messages}"
-        head = trace.head_of(event.body)
-        refusal = await self._objection(head)
-        if refusal is not None:
-            self._told(event, ident, [refusal])
-            self.machine.send(*self._to_all(event, refusal))
-            return
-        targets = self._targets
-        outcome = await self._deliver(event, ident, head)
-        answers = (
-            [delivery.verdict(outcome, accounts) for accounts in targets]
-            if self.machine.role is Role.LMTP
-            else [delivery.verdict(outcome, outcome)]
-        )
-        self._told(event, ident, answers)
-        self.machine.send(*(_named(reply, ident) for reply in answers))
-
-    async def _deliver(self, event: Message, ident: str, head: bytes) -> delivery.Outcome:
-        world, sender = self._world, event.mail.sender
-        key = world.partly.key(sender, event.body)
-        have = world.partly.have(key)
-        outcome = await delivery.deliver(
-            world.intake,
-            self._finished(event, ident, head),
-            (account for accounts in self._targets for account in accounts if account not in have),
-            idem=ident.encode(),
-            tries=world.settings.deliver_tries,
-            pause_s=world.settings.deliver_pause_s,
-        )
-        outcome |= dict.fromkeys(have)
-        stored = frozenset(account for account, trouble in outcome.items() if trouble is None)
-        if len(stored) == len(outcome):
-            world.partly.finished(key)
-        elif stored and self.machine.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
-            world.partly.unfinished(sender, event.body, stored)
-        return outcome
-
-    async def _objection(self, head: bytes) -> Reply | None:
-        if trace.received_count(head) > self._world.settings.received_max:
-            return replies.LOOP
-        if self.principal is not None and self._world.settings.own_addresses_only:
-            authors = header.authors(head)
-            if authors is None or not await self._may_send_as(authors):
-                return replies.NOT_YOUR_FROM  # RFC 6409 6.1
-        return None
-
-    def _finished(self, event: Message, ident: str, head: bytes) -> bytes:
-        """The message as it is stored: trace in front (RFC 5321 4.4), at submission what is missing (RFC 6409 8)."""
-        world, machine = self._world, self.machine
-        now_ms = world.clock.now_ms()
+        machine = self.machine
         origin = trace.Origin(
             machine.hello or Hello("HELO", ""), self._ip, machine.role, machine.tls, machine.authenticated
         )
-        only = event.rcpts[0].recipient if len(event.rcpts) == 1 else ""
-        received = trace.received(
-            origin, by=machine.host, ident=ident, now_ms=now_ms, recipient=only, smtputf8=event.mail.smtputf8
-        )
-        added = b""
-        if machine.role is Role.SUBMISSION:
-            unique = world.dice.randbytes(12).hex()
-            added = header.missing(head, date=trace.date_time(now_ms), message_id=f"{unique}@{machine.host}")
-        return b"".join((trace.return_path(event.mail.sender), received, added, event.body))
-
-    def _to_all(self, event: Event, reply: Reply) -> list[Reply]:
-        many = len(event.rcpts) if self.machine.role is Role.LMTP and isinstance(event, Message) else 1
-        return [reply] * many
+        ident = f"{self._ident}.{self._messages}"
+        arrived = Arrived(event, ident, origin, tuple(self._taken), self.principal, self._story)
+        answers = await self._accepting.take(arrived)
+        self._told(event, ident, answers)
+        self._story.begin()
+        self._refusals = 0
+        many = len(event.rcpts) if machine.role is Role.LMTP else 1
+        machine.send(*(answers if len(answers) == many else answers * many))
 
     def _told(self, event: Message, ident: str, answers: list[Reply]) -> None:
         """One line in the log, one count."""
@@ -232,6 +183,21 @@ class Session:
             login=self.principal.login if self.principal else "",
             codes=[reply.code for reply in answers],
         )
+
+    def _transaction_over(self) -> None:
+        """A transaction whose message never came leaves a trace if something of it was refused."""
+        if not self._refusals:
+            return
+        self._messages += 1
+        self._refusals = 0
+        sender = self.machine.mail.sender if self.machine.mail else ""
+        refused = tuple(self._story.refused)
+        ident = f"{self._ident}.{self._messages}"
+        self._world.traces.tell(self._story.note(ident, "intake", "refused", sender=sender, recipients=refused))
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._transaction_over()
 
     # -- AUTH ------------------------------------------------------------------------------------------------------
 
@@ -258,6 +224,7 @@ class Session:
                 self.principal = found
                 self._metrics.logins.inc()
                 self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=found.login, ok=True)
+                self._story.of_connection("auth", "ok", login=found.login)
                 self.machine.accept()
             case sasl.Failed(why, authcid):
                 await self._login_failed(why, authcid)
@@ -276,13 +243,10 @@ class Session:
         self.machine.tls_started()
 
 
-def _named(reply: Reply, ident: str) -> Reply:
-    """A positive answer names the message, for whoever searches the log for it."""
-    return Reply(reply.code, reply.status, f"Ok: stored as {ident}") if reply.code < 300 else reply
-
-
 _HANDLERS: dict[type[Event], Callable[[Session, Any], Awaitable[None]]] = {
     Rejected: Session._rejected,
+    Hello: Session._hello,
+    Reset: Session._reset,
     AuthCancelled: Session._cancelled,
     MailFrom: Session._mail,
     RcptTo: Session._rcpt,

@@ -38,8 +38,8 @@ from gateway.smtp.connection import Connection
 from gateway.smtp.metrics import Metrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
-from gateway.smtp.session import World
 from gateway.smtp.settings import SmtpSettings
+from gateway.smtp.world import World
 from mail.smtp.states import Role
 from ops.cli.alone import furnish
 from ops.core import Core, over

@@ -13,8 +13,9 @@ from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import offers_of
-from gateway.smtp.session import Session, World
+from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
+from gateway.smtp.world import World
 from mail.sasl import ScramKeys, derive_scram
 from mail.smtp.machine import Server
 from mail.smtp.states import Role

@@ -1,0 +1,91 @@
+"""Where an accepted message goes: to accounts of ours, and in entries of the queue to other servers. Pure.
+
+The law: each account gets one copy and each outside address one, however many recipients lead there; an entry of the
+queue has one destination domain, and stays within the queue's bounds.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import idna
+
+from actors.queue.types import DOMAIN_BYTES_MAX, RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
+from mail.smtp.events import RcptTo
+
+
+class Onward(NamedTuple):
+    """An entry of the queue that a message will be; `number` tells apart those to one domain."""
+
+    domain: str
+    number: int
+
+
+Destination = int | Onward  # an account, or an entry
+
+
+class Taken(NamedTuple):
+    """A recipient that was accepted: the accounts it leads to, and addresses at other servers."""
+
+    rcpt: RcptTo
+    accounts: tuple[int, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+class Routes(NamedTuple):
+    """All destinations of a message, and which of them each recipient needs, in the order of the recipients."""
+
+    accounts: tuple[int, ...]
+    entries: dict[Onward, tuple[Recipient, ...]]
+    needs: tuple[tuple[Destination, ...], ...]
+
+
+def routes(taken: Iterable[Taken]) -> Routes:
+    """Where it all goes."""
+    accounts: dict[int, None] = {}
+    placed: dict[str, Onward] = {}  # by address
+    entries: dict[Onward, list[Recipient]] = {}
+    filled: dict[str, tuple[Onward, int]] = {}  # by domain: its last entry, and the bytes of it
+    needs: list[tuple[Destination, ...]] = []
+    for one in taken:
+        accounts |= dict.fromkeys(one.accounts)
+        wanted: list[Destination] = list(one.accounts)
+        for address in one.elsewhere:
+            if address not in placed:
+                placed[address] = _place(address, one, entries, filled)
+            wanted.append(placed[address])
+        needs.append(tuple(dict.fromkeys(wanted)))
+    return Routes(tuple(accounts), {key: tuple(names) for key, names in entries.items()}, tuple(needs))
+
+
+def _place(
+    address: str, one: Taken, entries: dict[Onward, list[Recipient]], filled: dict[str, tuple[Onward, int]]
+) -> Onward:
+    domain = domain_of(address)
+    entry, size = filled.get(domain) or (Onward(domain, 0), 0)
+    there = entries.setdefault(entry, [])
+    need = len(address.encode())
+    if len(there) == RECIPIENTS_MAX or (there and size + need > RECIPIENTS_BYTES_MAX):
+        entry, size = Onward(domain, entry.number + 1), 0
+        there = entries[entry] = []
+    there.append(_recipient(address, one.rcpt))
+    filled[domain] = (entry, size + need)
+    return entry
+
+
+def _recipient(address: str, rcpt: RcptTo) -> Recipient:
+    """RFC 3461 5.2.7.1: what is sent on keeps the original recipient, also where none was given."""
+    orcpt = rcpt.orcpt
+    if not orcpt and rcpt.recipient != address and "@" in rcpt.recipient:
+        orcpt = ("rfc822;" if rcpt.recipient.isascii() else "utf-8;") + rcpt.recipient
+    return Recipient(address, rcpt.notify, orcpt)
+
+
+def domain_of(address: str) -> str:
+    """The domain, in lower case and A-labels where it has such; an address literal as it is."""
+    domain = address.rpartition("@")[2].lower()
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError):
+            domain = domain.encode("utf-8")[:DOMAIN_BYTES_MAX].decode("utf-8", "ignore")  # no server has such a name
+    return domain

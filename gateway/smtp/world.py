@@ -1,0 +1,40 @@
+"""What all sessions of a gateway share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actors.directory.types import Principal
+from actors.trace.client import NOWHERE, Tracing
+from cluster.clock import Clock, Dice
+from gateway.smtp.partly import Partly
+from gateway.smtp.parts import Directory, Intake, Log, Outgoing
+from gateway.smtp.settings import SmtpSettings
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all sessions of a gateway share."""
+
+    directory: Directory
+    intake: Intake
+    settings: SmtpSettings
+    log: Log
+    clock: Clock
+    dice: Dice
+    host_name: str
+    """Our name in greetings and Received fields."""
+    partly: Partly
+    sasl_secret: bytes
+    """The server's own, 16 bytes or more, the same over restarts: it hides which logins exist."""
+    outgoing: Outgoing | None = None
+    """None: mail to other servers is refused."""
+    traces: Tracing = NOWHERE
+
+    async def may_send_as(self, principal: Principal | None, addresses: Iterable[str]) -> bool:
+        """Whether who has logged in may use all these as senders. Raises Unavailable."""
+        if principal is None or not self.settings.own_addresses_only:
+            return True
+        for address in addresses:
+            if not await self.directory.may_send_as(principal, address):
+                return False
+        return True
