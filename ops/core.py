@@ -22,6 +22,7 @@ from actors.mailbox.packing import ALL, Packer, Ranges
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import Quota
+from actors.trace.client import TraceClient, TraceSettings
 from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
 from cluster.blobs.instore import InStoreBlobs
@@ -56,6 +57,7 @@ class Core(NamedTuple):
     dice: Dice
     registry: CollectorRegistry
     alive: Callable[[], bool]
+    traces: TraceClient
 
 
 class OneShard:
@@ -75,6 +77,7 @@ async def opened(
     settings: StoreSettings | None = None,
     directory: DirectorySettings | None = None,
     registry: CollectorRegistry | None = None,
+    traces: TraceSettings | None = None,
 ) -> AsyncIterator[Core]:
     """Open a data directory as its one owner. Raises Misconfigured while another has it, Corrupt, StoreFull."""
     settings = settings or StoreSettings()
@@ -82,8 +85,9 @@ async def opened(
     async with AsyncExitStack() as stack:
         stack.callback(DataLock(data).release)
         store, blobs, packs = await open_stores(stack, data, settings, clock)
-        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs)
+        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, traces)
         made = await stack.enter_async_context(core)
+        while_open(stack, "trace sweeper", made.traces.run(lambda: True))
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
         while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
         if packs is not None:
@@ -122,6 +126,7 @@ async def over(
     settings: DirectorySettings | None,
     registry: CollectorRegistry,
     packs: Objects | None = None,
+    traces: TraceSettings | None = None,
 ) -> AsyncIterator[Core]:
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
@@ -131,7 +136,9 @@ async def over(
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
-            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
+            tracing = TraceClient(store, clock, traces, registry)
+            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive, tracing)
+            await tracing.stop()
             mailboxes.close()
         finally:
             await shard.stop()

@@ -91,6 +91,7 @@ async def serve_gateways(
             settings.hostname,
             Partly(),
             secret,
+            traces=core.traces,
         ),
         SmtpMetrics(core.registry),
         tls=tls,

@@ -30,7 +30,9 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     data = Path(settings.data)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry))
+        core = await stack.enter_async_context(
+            opened(data, settings.store, settings.directory, registry, settings.traces)
+        )
         if furnish is not None:
             await furnish(core)
         await serve_gateways(stack, core, settings, bound, tls)

@@ -12,6 +12,7 @@ from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
 from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
@@ -110,4 +111,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
+    traces: TraceSettings = TraceSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -107,7 +107,7 @@ class AdminServer:
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
-        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit, cluster, queue)
+        service = AdminService(core.directory, core.mailboxes, core.traces, core.clock, version, audit, cluster, queue)
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)
 
     async def start(self) -> None:

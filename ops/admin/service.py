@@ -15,12 +15,14 @@ from grpc_reflection.v1alpha import reflection
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.queue.client import QueueClient
+from actors.trace.client import TraceClient
 from cluster.clock import Clock
 from ops.admin.audit import Audit
 from ops.admin.cluster import ClusterParts, ClusterService
 from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
 from ops.admin.queue import QueueService
+from ops.admin.traces import TraceService
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -59,6 +61,7 @@ class AdminService:
         self,
         directory: DirectoryClient,
         mailboxes: MailboxClient,
+        traces: TraceClient,
         clock: Clock,
         version: str,
         audit: Audit,
@@ -71,6 +74,7 @@ class AdminService:
             "Mailboxes": partial(add.add_MailboxesServicer_to_server, MailboxService(directory, mailboxes, clock)),
             "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
             "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
+            "Traces": partial(add.add_TracesServicer_to_server, TraceService(traces)),
         }
         # What is not there is not served, and so not told of by reflection.
         if cluster is not None:

@@ -46,6 +46,7 @@ class Admin(NamedTuple):
     audit: "admin_pb2_grpc.AuditAsyncStub"
     cluster: "admin_pb2_grpc.ClusterAsyncStub"
     queue: "admin_pb2_grpc.QueueAsyncStub"
+    traces: "admin_pb2_grpc.TracesAsyncStub"
 
 
 def data_option(function: Function) -> Function:
@@ -119,6 +120,7 @@ def _admin(channel: grpc.aio.Channel) -> Admin:
         admin_pb2_grpc.AuditStub(channel),
         admin_pb2_grpc.ClusterStub(channel),
         admin_pb2_grpc.QueueStub(channel),
+        admin_pb2_grpc.TracesStub(channel),
     )
 
 

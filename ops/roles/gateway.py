@@ -13,6 +13,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
+from actors.trace.client import TraceClient
 from cluster.hosting.ray.place import Place
 from cluster.rpc.router import Router
 from ops.admin.cluster import ClusterParts
@@ -70,6 +71,8 @@ def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:
     owners = RemoteOwner(router, ground.dice)
     mailboxes = MailboxClient(owners, ground.store, ground.blobs, ground.clock, threads, ground.packs)
     stack.callback(mailboxes.close)
-    core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready)
+    traces = TraceClient(ground.store, ground.clock, ground.settings.traces, ground.metrics)
+    stack.push_async_callback(traces.stop)
+    core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready, traces)
     parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)
     return Reach(core, parts, QueueClient(router, ground.store, ground.blobs))

@@ -18,6 +18,7 @@ from actors.queue.state import Queue
 from actors.reputation.state import Reputation
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
+from actors.trace.client import TraceClient
 from cluster.errors import Misconfigured, Moved
 from cluster.hosting.ray.place import Place
 from cluster.placement.claims import Claims
@@ -79,6 +80,8 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
     store = ground.settings.store
     sweeper = Sweeper(ground.store, ground.blobs, ground.clock, grace_ms=store.keep_expunged_s * 1000)
     while_open(stack, "sweeper", sweeper.run(lambda: owned(claims), store.sweep_every_s))
+    traces = TraceClient(ground.store, ground.clock, ground.settings.traces)
+    while_open(stack, "trace sweeper", traces.run(lambda: owns(claims, 0)))
     if ground.packs is not None:
         # Blobs belong to no slot: whoever has slot n looks after those whose digest begins with the byte n.
         run_packing(

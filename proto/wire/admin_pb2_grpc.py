@@ -1525,3 +1525,79 @@ class Queue:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class TracesStub:
+    """What happened to each message: "why?".
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Why = channel.unary_stream(
+                '/rookery.admin.v1.Traces/Why',
+                request_serializer=wire_dot_admin__pb2.WhyRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Story.FromString,
+                _registered_method=True)
+
+
+class TracesServicer:
+    """What happened to each message: "why?".
+    """
+
+    def Why(self, request, context):
+        """The newest messages that have to do with a word.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_TracesServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Why': grpc.unary_stream_rpc_method_handler(
+                    servicer.Why,
+                    request_deserializer=wire_dot_admin__pb2.WhyRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Story.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Traces', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Traces', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Traces:
+    """What happened to each message: "why?".
+    """
+
+    @staticmethod
+    def Why(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Traces/Why',
+            wire_dot_admin__pb2.WhyRequest.SerializeToString,
+            wire_dot_admin__pb2.Story.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -474,3 +474,34 @@ class QueueServicer(metaclass=_abc_1.ABCMeta):
         """Hold, release or cancel one entry."""
 
 def add_QueueServicer_to_server(servicer: QueueServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class TracesStub:
+    """What happened to each message: "why?"."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> TracesAsyncStub: ...
+    Why: _grpc.UnaryStreamMultiCallable[_admin_pb2.WhyRequest, _admin_pb2.Story]
+    """The newest messages that have to do with a word."""
+
+@_typing.type_check_only
+class TracesAsyncStub(TracesStub):
+    """What happened to each message: "why?"."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Why: _aio.UnaryStreamMultiCallable[_admin_pb2.WhyRequest, _admin_pb2.Story]  # type: ignore[assignment]
+    """The newest messages that have to do with a word."""
+
+class TracesServicer(metaclass=_abc_1.ABCMeta):
+    """What happened to each message: "why?"."""
+
+    @_abc_1.abstractmethod
+    def Why(
+        self,
+        request: _admin_pb2.WhyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Story], _abc.AsyncIterator[_admin_pb2.Story]]:
+        """The newest messages that have to do with a word."""
+
+def add_TracesServicer_to_server(servicer: TracesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
