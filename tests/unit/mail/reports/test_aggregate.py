@@ -1,0 +1,87 @@
+"""Aggregate reports: errors as people's writers make them, attacks, and what is written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.reports import aggregate
+from mail.reports.aggregate import Aggregate, Checked, Published, Reason, Record
+from mail.reports.errors import ReportError
+
+HEAD = (
+    "<feedback><report_metadata><org_name>o</org_name><date_range><begin>1</begin><end>2</end></date_range>"
+    "</report_metadata><policy_published><domain>x.test</domain></policy_published>"
+)
+ROW = "<record><row><source_ip>192.0.2.1</source_ip><count>1</count></row></record>"
+
+
+def test_what_is_not_a_record_is_left_out_and_told() -> None:
+    rows = ROW + ROW.replace("192.0.2.1", "nobody") + ROW.replace("<count>1", "<count>" + "9" * 400)
+    report = aggregate.parse(f"{HEAD}{rows}</feedback>".encode())
+    assert len(report.records) == 1
+    assert len(report.problems) == 2
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "<html></html>",
+        f'<!DOCTYPE feedback [<!ENTITY a "b">]>{HEAD}{ROW}</feedback>',
+        f"{HEAD}{'<a>' * 100}",
+        HEAD.replace("<begin>1", "<begin>soon") + "</feedback>",
+        HEAD.replace("x.test", "") + "</feedback>",
+    ],
+)
+def test_no_report_or_a_hostile_one(document: str) -> None:
+    with pytest.raises(ReportError):
+        aggregate.parse(document.encode())
+
+
+def test_texts_with_entities_cdata_and_comments() -> None:
+    head = HEAD.replace("<org_name>o", "<org_name>a &lt;&#98;&amp;lt; <![CDATA[<c>]]><!-- <d> -->")
+    report = aggregate.parse(f"{head}{ROW}</feedback>".encode())
+    assert report.org_name == "a <b&lt; <c>"
+
+
+def test_utf16_and_a_byte_order_mark() -> None:
+    document = f"{HEAD}{ROW}</feedback>"
+    for data in (b"\xef\xbb\xbf" + document.encode(), document.encode("utf-16")):
+        assert len(aggregate.parse(data).records) == 1
+
+
+WORD = st.from_regex(r"[a-z0-9.-]{1,12}", fullmatch=True)
+PLAIN = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=20)
+CHECKED = st.builds(Checked, WORD, st.sampled_from(["pass", "fail"]), WORD, st.sampled_from(["", "mfrom"]), PLAIN)
+RECORD = st.builds(
+    Record,
+    st.ip_addresses().map(str),
+    st.integers(0, 10**11),
+    st.sampled_from(["none", "quarantine", "reject", "pass"]),
+    st.sampled_from(["pass", "fail"]),
+    st.sampled_from(["pass", "fail"]),
+    WORD,
+    WORD,
+    WORD,
+    st.lists(st.builds(Reason, WORD, PLAIN), max_size=2).map(tuple),
+    st.lists(CHECKED, max_size=2).map(tuple),
+    st.lists(CHECKED, max_size=2).map(tuple),
+)
+
+
+@given(st.lists(RECORD, max_size=4), PLAIN)
+def test_what_is_written_is_read(records: list[Record], org: str) -> None:
+    policy = Published("x.test", "reject", "none", "none", "r", "s", "", "1", "n", "treewalk")
+    report = Aggregate(org, "a@b", "id", 1, 2, policy, tuple(records), "contact", "generator", ("an error",))
+    assert aggregate.parse(aggregate.render(report, rfc9990=True)) == report
+
+
+@given(
+    st.text(), st.sampled_from(["<", "</a>", "<a ", "<![CDATA[", "<!--", "<?", "&#x110000;", "</record>", "<record>"])
+)
+def test_any_text_is_a_report_or_an_error(text: str, mark: str) -> None:
+    for document in (text, f"{HEAD}{text}{mark}{text}{ROW}</feedback>"):
+        try:
+            assert isinstance(aggregate.parse(document.encode("utf-8", "replace")), Aggregate)
+        except ReportError as error:
+            assert str(error)
