@@ -7,6 +7,9 @@ from collections.abc import Awaitable
 from prometheus_client import CollectorRegistry
 
 from actors.directory.types import Local, NotLocal, Principal, Resolution, Target, Unknown, Why
+from actors.queue.outbox import Kept
+from actors.queue.types import Envelope
+from actors.trace.types import Note
 from cluster.clock import ManualClock
 from cluster.errors import Trouble
 from gateway.smtp.memory import Memory
@@ -25,7 +28,8 @@ _KEYS = derive_scram("demo", b"0123456789abcdef", 4096)
 
 
 class FakeDirectory:
-    """example.test is ours: alice (1), bob (2), carol (3), list (1 2 3); the password of alice is demo."""
+    """example.test is ours: alice (1), bob (2), carol (3), list (1 2 3), away (1 and
+    far@elsewhere.test); the password of alice is demo."""
 
     def __init__(self) -> None:
         self.trouble: Trouble | None = None
@@ -41,6 +45,8 @@ class FakeDirectory:
             return NotLocal(domain)
         name, _, detail = local.lower().partition("+")
         known = {"alice": (1,), "bob": (2,), "carol": (3,), "list": (1, 2, 3), "postmaster": (1,)}
+        if name == "away":
+            return Local((Target(1, "alice@example.test"),), detail, (), ("far@elsewhere.test",))
         if name not in known:
             return Unknown(Why.NO_SUCH_ADDRESS)
         return Local(tuple(Target(account, f"{name}@example.test") for account in known[name]), detail)
@@ -98,6 +104,39 @@ class FakeIntake:
         return [account for account, _ in self.stored]
 
 
+class FakeOutgoing:
+    """Keeps (mail, body, idem) in `queued`; `troubles` are raised by domain, the first first."""
+
+    def __init__(self) -> None:
+        self.queued: list[tuple[Envelope, bytes, bytes]] = []
+        self.troubles: dict[str, list[Trouble]] = {}
+        self.seen: set[tuple[str, bytes]] = set()
+
+    async def keep(self, raw: bytes) -> Kept:
+        return Kept(b"", len(raw), raw, 0)
+
+    async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
+        if self.troubles.get(mail.domain):
+            raise self.troubles[mail.domain].pop(0)
+        if (mail.domain, idem) not in self.seen:
+            self.seen.add((mail.domain, idem))
+            self.queued.append((mail, kept.packed or b"", idem))
+        return idem
+
+
+class FakeTraces:
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+
+    async def note(self, note: Note) -> None:
+        self.notes.append(note)
+
+    def tell(self, note: Note) -> None:
+        self.notes.append(note)
+
+
 class FakeLog:
     """Keeps the lines."""
 
@@ -117,6 +156,8 @@ class Fakes:
     def __init__(self, **settings: object) -> None:
         self.directory = FakeDirectory()
         self.intake = FakeIntake()
+        self.outgoing = FakeOutgoing()
+        self.traces = FakeTraces()
         self.log = FakeLog()
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
@@ -133,6 +174,8 @@ class Fakes:
             "mx.example.test",
             Partly(),
             b"secret of tests!",
+            self.outgoing,
+            self.traces,
         )
 
     def count(self, name: str, outcome: str) -> float:

@@ -1,6 +1,7 @@
 """Decisions, without a network: who may send what to whom, what is stored, and what is answered when it is not."""
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 
@@ -237,10 +238,82 @@ async def test_with_the_rule_off_any_sender_goes() -> None:
     assert (await talk.send("bob@example.test", ["bob@example.test"], b"From: x@y\n\nhi"))[0].startswith("250")
 
 
-async def test_mail_to_elsewhere_is_refused_in_clear_words() -> None:
-    talk = await submitter(Fakes())
+async def test_where_nothing_sends_mail_to_elsewhere_is_refused_in_clear_words() -> None:
+    fakes = Fakes()
+    fakes.world = dataclasses.replace(fakes.world, outgoing=None)
+    talk = await submitter(fakes)
     answer = await talk.say("MAIL FROM:<alice@example.test>", "RCPT TO:<a@elsewhere.test>")
     assert answer[-1] == "550 5.7.1 Mail to other domains cannot be sent from here yet: no outbound delivery"
+
+
+async def test_mail_to_elsewhere_is_queued_by_domain_and_says_all_that_was_asked_for() -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    lines = ["MAIL FROM:<alice@example.test> RET=HDRS ENVID=e1 BODY=8BITMIME SMTPUTF8"]
+    lines += [f"RCPT TO:<{name}> NOTIFY=NEVER" for name in ("a@far.test", "b@other.test", "c@far.test")]
+    text = b"From: alice@example.test\r\nMessage-ID: <m@x>\r\n\r\nbody\r\n"
+    answer = await talk.say(*lines, "RCPT TO:<bob@example.test>", "DATA", text + b".")
+    assert answer[-1] == "250 2.0.0 Ok: stored as c1.1"
+    assert fakes.intake.accounts == [2]
+    assert [(mail.domain, idem) for mail, _, idem in fakes.outgoing.queued] == [
+        ("far.test", b"c1.1/0"),
+        ("other.test", b"c1.1/0"),
+    ]
+    mail, body, _ = fakes.outgoing.queued[0]
+    assert [name.address for name in mail.recipients] == ["a@far.test", "c@far.test"]
+    assert mail.recipients[0].notify == ("NEVER",)
+    assert (mail.sender, mail.ret, mail.envid, mail.body, mail.smtputf8) == (
+        "alice@example.test", "HDRS", "e1", "8BITMIME", True,
+    )  # fmt: skip
+    assert (mail.ident, mail.message_id, mail.account) == ("c1.1", "m@x", 1)
+    assert body.startswith(b"Received: ")
+    assert b"Return-Path" not in body
+
+
+async def test_an_alias_that_leads_elsewhere_forwards_also_from_strangers() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["away@example.test"], _MAIL))[0].startswith("250")
+    ((mail, _, _),) = fakes.outgoing.queued
+    assert (mail.sender, mail.recipients[0].address, mail.account) == ("x@y.test", "far@elsewhere.test", 0)
+    assert mail.recipients[0].orcpt == "rfc822;away@example.test"
+    assert fakes.intake.accounts == [1]
+
+
+async def test_what_is_queued_but_not_stored_is_not_queued_again() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\n\nbody"
+    people = ["a@far.test", "bob@example.test"]
+    assert (await talk.send("alice@example.test", people, text))[0].startswith("452")
+    assert (await talk.send("alice@example.test", people, text))[0].startswith("250")
+    assert len(fakes.outgoing.queued) == 1
+    assert fakes.intake.accounts == [2]
+
+
+async def test_a_queue_that_is_away_is_a_temporary_answer() -> None:
+    fakes = Fakes()
+    fakes.outgoing.troubles["far.test"] = [Unavailable("x")] * 3
+    talk = await submitter(fakes)
+    answer = await talk.send("alice@example.test", ["a@far.test"], b"From: alice@example.test\n\nbody")
+    assert answer[0].startswith("451")
+    assert [note.how for note in fakes.traces.notes] == ["accepted", "deferred"]
+
+
+async def test_each_message_leaves_a_trace_also_one_refused_before_it_came() -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    await talk.send("x@y.test", ["alice@example.test"], _MAIL)
+    await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<nobody@example.test>", "RSET")
+    await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<a@elsewhere.test>", "NOOP")
+    talk.session.closed()
+    first, second, third = fakes.traces.notes
+    assert (first.ident, first.how, first.message_id, first.sender) == ("c1.1", "accepted", "1@y.test", "x@y.test")
+    assert {fact.what for fact in first.facts} >= {"connection", "hello", "message", "stored"}
+    assert (second.ident, second.how, second.recipients) == ("c1.2", "refused", ("nobody@example.test",))
+    assert third.recipients == ("a@elsewhere.test",)
+    assert "Relaying denied" in str(third.facts[-1].of)
 
 
 async def test_wrong_passwords_end_the_session() -> None:
