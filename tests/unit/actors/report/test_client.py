@@ -1,0 +1,108 @@
+"""Counts for reports: from everywhere, by day and domain; reports that came."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from actors.report import keys
+from actors.report.client import WAITING_MAX, Ledger
+from actors.report.types import DMARC, TLS, Received
+from cluster.clock import ManualClock
+from cluster.errors import Unavailable
+from cluster.meta.memory import MemoryStore
+from cluster.meta.store import Transaction
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def test_what_several_count_is_added_up(store: MemoryStore, clock: ManualClock) -> None:
+    one, two = Ledger(store, clock), Ledger(store, clock)
+    day = keys.day_of(clock.ms)
+    for ledger in (one, two, one):
+        ledger.count(DMARC, "x.test", b"row")
+    one.count(DMARC, "a.test", b"other", 5)
+    two.count(TLS, "x.test", b"row")
+    clock.advance(86_400)
+    two.count(DMARC, "x.test", b"row")
+    await one.stop()
+    await two.stop()
+    assert [domain async for domain in one.domains(DMARC, day)] == ["a.test", "x.test"]
+    assert [(found.row, found.count) for found in await one.counted(DMARC, day, "x.test", 10)] == [(b"row", 3)]
+    assert await one.first_day(DMARC, day + 5) == day
+    await one.done(DMARC, day, "x.test")
+    await one.done(DMARC, day, "a.test")
+    assert await one.is_done(DMARC, day, "x.test")
+    assert await one.first_day(DMARC, day + 5) == day + 1
+    assert await one.first_day(DMARC, day) is None
+    await one.forget(DMARC, day + 1)
+    assert not await one.is_done(DMARC, day, "x.test")
+    assert [found.count for found in await one.counted(TLS, day, "x.test", 10)] == [1]
+
+
+async def test_domains_whose_names_begin_alike_are_kept_apart(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    day = keys.day_of(clock.ms)
+    for domain in ("x.te", "x.test", "x.test.org", "ü" * 200):
+        ledger.count(DMARC, domain, domain.encode())
+    await ledger.stop()
+    for domain in ("x.te", "x.test", "x.test.org"):
+        (found,) = await ledger.counted(DMARC, day, domain, 10)
+        assert found.row == domain.encode()
+    assert len([domain async for domain in ledger.domains(DMARC, day)]) == 4
+
+
+async def test_more_rows_than_a_page_and_a_limit(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    for number in range(1300):
+        ledger.count(TLS, "x.test", b"%d" % number, number)
+    await ledger.flush()
+    day = keys.day_of(clock.ms)
+    found = await ledger.counted(TLS, day, "x.test", 10_000)
+    assert sorted(one.count for one in found) == list(range(1300))
+    assert len(await ledger.counted(TLS, day, "x.test", 700)) == 700
+    await ledger.stop()
+
+
+async def test_what_waits_is_bounded(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    for number in range(WAITING_MAX + 50):
+        ledger.count(TLS, "x.test", b"%d" % number)
+    ledger.count(TLS, "x.test", bytes(100_000))
+    await ledger.stop()
+    assert len(await ledger.counted(TLS, keys.day_of(clock.ms), "x.test", 10_000)) == WAITING_MAX
+
+
+class Failing(MemoryStore):
+    async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        raise Unavailable("away")
+
+
+async def test_a_store_that_is_away_costs_counts_only(clock: ManualClock) -> None:
+    ledger = Ledger(Failing(), clock)
+    ledger.count(TLS, "x.test", b"row")
+    await ledger.stop()
+
+
+async def test_reports_that_came_the_newest_first(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    for number in range(4):
+        kept = Received(
+            b"%d" % number, clock.ms + number, "dmarc" if number % 2 else "tls", f"{number % 2}.test", "org"
+        )
+        await ledger.keep(kept)
+        await ledger.keep(kept)
+    assert [report.id for report in await ledger.newest(3)] == [b"3", b"2", b"1"]
+    assert [report.id for report in await ledger.newest(9, kind="tls")] == [b"2", b"0"]
+    assert [report.id for report in await ledger.newest(9, domain="1.test")] == [b"3", b"1"]
+    assert [report.id for report in await ledger.newest(9, clock.ms + 2)] == [b"1", b"0"]
+    assert await ledger.sweep(clock.ms + 1) == 2
+    assert [report.id for report in await ledger.newest(9)] == [b"3", b"2"]
