@@ -129,8 +129,8 @@ class Session:
         self.machine.accept()
 
     def _may_relay(self) -> bool:
-        """Whether mail to other servers is taken: from who has logged in."""
-        return self.principal is not None
+        """Whether mail to other servers is taken: from who has logged in, or comes from a network that may."""
+        return self.principal is not None or self._world.relays(self._ip)
 
     async def _have_room(self, accounts: tuple[int, ...]) -> bool:
         size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)

@@ -44,6 +44,10 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     own_addresses_only: Annotated[
         bool, Meta(description="Who has logged in may send as their own addresses only (envelope and From).")
     ] = True
+    relay_from: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks (10.0.0.0/8, 2001:db8::/32) whose mail to other servers is taken without login."),
+    ] = ()
     plaintext_auth: Annotated[
         bool, Meta(description="Take passwords without TLS. Only for a loopback that nobody else can hear.")
     ] = False

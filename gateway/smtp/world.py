@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 
 from actors.directory.types import Principal
 from actors.trace.client import NOWHERE, Tracing
 from cluster.clock import Clock, Dice
+from gateway.networks import networks, within
 from gateway.smtp.partly import Partly
 from gateway.smtp.parts import Directory, Intake, Log, Outgoing
 from gateway.smtp.settings import SmtpSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World:
     """What all sessions of a gateway share."""
 
@@ -29,6 +32,14 @@ class World:
     outgoing: Outgoing | None = None
     """None: mail to other servers is refused."""
     traces: Tracing = NOWHERE
+
+    @cached_property
+    def _relay_from(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return networks(self.settings.relay_from)
+
+    def relays(self, ip: str) -> bool:
+        """Whether who comes from this address may send to other servers without login."""
+        return bool(self.settings.relay_from) and within(ip, self._relay_from)
 
     async def may_send_as(self, principal: Principal | None, addresses: Iterable[str]) -> bool:
         """Whether who has logged in may use all these as senders. Raises Unavailable."""

@@ -1,7 +1,7 @@
 """Counts for reports: from everywhere, by day and domain; reports that came."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -95,9 +95,8 @@ async def test_a_store_that_is_away_costs_counts_only(clock: ManualClock) -> Non
 async def test_reports_that_came_the_newest_first(store: MemoryStore, clock: ManualClock) -> None:
     ledger = Ledger(store, clock)
     for number in range(4):
-        kept = Received(
-            b"%d" % number, clock.ms + number, "dmarc" if number % 2 else "tls", f"{number % 2}.test", "org"
-        )
+        kind: Literal["dmarc", "tls"] = "dmarc" if number % 2 else "tls"
+        kept = Received(b"%d" % number, clock.ms + number, kind, f"{number % 2}.test", "org")
         await ledger.keep(kept)
         await ledger.keep(kept)
     assert [report.id for report in await ledger.newest(3)] == [b"3", b"2", b"1"]

@@ -270,6 +270,13 @@ async def test_mail_to_elsewhere_is_queued_by_domain_and_says_all_that_was_asked
     assert b"Return-Path" not in body
 
 
+async def test_who_comes_from_a_trusted_network_may_relay() -> None:
+    fakes = Fakes(relay_from=("192.0.2.0/24",))
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["a@far.test"], _MAIL))[0].startswith("250")
+    assert len(fakes.outgoing.queued) == 1
+
+
 async def test_an_alias_that_leads_elsewhere_forwards_also_from_strangers() -> None:
     fakes = Fakes()
     talk = await mx(fakes)
