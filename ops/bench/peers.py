@@ -127,7 +127,7 @@ kind = "{self.store}"
     def _load(self, what: str, count: int) -> None:
         """Run one of ops/bench/filling.py's loaders while the server is down."""
         command = [sys.executable, "-m", "ops.bench.filling", str(self.directory / "data"), self.store, what]
-        subprocess.run([*command, str(count)], env=_environment(), check=True)
+        subprocess.run([*command, str(count)], env=environment(), check=True)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[list[int]]:
@@ -138,10 +138,10 @@ kind = "{self.store}"
         log = self.directory / "rookery.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=_environment(), cwd=self.directory, start_new_session=True
+                command, stdout=output, stderr=output, env=environment(), cwd=self.directory, start_new_session=True
             )
         try:
-            _await_greeting(self.ports, lambda: process.poll() is None, log)
+            await_greeting(self.ports, lambda: process.poll() is None, log)
             yield [process.pid]
         finally:
             process.terminate()
@@ -175,7 +175,7 @@ class PostfixDovecot:
         done, deadline = 0, time.monotonic() + seconds_max
         with self.running():
             while done < messages and time.monotonic() < deadline:
-                subprocess.run(command, check=True, env=_environment(), timeout=seconds_max)
+                subprocess.run(command, check=True, env=environment(), timeout=seconds_max)
                 done += min(messages, IMPORTED_AT_ONCE)
         return done
 
@@ -184,7 +184,7 @@ class PostfixDovecot:
         """Both are stopped, and waited for, in the end."""
         try:
             self._run("start")
-            _await_greeting(self.ports, lambda: True, self.directory / "dovecot.log")
+            await_greeting(self.ports, lambda: True, self.directory / "dovecot.log")
             roots = self.roots()
             if len(roots) != len(_PID_FILES):
                 raise RuntimeError(f"the peers did not come up: see {self.directory / 'dovecot.log'}")
@@ -192,7 +192,7 @@ class PostfixDovecot:
         finally:
             roots = self.roots()
             self._run("stop")
-            _await_end(roots)
+            await_end(roots)
 
     def roots(self) -> list[int]:
         """The two master processes."""
@@ -200,7 +200,7 @@ class PostfixDovecot:
         return [int(path.read_text()) for path in files if path.exists()]
 
     def _run(self, verb: str) -> None:
-        environ = _environment() | {"PEER_SMTP": str(self.ports.smtp), "PEER_IMAP": str(self.ports.imap)}
+        environ = environment() | {"PEER_SMTP": str(self.ports.smtp), "PEER_IMAP": str(self.ports.imap)}
         # In a session of its own: Ctrl-C must not end it half way. What it leaves running has our pipes closed.
         done = subprocess.run(
             [str(self.script), verb, str(self.directory)],
@@ -223,17 +223,19 @@ def missing(script: Path) -> str:
         return f"{script} is missing"
     if os.geteuid() != 0:
         return "Postfix and Dovecot need root"
-    folders = _environment()["PATH"]
+    folders = environment()["PATH"]
     absent = [name for name in ("postfix", "dovecot", "doveadm") if shutil.which(name, path=folders) is None]
     return f"{', '.join(absent)} not installed" if absent else ""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Where a server started by us finds its programs and our code."""
     path = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}"
     return {**os.environ, "PATH": path, "PYTHONPATH": f"{ROOT / 'proto'}:{ROOT}"}
 
 
-def _await_greeting(ports: Ports, alive: Callable[[], bool], log: Path) -> None:
+def await_greeting(ports: Ports, alive: Callable[[], bool], log: Path) -> None:
+    """Until both ports greet. Raises RuntimeError with the end of the log."""
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline and alive():
         with contextlib.suppress(OSError):
@@ -248,7 +250,8 @@ def _await_greeting(ports: Ports, alive: Callable[[], bool], log: Path) -> None:
     )
 
 
-def _await_end(pids: list[int]) -> None:
+def await_end(pids: list[int]) -> None:
+    """Until these processes have ended; they are killed where that takes too long."""
     deadline = time.monotonic() + STOP_S_MAX
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > deadline:

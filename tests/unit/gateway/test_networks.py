@@ -15,5 +15,5 @@ def test_within(ip: str, inside: bool) -> None:
 
 
 def test_what_is_no_network_is_told() -> None:
-    with pytest.raises(Misconfigured, match="10.0.0.1/8"):
+    with pytest.raises(Misconfigured, match=r"10\.0\.0\.1/8"):
         networks(["10.0.0.1/8"])
