@@ -50,13 +50,8 @@ class Sink:
     def __init__(self) -> None:
         self.port = free_ports().smtp
         self._taken = 0
-        command = [
-            program("smtp-sink"),
-            *(["-u", "nobody"] if os.geteuid() == 0 else []),
-            "-c",
-            f"{HOST}:{self.port}",
-            "1000",
-        ]
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []  # it will not run as root
+        command = [program("smtp-sink"), *user, "-c", f"{HOST}:{self.port}", "1000"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._output: IO[bytes] = self._process.stdout  # type: ignore[assignment] # it is a pipe
         os.set_blocking(self._output.fileno(), False)
@@ -139,9 +134,8 @@ class RelayingPostfix:
         shutil.chown(self.directory / "data", "postfix")
         (config / "main.cf").write_text(self._main())
         master = Path("/etc/postfix/master.cf").read_text()
-        master = re.sub(
-            r"^smtp      inet .*", f"{HOST}:{self.ports.smtp} inet n - n - 200 smtpd", master, flags=re.MULTILINE
-        )
+        own = f"{HOST}:{self.ports.smtp} inet n - n - 200 smtpd"
+        master = re.sub(r"^smtp      inet .*", own, master, flags=re.MULTILINE)
         # Nothing runs in a chroot: this spool has none.
         lines = [re.sub(r"^(\S+\s+\S+\s+\S+\s+\S+\s+)\S+", r"\1n", line) for line in master.splitlines()]
         (config / "master.cf").write_text("\n".join(lines) + "\n")

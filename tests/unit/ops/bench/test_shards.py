@@ -23,8 +23,8 @@ def test_every_figure_is_there(passable: Path, monkeypatch: pytest.MonkeyPatch) 
     assert {value.server for value in values} == {"1 shard", ONE_AT_A_TIME}
     found = {(value.what, value.server): value.value for value in values}
     assert len(found) == len(values), "each figure once"
-    # One message after the other, each is one commit; and all that was acknowledged is counted.
-    assert found["delivery: store, commits", ONE_AT_A_TIME] == 1
+    # One message after the other, each is one commit and its trace another; and all that was acknowledged is counted.
+    assert found["delivery: store, commits", ONE_AT_A_TIME] == 2
     assert found["STORE a flag: store, commits", ONE_AT_A_TIME] == 1
     assert found["STATUS: store, commits", ONE_AT_A_TIME] == 0
     assert found["delivery: CPU of shards", "1 shard"] > 0
