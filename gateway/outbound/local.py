@@ -1,0 +1,114 @@
+"""Mail of the queue whose destination is ours: stored instead of sent.
+
+The law: who gets it is looked up when the mail is due, not when it was queued. A message is stored once in an account,
+however often its entry is lent: its name is the key.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, Final, Protocol
+
+from actors.directory.types import Local, NotLocal, Resolution, Unknown
+from actors.queue.types import Envelope, Recipient, Result
+from cluster.errors import NotFound, OverQuota, Refused, TooLarge, Trouble
+from gateway.outbound.courier import Courier
+
+HERE: Final = "local"  # what traces call us as the remote server
+
+
+class Directory(Protocol):
+    """Who is who."""
+
+    async def resolve(self, address: str) -> Resolution:
+        """Who gets mail for an address. Raises Unavailable."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """Where messages are stored."""
+
+    def prepare(self, raw: bytes) -> Awaitable[Any]:
+        """Parse, hash and pack once. Raises Trouble."""
+        ...
+
+    def deliver(self, account: int, prepared: Any, *, idem: bytes) -> Awaitable[object]:
+        """Store; durable on return; the same `idem` again does nothing. Raises Trouble."""
+        ...
+
+
+class Onward(Protocol):
+    """How a message goes on to other servers, when an address of ours leads there."""
+
+    def forward(self, mail: Envelope, recipient: Recipient, addresses: tuple[str, ...], body: bytes) -> Awaitable[None]:
+        """Queue it for these addresses; durable on return; the same again does nothing. Raises Trouble."""
+        ...
+
+
+class Locally:
+    """A courier that keeps what is ours, and hands all else to another."""
+
+    def __init__(self, directory: Directory, mailboxes: Mailboxes, onward: Onward, remote: Courier) -> None:
+        self._directory = directory
+        self._mailboxes = mailboxes
+        self._onward = onward
+        self._remote = remote
+
+    async def send(
+        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+    ) -> tuple[Result, ...]:
+        """As Courier has it."""
+        if route:
+            return await self._remote.send(mail, recipients, body, route=route)
+        found: list[Resolution | Trouble] = [
+            await self._resolve(mail.recipients[number].address) for number in recipients
+        ]
+        if any(isinstance(one, NotLocal) for one in found):  # a domain is ours or not, for all of them
+            return await self._remote.send(mail, recipients, body)
+        try:
+            prepared = await self._mailboxes.prepare(f"Return-Path: <{mail.sender}>\r\n".encode() + body)
+        except Trouble as trouble:
+            return (_failed(trouble),) * len(recipients)
+        results = []
+        for number, one in zip(recipients, found, strict=True):
+            results.append(await self._store(mail, mail.recipients[number], one, prepared, body))
+        return tuple(results)
+
+    async def _resolve(self, address: str) -> Resolution | Trouble:
+        try:
+            return await self._directory.resolve(address)
+        except Trouble as trouble:
+            return trouble
+
+    async def _store(
+        self, mail: Envelope, recipient: Recipient, found: Resolution | Trouble, prepared: Any, body: bytes
+    ) -> Result:
+        match found:
+            case Local():
+                pass
+            case Unknown(reason=reason):
+                return Result("failed", 550, "5.1.1", f"No such user here: {reason}", HERE, cause="bad-mailbox")
+            case Trouble():
+                return _failed(found)
+            case _:
+                raise AssertionError("not ours")
+        try:
+            for target in found.targets:
+                await self._mailboxes.deliver(target.account, prepared, idem=f"{mail.ident}/q".encode())
+            if found.elsewhere:
+                await self._onward.forward(mail, recipient, found.elsewhere, body)
+        except Trouble as trouble:
+            return _failed(trouble)
+        return Result("delivered", 250, "2.0.0", "stored", HERE)
+
+
+def _failed(trouble: Trouble) -> Result:
+    match trouble:
+        case OverQuota():
+            return Result("deferred", 452, "4.2.2", "Mailbox is over its quota", HERE, cause="mailbox-full")
+        case NotFound():
+            return Result("failed", 550, "5.1.1", "No such mailbox", HERE, cause="bad-mailbox")
+        case TooLarge():
+            return Result("failed", 552, "5.3.4", "The message is too large to be kept", HERE, cause="too-large")
+        case Refused():
+            return Result("failed", 550, "5.7.1", trouble.says, HERE, cause="policy")
+        case _:
+            return Result("deferred", 451, "4.3.0", "The mailbox cannot be reached now", HERE, cause="unreachable")
