@@ -7,7 +7,7 @@ from actors.queue.types import Envelope, Recipient, Result
 from cluster.errors import NotFound, OverQuota, Refused, TooLarge, Trouble, Unavailable
 from gateway.outbound.local import Locally
 
-DIRECTORY = {
+DIRECTORY: dict[str, Resolution] = {
     "a@x.test": Local((Target(1, "a@x.test"),)),
     "list@x.test": Local((Target(1, "a@x.test"), Target(2, "b@x.test")), "", (), ("c@far.test",)),
     "nobody@x.test": Unknown(Why.NO_SUCH_ADDRESS),
