@@ -53,7 +53,7 @@ def can_be_asked(name: str) -> bool:
         return False
     if len(name) <= 63:
         return ".." not in name and name[0] != "." and name[-1] != "."
-    return all([0 < len(label) <= 63 for label in name.split(".")])
+    return all(0 < len(label) <= 63 for label in name.split("."))
 
 
 def is_within(name: str, domain: str) -> bool:

@@ -29,6 +29,9 @@ class Limits(NamedTuple):
     ptr_names: int = 10  # of one address; more are not looked at
 
 
+DEFAULT: Final = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class SpfResult:
     """`mechanism`: the directive that matched, as it was published ("default": none did). `why`: of an error, or of
@@ -47,7 +50,7 @@ class SpfResult:
 
 
 def check_mail_from(
-    ip: str, sender: str, helo: str, *, receiver: str = "unknown", now_s: int = 0, limits: Limits = Limits()
+    ip: str, sender: str, helo: str, *, receiver: str = "unknown", now_s: int = 0, limits: Limits = DEFAULT
 ) -> Asking[SpfResult]:
     """The MAIL FROM identity (2.4); of the null reverse-path postmaster at the name given in EHLO."""
     return check_host(
@@ -56,7 +59,7 @@ def check_mail_from(
 
 
 def check_helo(
-    ip: str, helo: str, *, receiver: str = "unknown", now_s: int = 0, limits: Limits = Limits()
+    ip: str, helo: str, *, receiver: str = "unknown", now_s: int = 0, limits: Limits = DEFAULT
 ) -> Asking[SpfResult]:
     """The HELO identity (2.3). What is no domain of several labels is none."""
     return check_host(ip, helo, "", helo, receiver=receiver, now_s=now_s, limits=limits, identity="helo")
@@ -70,7 +73,7 @@ def check_host(
     *,
     receiver: str = "unknown",
     now_s: int = 0,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT,
     identity: Identity = "mailfrom",
 ) -> Asking[SpfResult]:
     """check_host() (4). Domains may be U-labels (RFC 8616 4); an empty `sender` is postmaster at the domain."""
@@ -235,18 +238,18 @@ class _Check:
         if len(hosts) > self._limits.mx_names:
             raise _Error("permerror", f"{term.text}: {len(hosts)} MX names")
         answers = yield from self._ask_all(hosts, "A" if self._is_ip4 else "AAAA")
-        if any([self._is_among(found.records, term) for found in answers]):
+        if any(self._is_among(found.records, term) for found in answers):
             return True
         for found in answers:
             self._refuse_tempfail(found, term)
-        self._count_void(bool(hosts) and not any([found.records for found in answers]))
+        self._count_void(bool(hosts) and not any(found.records for found in answers))
         return False
 
     def _ptr(self, name: str) -> Asking[bool]:
         """5.5: a name of the host that leads back to it is within the domain."""
         target = name.lower().removesuffix(".")
         validated = yield from self._validated_names(is_term=True)
-        return any([is_within(host, target) for host in validated])
+        return any(is_within(host, target) for host in validated)
 
     def _validated_names(self, *, is_term: bool) -> Asking[list[str]]:
         """The host's names that lead back to it; errors of the DNS only make them fewer (5.5)."""

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from mail.trust.spf_macro import MacroError, Pieces, parse_domain_spec, parse_macro_string
 
@@ -16,6 +16,7 @@ Kind: TypeAlias = Literal["all", "include", "a", "mx", "ptr", "ip4", "ip6", "exi
 
 RECORD_BYTES_MAX: Final = 16 * 1024  # 3.4 asks for 450; the longest in use have 4,000. More is a problem of its own.
 _CACHED_BYTES_MAX: Final = 2048  # so that the 4,096 kept records hold 20 MB at the worst; one of 300 bytes takes 3 kB
+_KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
 _OUTCOMES: Final[dict[str, Outcome]] = {"": "pass", "+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 # directive = [ qualifier ] mechanism; what may follow a name begins with ":" or "/".
 _DIRECTIVE: Final = re.compile(
@@ -80,7 +81,7 @@ def _read(text: bytes) -> Record:
                 terms.append(_term(word))
     except (MacroError, _SyntaxError) as error:
         return Record(whole, problem=f"{_shown(word)}: {error}")
-    has_all = any([term.kind == "all" for term in terms])
+    has_all = any(term.kind == "all" for term in terms)
     return Record(whole, tuple(terms), known.get("redirect"), known.get("exp"), has_all)
 
 
@@ -109,7 +110,7 @@ def _term(word: str) -> Term:
     match = _DIRECTIVE.match(word)
     if match is None:
         raise _SyntaxError("no such mechanism")
-    kind: Kind = match[2].lower()
+    kind = _KINDS[match[2].lower()]
     outcome = _OUTCOMES[match[1]]
     rest = match[3] or ""
     if kind == "all":
@@ -151,7 +152,7 @@ def _cidr_start(rest: str) -> int:
 
 
 def _network(word: str, kind: Literal["ip4", "ip6"], outcome: Outcome, rest: str) -> Term:
-    """":" ip4-network or ip6-network, [ "/" length ] (5.6)."""
+    """ ":" ip4-network or ip6-network, [ "/" length ] (5.6)."""
     cidr = _CIDR.match(rest, 1)
     if not rest.startswith(":") or cidr is None:
         raise _SyntaxError("an address must follow")
