@@ -44,7 +44,7 @@ def report_destinations(
     found: list[ReportDestination] = []
     for one in record.rua if tag == "rua" else record.ruf:
         found += yield from _destinations(one, name, tag, discovery)
-    return tuple({one.uri: one for one in reversed(found)}.values())[::-1]
+    return tuple(dict.fromkeys(found))
 
 
 def _destinations(one: Destination, domain: str, tag: Tag, discovery: Discovery) -> Asking[list[ReportDestination]]:
