@@ -137,8 +137,10 @@ EXAMPLES = [  # RFC 8601 Appendix B, and what large receivers write
         ),
     ),
     (
-        b'example.com; dkim=pass reason="good signature" header.i=@mail-router.example.net;'
-        b' dkim=fail reason="bad signature" header.i=@newyork.example.com',
+        (
+            b'example.com; dkim=pass reason="good signature" header.i=@mail-router.example.net; dkim=fail\r\n\t'
+            b'reason="bad signature" header.i=@newyork.example.com'
+        ),
         AuthResults(
             "example.com",
             (
@@ -148,9 +150,11 @@ EXAMPLES = [  # RFC 8601 Appendix B, and what large receivers write
         ),
     ),
     (
-        b"foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n"
-        b" policy (A dot can go here) . (like that) expired\r\n (this surprised me) = (as I wasn't expecting it)"
-        b" 1362471462",
+        (
+            b"foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n"
+            b" policy (A dot can go here) . (like that) expired\r\n (this surprised me) = (as I wasn't expecting it)"
+            b" 1362471462"
+        ),
         AuthResults("foo.example.net", (Result("dkim", "fail", (Property("policy", "expired", "1362471462"),)),)),
     ),
     (
@@ -158,9 +162,11 @@ EXAMPLES = [  # RFC 8601 Appendix B, and what large receivers write
         AuthResults("quoted id", (Result("spf", "pass", (Property("smtp", "mailfrom", "a b@example.com"),)),)),
     ),
     (
-        b"mx.google.com;\r\n       dkim=pass header.i=@x.test header.s=s1 header.b=Ab/c+d12;\r\n"
-        b"       spf=pass (google.com: domain of a@x.test designates 192.0.2.1 as permitted sender)"
-        b" smtp.mailfrom=a@x.test;",
+        (
+            b"mx.google.com;\r\n       dkim=pass header.i=@x.test header.s=s1 header.b=Ab/c+d12;\r\n"
+            b"       spf=pass (google.com: domain of a@x.test designates 192.0.2.1 as permitted sender)"
+            b" smtp.mailfrom=a@x.test;"
+        ),
         AuthResults(
             "mx.google.com",
             (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mail.trust.questions import Question
-from mail.trust.spf import Limits, SpfResult, check_helo, check_host, check_mail_from
+from mail.trust.spf import DEFAULT, Limits, SpfResult, check_helo, check_host, check_mail_from
 from tests.unit.mail.trust.asking import Zone
 
 FILES = sorted((Path(__file__).parent / "spf").glob("*.toml"))
@@ -55,7 +55,7 @@ def _spf(*records: bytes, name: str = "example.com", **others: list[Any]) -> Zon
     return Zone({name: {"TXT": list(records), **others}})
 
 
-def _check(zone: Zone, ip: str = "192.0.2.1", limits: Limits = Limits()) -> SpfResult:
+def _check(zone: Zone, ip: str = "192.0.2.1", limits: Limits = DEFAULT) -> SpfResult:
     return zone.run(check_mail_from(ip, "a@example.com", "client.test", limits=limits))
 
 
