@@ -48,10 +48,10 @@ class Asker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = list(self._pending.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks := list(self._pending.values()):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def run(self, asking: Asking[T]) -> T:
         """One evaluator to its end."""
