@@ -6,8 +6,8 @@ costs no switch to another task. No question outlives the message.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol, Self, TypeVar, cast, runtime_checkable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 from cluster.dns.resolver import Answer, Resolver
 from mail.trust.questions import Answer as AnyAnswer
@@ -24,13 +24,8 @@ _LATE: Final = Answer("tempfail", why="no answer within the message's time")
 _TOO_MANY: Final = Answer("tempfail", why=f"more than {QUESTIONS_MAX} questions for one message")
 
 
-@runtime_checkable
-class Knowing(Protocol):
-    """A resolver that can tell what it has at hand."""
-
-    def known(self, name: str, kind: str) -> Answer | None:
-        """The answer without asking anybody; None: it would have to be asked for."""
-        ...
+Known: TypeAlias = Callable[[str, str], Answer | None]
+"""What a resolver may have besides, as `known`: the answer it has at hand, without asking anybody; None: none."""
 
 
 class Asker:
@@ -38,7 +33,7 @@ class Asker:
 
     def __init__(self, resolver: Resolver, deadline_s: float = DEADLINE_S, questions_max: int = QUESTIONS_MAX) -> None:
         self._resolver = resolver
-        self._known = resolver.known if isinstance(resolver, Knowing) else _nothing_known
+        self._known: Known = getattr(resolver, "known", _nothing_known)
         self._ends = asyncio.get_running_loop().time() + deadline_s
         self._questions_max = questions_max
         self._pending: dict[Question, asyncio.Task[None]] = {}

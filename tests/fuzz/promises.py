@@ -169,7 +169,12 @@ def spf(data: bytes) -> None:
     """
     record = spf_record.read(b"v=spf1 " + data)
     assert not record.problem or not record.terms
-    kinds = {"TXT": [b"v=spf1 " + data], "A": ["203.0.113.9"], "MX": [(1, "m.test")], "PTR": ["p.test"]}
+    kinds: dict[str, list[Any]] = {
+        "TXT": [b"v=spf1 " + data],
+        "A": ["203.0.113.9"],
+        "MX": [(1, "m.test")],
+        "PTR": ["p.test"],
+    }
     for ip, sender in (("192.0.2.1", "a.b+c@x.test"), ("2001:db8::1", "ä@x.test")):
         zone = _Everywhere(kinds)
         found = zone.run(check_mail_from(ip, sender, "client.test"))

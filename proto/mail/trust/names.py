@@ -66,6 +66,7 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2] if "@" in address else ""
 
 
+@lru_cache(maxsize=8192)  # about 2 MB; the same few addresses are looked at by every check, at 3 us each
 def address_of(text: str) -> Address | None:
     """An IP address, IPv4 where it is mapped into IPv6 (RFC 4291 2.5.5.2); without its zone. None: no address."""
     try:

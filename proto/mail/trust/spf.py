@@ -24,7 +24,7 @@ class Limits(NamedTuple):
     """Bounds of one evaluation (4.6.4), those of the RFC."""
 
     terms: int = 10  # that ask the DNS: include, a, mx, ptr, exists, redirect, and the first %{p}
-    voids: int = 2  # terms that found nothing
+    voids: int = 2  # terms that found nothing, however many questions each has asked: an mx is one
     mx_names: int = 10  # of one mx; more are a permerror
     ptr_names: int = 10  # of one address; more are not looked at
 
