@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from mail.message.address import mailboxes, parse_addresses
 from mail.message.header import values
+from mail.message.limits import DEFAULT
 
 ADDRESSES_MAX: Final = 100  # of From that are looked at; one more makes it unreadable
 
@@ -23,6 +24,8 @@ def author_of(head: bytes) -> Author:
     fields = values(head, b"from")
     if len(fields) != 1:
         return Author(problem=f"{len(fields) or 'no'} From field{'s' if len(fields) > 1 else ''}")
+    if len(fields[0]) > DEFAULT.value_bytes_max:
+        return Author(problem=f"a From field of more than {DEFAULT.value_bytes_max} bytes")
     found = mailboxes(parse_addresses(fields[0], ADDRESSES_MAX + 1))
     if len(found) > ADDRESSES_MAX:
         return Author(problem=f"more than {ADDRESSES_MAX} addresses in From")

@@ -144,24 +144,27 @@ def parse(value: bytes) -> AuthResults | None:
 
 def claimed_id(value: bytes) -> str | None:
     """The authserv-id alone, whatever follows; None where there is none that could be read."""
+    return _claimed(value)[0]
+
+
+def _claimed(value: bytes) -> tuple[str | None, int]:
+    """With the version; 0: one that is no version."""
     reader = _Reader(_text(value[:VALUE_BYTES_MAX]))
+    found: str | None = None
     try:
-        return reader.value()
+        found = reader.value()
+        return found, reader.version()
     except _BadField:
-        return None
+        return found, 0
 
 
 def claims(value: bytes, ids: Collection[str]) -> bool:
     """Whether a field from outside must be removed (5): its authserv-id is one of ours (any case, A- or U-labels), or
     cannot be read, or its version is none that we know."""
-    found = claimed_id(value)
-    if found is None or "\ufffd" in found or len(value) > VALUE_BYTES_MAX:
+    found, version = _claimed(value)
+    if found is None or "\ufffd" in found or version != 1 or len(value) > VALUE_BYTES_MAX:
         return True
-    ours = {_comparable(one) for one in ids}
-    if _comparable(found) in ours:
-        return True
-    what = parse(value)
-    return what is not None and what.version != 1
+    return _comparable(found) in {_comparable(one) for one in ids}
 
 
 def to_remove(raw: bytes, ids: Collection[str], start: int = 0, end: int | None = None) -> list[Field]:
@@ -206,10 +209,7 @@ class _Reader:
 
     def read(self) -> AuthResults:
         ident = self.value()
-        version = 1
-        self._skip()
-        if self._peek().isdigit():
-            version = self._number()
+        version = self.version()
         results: list[Result] = []
         while self._peek() == ";":
             self._at += 1
@@ -254,6 +254,11 @@ class _Reader:
             if len(properties) > PROPERTIES_MAX:
                 raise _BadField
         return Result(method, result, tuple(properties), reason, version=version)
+
+    def version(self) -> int:
+        """[ CFWS authres-version ], 1 where there is none."""
+        self._skip()
+        return self._number() if self._peek().isdecimal() else 1
 
     def value(self) -> str:
         """[CFWS] token or quoted-string."""

@@ -21,7 +21,7 @@ _VERSION: Final = re.compile(rb"[ \t]*[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _TAG: Final = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*=[ \t]*([ -:<-~\t]*)\Z")
 # URI of RFC 3986 as far as it matters: a scheme, then its characters but "," and "!"; then the obsolete size.
 _URI: Final = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#\[\]@$&'()*+;=%]+)(?:!([0-9]{1,20})([kmgtKMGT]?))?\Z"
+    r"([A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#\[\]@$&'(*+;=%)]+)(?:!([0-9]{1,20})([kmgtKMGT]?))?\Z"
 )
 _UNITS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _POLICIES: Final[dict[str, Policy]] = {"none": "none", "quarantine": "quarantine", "reject": "reject"}

@@ -32,6 +32,7 @@ def test_domains(head: bytes, domains: list[str]) -> None:
         (b"From: undisclosed:;\r\n", "no address in From"),
         (b"From: somebody\r\n", "an address without a domain in From"),
         (b"From: a@b.test, somebody\r\n", "an address without a domain in From"),
+        (b"From: " + b"(" * 70_000, "a From field of more than 65536 bytes"),
         (b"From: " + b"a@b.test," * 101 + b"\r\n", "more than 100 addresses in From"),
     ],
 )
