@@ -102,21 +102,19 @@ class Discovery:
         for name, record in self._records(names):
             if record.psd == "n":
                 return name
-            if record.psd == "y" and name != start:
-                return ".".join(start.split(".")[-name.count(".") - 2 :])  # one label below it
+            if record.psd == "y":  # one label below it; where the walk began there, itself
+                return ".".join(start.split(".")[-name.count(".") - 2 :])
             last = name
         return last
 
     def _records(self, names: list[str]) -> Iterator[tuple[str, Record]]:
-        """Those found, as far as the walk goes: psd=y and psd=n end it. Raises Unknown at what could not be had."""
+        """Those found, as far as the caller goes. Raises Unknown at what could not be had."""
         for name in names:
             at = self._known[name]
             if at.failed:
                 raise Unknown(f"_dmarc.{name}")
             if at.record is not None:
                 yield name, at.record
-                if at.record.psd != "u":
-                    return
 
     def _fetch(self, names: list[str]) -> Asking[None]:
         """All at the same time: the names above are asked by everybody's mail, and so are in a cache."""

@@ -184,7 +184,7 @@ class _Check:
                 matches = yield from self._matches(term, domain)
             if matches:
                 return _Verdict(term.outcome, term.text, domain=domain, explanation=record.explanation)
-        if record.redirect is not None and not record.has_all:
+        if record.redirect is not None:  # not reached where there is an "all" (5.1)
             return (yield from self._redirect(record.redirect, domain))
         return _Verdict("neutral", "default", domain=domain)  # 4.7
 

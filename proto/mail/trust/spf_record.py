@@ -43,13 +43,12 @@ class Term(NamedTuple):
 
 
 class Record(NamedTuple):
-    """`problem`: why it is a permerror; the rest is empty then. `has_all`: redirect is not looked at (5.1)."""
+    """`problem`: why it is a permerror; the rest is empty then."""
 
     text: str
     terms: tuple[Term, ...] = ()
     redirect: Pieces | None = None
     explanation: Pieces | None = None
-    has_all: bool = False
     problem: str = ""
 
 
@@ -81,8 +80,7 @@ def _read(text: bytes) -> Record:
                 terms.append(_term(word))
     except (MacroError, _SyntaxError) as error:
         return Record(whole, problem=f"{_shown(word)}: {error}")
-    has_all = any(term.kind == "all" for term in terms)
-    return Record(whole, tuple(terms), known.get("redirect"), known.get("exp"), has_all)
+    return Record(whole, tuple(terms), known.get("redirect"), known.get("exp"))
 
 
 _read_cached: Final = lru_cache(maxsize=4096)(_read)

@@ -55,6 +55,8 @@ def test_organizational_domain_at_the_edges() -> None:
     assert _organizational(_zone(example_com="psd=n", com="psd=y"), "a.example.com") == "example.com"
     assert _organizational(_zone(a_example_com="", com="psd=y"), "b.a.example.com") == "example.com"
     assert _organizational(_zone(com=""), "a.example.com") == "com"
+    assert _organizational(_zone(example_com="psd=y", com=""), "example.com") == "example.com"
+    assert _organizational(_zone({"_dmarc.com"}, example_com="psd=y"), "a.example.com") == "a.example.com"
 
 
 def test_several_records_are_none() -> None:

@@ -110,6 +110,23 @@ def test_hosts_and_names_are_asked_for_together() -> None:
     assert zone.asked[2:] == [Question("a.example.com", "A"), Question("b.example.com", "A")]
 
 
+def test_names_of_the_client_beyond_the_tenth_are_not_looked_at() -> None:
+    names = [f"h{number}.example.com" for number in range(11)]
+    zone = _spf(b"v=spf1 ptr ?all")
+    zone.records |= {"1.2.0.192.in-addr.arpa": {"PTR": names}, names[10]: {"A": ["192.0.2.1"]}}
+    assert _check(zone).result == "neutral"
+    assert len(zone.asked) == 1 + 1 + 10
+    zone.records[names[9]] = {"A": ["192.0.2.1"]}
+    assert _check(zone).result == "pass"
+
+
+@pytest.mark.parametrize("local", ['"a\x01b"', '"a\r\n250 b"', "ä"])
+def test_an_explanation_is_one_line_of_ascii_whatever_the_sender(local: str) -> None:
+    zone = _spf(b"v=spf1 -all exp=why.test")
+    zone.records["why.test"] = {"TXT": [b"%{l} may not"]}
+    assert zone.run(check_mail_from("192.0.2.1", f"{local}@example.com", "client.test")).explanation == ""
+
+
 def test_the_ehlo_identity() -> None:
     zone = _spf(b"v=spf1 ip4:192.0.2.1 exists:%{s}.x -all", name="Client.Test")
     found = zone.run(check_helo("192.0.2.1", "client.test"))
