@@ -23,15 +23,18 @@ from mail.trust.names import a_label
 from mail.trust.psl import registered_domain
 from mail.trust.questions import Asking
 
-VerifyDkim: TypeAlias = Callable[[bytes, int], Asking[Sequence[Dkim]]]
-VerifyArc: TypeAlias = Callable[[bytes, int], Asking[Arc]]
+VerifyDkim: TypeAlias = Callable[[Any, int], Asking[Sequence[Dkim]]]
+VerifyArc: TypeAlias = Callable[[Any, int], Asking[Arc]]
 
 APART_FROM_BYTES: Final = 256 * 1024  # from here on signatures are worked out in a thread: 1 ms and more of the loop's
 _DEFAULT: Final = TrustSettings()
 
 
 class Checks:
-    """Made once; checks any number of messages at the same time."""
+    """Made once; checks any number of messages at the same time.
+
+    `dkim` and `arc` verify a message, as bytes, or as what `prepare` makes of it once for both.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Checks:
         *,
         dkim: VerifyDkim | None = None,
         arc: VerifyArc | None = None,
+        prepare: Callable[[bytes], Any] = bytes,
         settings: TrustSettings = _DEFAULT,
     ) -> None:
         self._resolver = resolver
@@ -51,6 +55,7 @@ class Checks:
         self._checks = frozenset(settings.checks)
         self._verify_dkim = dkim if "dkim" in self._checks else None
         self._verify_arc = arc if "arc" in self._checks else None
+        self._prepare = prepare
         self._settings = settings
         self._registered: RegisteredDomain | None = (
             registered_domain if settings.organizations == "suffix-list" else None
@@ -114,9 +119,10 @@ class Checks:
 
     def _on_message(self, message: bytes) -> list[Asking[Any]]:
         now_s = self._clock.now_ms() // 1000
+        prepared = self._prepare(message) if self._verify_dkim or self._verify_arc else message
         return [
-            self._verify_dkim(message, now_s) if self._verify_dkim is not None else _nothing(),
-            self._verify_arc(message, now_s) if self._verify_arc is not None else _nothing(),
+            self._verify_dkim(prepared, now_s) if self._verify_dkim is not None else _nothing(),
+            self._verify_arc(prepared, now_s) if self._verify_arc is not None else _nothing(),
         ]
 
     def _look_ahead(self, author: Author) -> Asking[None]:

@@ -264,6 +264,20 @@ async def test_a_large_message() -> None:
     assert found.dmarc.result == "pass"
 
 
+def test_a_message_is_prepared_once_for_both() -> None:
+    seen: list[Any] = []
+
+    def verify(message: Any, _now_s: int) -> Asking[Any]:
+        seen.append(message)
+        yield (Question("x.test", "TXT"),)
+        return () if len(seen) == 1 else UNCHAINED
+
+    checks = Checks(Knowing({}), ManualClock(), Random(1), "mx.test", dkim=verify, arc=verify, prepare=bytearray)
+    assert _run(checks).arc == UNCHAINED
+    assert seen == [bytearray(MESSAGE)] * 2
+    assert seen[0] is seen[1]
+
+
 def test_forged_fields_are_taken_away() -> None:
     checks = _checks(Resolver({}), authserv_id="example.org")
     head = b"Authentication-Results: %s; dmarc=pass\r\n"
