@@ -27,11 +27,17 @@ from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
 from cluster.errors import Corrupt, Misconfigured
+from mail.message.header import fields
 from mail.message.record import encode, read_message
+from mail.trust import authres, dmarc_record, spf_record
+from mail.trust.dmarc_reports import report_destinations
+from mail.trust.questions import Question
+from mail.trust.spf import check_mail_from
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
 from tests.unit.actors.directory.table import TableDirectory
+from tests.unit.mail.trust.asking import Answer, Zone
 
 Promise = Callable[[bytes], None]
 TABLE: Final = {
@@ -143,6 +149,77 @@ def maildir(data: bytes) -> None:
     assert b"\n" not in one.content.replace(b"\r\n", b"")
 
 
+class _Everywhere(Zone):
+    """A DNS where every name has the same records."""
+
+    def __init__(self, kinds: dict[str, list[Any]]) -> None:
+        super().__init__({})
+        self.kinds = kinds
+
+    def answer(self, question: Question) -> Answer:
+        self.asked.append(question)
+        assert 0 < len(question.name) <= 253
+        assert question.name.isascii()
+        return Answer("ok", tuple(self.kinds.get(question.kind, ())), name=question.name)
+
+
+def spf(data: bytes) -> None:
+    """An SPF record, and the explanation it leads to: one of the seven results after a bounded number of questions
+    about names; a record is a problem, or terms; an explanation is a line of ASCII.
+    """
+    record = spf_record.read(b"v=spf1 " + data)
+    assert not record.problem or not record.terms
+    kinds: dict[str, list[Any]] = {
+        "TXT": [b"v=spf1 " + data],
+        "A": ["203.0.113.9"],
+        "MX": [(1, "m.test")],
+        "PTR": ["p.test"],
+    }
+    for ip, sender in (("192.0.2.1", "a.b+c@x.test"), ("2001:db8::1", "ä@x.test")):
+        zone = _Everywhere(kinds)
+        found = zone.run(check_mail_from(ip, sender, "client.test"))
+        assert found.result in ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
+        assert len(zone.asked) <= 35
+        assert found.explanation == "" or (found.explanation.isascii() and found.explanation.isprintable())
+
+
+def dmarc(data: bytes) -> None:
+    """A DMARC record: none, or policies, numbers within their bounds, and a bounded number of addresses that mail can
+    be sent to.
+    """
+    record = dmarc_record.read(data)
+    assert (record is not None) == dmarc_record.is_record(data[: dmarc_record.RECORD_BYTES_MAX])
+    if record is None:
+        return
+    assert all(record.policy_for(tag)[0] in ("none", "quarantine", "reject") for tag in ("p", "sp", "np"))
+    assert 0 <= record.pct <= 100
+    assert 0 <= record.ri_s < 1 << 32
+    zone = _Everywhere({"TXT": [data]})
+    found = zone.run(report_destinations(record, "x.test"))
+    assert len(found) <= dmarc_record.URIS_MAX**2
+    for one in found:
+        assert not one.may_be_sent or (one.address.count("@") == 1 and one.address.isprintable())
+
+
+def authentication_results(data: bytes) -> None:
+    """An Authentication-Results field: nothing, or results that are written, and then read as the same; nobody's field
+    is taken for ours but by its name; taking ours away takes only such fields.
+    """
+    what = authres.parse(data)
+    if what is not None:
+        assert authres.claims(data, (what.authserv_id,))
+        with contextlib.suppress(ValueError):  # a word that we would not write
+            written = authres.render(what)
+            again = authres.parse(written.partition(b":")[2])
+            assert again is not None
+            assert authres.render(again) == written
+    head = b"A: b\r\nAuthentication-Results: x.test; none\r\nAuthentication-Results:" + data + b"\r\nC: d\r\n"
+    removed = authres.to_remove(head, ("x.test",))
+    left = authres.without(head, removed)
+    assert len(fields(left)) == len(fields(head)) - len(removed)
+    assert authres.to_remove(left, ("x.test",)) == []
+
+
 PROMISES: Final[dict[str, Promise]] = {
     one.__name__: one
     for one in (
@@ -157,6 +234,9 @@ PROMISES: Final[dict[str, Promise]] = {
         address,
         mbox,
         maildir,
+        spf,
+        dmarc,
+        authentication_results,
     )
 }
 
@@ -226,5 +306,21 @@ _VALID: Final[dict[str, list[bytes]]] = {
         b"Status: RO\nX-UID: 1\n\nx\n",
     ],
     "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
+    "spf": [
+        b"ip4:192.0.2.0/24 ip6:2001:db8::/32 a mx/24//64 ptr:%{d2} exists:%{ir}.%{l1r+-}.x.test ?all",
+        b"include:%{d} redirect=%{o} exp=%{h} x=y",
+        b"-all exp=%{d}",
+        b"a:%%%_%-.x.test " * 20,
+    ],
+    "dmarc": [
+        b"v=DMARC1; p=none; sp=reject; np=quarantine; rua=mailto:a@x.test!10m,mailto:b@y.test; ruf=mailto:c@x.test",
+        b"v=DMARC1; p=reject; adkim=s; aspf=r; fo=1:d:s; pct=50; ri=3600; psd=y; t=y;",
+    ],
+    "authentication_results": [
+        b' y.test 1; spf=pass smtp.mailfrom=a@b.test; dkim=fail reason="x" header.d=b.test (c (d)) header.b="A/="',
+        b" y.test; none",
+        b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
+        b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
+    ],
 }
 assert _VALID.keys() == PROMISES.keys()
