@@ -11,7 +11,6 @@ import functools
 import random
 import sys
 import threading
-import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -47,11 +46,13 @@ Wire = bytes
 
 
 class DnsServer:
-    """`zones`: files, folders of such, or texts by the zone's name. `asked` counts (name, kind, transport)."""
+    """`zones`: files, folders of such, or texts by the zone's name. `asked` counts (name, kind, transport). `odd`:
+    misbehave for names that ask for it."""
 
-    def __init__(self, *zones: Path | dict[str, str], seed: int = 1) -> None:
+    def __init__(self, *zones: Path | dict[str, str], odd: bool = True, seed: int = 1) -> None:
         self.asked: Counter[tuple[str, str, str]] = Counter()
         self.port = 0
+        self._odd = ODD if odd else {}
         self._dice = random.Random(seed)
         self._zones = {zone.name: zone for zone in (_Zone(name, text) for name, text in _texts(zones))}
         self._ready: dict[tuple[bytes, bool, bool], Wire] = {}
@@ -82,7 +83,8 @@ class DnsServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._loop is not None and self._thread is not None
+        assert self._loop is not None
+        assert self._thread is not None
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
 
@@ -130,7 +132,7 @@ class DnsServer:
         except (IndexError, ValueError):
             return
         self.asked[name, kind, transport] += 1
-        odd = ODD.get(name.partition(".")[0])
+        odd = self._odd.get(name.partition(".")[0])
         if odd is not None:
             odd(_Asked(self, data, name, send, transport))
         else:
@@ -211,7 +213,8 @@ class _Zone:
         self.signed = ["signed"] in comments
         self.bogus = {dns.name.from_text(word) for words in comments if words[:1] == ["bogus"] for word in words[1:]}
         self.anchor = self._sign() if self.signed else ""
-        self.ordered = sorted(self.nodes.keys())
+        self.ordered: list[dns.name.Name] = sorted(self.nodes)
+        self._parents = {name.split(depth)[1] for name in self.ordered for depth in range(len(name.labels))}
 
     def _sign(self) -> str:
         private = ec.generate_private_key(ec.SECP256R1())
@@ -242,7 +245,7 @@ class _Zone:
 
     def is_parent(self, name: dns.name.Name) -> bool:
         """Whether there are names below it."""
-        return any(other != name and other.is_subdomain(name) for other in self.nodes)
+        return name in self._parents
 
     def covering(self, name: dns.name.Name) -> dns.name.Name:
         """The last name that is not behind it."""
@@ -374,7 +377,8 @@ def _deaf(asked: _Asked) -> None:
 
 def _huge(asked: _Asked) -> None:
     if asked.transport == "udp":
-        return asked.send(asked.head(0x8380))
+        asked.send(asked.head(0x8380))
+        return
     text = b"".join(b"\xff" + b"x" * 255 for _ in range(HUGE_BYTES // 256))
     asked.send(asked.head(answers=1) + asked.record(text))
 
@@ -382,7 +386,8 @@ def _huge(asked: _Asked) -> None:
 def _many(asked: _Asked) -> None:
     """As many records as fit into 64 kB."""
     if asked.transport == "udp":
-        return asked.send(asked.head(0x8380))
+        asked.send(asked.head(0x8380))
+        return
     asked.send(asked.head(answers=4000) + asked.record(b"\xc0\0\2\1") * 4000)
 
 
@@ -428,7 +433,8 @@ def _pointer(target: int, asked: _Asked) -> None:
 def _ladder(asked: _Asked) -> None:
     """Pointers to pointers to pointers: each record's name takes as many steps as there are records."""
     if asked.transport == "udp":
-        return asked.send(asked.head(0x8380))
+        asked.send(asked.head(0x8380))
+        return
     head, records, owner = asked.head(answers=900), b"", b"\xc0\x0c"
     for _ in range(900):
         here = len(head) + len(records)
@@ -447,7 +453,8 @@ def _endless(asked: _Asked) -> None:
 def _old(asked: _Asked) -> None:
     """A server from before EDNS."""
     if asked.data[10:12] != b"\0\0":
-        return asked.send(asked.data[:2] + b"\x81\x81" + bytes(8))
+        asked.send(asked.data[:2] + b"\x81\x81" + bytes(8))
+        return
     asked.send(_address(asked))
 
 

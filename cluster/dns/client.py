@@ -47,13 +47,14 @@ class DnsResolver:
             return found
         key = (name.lower(), kind)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.get(key)
-        if waiting is not None:
+        if (waiting := self._waiting.get(key)) is not None:
             waiting.append(future)
-            return await future
-        self._waiting[key] = [future]
-        self.asked += 1
-        self._mux.ask(key[0], kind, question(wire_name(name), kind), partial(self._answered, key))
+        elif wire := wire_name(name):
+            self._waiting[key] = [future]
+            self.asked += 1
+            self._mux.ask(key[0], kind, question(wire, kind), partial(self._answered, key))
+        else:
+            return Answer("nxdomain", name=name, why="no name")
         return await future
 
     async def close(self) -> None:
@@ -66,7 +67,7 @@ class DnsResolver:
             return Answer("tempfail", name=name, why=f"{kind!r} is not asked for")
         if name in self._static:
             return self._static.find(name, kind)
-        return None if wire_name(name) else Answer("nxdomain", name=name, why="no name")
+        return None
 
     def _answered(self, key: Key, reply: Reply, trusted: bool) -> None:
         answer, ttl_s = self._judged(key[0], reply, trusted)

@@ -49,7 +49,7 @@ class Table:
 def parse(kind: str, text: str) -> Any:
     """One record. Raises ValueError."""
     if kind not in KINDS:
-        raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+        raise ValueError(f"{kind!r} is no kind; they are {', '.join(KINDS)}")
     try:
         return _PARSERS.get(kind, _name)(text)
     except ValueError as error:

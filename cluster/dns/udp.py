@@ -134,18 +134,18 @@ class Mux:
         while flight.attempt < self._attempts_max and self._loop.time() < flight.ends_s:
             at = (self._first + flight.attempt) % len(self._servers)
             flight.attempt += 1
+            luck = self._dice.getrandbits(8 * len(flight.question) + 24)  # one draw: each is a call of the kernel
             try:
-                self._send_to(flight, self._line(at))
+                self._send_to(flight, self._line(at, luck & 0xFF), luck >> 8)
                 return
             except OSError as error:
                 flight.why = f"{self._servers[at].host}: {error.strerror or error}"
         self._end(flight, failed(flight.why), False)
 
-    def _send_to(self, flight: _Flight, line: _Line) -> None:
-        """Raises OSError when it could not be sent."""
-        ident = self._free_ident(line)
-        question = flight.question
-        sent = codec.shaken(question, self._dice.getrandbits(8 * len(question)))
+    def _send_to(self, flight: _Flight, line: _Line, luck: int) -> None:
+        """`luck`: random, 16 bits and 8 for each byte of the question. Raises OSError when it could not be sent."""
+        ident = self._free_ident(line, luck & 0xFFFF)
+        sent = codec.shaken(flight.question, luck >> 16)
         line.sock.send(codec.query(ident, sent, payload=PAYLOAD_BYTES * flight.edns, dnssec=line.server.trusted))
         flight.line, flight.ident, flight.sent = line, ident, sent
         line.flights[ident] = flight
@@ -155,16 +155,16 @@ class Mux:
         if self._timer is None:
             self._timer = self._loop.call_at(until_s, self._tick)
 
-    def _free_ident(self, line: _Line) -> int:
+    def _free_ident(self, line: _Line, ident: int) -> int:
         for _ in range(IDENT_TRIES_MAX):
-            ident = self._dice.getrandbits(16)
             if ident not in line.flights:
                 return ident
+            ident = self._dice.getrandbits(16)
         raise OSError("too many questions on one socket")
 
-    def _line(self, at: int) -> _Line:
+    def _line(self, at: int, luck: int) -> _Line:
         """A socket to that server. Raises OSError."""
-        key = (at, self._dice.getrandbits(8) % LINES)
+        key = (at, luck % LINES)
         line = self._lines.get(key)
         if line is not None and line.used < LINE_QUESTIONS_MAX:
             return line
