@@ -47,11 +47,12 @@ Wire = bytes
 
 class DnsServer:
     """`zones`: files, folders of such, or texts by the zone's name. `asked` counts (name, kind, transport). `odd`:
-    misbehave for names that ask for it."""
+    misbehave for names that ask for it. `validates`: play the validating resolver; else what is forged is given out."""
 
-    def __init__(self, *zones: Path | dict[str, str], odd: bool = True, seed: int = 1) -> None:
+    def __init__(self, *zones: Path | dict[str, str], odd: bool = True, validates: bool = True, seed: int = 1) -> None:
         self.asked: Counter[tuple[str, str, str]] = Counter()
         self.port = 0
+        self._validates = validates
         self._odd = ODD if odd else {}
         self._dice = random.Random(seed)
         self._zones = {zone.name: zone for zone in (_Zone(name, text) for name, text in _texts(zones))}
@@ -152,7 +153,7 @@ class DnsServer:
     def _make(self, data: bytes, transport: str) -> Wire:
         query = dns.message.from_wire(data)
         response = dns.message.make_response(query, recursion_available=True, our_payload=4096)
-        _Answering(self._zones, query, response).answer()
+        _Answering(self._zones, query, response, validates=self._validates).answer()
         limit = 65535 if transport == "tcp" else max(query.payload, UDP_BYTES)
         try:
             return response.to_wire(max_size=limit)
@@ -256,13 +257,19 @@ class _Answering:
     """One response, made by hand from the zones."""
 
     def __init__(
-        self, zones: dict[dns.name.Name, _Zone], query: dns.message.Message, response: dns.message.Message
+        self,
+        zones: dict[dns.name.Name, _Zone],
+        query: dns.message.Message,
+        response: dns.message.Message,
+        *,
+        validates: bool,
     ) -> None:
         self._zones = zones
         self._query = query
         self._response = response
         self._dnssec = bool(query.ednsflags & dns.flags.DO)
-        self._wants_ad = self._dnssec or bool(query.flags & dns.flags.AD)
+        self._wants_ad = validates and (self._dnssec or bool(query.flags & dns.flags.AD))
+        self._checks = validates and not query.flags & dns.flags.CD
 
     def answer(self) -> None:
         name, kind = self._query.question[0].name, self._query.question[0].rdtype
@@ -270,7 +277,7 @@ class _Answering:
         authentic = True
         for _ in range(CNAMES_MAX):
             zone = self._zone_of(name)
-            if zone is None or (name in zone.bogus and not self._query.flags & dns.flags.CD):
+            if zone is None or (name in zone.bogus and self._checks):
                 self._response.set_rcode(dns.rcode.REFUSED if zone is None else dns.rcode.SERVFAIL)
                 self._response.answer.clear()
                 return
