@@ -5,6 +5,7 @@ a minute. Whatever happens, it is either the policy's bytes or a FetchError with
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -126,7 +127,7 @@ class _OwnResolver:
         ]
         if not found:
             why = next((answer.why for answer in answers if answer.why), "no addresses")
-            raise OSError(f"{host}: {why}")
+            raise OSError(errno.EHOSTUNREACH, f"{host}: {why}")
         return found
 
     async def close(self) -> None:

@@ -4,11 +4,13 @@ The law: no certificate raises anything; the word for what is wrong is that of R
 """
 
 import ssl
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from mail.trust.chain import CHAIN_MAX, name_fits
@@ -46,8 +48,19 @@ class Authorities:
     def _trusted(self) -> Store:
         if self._store is None:
             roots = self._roots or ssl.create_default_context().get_ca_certs(binary_form=True)
-            self._store = Store([x509.load_der_x509_certificate(root) for root in roots])
+            self._store = Store(list(_readable(roots)))
         return self._store
+
+
+def _readable(roots: Iterable[bytes]) -> Iterator[x509.Certificate]:
+    """The system may have some that RFC 5280 does not allow: nobody is vouched for by those."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for root in roots:
+            try:
+                yield x509.load_der_x509_certificate(root)
+            except ValueError:
+                continue
 
 
 def _failure(leaf: x509.Certificate | None, host: str, now: datetime) -> str:

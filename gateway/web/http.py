@@ -12,7 +12,7 @@ TARGET_CHARACTERS_MAX: Final = 2048
 
 _TARGET: Final = re.compile(r"/[!-~]*")
 _FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")  # RFC 9110 §5.1
-_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253})\.?(?::[0-9]{0,5})?")
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,254})(?::[0-9]{0,5})?")
 
 
 class BadRequest(Exception):
@@ -79,7 +79,7 @@ def read_request(head: bytes) -> Request:
     host = _HOST.fullmatch(fields.get("host", ""))
     if host is None and (version != "HTTP/1.0" or "host" in fields):  # RFC 9112 §3.2
         raise BadRequest(400)
-    return Request(method, host[1].lower() if host else "", target.partition("?")[0], fields)
+    return Request(method, host[1].lower().removesuffix(".") if host else "", target.partition("?")[0], fields)
 
 
 def _fields(lines: list[str]) -> dict[str, str]:
