@@ -28,7 +28,10 @@ from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.world import World as SmtpWorld
+from gateway.web.mtasts import policy_resource
+from gateway.web.server import WebServer
 from mail.smtp.states import Role
+from mail.trust import mtasts
 from ops.core import Core
 from ops.settings import Listener, Settings
 
@@ -63,7 +66,7 @@ async def serve_gateways(
     stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
-    if tls is None and any(listener.tls != "none" for listener in settings.listen):
+    if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(*self_signed(Path(settings.data) / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
@@ -96,9 +99,18 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
+    web = None
+    if tls is not None:
+        policy = policy_resource(settings.mta_sts.policy(settings.hostname), core.directory)
+        web = WebServer({mtasts.PATH: policy}, tls, log)
+        stack.push_async_callback(web.close)
     stack.push_async_callback(_together, imap.close, smtp.close)
     for listener, sock in bound:
-        await _serve(stack, listener, sock, imap, smtp, core)
+        if listener.protocol == "https":
+            assert web is not None  # it has a certificate: see above
+            await web.listen(sock)
+        else:
+            await _serve(stack, listener, sock, imap, smtp, core)
 
 
 async def _serve(

@@ -56,6 +56,7 @@ PARTS: Final[dict[str, Part]] = {
     "etcdctl": Part("etcd-client", "etcdctl", "sets up users in a registry"),
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "minio": Part("github.com/minio/minio@latest", "minio", "an S3 store", is_go=True),
+    "unbound": Part("unbound", "unbound", "a resolver that validates with DNSSEC"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
 

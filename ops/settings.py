@@ -14,11 +14,13 @@ from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
+from cluster.dns.settings import DnsSettings
 from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings
+from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
 
 
@@ -26,10 +28,11 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One port the server answers on."""
 
     protocol: Annotated[
-        Literal["smtp", "submission", "lmtp", "imap", "http"],
+        Literal["smtp", "submission", "lmtp", "imap", "http", "https"],
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
-            "relay in front. imap: reading mail. http: metrics and health."
+            "relay in front. imap: reading mail. http: metrics and health. https: the MTA-STS policy of [mta_sts], "
+            "with TLS whatever `tls` says."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -105,7 +108,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     tls: TlsSettings = TlsSettings()
     directory: DirectorySettings = DirectorySettings()
+    dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()

@@ -5,6 +5,7 @@ test_promises.py tries each for a moment in the suite, `python -m tests.fuzz.lon
 """
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,16 +27,19 @@ from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
+from cluster.dns import codec as dns
 from cluster.errors import Corrupt, Misconfigured
+from gateway.web.http import BadRequest, read_request
 from mail.message.header import fields
 from mail.message.record import encode, read_message
-from mail.trust import authres, dmarc_record, spf_record
+from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
 from mail.trust.dmarc_reports import report_destinations
 from mail.trust.questions import Question
 from mail.trust.spf import check_mail_from
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
+from tests.authorities import Certified
 from tests.unit.actors.directory.table import TableDirectory
 from tests.unit.mail.trust.asking import Answer, Zone
 
@@ -220,6 +224,57 @@ def authentication_results(data: bytes) -> None:
     assert authres.to_remove(left, ("x.test",)) == []
 
 
+def dns_response(data: bytes) -> None:
+    """A response of a DNS server, behind its question and as it is: an answer or a failure, never an error."""
+    for kind in dns.KINDS:
+        question = dns.question(dns.wire_name("host.example.test"), kind)
+        for message in (data, b"\0\7\x81\x80\0\1" + data[:6].ljust(6, b"\0") + question + data[6:]):
+            if dns.is_answer(message, question):
+                reply = dns.read(message, "host.example.test", kind)
+                assert reply.status != "tempfail" or reply.why
+                assert len(reply.records) <= dns.RECORDS_MAX
+
+
+def dns_name(data: bytes) -> None:
+    """A name that is asked for: sent as it is, or it is none; what was sent is read as the same."""
+    name = data.decode("utf-8", "surrogateescape")
+    if wire := dns.wire_name(name):
+        question = dns.question(wire, "A")
+        assert dns.is_answer(b"\0\7\x81\x80\0\1" + bytes(6) + dns.shaken(question, 2**4096 - 1), question)
+        assert dns.read(b"\0\7\x81\x80\0\1" + bytes(6) + question, name, "A").status == "ok"
+
+
+def mta_sts_policy(data: bytes) -> None:
+    """An MTA-STS policy: BadPolicy, or one that prints as it was read."""
+    with contextlib.suppress(mtasts.BadPolicy):
+        policy = mtasts.read_policy(data)
+        assert mtasts.read_policy(mtasts.render(policy)) == policy
+        assert all(policy.names(host.replace("*", "x")) for host in policy.mx)
+
+
+def mta_sts_record(data: bytes) -> None:
+    """MTA-STS records: an id of letters and digits, or why there is none."""
+    for texts in ([data], [b"v=STSv1;" + data], data.split(b"\n")):
+        record = mtasts.read_record(texts)
+        assert bool(record.why) != (record.id.isalnum() and record.id.isascii())
+
+
+def tlsa(data: bytes) -> None:
+    """TLSA records and certificates: none raises anything, and what does not belong together does not fit."""
+    records = dane.usable([(data[0] % 5, data[1] % 3, data[2] % 4, data[3:])] if len(data) > 3 else [])
+    whole = (_CERTIFIED.der, _CERTIFIED.spki, data)
+    fitting = [digest for one in whole for digest in (one, hashlib.sha256(one).digest(), hashlib.sha512(one).digest())]
+    for shown in ([data], [_CERTIFIED.der, data], [data, _CERTIFIED.der], []):
+        assert not chain.match(shown, records, ("mx.example.test",), 1.0).ok or data[3:] in fitting
+
+
+def web_request(data: bytes) -> None:
+    """A request to our HTTPS listener: BadRequest with a status, or a request."""
+    for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
+        with contextlib.suppress(BadRequest):
+            assert read_request(head).method in ("GET", "HEAD")
+
+
 PROMISES: Final[dict[str, Promise]] = {
     one.__name__: one
     for one in (
@@ -237,6 +292,12 @@ PROMISES: Final[dict[str, Promise]] = {
         spf,
         dmarc,
         authentication_results,
+        dns_response,
+        dns_name,
+        mta_sts_policy,
+        mta_sts_record,
+        tlsa,
+        web_request,
     )
 }
 
@@ -276,6 +337,7 @@ def _row(record: Any) -> bytes:
 
 
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+_CERTIFIED: Final = Certified.root()
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
 _VALID: Final[dict[str, list[bytes]]] = {
     "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
@@ -322,5 +384,16 @@ _VALID: Final[dict[str, list[bytes]]] = {
         b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
         b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
     ],
+    "dns_response": [
+        b"\0\1\0\0\0\0\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
+        b"\0\1\0\0\0\0\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2\xc0\x0c",
+        b"\0\1\0\0\0\0\xc0\x0c\0\x0f\0\1\0\0\0\x3c\0\7\0\1\2mx\xc0\x11",
+        b"\0\0\0\1\0\0\xc0\x0c\0\6\0\1\0\0\0\x3c\0\x16\0\0" + bytes(20),
+    ],
+    "dns_name": [b"host.example.test", b"_25._tcp.mx.test.", b"a..b", "bücher.test".encode(), b"a\\b.\xff"],
+    "mta_sts_policy": [b"version: STSv1\r\nmode: enforce\nmx: a.test\nmx: *.b.test\nmax_age: 604800\n"],
+    "mta_sts_record": [b"v=STSv1; id=20160831085700Z;", b"v=STSv1;id=a;x=y\nv=spf1"],
+    "tlsa": [b"\3\1\1" + bytes(32), b"\2\0\0" + _CERTIFIED.der, b"\2\1\0" + _CERTIFIED.spki, _CERTIFIED.der],
+    "web_request": [b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test\r\n\r\n"],
 }
 assert _VALID.keys() == PROMISES.keys()
