@@ -44,15 +44,13 @@ class Applied(NamedTuple):
     quarantine: str | None = None
 
 
-def apply(
-    envelope: Envelope, content: Content, wanted: Iterable[changes.Change], *, leading_space: bool, own: int = 0
-) -> Applied:
+def apply(envelope: Envelope, content: Content, wanted: Iterable[changes.Change], *, leading_space: bool) -> Applied:
     """Carry out one filter's changes in their order.
 
-    `leading_space`: HDR_LEADSPC was agreed on, values come with what is behind the colon. `own`: so many fields on top
-    are ours and were not shown to the filter; with 0, our Received field is taken to be put on top later.
+    `leading_space`: HDR_LEADSPC was agreed on, values come with what is behind the colon. Our Received field is not in
+    the content; it is put on top later.
     """
-    header = _Header(content.fields, own, leading_space=leading_space)
+    header = _Header(content.fields, leading_space=leading_space)
     addresses = _Addresses(envelope)
     pieces: list[bytes] | None = None
     quarantine: str | None = None
@@ -123,12 +121,12 @@ class _Addresses:
 class _Header:
     """The fields while they are changed. A removed one keeps its place, with nothing in it, until the end."""
 
-    def __init__(self, fields: tuple[Field, ...], own: int, *, leading_space: bool) -> None:
+    def __init__(self, fields: tuple[Field, ...], *, leading_space: bool) -> None:
         self.is_changed = False
         self._space = b"" if leading_space else b" "
-        # Without a field of ours something invisible stands for it.
-        self._names = [b""] * max(own, 1) + [field.name.lower() for field in fields[own:]]
-        self._fields: list[Field | None] = [*fields] if own else [None, *fields]
+        # On top something invisible stands for our Received field, which positions count.
+        self._names = [b"", *(field.name.lower() for field in fields)]
+        self._fields: list[Field | None] = [None, *fields]
 
     def fields(self) -> tuple[Field, ...]:
         """What is left."""

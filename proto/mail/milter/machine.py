@@ -96,6 +96,16 @@ class Client:
         """The options agreed on."""
         return self.agreed.protocol if self.agreed else Protocol.NONE
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a new exchange may begin."""
+        return self._steps is None and not self._is_broken
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the filter must answer before we say more."""
+        return self._is_waiting
+
     def negotiate(self) -> None:
         """The first exchange."""
         self._begin(iter((_Step(frame(Command.OPTNEG, build_offer(self._offer))),)))
@@ -127,9 +137,9 @@ class Client:
         """The client said something that is no command of ours."""
         self._tell(Command.UNKNOWN, clean(line) + b"\0")
 
-    def message(self, content: Content, own: int = 0) -> None:
-        """The message; of its fields the first `own` are ours and are not shown."""
-        self._begin(self._message(content, own))
+    def message(self, content: Content) -> None:
+        """The message."""
+        self._begin(self._message(content))
         self._allowance = self._limits.message_bytes_max
 
     def abort(self) -> None:
@@ -199,9 +209,9 @@ class Client:
         asked = self.agreed.macros if self.agreed else {}
         return build_macros(command, asked.get(stage, USUAL[stage]), self.known)
 
-    def _message(self, content: Content, own: int) -> Iterator[_Step]:
+    def _message(self, content: Content) -> Iterator[_Step]:
         if Protocol.NOHDRS not in self.protocol:
-            yield from self._headers(content, own)
+            yield from self._headers(content)
         self._skipped = False
         macros = self._macros(Command.EOH)
         if Protocol.NOEOH not in self.protocol:
@@ -212,11 +222,11 @@ class Client:
         self._is_at_end = True
         yield _Step(macros + frame(Command.BODYEOB))
 
-    def _headers(self, content: Content, own: int) -> Iterator[_Step]:
+    def _headers(self, content: Content) -> Iterator[_Step]:
         leading_space = Protocol.HDR_LEADSPC in self.protocol
         is_answered = Protocol.NR_HDR not in self.protocol
         size = self._data_bytes
-        for field in content.fields[own:]:
+        for field in content.fields:
             if self._skipped:
                 return
             if field.name:

@@ -69,9 +69,9 @@ def parse_answer(data: bytes, offer: Offer) -> Agreed:
     )
     if not VERSION_MIN <= version <= offer.version:
         raise ProtocolError(f"version {version}, where {VERSION_MIN} to {offer.version} were offered")
-    if actions & ~offer.actions:
+    if actions & ~int(offer.actions):  # a flag's own ~ knows only named bits
         raise ProtocolError(f"actions {actions:#x}, of {int(offer.actions):#x} that were offered")
-    if protocol & ~(offer.protocol | _INTERNAL):
+    if protocol & ~int(offer.protocol | _INTERNAL):
         raise ProtocolError(f"protocol options {protocol:#x}, of {int(offer.protocol):#x} that were offered")
     kept = Protocol(protocol) & ~_INTERNAL
     if version < 3:
