@@ -20,8 +20,9 @@ NR: Final[Mapping[str, int]] = {
 
 
 def framed(letter: str, data: bytes = b"") -> bytes:
-    """One frame."""
-    return (len(data) + 1).to_bytes(4) + letter.encode() + data
+    """One frame; more than a letter is its data."""
+    body = letter.encode() + data
+    return len(body).to_bytes(4) + body
 
 
 def options(version: int = 6, actions: int = 0x1FF, protocol: int = 0, macros: bytes = b"") -> bytes:
@@ -63,7 +64,7 @@ class Double(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is asyncio's
+    def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
 
     def data_received(self, data: bytes) -> None:
@@ -87,9 +88,13 @@ class Double(asyncio.Protocol):
         if answer == CLOSE:
             self._transport.close()
         elif self.slow_s:
-            asyncio.get_running_loop().call_later(self.slow_s, self._transport.write, answer)
+            asyncio.get_running_loop().call_later(self.slow_s, self._write, cast("bytes", answer))
         else:
-            self._transport.write(cast("bytes", answer))
+            self._write(cast("bytes", answer))
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
 
 
 class Pipe(asyncio.Transport):

@@ -93,7 +93,7 @@ class MilterSession:
         """A command that we do not know: answered with the verdict's reply where there is one, else with our own."""
         for one in self._asked():
             step = await self._step(one, "unknown", lambda one: one.ask(_unknown(line), {}, one.settings.command_s))
-            if step is not None and (verdict := refusal(step.decision, one.settings.name)):
+            if step is not None and (verdict := self._refusal(one, step)):
                 return verdict
         return CONTINUE
 
@@ -219,7 +219,7 @@ class MilterSession:
             return self._refused
         for one in self._asked():
             outcome = await self._step(one, stage, ask)
-            if outcome is not None and (verdict := refusal(outcome.decision, one.settings.name)):
+            if outcome is not None and (verdict := self._refusal(one, outcome)):
                 self._refused = verdict
                 return verdict
         return CONTINUE
@@ -239,14 +239,17 @@ class MilterSession:
         if outcome.decision.how is How.DISCARD:
             self._lost = Verdict("discard", by=one.settings.name)
             return CONTINUE
-        verdict = refusal(outcome.decision, one.settings.name)
-        if verdict is None:
-            return None
-        if verdict.reply is not None and verdict.reply.code == 421:
-            self._refused = verdict
-        elif stage != "rcpt":  # a refused recipient is one less, not the end of the message
+        verdict = self._refusal(one, outcome)
+        if verdict is not None and stage != "rcpt":  # a refused recipient is one less, not the end of the message
             self._lost = verdict
             one.state = State.DONE
+        return verdict
+
+    def _refusal(self, one: Filter, outcome: Outcome) -> Verdict | None:
+        """The verdict, where it refuses; one that closes the connection is for all that follows."""
+        verdict = refusal(outcome.decision, one.settings.name)
+        if verdict is not None and verdict.reply is not None and verdict.reply.code == 421:
+            self._refused = verdict
         return verdict
 
     async def _at_end(self, one: Filter, now: Applied) -> tuple[Verdict | None, Applied]:
@@ -261,10 +264,9 @@ class MilterSession:
         outcome = await self._step(one, "message", _message(now.content, self._macros))
         if outcome is None:
             return one.when_failed() or self._without(one), now
-        decision = outcome.decision
-        if decision.how is How.DISCARD:
+        if outcome.decision.how is How.DISCARD:
             return Verdict("discard", by=name), now
-        if verdict := refusal(decision, name):
+        if verdict := self._refusal(one, outcome):
             return verdict, now
         if not outcome.changes:
             return None, now
@@ -283,7 +285,7 @@ class MilterSession:
                 return None  # judged by its setting
             if outcome.decision.how is How.DISCARD:
                 return Verdict("discard", by=one.settings.name)
-            if verdict := refusal(outcome.decision, one.settings.name):
+            if verdict := self._refusal(one, outcome):
                 return verdict
         return None
 
