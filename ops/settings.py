@@ -17,6 +17,7 @@ from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.milter.settings import MilterSettings
 from gateway.smtp.settings import SmtpSettings
 from ops.admin.settings import AdminSettings
 
@@ -105,6 +106,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: TlsSettings = TlsSettings()
     directory: DirectorySettings = DirectorySettings()
     smtp: SmtpSettings = SmtpSettings()
+    milter: Annotated[
+        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
+    ] = ()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()

@@ -39,7 +39,7 @@ class Double(asyncio.Protocol):
         self.protocol = protocol
         self.slow_s = slow_s
         self.closed = False
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._data = b""
 
     @property
@@ -62,7 +62,7 @@ class Double(asyncio.Protocol):
         return [data for one, data in self.heard if one == letter]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -83,18 +83,18 @@ class Double(asyncio.Protocol):
             answer = framed("c")
         if callable(answer):
             answer = answer(body)
-        if answer == SILENT or self._transport is None:
+        if answer == SILENT or self.transport is None:
             return
         if answer == CLOSE:
-            self._transport.close()
+            self.transport.close()
         elif self.slow_s:
             asyncio.get_running_loop().call_later(self.slow_s, self._write, cast("bytes", answer))
         else:
             self._write(cast("bytes", answer))
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        if self.transport is not None:
+            self.transport.write(data)
 
 
 class Pipe(asyncio.Transport):
