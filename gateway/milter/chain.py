@@ -125,7 +125,7 @@ class MilterSession:
             self._macros |= {"rcpt_addr": refused.text, "rcpt_host": refused.status, "rcpt_mailer": "error"}
             for one in self._asked():
                 if Protocol.RCPT_REJ in one.protocol:
-                    await self._step(one, "rcpt", self._recipient_told(told))
+                    await self._step(one, "rcpt", self._refused_told(told))
             return CONTINUE
         self._envelope = self._envelope._replace(recipients=(*self._envelope.recipients, told))
         return await self._message_step("rcpt", self._recipient_told(told))
@@ -182,6 +182,10 @@ class MilterSession:
 
     def _recipient_told(self, recipient: Recipient) -> Ask:
         return lambda one: one.ask_in_message(lambda client: client.rcpt(*recipient), self._macros)
+
+    def _refused_told(self, recipient: Recipient) -> Ask:
+        """Nothing is decided by it, so it changes nothing."""
+        return lambda one: one.ask(lambda client: client.rcpt(*recipient), self._macros, one.settings.command_s)
 
     def _missed(self, one: Filter, envelope: Envelope) -> list[tuple[str, Ask]]:
         """What one that is told only now has not heard of."""

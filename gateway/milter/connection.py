@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
             self.client.receive(data)
         except ProtocolError as error:
             self._fail(error)
-        self._wake()
+        else:
+            self._say()
 
     def eof_received(self) -> bool:
         """It will say no more: of no use."""
@@ -70,7 +71,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It has read."""
         self._is_paused = False
-        self._wake()
+        self._say()
 
     # -- called by a filter ----------------------------------------------------------------------------------------
 
@@ -89,18 +90,23 @@ class Connection(asyncio.Protocol):
             raise
 
     async def _exchange(self, tell: Tell) -> Outcome:
-        client = self.client
         self._check()
-        tell(client)
-        while True:
+        tell(self.client)
+        self._say()
+        while self.client.outcome is None:
+            self._wakeup = asyncio.get_running_loop().create_future()
+            await self._wakeup
+            self._check()
+        return self.client.outcome
+
+    def _say(self) -> None:
+        """Write what may be said by now; wake who waits when the exchange has ended."""
+        client = self.client
+        while client.may_speak and not self._is_paused:
             if data := client.outgoing():
                 self._active().write(data)
-            if client.outcome is not None:
-                return client.outcome
-            if self._is_paused or client.is_waiting:
-                self._wakeup = asyncio.get_running_loop().create_future()
-                await self._wakeup
-            self._check()
+        if client.outcome is not None:
+            self._wake()
 
     def close(self) -> None:
         """Say QUIT and go, without waiting for anything."""

@@ -102,9 +102,9 @@ class Client:
         return self._steps is None and not self._is_broken
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether the filter must answer before we say more."""
-        return self._is_waiting
+    def may_speak(self) -> bool:
+        """Whether there is more to be said before the filter must answer."""
+        return self._steps is not None and not (self._is_waiting or self._is_broken)
 
     def negotiate(self) -> None:
         """The first exchange."""

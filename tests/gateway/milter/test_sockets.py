@@ -1,15 +1,14 @@
-"""A scripted milter over real sockets: Unix, TCP and TLS, on both event loops."""
+"""A scripted milter over real sockets: Unix, TCP and TLS."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from cluster.certificates import self_signed, server_context
 from cluster.clock import SystemClock
@@ -20,13 +19,6 @@ from gateway.milter.verdict import Verdict
 from mail.milter.apply import Envelope, Recipient
 from tests.milter_double import Answer, Double, framed, options
 from tests.unit.gateway.milter.test_chain import MESSAGE, PEER, Told
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Both loops."""
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 class Site:
@@ -126,7 +118,7 @@ async def test_a_certificate_of_nobody_we_trust(certificate: tuple[Path, ssl.SSL
 
 async def test_one_without_tls() -> None:
     async with listening() as (_, address):
-        assert (await Site(address, tls=True, tls_name="milter.test", connect_s=2).message()).how == "tempfail"
+        assert (await Site(address, tls=True, tls_name="milter.test", connect_s=0.3).message()).how == "tempfail"
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

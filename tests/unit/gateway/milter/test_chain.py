@@ -296,7 +296,7 @@ def test_a_message_that_is_given_up_is_aborted() -> None:
 
 def test_recipients_refused_by_us_are_told_to_who_asked() -> None:
     async def main() -> None:
-        asked, other = Double(protocol=0x800), Double()
+        asked, other = Double({"R": framed("d")}, protocol=0x800), Double()
         session = Site(asked, other).session()
         await session.connect(PEER)
         await session.mail("a@b.test")
@@ -305,6 +305,8 @@ def test_recipients_refused_by_us_are_told_to_who_asked() -> None:
         assert (asked.letters, other.letters) == ("OCMR", "OCM")
         assert asked.macros["{rcpt_mailer}"] == "error"
         assert asked.macros["{rcpt_host}"] == "5.1.1"
+        assert (await session.message(ENVELOPE, MESSAGE)).how == "continue"
+        assert asked.letters == "OCMRLLNBE"
 
     run(main())
 
