@@ -19,6 +19,7 @@ from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.milter.settings import MilterSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
@@ -111,6 +112,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
+    milter: Annotated[
+        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
+    ] = ()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()

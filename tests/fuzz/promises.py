@@ -36,6 +36,12 @@ from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
 from mail.trust.dmarc_reports import report_destinations
 from mail.trust.questions import Question
 from mail.trust.spf import check_mail_from
+from mail.milter.apply import Envelope, apply
+from mail.milter.codes import Command, Protocol, Response
+from mail.milter.content import split
+from mail.milter.errors import ProtocolError
+from mail.milter.frames import frame
+from mail.milter.machine import Client
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
@@ -273,6 +279,25 @@ def web_request(data: bytes) -> None:
     for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
         with contextlib.suppress(BadRequest):
             assert read_request(head).method in ("GET", "HEAD")
+def milter(data: bytes) -> None:
+    """What a milter answers to its options and to a message, its first bytes the options: ProtocolError, or changes
+    that can be carried out, after which the header holds the fields that it names, and every line ends in CRLF.
+    """
+    client = Client()
+    client.negotiate()
+    client.outgoing()
+    with contextlib.suppress(ProtocolError):
+        client.receive(frame(Command.OPTNEG, b"\0\0\0\6\0\0\1\xff\0" + data[:3]))
+        content = split(_RAW)
+        client.message(content)
+        client.outgoing()
+        client.receive(data[3:])
+        client.outgoing()
+        wanted = client.outcome.changes if client.outcome else ()
+        after = apply(Envelope("a@b.test"), content, wanted, leading_space=Protocol.HDR_LEADSPC in client.protocol)
+        again = split(after.content.join())
+        assert [field.name for field in again.fields] == [field.name for field in after.content.fields]
+        assert not {*b"\r\n"} & {*again.join().replace(b"\r\n", b"")}
 
 
 PROMISES: Final[dict[str, Promise]] = {
@@ -298,6 +323,7 @@ PROMISES: Final[dict[str, Promise]] = {
         mta_sts_record,
         tlsa,
         web_request,
+        milter,
     )
 }
 
@@ -366,6 +392,14 @@ _VALID: Final[dict[str, list[bytes]]] = {
     "mbox": [
         b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
         b"Status: RO\nX-UID: 1\n\nx\n",
+    ],
+    "milter": [
+        b"\x10\0\x70" + frame(Response.ADDHEADER, b"A\0b\n\tc\0") + frame(Response.CONTINUE),
+        b"\0\0\x70" + frame(Response.INSHEADER, b"\0\0\0\2A\0b\0") + frame(Response.REPLBODY, b"a\nb"),
+        b"\0\0\x70" + frame(Response.CHGHEADER, b"\0\0\0\1From\0\0") + frame(Response.ACCEPT),
+        b"\0\0\x70" + frame(Response.CHGFROM, b"<a@b.test>\0SIZE=1\0") + frame(Response.ADDRCPT, b"c@d.test\0"),
+        b"\0\0\x70" + frame(Response.PROGRESS) + frame(Response.REPLYCODE, b"550-5.7.1 a\r\n550 5.7.1 b\0"),
+        b"\0\0\x7f" + frame(Response.QUARANTINE, b"why\0") + frame(Response.DELRCPT, b"a@b.test\0"),
     ],
     "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
     "spf": [
