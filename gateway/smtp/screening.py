@@ -13,6 +13,7 @@ from gateway.smtp.story import Story
 from gateway.smtp.trace import Origin
 from gateway.trust.verdict import Verdict
 from mail.smtp.replies import Reply
+from mail.trust import authres
 
 JUNK: Final = "Junk"  # the mailbox; INBOX where an account has none
 
@@ -116,6 +117,9 @@ class Screening:
     def _was_good_at_a_trusted_sealer(self, verdict: Verdict) -> bool:
         """RFC 8617 7.2.1: the newest set's own results, if the chain holds and its sealer is trusted."""
         arc = verdict.arc
-        if arc is None or arc.result != "pass" or not self._settings.trusted_sealers:
+        if arc is None or arc.result != "pass" or not self._settings.trusted_sealers or not arc.seals:
             return False
-        return arc.sealer in self._settings.trusted_sealers and arc.passed_dmarc
+        if arc.seals[-1].domain.lower() not in self._settings.trusted_sealers:
+            return False
+        found = authres.parse(arc.newest.encode())
+        return found is not None and any(one.method == "dmarc" and one.result == "pass" for one in found.results)

@@ -32,16 +32,16 @@ from cluster.errors import Corrupt, Misconfigured
 from gateway.web.http import BadRequest, read_request
 from mail.message.header import fields
 from mail.message.record import encode, read_message
-from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
-from mail.trust.dmarc_reports import report_destinations
-from mail.trust.questions import Question
-from mail.trust.spf import check_mail_from
 from mail.milter.apply import Envelope, apply
 from mail.milter.codes import Command, Protocol, Response
 from mail.milter.content import split
 from mail.milter.errors import ProtocolError
 from mail.milter.frames import frame
 from mail.milter.machine import Client
+from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
+from mail.trust.dmarc_reports import report_destinations
+from mail.trust.questions import Question
+from mail.trust.spf import check_mail_from
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
@@ -279,6 +279,8 @@ def web_request(data: bytes) -> None:
     for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
         with contextlib.suppress(BadRequest):
             assert read_request(head).method in ("GET", "HEAD")
+
+
 def milter(data: bytes) -> None:
     """What a milter answers to its options and to a message, its first bytes the options: ProtocolError, or changes
     that can be carried out, after which the header holds the fields that it names, and every line ends in CRLF.
