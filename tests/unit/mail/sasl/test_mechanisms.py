@@ -17,6 +17,7 @@ from mail.sasl import (
     Failed,
     NeedPassword,
     NeedScram,
+    NeedToken,
     NotPrintable,
     ScramKeys,
     Step,
@@ -32,8 +33,8 @@ _FIRST = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
 _FINAL = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 
 
-def start(name: str, binding: Binding | None = None) -> Exchange:
-    return begin(name, nonce=_NONCE, secret=_SECRET, iterations=4096, binding=binding)
+def start(name: str, *bindings: Binding) -> Exchange:
+    return begin(name, nonce=_NONCE, secret=_SECRET, iterations=4096, bindings=bindings, scope="mail")
 
 
 def test_plain_of_rfc4616() -> None:
@@ -165,7 +166,10 @@ def test_unassigned_is_refused_only_for_what_is_kept() -> None:
         saslprep("\u0221", stored=True)
 
 
-@given(st.sampled_from(MECHANISMS), st.lists(st.one_of(st.binary(max_size=40), st.just(_FIRST)), max_size=5))
+@given(
+    st.sampled_from([name for name in MECHANISMS if not name.endswith("-PLUS")]),
+    st.lists(st.one_of(st.binary(max_size=40), st.just(_FIRST)), max_size=5),
+)
 def test_nothing_is_raised_and_nobody_gets_in(name: str, messages: list[bytes]) -> None:
     exchange = start(name)
     for message in messages:
@@ -174,6 +178,8 @@ def test_nothing_is_raised_and_nobody_gets_in(name: str, messages: list[bytes]) 
             step = exchange.answer(False)
         elif isinstance(step, NeedScram):
             step = exchange.answer(None)
+        elif isinstance(step, NeedToken):
+            step = exchange.answer(False)
         assert isinstance(step, Challenge | Failed)
         if isinstance(step, Failed):
             break
