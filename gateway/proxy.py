@@ -74,14 +74,16 @@ class ProxyServer:
         *,
         tls: ssl.SSLContext | None,
         handshake_s: float,
+        shutdown_s: float | None = None,
     ) -> None:
-        """`tls`: for TLS from the first byte behind the header."""
+        """`tls`: for TLS from the first byte behind the header; what the handshake may take, and the goodbye."""
         self._sock = sock
         self._who = who
         self._make = make
         self._log = log
         self._tls = tls
-        self._handshake_s = handshake_s
+        self._handshake_s = handshake_s if tls is not None else None
+        self._shutdown_s = shutdown_s if tls is not None else None
         self._pending: set[asyncio.Task[None]] = set()
         sock.listen(BACKLOG)
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
@@ -141,7 +143,8 @@ class ProxyServer:
             lambda: self._make(ip),
             made,
             ssl=self._tls,
-            ssl_handshake_timeout=self._handshake_s if self._tls is not None else None,
+            ssl_handshake_timeout=self._handshake_s,
+            ssl_shutdown_timeout=self._shutdown_s,
         )
 
 

@@ -25,7 +25,8 @@ class Login:
     ) -> None:
         """`bindings`: of the connection, where -PLUS is offered."""
         nonce = binascii.b2a_base64(dice.randbytes(NONCE_BYTES), newline=False).decode()
-        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret, bindings=bindings)
+        scope = directory.token_scope
+        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret, bindings=bindings, scope=scope)
         self._directory = directory
         self._verified: Principal | None = None
 

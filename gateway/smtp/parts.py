@@ -38,6 +38,11 @@ class Directory(Protocol):
         """Whether anybody is known who can say whose a token is."""
         ...
 
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        ...
+
     async def token(self, login: str, token: str) -> Principal | None:
         """Whose token this is; `login`: who it has to be, or empty. None when it is not valid. Raises Unavailable."""
         ...

@@ -19,7 +19,6 @@ from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.offering import Facts, offers_of
 from gateway.smtp.session import Session, World
-from gateway.smtp.settings import SmtpSettings
 from mail.smtp.machine import Server
 from mail.smtp.offers import Offering, Offers
 from mail.smtp.replies import Reply

@@ -11,8 +11,8 @@ from cluster.clock import ManualClock
 from cluster.errors import Trouble
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.partly import Partly
 from gateway.smtp.offering import Facts, offers_of
+from gateway.smtp.partly import Partly
 from gateway.smtp.session import Session, World
 from gateway.smtp.settings import SmtpSettings
 from mail.sasl import ScramKeys, derive_scram
@@ -30,6 +30,7 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.trouble: Trouble | None = None
         self.takes_tokens = False
+        self.token_scope = "mail"
 
     def _fail(self) -> None:
         if self.trouble is not None:

@@ -23,6 +23,7 @@ from mail.sasl import (
     Step,
     begin,
     derive_scram,
+    offered,
     saslprep,
 )
 
@@ -134,6 +135,50 @@ def test_channel_binding(name: str, header: bytes, bound: bytes, works: bool) ->
         step = exchange.step(b"")
     assert isinstance(step, Done) == works
     assert step != Done("user", "") or b"a=" not in header
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "says"),
+    [
+        ("SCRAM-SHA-256-PLUS", b"p=tls-exporter,,n=u,r=x", "unsupported-channel-binding-type"),
+        ("SCRAM-SHA-256-PLUS", b"y,,n=u,r=x", "channel-bindings-dont-match"),
+        ("SCRAM-SHA-256", b"p=tls-unique,,n=u,r=x", "channel-binding-not-supported"),
+        ("SCRAM-SHA-256", b"y,,n=u,r=x", "server-does-support-channel-binding"),
+    ],
+)
+def test_a_client_with_another_binding_is_told_so(name: str, first: bytes, says: str) -> None:
+    exchange = start(name, Binding("tls-server-end-point", b"hash"), Binding("tls-unique", b"finished"))
+    step = exchange.step(first)
+    assert isinstance(step, Failed)
+    assert step.says == says
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "works"),
+    [(b"tls-unique", b"finished", True), (b"tls-server-end-point", b"hash", True), (b"tls-unique", b"hash", False)],
+)
+def test_the_client_chooses_among_the_bindings(kind: bytes, data: bytes, works: bool) -> None:
+    exchange = start("SCRAM-SHA-256-PLUS", Binding("tls-server-end-point", b"hash"), Binding("tls-unique", b"finished"))
+    keys = derive_scram("pencil", _SALT, 4096)
+    salted = hashlib.pbkdf2_hmac("sha256", b"pencil", _SALT, 4096)
+    header = b"p=" + kind + b",,"
+    exchange.step(header + b"n=user,r=abc")
+    step = exchange.step(client(keys, salted, b"n=user,r=abc", header + data, exchange.answer(keys)))
+    assert isinstance(step, Challenge) == works
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"tls": False}, ("SCRAM-SHA-256",)),
+        ({"tls": False, "bound": True, "tokens": True}, ("SCRAM-SHA-256",)),
+        ({"tls": False, "clear": True}, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"tls": True}, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"tls": True, "bound": True, "tokens": True}, MECHANISMS),
+    ],
+)
+def test_what_is_offered_depends_on_the_connection(facts: dict[str, bool], wanted: tuple[str, ...]) -> None:
+    assert offered(**facts) == wanted
 
 
 @pytest.mark.parametrize(
