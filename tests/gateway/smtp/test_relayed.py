@@ -5,14 +5,16 @@ Each in both event loops.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 
 from tests.gateway.smtp.conftest import Running, Start
 from tests.unit.mail.proxy.test_header import V4, summed, tlv, v2
 
+T = TypeVar("T")
 _V1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 25\r\n"
 _MAIL = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nBDAT 8 LAST\r\na: b\r\n\r\nQUIT\r\n"
 
@@ -59,21 +61,23 @@ async def test_in_front_of_tls_in_one_packet_or_two(
         if pause:
             await writer.drain()
             await asyncio.sleep(0.02)
-        hello = await _all(tls.do_handshake, outgoing, incoming, reader, writer)
-        assert hello is None
-        greeting = await _all(lambda: tls.read(1000), outgoing, incoming, reader, writer)
-        assert greeting.startswith(b"220 ")
+        wire = (incoming, outgoing, reader, writer)
+        await _through(tls.do_handshake, *wire)
+        assert (await _through(lambda: tls.read(1000), *wire)).startswith(b"220 ")
     assert running.fakes.log.lines == []
 
 
-async def _all(
-    act: "object", outgoing: ssl.MemoryBIO, incoming: ssl.MemoryBIO, reader: asyncio.StreamReader,
+async def _through(
+    act: Callable[[], T],
+    incoming: ssl.MemoryBIO,
+    outgoing: ssl.MemoryBIO,
+    reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-) -> "object":  # fmt: skip
+) -> T:
     """Do something in TLS, moving bytes as long as it wants."""
     while True:
         try:
-            done = act()  # type: ignore[operator]
+            done = act()
         except ssl.SSLWantReadError:
             writer.write(outgoing.read())
             incoming.write(await reader.read(65536))

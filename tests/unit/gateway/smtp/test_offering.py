@@ -1,5 +1,7 @@
 """Who is offered what: by listener, TLS, login and settings."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,8 +14,8 @@ FACTS = Facts("submission-starttls", Role.SUBMISSION, True, "192.0.2.1", True, T
 KEPT = {"deliver_by_s_min", "hold_s_max", "mt_profile", "priority_max", "solicitations", "mechanisms"}
 
 
-def offers(facts: Facts = FACTS, **offer: object) -> Offers:
-    return offers_of(facts, SmtpSettings(offer=OfferSettings(**offer)))  # type: ignore[arg-type]
+def offers(facts: Facts = FACTS, **offer: Any) -> Offers:
+    return offers_of(facts, SmtpSettings(offer=OfferSettings(**offer)))
 
 
 def test_by_default_who_is_not_known_is_offered_what_suits_everybody() -> None:
@@ -44,7 +46,7 @@ def test_the_latest_moment_is_of_a_whole_minute_so_that_the_answer_can_be_kept()
 
 @pytest.mark.parametrize("name", sorted(set(OfferSettings.__struct_fields__) - KEPT))
 def test_each_can_be_for_nobody(name: str) -> None:
-    everybody = {field: "everybody" for field in OfferSettings.__struct_fields__ if field not in KEPT}
+    everybody: dict[str, Any] = {field: "everybody" for field in OfferSettings.__struct_fields__ if field not in KEPT}
     with_it, without = offers(**everybody), offers(**everybody | {name: "nobody"})
     changed = {field for field in Offers.__struct_fields__ if getattr(with_it, field) != getattr(without, field)}
     assert len(changed - {"hold_until_ms_max"}) == 1
