@@ -18,6 +18,7 @@ from mail.smtp.offers import SOLICIT_CHARS_MAX, Offers, date_time
 from mail.smtp.replies import Reply
 
 _Fields: TypeAlias = dict[str, Any]
+_HARMLESS = frozenset({"size_bytes", "body", "smtputf8", "ret", "envid"})  # that are taken whoever says them
 _DIGITS = re.compile(rb"[0-9]{1,20}")  # RFC 1870 4: size-value = 1*20DIGIT
 ENVID_BYTES_MAX = 100  # RFC 3461 4.4
 ORCPT_BYTES_MAX = 500  # RFC 3461 4.2
@@ -27,7 +28,7 @@ class _Row(NamedTuple):
     """How a parameter is read, and whether it is offered."""
 
     read: Callable[[bytes | None], _Fields]
-    offered: Callable[[Offers], bool]
+    offered: Callable[[Offers, bytes | None], bool]
 
 
 _Table: TypeAlias = dict[bytes, _Row]
@@ -55,13 +56,15 @@ def parse_mail(argument: bytes, limits: Limits, offers: Offers, *, tls: bool, au
         return MailFrom(mailbox.decode() if mailbox else "")  # nearly all mail
     fields = _fields(parameters, _MAIL_PARAMETERS, offers)
     sender = _address(path, mailbox or b"", bool(fields.get("smtputf8")), limits, "5.1.7")
+    if fields.get("size_bytes", 0) > limits.message_bytes_max:  # RFC 1870 6.1 (2)
+        raise _refusal(552, "5.3.4", f"Message too large; the limit is {limits.message_bytes_max} bytes")
+    if fields.keys() <= _HARMLESS:
+        return MailFrom(sender, **fields)  # nearly all the rest
     if not authenticated and "auth" in fields:
         fields["auth"] = "<>"  # RFC 4954 5: who is not trusted to say so has not said it
     if "hold_for_s" in fields and "hold_until_ms" in fields:  # RFC 4865 4
         raise _refusal(501, "5.5.4", "HOLDFOR and HOLDUNTIL exclude each other")
     mail = MailFrom(sender, **fields)
-    if mail.size_bytes > limits.message_bytes_max:  # RFC 1870 6.1 (2)
-        raise _refusal(552, "5.3.4", f"Message too large; the limit is {limits.message_bytes_max} bytes")
     _check_times(mail, offers)
     if mail.require_tls and not tls:
         raise Refusal(replies.REQUIRETLS_NEEDS_TLS)
@@ -81,9 +84,7 @@ def _check_times(mail: MailFrom, offers: Offers) -> None:
 
 
 def _by_policy(mail: MailFrom, offers: Offers) -> MailFrom:
-    """Refuse what is not offered and not wanted; grant no higher priority than there is."""
-    if (mail.body == "8BITMIME" and not offers.eightbitmime) or (mail.body == "BINARYMIME" and not offers.binary):
-        raise _refusal(555, "5.5.4", f"BODY={mail.body} is not available here")
+    """Refuse a class of solicitation that is not wanted; grant no higher priority than there is."""
     if mail.solicit and not {word.lower() for word in offers.solicitations}.isdisjoint(map(str.lower, mail.solicit)):
         raise Refusal(replies.SOLICITATION)
     if mail.priority > offers.priority_max:
@@ -122,12 +123,12 @@ def _fields(parameters: bytes | None, table: _Table, offers: Offers) -> _Fields:
     for word in parameters.split() if parameters else ():
         found = grammar.PARAMETER.fullmatch(word)
         row = table.get(found[1].upper()) if found else None
-        if found is None or row is None or not row.offered(offers):
+        if found is None or row is None or not row.offered(offers, value := found[2]):
             raise _refusal(555, "5.5.4", "Parameter not recognised")
-        new = row.read(found[2])
-        if new.keys() & fields.keys():
+        new, known = row.read(value), len(fields)
+        fields.update(new)
+        if len(fields) < known + len(new):
             raise _refusal(501, "5.5.4", "Parameter given twice")
-        fields |= new
     return fields
 
 
@@ -247,26 +248,32 @@ def _orcpt(value: bytes | None) -> _Fields:
     return {"orcpt": text}
 
 
-def _has_dsn(offers: Offers) -> bool:
+def _has_body(offers: Offers, value: bytes | None) -> bool:
+    """7BIT belongs to both extensions that have BODY."""
+    kind = (value or b"").upper()
+    return (offers.eightbitmime and kind != b"BINARYMIME") or (offers.binary and kind != b"8BITMIME")
+
+
+def _has_dsn(offers: Offers, _value: bytes | None) -> bool:
     return offers.dsn
 
 
-def _has_hold(offers: Offers) -> bool:
+def _has_hold(offers: Offers, _value: bytes | None) -> bool:
     return offers.hold_s_max > 0
 
 
 _MAIL_PARAMETERS: _Table = {
-    b"SIZE": _Row(_size, lambda offers: offers.size),
-    b"BODY": _Row(_body, lambda offers: offers.eightbitmime or offers.binary),
-    b"SMTPUTF8": _Row(_smtputf8, lambda offers: offers.smtputf8),
+    b"SIZE": _Row(_size, lambda offers, _value: offers.size),
+    b"BODY": _Row(_body, _has_body),
+    b"SMTPUTF8": _Row(_smtputf8, lambda offers, _value: offers.smtputf8),
     b"RET": _Row(_ret, _has_dsn),
     b"ENVID": _Row(_envid, _has_dsn),
-    b"AUTH": _Row(_auth, lambda offers: offers.auth),
-    b"REQUIRETLS": _Row(_require_tls, lambda offers: offers.requiretls),
-    b"BY": _Row(_by, lambda offers: offers.deliverby),
+    b"AUTH": _Row(_auth, lambda offers, _value: offers.auth),
+    b"REQUIRETLS": _Row(_require_tls, lambda offers, _value: offers.requiretls),
+    b"BY": _Row(_by, lambda offers, _value: offers.deliverby),
     b"HOLDFOR": _Row(_hold_for, _has_hold),
     b"HOLDUNTIL": _Row(_hold_until, _has_hold),
-    b"MT-PRIORITY": _Row(_priority, lambda offers: offers.mt_priority),
-    b"SOLICIT": _Row(_solicit, lambda offers: offers.no_soliciting),
+    b"MT-PRIORITY": _Row(_priority, lambda offers, _value: offers.mt_priority),
+    b"SOLICIT": _Row(_solicit, lambda offers, _value: offers.no_soliciting),
 }
 _RCPT_PARAMETERS: _Table = {b"NOTIFY": _Row(_notify, _has_dsn), b"ORCPT": _Row(_orcpt, _has_dsn)}
