@@ -24,6 +24,7 @@ from cluster.observe.metrics import serve_metrics
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
@@ -124,10 +125,12 @@ async def _serve(
     if listener.protocol == "http":
         server = await serve_metrics(core.registry, sock, ready=core.alive)
         stack.push_async_callback(server.close)
-    elif listener.protocol == "imap":
-        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
+        return
+    behind = relays(listener.proxy_from, listener.proxy_others)
+    if listener.protocol == "imap":
+        await imap.listen(sock, implicit_tls=listener.tls == "implicit", behind=behind)
     else:
-        await smtp.listen(sock, Role(listener.protocol), listener.tls)
+        await smtp.listen(sock, Role(listener.protocol), listener.tls, behind=behind)
 
 
 async def _together(*closings: Callable[[], Awaitable[None]]) -> None:

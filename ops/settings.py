@@ -44,6 +44,17 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["none", "starttls", "implicit"],
         Meta(description="none: never. starttls: offered. implicit: from the first byte (RFC 8314)."),
     ] = "none"
+    proxy_from: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks of relays (HAProxy and the like), which must begin each connection with a PROXY "
+            "header, version 1 or 2, in front of TLS. The address in it is the client's for limits, checks and logs."
+        ),
+    ] = ()
+    proxy_others: Annotated[
+        Literal["refuse", "direct"],
+        Meta(description="With proxy_from: connections from elsewhere are refused, or taken as they are."),
+    ] = "refuse"
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

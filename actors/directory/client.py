@@ -16,7 +16,8 @@ from actors.directory.cache import Cache
 from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
 from actors.directory.state import Defaults, may_send_as, resolve
-from actors.directory.types import Account, Local, Principal, Resolution
+from actors.directory.tokens import Ask, OauthSettings, Tokens
+from actors.directory.types import Account, Alias, Local, OwnAddress, Principal, Resolution
 from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
@@ -46,14 +47,25 @@ class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     password_remembered_s: Annotated[
         float, Meta(description="How long a right password is known without checking it again; 0: never.", ge=0)
     ] = 120.0
+    oauth: OauthSettings = OauthSettings()
 
 
 class DirectoryClient(Editor):
     """Reads for gateways and shards; changes and listings (see `Editor`) for operators. Call `close` at the end."""
 
-    def __init__(self, store: Store, clock: Clock, dice: Dice, settings: DirectorySettings | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        dice: Dice,
+        settings: DirectorySettings | None = None,
+        *,
+        introspect: Ask | None = None,
+    ) -> None:
+        """`introspect` stands in for the network in tests."""
         settings = settings or DirectorySettings()
         self._defaults = _defaults(settings)
+        self._tokens = Tokens(settings.oauth, clock, dice, introspect) if settings.oauth.endpoint else None
         verifier = Verifier(
             clock,
             dice,
@@ -101,6 +113,41 @@ class DirectoryClient(Editor):
         """Who the login is, once it is proven; None where it cannot log in."""
         known = await self._known(login)
         return _principal(known[0]) if known else None
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether there is anybody to ask whose a token is."""
+        return self._tokens is not None
+
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        return self._tokens.scope if self._tokens is not None else ""
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        """Whose access token this is; None when it is not valid, or not the login's where one is given.
+
+        Raises Unavailable when nobody can say.
+        """
+        name = await self._tokens.login(token) if self._tokens is not None else None
+        if name is None:
+            return None
+        found = await self.principal(name)
+        if found is None or not login:
+            return found
+        wanted = await self.principal(login)
+        return found if wanted is not None and wanted.account == found.account else None
+
+    async def members(self, address: str) -> tuple[str, ...] | None:
+        """Where a list, a group or an alias leads to, as it is written there; None when there is no such."""
+        try:
+            where, _ = await place(self._store, address, self._defaults.domain)
+        except (BadAddress, NotFound):
+            return None
+        found = await rows.entry(self._store, where)
+        if found is None or isinstance(found, OwnAddress):
+            return None
+        return found.targets if isinstance(found, Alias) else found.members
 
     async def may_send_as(self, principal: Principal, address: str) -> bool:
         """Whether who has logged in may use the address as a sender: own, alias, group, and their subaddresses."""

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from gateway.binding import bindings
+from gateway.proxy import ip_of
 from gateway.smtp import replies
 from gateway.smtp.memory import Memory, Share
 from gateway.smtp.parts import Log
@@ -32,7 +34,9 @@ class Connection(asyncio.Protocol):
         memory: Memory,
         on_open: "Callable[[Connection, str], Session | Reply]",
         on_close: "Callable[[Connection], None]",
+        ip: str = "",
     ) -> None:
+        """`ip`: the client's address where a relay has told it; else it is the transport's."""
         self._settings = settings
         self._log = log
         self._tls = tls
@@ -51,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._at_end = False
         self._busy = False
         self._upgrading = False
-        self.ip = ""
+        self.ip = ip
         self.opened_s = self.active_s = self._loop.time()
 
     # -- called by the event loop ----------------------------------------------------------------------------------
@@ -59,7 +63,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
-        self.ip = _ip_of(transport.get_extra_info("peername"))
+        self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
         taken = self._on_open(self, self.ip)
         if isinstance(taken, Reply):
             self._transport.write(taken.encode())
@@ -67,6 +71,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.set_write_buffer_limits(high=self._settings.buffer_bytes_max)
         self._session = taken
+        taken.bindings = bindings(transport, self._tls)
         taken.machine.greet()
         self._transport.write(taken.machine.outgoing())
         self._task = self._loop.create_task(self._run(taken))
@@ -210,6 +215,7 @@ class Connection(asyncio.Protocol):
         if upgraded is None:
             raise ConnectionResetError("gone during the handshake")
         self._transport = upgraded
+        session.bindings = bindings(upgraded, self._tls)
         self._busy = self._upgrading = False
         self._reading = True
         self.active_s = self._loop.time()
@@ -233,10 +239,3 @@ class Connection(asyncio.Protocol):
     def _active_transport(self) -> asyncio.Transport:
         assert self._transport is not None
         return self._transport
-
-
-def _ip_of(peer: object) -> str:
-    """The address in its shortest form; a Unix socket is as local as can be."""
-    if not isinstance(peer, tuple):
-        return "127.0.0.1"
-    return str(peer[0]).partition("%")[0].removeprefix("::ffff:")

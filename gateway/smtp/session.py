@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
-from gateway.smtp import replies, trace
+from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
 from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.memory import Memory
@@ -23,12 +23,14 @@ from mail.smtp.events import (
     AuthCancelled,
     AuthResponse,
     Event,
+    Expand,
     Hello,
     MailFrom,
     Message,
     RcptTo,
     Rejected,
     Reset,
+    Verify,
 )
 from mail.smtp.machine import Server
 from mail.smtp.replies import Reply
@@ -44,6 +46,8 @@ class Session:
         """`ident` names the connection in the log; a message is `ident` and its number."""
         self.machine = machine
         self.principal: Principal | None = None
+        self.bindings: tuple[sasl.Binding, ...] = ()
+        """What SCRAM can be bound to; the connection knows, once TLS is active."""
         self._world = world
         self._metrics = metrics
         self._memory = memory
@@ -203,7 +207,14 @@ class Session:
 
     async def _auth(self, event: Auth) -> None:
         world = self._world
-        self._login = Login(event.mechanism, world.directory, dice=world.dice, secret=world.sasl_secret)
+        plus = "SCRAM-SHA-256-PLUS" in self.machine.offers.mechanisms(tls=self.machine.tls)
+        self._login = Login(
+            event.mechanism,
+            world.directory,
+            dice=world.dice,
+            secret=world.sasl_secret,
+            bindings=self.bindings if plus else (),
+        )
         await self._login_step(self._login, event.initial or b"")
 
     async def _auth_response(self, event: AuthResponse) -> None:
@@ -226,15 +237,29 @@ class Session:
                 self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=found.login, ok=True)
                 self._story.of_connection("auth", "ok", login=found.login)
                 self.machine.accept()
-            case sasl.Failed(why, authcid):
-                await self._login_failed(why, authcid)
+            case sasl.Failed(why, authcid, says):
+                await self._login_failed(why, authcid, says)
 
-    async def _login_failed(self, why: str, authcid: str) -> None:
+    async def _login_failed(self, why: str, authcid: str, says: str) -> None:
         self._login_failures += 1
         self._metrics.login_failures.inc()
         self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
         await pause_after_failure(self._login_failures, self._world.settings.auth_pause_s)
-        self.machine.send(replies.WRONG_PASSWORD)
+        self.machine.send(replies.login_failed(says))
+
+    # -- VRFY and EXPN ---------------------------------------------------------------------------------------------
+
+    async def _verify(self, event: Verify) -> None:
+        if not self.machine.offers.vrfy:
+            self.machine.accept()
+            return
+        self.machine.send(await lookups.verified(self._world.directory, event.argument))
+
+    async def _expand(self, event: Expand) -> None:
+        if not self.machine.offers.expn:
+            self.machine.accept()
+            return
+        self.machine.send(await lookups.expanded(self._world.directory, event.argument))
 
     def tls_started(self) -> None:
         """The handshake is done: who the client was before counts no more (RFC 3207 4.2)."""
@@ -253,4 +278,6 @@ _HANDLERS: dict[type[Event], Callable[[Session, Any], Awaitable[None]]] = {
     Message: Session._message,
     Auth: Session._auth,
     AuthResponse: Session._auth_response,
+    Verify: Session._verify,
+    Expand: Session._expand,
 }

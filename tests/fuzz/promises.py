@@ -30,6 +30,7 @@ from cluster.config import load as load_settings
 from cluster.dns import codec as dns
 from cluster.errors import Corrupt, Misconfigured
 from gateway.web.http import BadRequest, read_request
+from mail import proxy, sasl
 from mail.message.header import fields
 from mail.message.record import encode, read_message
 from mail.milter.apply import Envelope, apply
@@ -38,6 +39,7 @@ from mail.milter.content import split
 from mail.milter.errors import ProtocolError
 from mail.milter.frames import frame
 from mail.milter.machine import Client
+from mail.proxy.header import V2_BYTES_MAX
 from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
 from mail.trust.dmarc_reports import report_destinations
 from mail.trust.questions import Question
@@ -55,6 +57,7 @@ TABLE: Final = {
     "accounts": {"one": ["a@x.test"]},
     "aliases": {"all@x.test": ["a@x.test", "all@x.test", "far@y.test"]},
 }
+PROXY_SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 TOKEN: Final = bytes(range(32))  # where a message record has its digest
 
 
@@ -135,6 +138,37 @@ def address(data: bytes) -> None:
     with contextlib.suppress(BadAddress):
         read = parse(text)
         assert parse(str(read)) == read
+
+
+def proxy_header(data: bytes) -> None:
+    """What a relay says in front: BadHeader, or a header that is read the same byte by byte, and nothing behind it."""
+    for stream in (data, PROXY_SIGNATURE + data):
+        with contextlib.suppress(proxy.BadHeader):
+            header = proxy.parse(stream)
+            assert header is None or header == proxy.parse(stream[: header.size]) == _step_by_step(stream)
+            assert header is not None or len(stream) < V2_BYTES_MAX
+
+
+def _step_by_step(stream: bytes) -> proxy.Header | None:
+    had = 0
+    while (header := proxy.parse(stream[:had])) is None:
+        had = proxy.wanted(stream[:had])
+    assert header.size == had
+    return header
+
+
+def sasl_exchange(data: bytes) -> None:
+    """What a client says to log in, lines of it: no error leaves, nobody is let in whom nobody knows, it ends."""
+    for name in sasl.MECHANISMS:
+        bindings = (sasl.Binding("tls-unique", b"x"),)
+        exchange = sasl.begin(name, nonce="n", secret=b"s" * 16, bindings=bindings)
+        for line in data.split(b"\n"):
+            step = exchange.step(line)
+            if not isinstance(step, sasl.Challenge | sasl.Done | sasl.Failed):
+                step = exchange.answer(None if isinstance(step, sasl.NeedScram) else False)
+            assert not isinstance(step, sasl.Done)
+            if isinstance(step, sasl.Failed):
+                break
 
 
 def mbox(data: bytes) -> None:
@@ -314,6 +348,8 @@ PROMISES: Final[dict[str, Promise]] = {
         directory_row,
         settings,
         address,
+        proxy_header,
+        sasl_exchange,
         mbox,
         maildir,
         spf,
@@ -390,6 +426,22 @@ _VALID: Final[dict[str, list[bytes]]] = {
         "ä@bücher.test".encode(),
         b"a@[127.0.0.1]",
         b"\xff@x.test",
+    ],
+    "proxy_header": [
+        b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 25\r\nEHLO a\r\n",
+        b"PROXY TCP6 2001:db8::1 ::1 40000 25\r\n",
+        b"PROXY UNKNOWN\r\n",
+        b"\x21\x11\x00\x20" + bytes(12) + b"\x20\x00\x0d\x01\0\0\0\0\x21\x00\x05TLSv1" + b"\x02\x00\x01a",
+        b"\x21\x11\x00\x13" + bytes(12) + b"\x03\x00\x04\0\0\0\0",
+        b"\x20\x00\x00\x00",
+    ],
+    "sasl_exchange": [
+        b"n,,n=user,r=abc\nc=biws,r=abcn,p=AAAA\n\n",
+        b"p=tls-unique,a=x,n=user,r=abc\nc=cD10bHMtdW5pcXVlLGE9eCx4,r=abcn,p=AAAA",
+        b"n,a=user,\x01host=a\x01auth=Bearer abc\x01\x01\n\x01",
+        b"user=a\x01auth=Bearer abc\x01\x01\n",
+        b"\0user\0pass",
+        b"\nuser\npass",
     ],
     "mbox": [
         b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
