@@ -27,9 +27,9 @@ class Fact(NamedTuple):
 
 _ALWAYS: Final = frozenset(MOMENTS)
 _IN: Final = frozenset[Moment](("connect", "hello", "mail", "rcpt", "data"))
-_HELLO: Final = _IN - {"connect"}
+_HELLO: Final = frozenset[Moment](("hello", "mail", "rcpt", "data"))
 _MAIL: Final = frozenset[Moment](("mail", "rcpt", "data"))
-_SENDER: Final = _MAIL | {"outbound"}
+_SENDER: Final = frozenset[Moment](("mail", "rcpt", "data", "outbound"))
 _RCPT: Final = frozenset[Moment](("rcpt", "outbound"))
 _DATA: Final = frozenset[Moment](("data",))
 _OUT: Final = frozenset[Moment](("outbound",))
@@ -50,8 +50,8 @@ FACTS: Final[Mapping[str, Fact]] = {
     "sender_domain": Fact(str, _SENDER, "its domain, in lower case"),
     "size": Fact(int, _SENDER, "bytes: as declared in MAIL, later as they are"),
     "priority": Fact(int, _SENDER, "MT-PRIORITY (RFC 6710), -9 to 9"),
-    "spf": Fact(str, _SENDER - {"outbound"}, "what SPF says: pass, fail, softfail, neutral, none, temperror, …"),
-    "iprev": Fact(str, _SENDER - {"outbound"}, "what the reverse name says: pass, fail, temperror, permerror"),
+    "spf": Fact(str, _MAIL, "what SPF says: pass, fail, softfail, neutral, none, temperror, …"),
+    "iprev": Fact(str, _MAIL, "what the reverse name says: pass, fail, temperror, permerror"),
     "recipient": Fact(str, _RCPT, "the recipient in question"),
     "recipient_domain": Fact(str, _RCPT, "its domain, in lower case"),
     "recipients": Fact(int, _SENDER, "how many recipients were taken so far"),

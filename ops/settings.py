@@ -12,12 +12,15 @@ from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.throttle.state import ThrottleShardSettings
 from cluster.blobs.settings import S3Settings
 from cluster.hosting.settings import ClusterSettings
+from cluster.lookup import LookupSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings
+from gateway.throttles import ThrottleSettings
 from ops.admin.settings import AdminSettings
 
 
@@ -110,4 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
+    throttle: Annotated[tuple[ThrottleSettings, ...], Meta(description="Limits.")] = ()
+    throttles: ThrottleShardSettings = ThrottleShardSettings()
+    lookup: Annotated[dict[str, LookupSettings], Meta(description="Lists and maps that rules ask.")] = {}
     cluster: ClusterSettings = ClusterSettings()

@@ -67,4 +67,3 @@ class Asked:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._source.close()
-

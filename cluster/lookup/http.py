@@ -30,7 +30,9 @@ class Http:
         import aiohttp  # only for who has such a lookup: it takes a fifth of a second
 
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=max(self._settings.timeout_s, 1.0) * 4, connect=self._settings.timeout_s)
+            timeout = aiohttp.ClientTimeout(
+                total=max(self._settings.timeout_s, 1.0) * 4, connect=self._settings.timeout_s
+            )
             self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
         settings = self._settings
         try:

@@ -9,7 +9,6 @@ from cluster.lookup.table import Table
 from cluster.rules.facts import Missing
 
 
-
 class Whole(Protocol):
     """A source that is read as one."""
 

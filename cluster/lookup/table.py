@@ -1,7 +1,7 @@
 """A list or map in memory: exact keys, keys that begin with `*.` or `*@`, and networks.
 
-The law: immutable once made; a look-up takes time by the length of its key, not by the number of entries. The most exact
-entry counts: the key itself, then the longest rest after `*`, then the smallest network.
+The law: immutable once made; a look-up takes time by the length of its key, not by the number of entries. The most
+exact entry counts: the key itself, then the longest rest after `*`, then the smallest network.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from cluster.rules.facts import NOT_THERE, Missing
-from cluster.rules.networks import Networks, network_of
+from cluster.rules.networks import Network, Networks, network_of
 
 KEY_CHARACTERS_MAX: Final = 1_000  # a longer key is in no table
 VALUE_CHARACTERS_MAX: Final = 4_000
@@ -31,7 +31,7 @@ class Table:
         self._folds = not case_sensitive
         self._exact: dict[str, str] = {}
         self._endings: dict[str, str] = {}
-        networks = []
+        networks: list[tuple[Network, str]] = []
         for key, value in entries:
             key = key.lower() if self._folds else key
             if key[:2] in ("*.", "*@"):
@@ -41,9 +41,10 @@ class Table:
             else:
                 self._exact.setdefault(key, value)
         self._networks: Networks[str] = Networks(networks)
+        self._size = len(self._exact) + len(self._endings) + len(networks)
 
     def __len__(self) -> int:
-        return len(self._exact) + len(self._endings)
+        return self._size
 
     def find(self, key: str) -> str | Missing:
         """The value of a key, or NOT_THERE."""
@@ -123,5 +124,5 @@ def _bounded(pairs: Iterator[tuple[int, str, str]], entries_max: int) -> Iterato
         if not key:
             raise WrongTable(f"line {number}: there is no key")
         if len(key) > KEY_CHARACTERS_MAX or len(value) > VALUE_CHARACTERS_MAX:
-            raise WrongTable(f"line {number}: longer than a key or value may be: {ascii(key[:_SHOWN])}")
+            raise WrongTable(f"line {number}: longer than a key or value may be: {key[:_SHOWN]!a}")
         yield key, value

@@ -162,7 +162,7 @@ class Choice(Generic[T]):
     def _decided(self, run: Run, *, waits: bool) -> Picked[T]:
         for number, rule in enumerate(self._rules):
             if self._holds(rule.test, run, waits=waits):
-                value = rule.value if rule.template is None else rule.template.fill(run)
+                value: Any = rule.value if rule.template is None else rule.template.fill(run)
                 return Picked(value, number, rule.test.text if rule.test is not None else "else")
         raise AssertionError("a choice ends with an else")
 
@@ -182,7 +182,7 @@ class Choice(Generic[T]):
         return False
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, Choice) and other.source == self.source
+        return isinstance(other, Choice) and type(other) is type(self) and bool(other.source == self.source)
 
     def __hash__(self) -> int:
         return hash(repr(self.source))

@@ -161,7 +161,7 @@ class _Compiler:
         for text in (texts,) if isinstance(texts, str) else texts:
             network = network_of(text)
             if network is None:
-                raise WrongRule(given.at, f'{ascii(text)} is no network; write "10.0.0.0/8" or "2001:db8::/32"')
+                raise WrongRule(given.at, f'{text!a} is no network; write "10.0.0.0/8" or "2001:db8::/32"')
             networks.append((network, True))
         find = Networks(networks).find
         return Part(Kind.BOOL, lambda run: find(step(run)) is not None)
@@ -220,7 +220,7 @@ class _Compiler:
             if node.name == "&&":
                 return Part(Kind.BOOL, lambda run: left(run) and right(run))
             return Part(Kind.BOOL, lambda run: left(run) or right(run))
-        decided = node.name == "||"
+        decided: bool = node.name == "||"
 
         def logic(run: Run) -> bool:
             for step in steps:

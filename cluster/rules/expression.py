@@ -35,7 +35,7 @@ class Expression:
         *,
         wanted: type | None = None,
     ) -> "Expression":
-        """Check and compile. `variables`: their types (bool, int, float, str, tuple[str, ...], tuple[int, ...]) by name;
+        """Check and compile. `variables`: their types by name: bool, int, float, str, tuples of str or int;
         `wanted`: the type that it must give. Raises Misconfigured with the place, what is wrong and a cure."""
         try:
             return cls.of(text, variables, functions, wanted=wanted)
@@ -109,6 +109,14 @@ class Expression:
             return self.evaluate(facts) is True
         except Failed as error:
             tools_of(facts).failed(self.text, str(error))
+            return False
+
+    async def ask_holds(self, facts: Facts) -> bool:
+        """The same, lookups waited for."""
+        try:
+            return await self.ask(facts) is True
+        except Failed as error:
+            facts.tools.failed(self.text, str(error))
             return False
 
 

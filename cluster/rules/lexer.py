@@ -80,4 +80,4 @@ def _stray(sign: str) -> str:
     if sign in "\"'":
         return "this text does not end"
     instead = f"; write {_INSTEAD[sign]}" if sign in _INSTEAD else ""
-    return f"{ascii(sign)} means nothing here{instead}"
+    return f"{sign!a} means nothing here{instead}"

@@ -17,7 +17,7 @@ async def test_an_empty_registry_is_an_empty_cluster(world: World) -> None:
     found = await state(world)
     assert (list(found.nodes), found.leader, found.name) == ([], "", "test")
     assert {kind.kind: kind.unowned for kind in found.kinds} == dict.fromkeys(
-        ("mailbox", "queue", "reputation", "greylist"), 4096
+        ("mailbox", "queue", "reputation", "greylist", "throttle"), 4096
     )
 
 
