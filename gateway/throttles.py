@@ -1,7 +1,7 @@
 """Limits on how often and how many at once: which apply to something, and what they say.
 
-The law: without throttles nothing is asked and nothing is awaited; each moment asks once, for all that apply. A place is
-held until its handle is left, and renewed meanwhile. Where the shards do not answer, `if_unavailable` decides.
+The law: without throttles nothing is asked and nothing is awaited; each moment asks once, for all that apply. A place
+is held until its handle is left, and renewed meanwhile. Where the shards do not answer, `if_unavailable` decides.
 """
 
 import asyncio

@@ -182,13 +182,17 @@ class Choice(Generic[T]):
         return False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Choice) and type(other) is type(self) and bool(other.source == self.source)
+        return isinstance(other, Choice) and type(other) is type(self) and other._said() == self._said()
 
     def __hash__(self) -> int:
-        return hash(repr(self.source))
+        return hash(repr(self._said()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.source!r})"
+        return f"{type(self).__name__}{self._said()!r}"
+
+    def _said(self) -> tuple[Any, ...]:
+        """Its values as they are, so that a Secret stays hidden, and the texts of its rules."""
+        return (*self.values, *(rule.test.text for rule in self._rules if rule.test is not None))
 
 
 def is_rules(source: Any) -> bool:

@@ -224,7 +224,7 @@ class _Compiler:
 
         def logic(run: Run) -> bool:
             for step in steps:
-                if step(run) is decided:
+                if step(run) == decided:
                     return decided
             return not decided
 
@@ -267,7 +267,7 @@ class _Compiler:
 
     def _in(self, node: Call) -> Part:
         item, values = self.part(node.args[0]), self._want(node.args[1], *LISTS, Kind.TABLE)
-        if item.kind is not ITEMS[values.kind]:
+        if item.kind is not ITEMS[values.kind] and not (values.kind is Kind.EMPTY and item.kind is Kind.INT):
             raise WrongRule(node.at, f"{item.kind.value} is never in {values.kind.value}")
         key, listed = item.step, values.step
         if values.kind is Kind.TABLE:

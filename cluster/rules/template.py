@@ -30,7 +30,7 @@ class Template:
             if isinstance(part, str):
                 filled.append(part)
             elif isinstance(part, int):
-                filled.append((run.match[part] if run.match is not None else None) or "")
+                filled.append(_group(run.match, part))
             else:
                 filled.append(_said(run.facts.get(part[0], "")))
         return "".join(filled)
@@ -66,6 +66,14 @@ def _part(match: re.Match[str], names: Mapping[str, Any], groups: int) -> str | 
     if name not in names:
         raise WrongRule(match.start(), f"there is no {name} here; {near(name, names)}")
     return (name,)
+
+
+def _group(match: Any, number: int) -> str:
+    """Empty where nothing matched, the group took no part, or the pattern that matched is not the one that has it."""
+    try:
+        return "" if match is None else match[number] or ""
+    except IndexError:
+        return ""
 
 
 def _said(value: Any) -> str:
