@@ -138,6 +138,16 @@ def test_values_may_come_from_the_environment() -> None:
     assert settings.password.pick(facts(is_tls=True)).reveal() == "x"
 
 
+NO_TRUTH = (
+    "tries[0].if: the rule «size» is wrong at character 1: it gives a whole number; it must give true or false; "
+    "compare it with something."
+)
+NO_X = (
+    "inner.pause_s[0].if: the rule «x» is wrong at character 1: there is no x here; there are is_tls, names, "
+    "sender, size."
+)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -153,8 +163,7 @@ def test_values_may_come_from_the_environment() -> None:
          'tries[0]: write { if = "…", then = … } or { else = … }.'),
         ("tries = [{ if = true, then = 1 }, { else = 2 }]", "tries[0].if: a rule is a text in quotes."),
         ('tries = [{ if = "size", then = 1 }, { else = 2 }]',
-         "tries[0].if: the rule «size» is wrong at character 1: it gives a whole number; it must give true or false"
-         + "; compare it with something."),
+         NO_TRUTH),
         ('tries = [{ if = "sise > 1", then = 1 }, { else = 2 }]',
          "tries[0].if: the rule «sise > 1» is wrong at character 1: there is no sise here; did you mean size?."),
         ('to = [{ if = "is_tls", then = "${1}" }, { else = "" }]',
@@ -164,8 +173,7 @@ def test_values_may_come_from_the_environment() -> None:
         ('to = [{ else = "${sendr}" }]', "to[0].else: at character 1: there is no sendr here; did you mean sender?."),
         ('to = [{ else = "${" }]', "to[0].else: at character 1: ${ has no end; write $${ for the signs themselves."),
         ('[inner]\npause_s = [{ if = "x", then = 1.0 }, { else = 2.0 }]',
-         "inner.pause_s[0].if: the rule «x» is wrong at character 1: there is no x here; "
-         + "there are is_tls, names, sender, size."),
+         NO_X),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(text: str, says: str) -> None:

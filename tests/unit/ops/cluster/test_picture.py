@@ -44,7 +44,7 @@ async def test_nodes_have_their_processes_and_slots(world: World) -> None:
         ("queue-b-1", "b", 0),
     ]
     assert found.leader == "controller-1"
-    assert [kind.unowned for kind in found.kinds] == [0, 4096, 4096, 4096]
+    assert [kind.unowned for kind in found.kinds] == [0, 4096, 4096, 4096, 4096]
 
 
 async def test_slots_of_the_dead_have_no_owner(world: World) -> None:
