@@ -58,7 +58,7 @@ class ThrottleClient:
 
     async def enter(self, limits: Sequence[Limit], ident: bytes) -> Admitted | Wait:
         """Go in under all limits or none. `ident`: 16 random bytes, the same when asked again for the same thing.
-        Raises Trouble: then it is not in."""
+        Raises Trouble: then it is not in, nor is it any more if it was."""
         entered: list[tuple[int, list[Limit]]] = []
         try:
             for slot, some in _by_slot(limits):

@@ -28,6 +28,7 @@ steps = st.lists(
         st.tuples(st.just("wait"), st.sampled_from([0.1, 1, 4, 7, 16])),
         st.tuples(st.just("fault"), st.sampled_from(["before", "after", "lost", ""])),
         st.tuples(st.just("move"), st.none()),
+        st.tuples(st.just("stale"), st.none()),
         st.tuples(st.just("together"), st.integers(2, 5)),
     ),
     max_size=60,
@@ -64,12 +65,15 @@ class Life:
         self.way = Faulty({"throttle": shard})
         self.client = ThrottleClient(self.way, LEASE_S)
 
-    async def enter(self, limits: tuple[Limit, ...], ident: bytes) -> None:
+    async def enter(self, limits: tuple[Limit, ...], ident: bytes, through: ThrottleClient | None = None) -> None:
+        client = through or self.client
         now_ms = self.site.clock.now_ms()
         try:
-            answer = await self.client.enter(limits, ident)
+            answer = await client.enter(limits, ident)
         except Trouble:
-            await self.client.close()
+            await client.close()
+            for known in (self.admitted, self.counted, self.until_ms):  # who hears of trouble is not in
+                known.pop(ident, None)
             return
         if isinstance(answer, Admitted):
             self.admitted[ident] = answer
@@ -98,7 +102,12 @@ class Life:
             store.before, store.after = (trouble if with_ == each else None for each in ("before", "after"))
             self.way.loses = with_ == "lost"
         elif what == "move":
+            store.before = store.after = None
             await self.move()
+        elif what == "stale" and self.epoch > 1:
+            stale = ThrottleClient(Direct({"throttle": self.site.shards[-2]}), LEASE_S)
+            self.entries.append((LIMITS, number.to_bytes(16, "big")))
+            await self.enter(*self.entries[-1], stale)  # until the new owner has a slot, the old one may still count
 
     async def again(self, limits: tuple[Limit, ...], ident: bytes) -> None:
         """The same call made again, as after a lost answer: within seconds."""
