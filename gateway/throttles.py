@@ -200,9 +200,13 @@ class Throttles:
         """Renew what is held, for ever."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            for admitted in list(self._held.values()):
-                if admitted.ident in self._held:
-                    await self._renewed(admitted)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew what is held, once. Raises nothing."""
+        for admitted in list(self._held.values()):
+            if admitted.ident in self._held:
+                await self._renewed(admitted)
 
     async def _renewed(self, admitted: Admitted) -> None:
         try:

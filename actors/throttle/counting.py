@@ -3,8 +3,8 @@
 A rate is a sliding window: never more than `rate` in any stretch of `per_ms`, wherever it begins. What was taken is
 kept in spells of a sixtieth of the period, each with its first and last moment and its count; a spell counts until its
 last moment is a whole period ago. So the bound is exact, the state is 61 spells at most, and who is refused waits at
-most a sixtieth longer than a list of every moment would say. A token bucket keeps less, but lets twice the rate through in a
-period.
+most a sixtieth longer than a list of every moment would say. A token bucket keeps less, but lets twice the rate through
+in a period.
 
 The law: time never goes back in a unit, whatever clock its owner has: then it counts for longer, never for shorter.
 """

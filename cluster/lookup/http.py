@@ -6,6 +6,7 @@ server says so (RFC 9110 13.1); a failed fetch leaves what was fetched before.
 
 import asyncio
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cluster.errors import Unavailable
 from cluster.lookup.settings import LookupSettings
@@ -24,6 +25,8 @@ class Http:
         self._settings = settings
         self._session: Any = None
         self._tag = ""
+        parts = urlsplit(settings.url)
+        self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # no password, no key
 
     async def read(self) -> Table | None:
         """The list, None where it has not changed. Raises Unavailable."""
@@ -49,9 +52,11 @@ class Http:
             )
         except WrongTable as error:
             self._tag = ""
-            raise Unavailable("A list cannot be used.", log=f"{settings.url}: {error}") from None
+            raise Unavailable("A list cannot be used.", log=f"{self._where}: {error}") from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise Unavailable("A list cannot be fetched.", log=f"{settings.url}: {error!r}") from error
+            raise Unavailable(
+                "A list cannot be fetched.", log=f"{self._where}: {type(error).__name__}: {error}"
+            ) from error
 
     async def _fetched(self) -> bytes | None:
         headers = {"If-None-Match": self._tag} if self._tag else {}

@@ -1,4 +1,4 @@
-"""Going in under several limits: what is undone when a call fails or its caller goes, and in which order slots are asked."""
+"""Going in under several limits: the order in which slots are asked, and what is undone when a call fails."""
 
 import asyncio
 
