@@ -70,6 +70,11 @@ class ThrottleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         except Misconfigured as error:
             raise ValueError(f"{error.log.removesuffix('.')}") from None
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The lookups that `match` names."""
+        return Expression.compile(self.match, known_at(self.at), FUNCTIONS, wanted=bool).tables
+
 
 def parse_rate(text: str) -> tuple[int, float]:
     """Number and period in seconds of `100/1h`; zeros for an empty text. Raises Misconfigured."""
@@ -145,16 +150,6 @@ class Throttles:
     def has(self, at: At) -> bool:
         """Whether there are any for this moment: if not, there is nothing to await."""
         return at in self._by_moment
-
-    @property
-    def tables(self) -> list[tuple[str, frozenset[str]]]:
-        """The lookups that matches name, each with where it stands."""
-        return [
-            (f"throttle {one.settings.name}: match", one.match.tables)
-            for some in self._by_moment.values()
-            for one in some
-            if one.match is not None
-        ]
 
     async def enter(self, at: At, facts: Facts) -> Entry | Refusal:
         """Count this under all throttles that apply, or under none. Raises nothing: who cannot be asked passes, or

@@ -14,10 +14,13 @@ from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
 from actors.throttle.state import ThrottleShardSettings
 from cluster.blobs.settings import S3Settings
+from cluster.errors import Misconfigured
 from cluster.hosting.settings import ClusterSettings
 from cluster.lookup import LookupSettings
+from cluster.lookup.lookups import check, check_named
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
+from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
@@ -113,7 +116,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
-    throttle: Annotated[tuple[ThrottleSettings, ...], Meta(description="Limits.")] = ()
-    throttles: ThrottleShardSettings = ThrottleShardSettings()
-    lookup: Annotated[dict[str, LookupSettings], Meta(description="Lists and maps that rules ask.")] = {}
+    throttle: tuple[ThrottleSettings, ...] = ()
+    throttling: ThrottleShardSettings = ThrottleShardSettings()
+    lookup: dict[str, LookupSettings] = {}
     cluster: ClusterSettings = ClusterSettings()
+
+    def __post_init__(self) -> None:
+        """What rules name must be there. Raises ValueError, which loading tells with the file's name."""
+        named = [(path, choice.tables) for path, choice in choices_in(self)]
+        named += [(f"throttle {one.name}: match", one.tables) for one in self.throttle]
+        try:
+            check(self.lookup)
+            check_named(named, self.lookup)
+        except Misconfigured as error:
+            raise ValueError(error.log.removesuffix(".")) from None

@@ -119,7 +119,7 @@ KINDS: Final[Mapping[str, Make]] = {
         lambda settings: Reputation(settings.reputation), lambda settings: settings.reputation.sweep_every_s
     ),
     "greylist": _shell(lambda settings: Greylist(settings.greylist), lambda settings: settings.greylist.sweep_every_s),
-    "throttle": _shell(lambda _settings: Throttle(), lambda settings: settings.throttles.sweep_every_s),
+    "throttle": _shell(lambda _settings: Throttle(), lambda settings: settings.throttling.sweep_every_s),
 }
 
 

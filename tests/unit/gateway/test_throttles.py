@@ -185,6 +185,10 @@ def test_names_are_used_once(site: Site) -> None:
         World(site, Counting({}), RULES + '[[throttle]]\nname = "per-ip"\nat = "data"\nrate = "1/s"')
 
 
-def test_the_lookups_of_matches_are_known(site: Site) -> None:
+def test_a_match_names_only_lookups_there_are() -> None:
     text = '[[throttle]]\nname = "a"\nat = "mail"\nrate = "1/s"\nmatch = \'sender in list("vip")\''
-    assert World(site, Counting({}), text).throttles.tables == [("throttle a: match", frozenset({"vip"}))]
+    with pytest.raises(
+        Misconfigured, match=r"throttle a: match: there is no lookup vip; write a table \[lookup\.vip\]"
+    ):
+        load(Settings, text, {})
+    assert load(Settings, f'{text}\n[lookup.vip]\nkind = "inline"', {}).throttle[0].tables == {"vip"}
