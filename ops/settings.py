@@ -12,15 +12,21 @@ from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.throttle.state import ThrottleShardSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
 from cluster.dns.settings import DnsSettings
+from cluster.errors import Misconfigured
 from cluster.hosting.settings import ClusterSettings
+from cluster.lookup import LookupSettings
+from cluster.lookup.lookups import check, check_named
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
+from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
 from gateway.milter.settings import MilterSettings
 from gateway.smtp.settings import SmtpSettings
+from gateway.throttles import ThrottleSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
 
@@ -132,4 +138,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
+    throttle: tuple[ThrottleSettings, ...] = ()
+    throttling: ThrottleShardSettings = ThrottleShardSettings()
+    lookup: dict[str, LookupSettings] = {}
     cluster: ClusterSettings = ClusterSettings()
+
+    def __post_init__(self) -> None:
+        """What rules name must be there. Raises ValueError, which loading tells with the file's name."""
+        named = [(path, choice.tables) for path, choice in choices_in(self)]
+        named += [(f"throttle {one.name}: match", one.tables) for one in self.throttle]
+        try:
+            check(self.lookup)
+            check_named(named, self.lookup)
+        except Misconfigured as error:
+            raise ValueError(error.log.removesuffix(".")) from None

@@ -5,6 +5,7 @@ test_promises.py tries each for a moment in the suite, `python -m tests.fuzz.lon
 """
 
 import contextlib
+import gzip
 import hashlib
 import tempfile
 from collections.abc import Callable
@@ -29,6 +30,10 @@ from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
 from cluster.dns import codec as dns
 from cluster.errors import Corrupt, Misconfigured
+from cluster.lookup.table import WrongTable, read_table
+from cluster.rules.expression import Expression
+from cluster.rules.facts import Failed, Missing
+from cluster.rules.kinds import Kind
 from gateway.web.http import BadRequest, read_request
 from mail import proxy, sasl
 from mail.message.header import fields
@@ -336,6 +341,42 @@ def milter(data: bytes) -> None:
         assert not {*b"\r\n"} & {*again.join().replace(b"\r\n", b"")}
 
 
+FACTS: Final = {
+    "t": "Bob@Example.org", "n": 7, "yes": True, "names": ("x", "y"), "f": 0.5,
+}  # fmt: skip
+
+
+KINDS: Final = {name: type(one) for name, one in FACTS.items()} | {"names": tuple[str, ...]}
+
+
+def rule(data: bytes) -> None:
+    """The text of a rule: Misconfigured with one sentence, or a rule that gives its kind or fails, for any facts."""
+    text = data.decode("utf-8", "replace")
+    told, compiled = "", None
+    try:
+        compiled = Expression.compile(text, KINDS)
+    except Misconfigured as error:
+        told = error.log
+    if compiled is None:
+        assert told.startswith("the rule «")
+        assert "\n" not in told
+        return
+    for facts in (FACTS, FACTS | {"t": text, "n": -(2**70)}, {}):
+        with contextlib.suppress(Failed):
+            assert type(compiled.evaluate(facts)).__name__ in _KINDS[compiled.kind]
+
+
+def lookup_file(data: bytes) -> None:
+    """A file of a lookup, in each form and gzipped: WrongTable, or a table that can be asked anything."""
+    for form in ("lines", "csv"):
+        for file in (data, gzip.compress(data), b"\x1f\x8b" + data):
+            with contextlib.suppress(WrongTable):
+                table = read_table(file, form, bytes_max=1000, entries_max=50)
+                assert len(table) <= 50
+                for key in ("", "a.b", "10.0.0.1", "::1", data.decode("utf-8", "surrogateescape")):
+                    assert isinstance(table.find(key), str | Missing)
+
+
 PROMISES: Final[dict[str, Promise]] = {
     one.__name__: one
     for one in (
@@ -362,8 +403,16 @@ PROMISES: Final[dict[str, Promise]] = {
         tlsa,
         web_request,
         milter,
+        rule,
+        lookup_file,
     )
 }
+
+
+_KINDS: Final = {
+    Kind.BOOL: ("bool",), Kind.INT: ("int",), Kind.FLOAT: ("float", "int"), Kind.TEXT: ("str",),
+    Kind.TEXTS: ("tuple",), Kind.INTS: ("tuple",),
+}  # fmt: skip
 
 
 def valid(name: str) -> list[bytes]:
@@ -403,7 +452,16 @@ def _row(record: Any) -> bytes:
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
 _CERTIFIED: Final = Certified.root()
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
+_RULES: Final = (
+    't.matches(r"^(\\w+)@") && n > 3 || !(t in ["a", "b"])',
+    "(yes ? n : -n) * 2 % 3 == 1",
+    "names.exists(x, x.endsWith('y')) && names[1] == \"y\"",
+    'in_network(t, ["10.0.0.0/8", "::/0"]) || lookup("l", t.lower(), "\\x41\\n") == "" || t in list("l")',
+    "size(t) + int(f) / n - random(5)",
+)
 _VALID: Final[dict[str, list[bytes]]] = {
+    "rule": [text.encode() for text in _RULES],
+    "lookup_file": [b"# c\na=1 # x\n*.b=2\n10.0.0.0/8=3\n::/0\n", b'"a,b",1\n#\nc\n', b""],
     "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
     "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
     "index_page": [_page(), unpack(_page()[1:]), b""],
