@@ -119,9 +119,11 @@ def _without_empty_lines(text: bytes) -> int:
     tail = text[kept:]
     if not tail.endswith(b"\r\n"):
         return len(text)
-    # The longest end of it that is CRLFs only: it begins after the last place where CR and LF do not take turns.
-    broken = max(tail.rfind(b"\n\n"), tail.rfind(b"\r\r"), 0 if tail.startswith(b"\n") else -1)
-    return kept + broken + 1
+    # The longest end of it that is CRLFs only begins after the last CR or LF that stands alone.
+    begins = [1 if tail.startswith(b"\n") else 0, tail.rfind(b"\r\r") + 1]
+    if (lone := tail.rfind(b"\n\n")) >= 0:
+        begins.append(lone + 2)
+    return kept + max(begins)
 
 
 def canonical_field(raw: bytes, form: Form) -> bytes:
