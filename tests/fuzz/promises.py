@@ -8,9 +8,10 @@ import contextlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from actors.directory.addresses import BadAddress, parse
 from actors.directory.rows import FORMAT, decode
@@ -26,12 +27,23 @@ from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
+from cluster.dns.resolver import Answer
 from cluster.errors import Corrupt, Misconfigured
 from mail.message.header import fields
 from mail.message.record import encode, read_message
 from mail.trust import authres, dmarc_record, spf_record
+from mail.trust.arc import Verdict
+from mail.trust.arc import verify as arc_verify
+from mail.trust.arc_seal import seal
+from mail.trust.arc_sets import BrokenChain, collect
+from mail.trust.dkim import verify
+from mail.trust.dkim_canon import Field, Signable
+from mail.trust.dkim_keys import parse_record
+from mail.trust.dkim_sign import SigningKey, sign
+from mail.trust.dkim_signature import read
+from mail.trust.dkim_tags import BadTags
 from mail.trust.dmarc_reports import report_destinations
-from mail.trust.questions import Question
+from mail.trust.questions import Asking, Question
 from mail.trust.spf import check_mail_from
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
@@ -45,6 +57,8 @@ TABLE: Final = {
     "accounts": {"one": ["a@x.test"]},
     "aliases": {"all@x.test": ["a@x.test", "all@x.test", "far@y.test"]},
 }
+T = TypeVar("T")
+SEALER: Final = SigningKey("x.test", "s", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 TOKEN: Final = bytes(range(32))  # where a message record has its digest
 
 
@@ -220,6 +234,52 @@ def authentication_results(data: bytes) -> None:
     assert authres.to_remove(left, ("x.test",)) == []
 
 
+def dkim_signature(data: bytes) -> None:
+    """A DKIM-Signature field and a message that is one: BadTags, or what is read, once and again; every signature has a
+    result, and that of noise is never a pass.
+    """
+    for raw in (data, b"DKIM-Signature:" + data):
+        if b":" in raw:
+            with contextlib.suppress(BadTags):
+                found = read(Field(b"dkim-signature", raw))
+                assert found.b and len(found.blank) <= len(raw)  # noqa: PT018
+        for message in (raw, raw + b"\r\nFrom: a@b.test\r\n\r\nHello\r\n"):
+            results = answered(verify(message, 1_700_000_000), data)
+            assert len(results) <= 10
+            assert all(one.result != "pass" for one in results)
+
+
+def dkim_key(data: bytes) -> None:
+    """A key record: BadTags, or a record that says of both algorithms whether it serves."""
+    for text in (data, b"v=DKIM1; p=" + data):
+        with contextlib.suppress(BadTags):
+            record = parse_record(text)
+            assert record.bits or (record.refusal("rsa-sha256") and record.refusal("ed25519-sha256"))
+
+
+def arc_sets(data: bytes) -> None:
+    """A message with ARC fields: BrokenChain, or sets without a gap; noise never passes, and is sealed as such."""
+    for message in (data, b"ARC-Seal:" + data + b"\r\n\r\nx\r\n"):
+        with contextlib.suppress(BrokenChain):
+            sets = collect(Signable(message))
+            assert [one.instance for one in sets] == list(range(1, len(sets) + 1))
+        found = answered(arc_verify(message, 1_700_000_000), data)
+        assert found.result != "pass"
+        sealed = seal(message, "mx.test", "none", found.result, SEALER, 1_700_000_000)
+        assert sealed == b"" or sealed.startswith(b"ARC-Seal: i=")
+
+
+def answered(asking: Asking[T], text: bytes) -> T:
+    """The evaluator's result, where the DNS says this text to everything."""
+    try:
+        questions = next(asking)
+        while True:
+            questions = asking.send(tuple(Answer("ok", (text,)) for _ in questions))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
 PROMISES: Final[dict[str, Promise]] = {
     one.__name__: one
     for one in (
@@ -237,6 +297,9 @@ PROMISES: Final[dict[str, Promise]] = {
         spf,
         dmarc,
         authentication_results,
+        dkim_signature,
+        dkim_key,
+        arc_sets,
     )
 }
 
@@ -273,6 +336,14 @@ def _page() -> bytes:
 
 def _row(record: Any) -> bytes:
     return FORMAT + msgspec.msgpack.encode(record)
+
+
+def _chain(count: int) -> bytes:
+    message = _RAW
+    for number in range(count):
+        cv: Verdict = "pass" if number else "none"
+        message = seal(message, "mx.test", "spf=pass", cv, SEALER, 1_700_000_000) + message
+    return message
 
 
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
@@ -322,5 +393,16 @@ _VALID: Final[dict[str, list[bytes]]] = {
         b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
         b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
     ],
+    "dkim_signature": [
+        sign(_RAW, [SEALER], 1_700_000_000, expire_s=60).removeprefix(b"DKIM-Signature:"),
+        sign(_RAW, [SEALER], 1_700_000_000) + _RAW,
+        b" v=1; a=rsa-sha256; d=b\xc3\xbccher.test; s=s; h=from; l=0; i=a=3D@x.b\xc3\xbccher.test; bh=; b=AA==\r\n",
+    ],
+    "dkim_key": [
+        b"v=DKIM1; k=ed25519; h=sha256; s=email; t=y:s; n=a=20b; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        b"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        b"",
+    ],
+    "arc_sets": [_chain(1), _chain(2)],
 }
 assert _VALID.keys() == PROMISES.keys()
