@@ -29,9 +29,12 @@ from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.world import World as SmtpWorld
 from mail.smtp.states import Role
+from ops.admin.signing import Shown
 from ops.core import Core
 from ops.settings import Listener, Settings
 
+TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
+CERTIFICATE: Final = "certificate.pem"
 SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
 SASL_SECRET_BYTES: Final = 32
 
@@ -59,12 +62,20 @@ def given_certificate(settings: Settings) -> ssl.SSLContext | None:
     return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
 
 
+def shown(settings: Settings) -> Shown:
+    """What the server tells others of itself."""
+    own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
+    return Shown(settings.hostname, Path(settings.tls.certificate) if settings.tls.certificate else own)
+
+
 async def serve_gateways(
     stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
     if tls is None and any(listener.tls != "none" for listener in settings.listen):
-        tls = server_context(*self_signed(Path(settings.data) / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+        tls = server_context(
+            *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
+        )
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     imap = ImapServer(
