@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from actors.directory.key_tender import DkimSettings
 from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
@@ -19,6 +20,7 @@ from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
 from gateway.smtp.settings import SmtpSettings
+from gateway.trust.signing import SigningSettings
 from ops.admin.settings import AdminSettings
 
 
@@ -112,4 +114,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
+    dkim: DkimSettings = DkimSettings()
+    signing: SigningSettings = SigningSettings()
     cluster: ClusterSettings = ClusterSettings()

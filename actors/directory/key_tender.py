@@ -4,6 +4,8 @@ The law: a key becomes active only when the DNS told its whole record; what coul
 step is a change of the directory like an operator's, so it may be done by several at once, and again.
 """
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Final, NamedTuple
 
 import structlog
@@ -13,7 +15,7 @@ from actors.directory.editor import PAGE_MAX, Editor
 from actors.directory.types import DkimKey, DkimState
 from cluster.clock import Clock
 from cluster.dns.resolver import Resolver
-from cluster.errors import NotFound
+from cluster.errors import NotFound, Trouble
 from mail.trust.publish import Record, State, seen
 
 DAY_MS: Final = 24 * 3600 * 1000
@@ -47,13 +49,23 @@ class Tended(NamedTuple):
 
 
 class KeyTender:
-    """Looks after the keys of all domains. `tend` is to be called every `check_every_s`."""
+    """Looks after the keys of all domains. `run` does so for as long as a server lives."""
 
     def __init__(self, directory: Editor, resolver: Resolver, clock: Clock, settings: DkimSettings) -> None:
         self._directory = directory
         self._resolver = resolver
         self._clock = clock
         self._settings = settings
+
+    async def run(self, mine: Callable[[], bool]) -> None:
+        """Look every `check_every_s` until cancelled, where the turn is ours: one process of a cluster is enough."""
+        while True:
+            await asyncio.sleep(self._settings.check_every_s)
+            try:
+                if mine():
+                    await self.tend()
+            except Trouble as trouble:  # what is left waits for the next turn
+                _log.warning("dkim_tending_failed", why=trouble.log)
 
     async def tend(self) -> Tended:
         """Look once at every domain. Raises what the store does."""

@@ -7,7 +7,7 @@ must leave as it was signed, byte for byte.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, Protocol, cast
+from typing import Annotated, Final, Literal, Protocol
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from msgspec import Meta
 from cluster.clock import Clock
 from cluster.errors import Trouble
 from gateway.smtp.header import authors
-from mail.trust.dkim_canon import Form, Signable
+from mail.trust.dkim_canon import Signable
 from mail.trust.dkim_sign import HEADERS, OVERSIGNED, SigningKey, sign
 from mail.trust.dkim_signature import a_labels
 from mail.trust.dkim_tags import BadTags
@@ -92,7 +92,7 @@ class Signer:
             self._clock.now_ms() // 1000,
             headers=settings.headers,
             oversigned=settings.oversigned,
-            forms=(cast("Form", settings.header_form), cast("Form", settings.body_form)),
+            forms=(settings.header_form, settings.body_form),
             expire_s=settings.expire_days * 24 * 3600,
         )
 

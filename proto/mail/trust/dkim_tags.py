@@ -14,6 +14,7 @@ _SPEC: Final = re.compile(rb"[ \t\r\n]*([A-Za-z][A-Za-z0-9_]*)[ \t\r\n]*=([^;]*)
 _WHITE: Final = re.compile(rb"[ \t\r\n]+")
 _STRAY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NEWLINE: Final = re.compile(rb"\r(?!\n[ \t])|(?<!\r)\n")  # FWS = [*WSP CRLF] 1*WSP: each CRLF is a fold
+_END: Final = re.compile(rb"[ \t\r\n]*\Z")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _NUMBER: Final = re.compile(rb"[0-9]{1,76}")
 
@@ -88,5 +89,5 @@ def parse(text: bytes, start: int = 0) -> Tags:
             raise BadTags("there are too many tags")
         tags[name] = Tag(found[2].strip(b" \t\r\n"), found.start(2), found.end(2))
         place = found.end() + 1
-        if not text[place:].strip(b" \t\r\n"):  # a semicolon after the last is allowed
+        if _END.match(text, place):  # a semicolon after the last is allowed
             return tags

@@ -1,13 +1,18 @@
 """Keys that become active once they are seen, and go some time after they retired."""
 
+import asyncio
+import random
+
 import pytest
 
 from actors.directory.client import DirectoryClient
-from actors.directory.key_tender import DkimSettings, KeyTender
+from actors.directory.key_tender import DkimSettings, KeyTender, Tended
 from actors.directory.types import DkimState
 from cluster.clock import ManualClock
 from cluster.dns.resolver import Answer
 from cluster.errors import Unavailable
+from cluster.meta.memory import MemoryStore
+from tests.virtual import run
 
 DOMAIN = "example.test"
 DAY_S = 24 * 3600
@@ -87,3 +92,31 @@ async def test_a_store_that_is_away_is_told(directory: DirectoryClient, zone: Zo
     await directory._store.close()
     with pytest.raises(Unavailable):
         await _tender(directory, zone, clock).tend()
+
+
+def test_it_goes_on_after_trouble_and_looks_only_where_the_turn_is_ours() -> None:
+    class Counting(KeyTender):
+        looks = 0
+
+        async def tend(self) -> Tended:
+            self.looks += 1
+            if self.looks == 1:
+                raise Unavailable("Not now.")
+            return Tended((), ())
+
+    async def main() -> list[int]:
+        clock = ManualClock()
+        store = MemoryStore(clock=clock, dice=random.Random(1))
+        directory = DirectoryClient(store, clock, random.Random(2))
+        turns = iter([False, True, True])
+        tender = Counting(directory, Zone(), clock, DkimSettings(check_every_s=600))
+        task = asyncio.create_task(tender.run(lambda: next(turns)))
+        looks = []
+        for _ in range(3):
+            await asyncio.sleep(600.1)
+            looks.append(tender.looks)
+        task.cancel()
+        directory.close()
+        return looks
+
+    assert run(main()) == [0, 1, 2]

@@ -10,10 +10,9 @@ from actors.directory.client import DirectoryClient
 from cluster.clock import ManualClock
 from cluster.errors import Unavailable
 from cluster.meta.memory import MemoryStore
-from gateway.trust import signing
 from gateway.trust.signing import THREADED_FROM_BYTES, Signer, SigningSettings, author_domain
 from mail.trust.dkim import DkimResult, verify
-from mail.trust.dkim_sign import SigningKey
+from mail.trust.dkim_sign import SigningKey, sign
 from tests.unit.mail.trust.zone import run
 
 DOMAIN = "example.test"
@@ -99,13 +98,13 @@ async def test_what_is_not_ours_or_cannot_be_signed_leaves_unsigned(directory: D
 
 async def test_large_mail_is_signed_in_a_thread(directory: DirectoryClient, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
-    real = signing.sign
+    real = sign
 
     def noting(*arguments: object, **settings: object) -> bytes:
         threads.append(threading.current_thread())
         return real(*arguments, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(signing, "sign", noting)
+    monkeypatch.setattr("gateway.trust.signing.sign", noting)
     large = MESSAGE + b"x" * THREADED_FROM_BYTES
     assert [one.result for one in await _verified(directory, await _signer(directory).sign(large) + large)] == ["pass"]
     await _signer(directory).sign(MESSAGE)
