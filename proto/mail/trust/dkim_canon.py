@@ -28,8 +28,8 @@ class Field(NamedTuple):
 class Signable:
     """A message, taken apart once; a body is hashed once for each form and length.
 
-    Share one between DKIM and ARC. `hashed` may be called in a thread before a verification, which then takes its time
-    there and not in the event loop.
+    Share one between DKIM and ARC. `dkim.warm` and `arc.warm` may be called in a thread before a verification, which
+    then hashes nothing in the event loop.
     """
 
     def __init__(self, message: bytes) -> None:

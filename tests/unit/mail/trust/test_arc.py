@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mail.trust.arc import ArcResult, ArcSeal, verify
+from mail.trust.arc import ArcResult, ArcSeal, verify, warm
 from mail.trust.arc_seal import seal
 from mail.trust.dkim import Rules
 from mail.trust.dkim_canon import Form, Signable, canonical_field
@@ -152,3 +152,11 @@ def test_an_expired_message_signature_fails() -> None:
 @pytest.mark.parametrize("key", [RSA, ED], ids=["rsa", "ed25519"])
 def test_both_algorithms(key: SigningKey) -> None:
     assert result(sealed(MESSAGE, key)).result == "pass"
+
+
+def test_warming_leaves_nothing_to_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Signable(chain(2))
+    warm(message)
+    monkeypatch.setattr(message, "_canonical", None)
+    assert run(verify(message, NOW), ZONE).result == "pass"
+    warm(Signable(b"ARC-Seal: rubbish\r\n" + MESSAGE))  # says nothing of what is no chain
