@@ -27,7 +27,6 @@ from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
-from cluster.dns.resolver import Answer
 from cluster.errors import Corrupt, Misconfigured
 from mail.message.header import fields
 from mail.message.record import encode, read_message

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from mail.trust.arc_sets import SEAL, ArcSet, BrokenChain, collect
+from mail.trust.authres import AuthResults, parse
 from mail.trust.dkim import DEFAULT, Result, Rules, Trouble, found_keys, refused, unfit, wrong
 from mail.trust.dkim_canon import Signable, canonical_field
 from mail.trust.dkim_keys import KeyRecord, fits
@@ -47,6 +48,11 @@ class ArcResult(NamedTuple):
     def newest(self) -> str:
         """What the last sealer recorded: an Authentication-Results payload (RFC 8601 2.2)."""
         return self.payloads[-1] if self.payloads else ""
+
+    @property
+    def recorded(self) -> AuthResults | None:
+        """The same, read; None where it breaks the grammar, which does not break the chain (RFC 8617 3.4)."""
+        return parse(self.newest.encode()) if self.payloads else None
 
 
 def verify(message: bytes | Signable, now_s: int, rules: Rules = DEFAULT) -> Asking[ArcResult]:
@@ -171,5 +177,6 @@ class _Judge:
 
 
 def _unlike_length(message: Signable, signature: Signature) -> str:
-    whole = message.canonical_bytes(signature.body_form)
-    return "l= is not the whole body" if signature.length not in (None, whole) else ""
+    if signature.length is None or signature.length == message.canonical_bytes(signature.body_form):
+        return ""
+    return "l= is not the whole body"

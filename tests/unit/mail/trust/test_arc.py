@@ -160,3 +160,13 @@ def test_warming_leaves_nothing_to_hash(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(message, "_canonical", None)
     assert run(verify(message, NOW), ZONE).result == "pass"
     warm(Signable(b"ARC-Seal: rubbish\r\n" + MESSAGE))  # says nothing of what is no chain
+
+
+def test_what_the_last_sealer_recorded() -> None:
+    found = result(sealed(MESSAGE, payload="spf=pass smtp.mailfrom=a@b.c; dkim=fail header.d=d.example"))
+    assert found.recorded is not None
+    assert found.recorded.authserv_id == "mx.example.org"
+    assert [(one.method, one.result) for one in found.recorded.results] == [("spf", "pass"), ("dkim", "fail")]
+    odd = result(sealed(MESSAGE, payload="spf=pass (("))
+    assert (odd.result, odd.recorded) == ("pass", None)
+    assert result(MESSAGE).recorded is None
