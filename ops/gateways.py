@@ -28,8 +28,11 @@ from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.world import World as SmtpWorld
+from gateway.web.mtasts import policy_resource
+from gateway.web.server import WebServer
 from mail.smtp.states import Role
 from ops.admin.signing import Shown
+from mail.trust import mtasts
 from ops.core import Core
 from ops.settings import Listener, Settings
 
@@ -65,17 +68,17 @@ def given_certificate(settings: Settings) -> ssl.SSLContext | None:
 def shown(settings: Settings) -> Shown:
     """What the server tells others of itself."""
     own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
-    return Shown(settings.hostname, Path(settings.tls.certificate) if settings.tls.certificate else own)
+    given = Path(settings.tls.certificate) if settings.tls.certificate else own
+    serves = any(listener.protocol == "https" for listener in settings.listen)
+    return Shown(settings.hostname, given, settings.mta_sts.policy(settings.hostname) if serves else None)
 
 
 async def serve_gateways(
     stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
-    if tls is None and any(listener.tls != "none" for listener in settings.listen):
-        tls = server_context(
-            *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
-        )
+    if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
+        tls = server_context(*self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC)))
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     imap = ImapServer(
@@ -107,9 +110,18 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
+    web = None
+    if tls is not None:
+        policy = policy_resource(settings.mta_sts.policy(settings.hostname), core.directory)
+        web = WebServer({mtasts.PATH: policy}, tls, log)
+        stack.push_async_callback(web.close)
     stack.push_async_callback(_together, imap.close, smtp.close)
     for listener, sock in bound:
-        await _serve(stack, listener, sock, imap, smtp, core)
+        if listener.protocol == "https":
+            assert web is not None  # it has a certificate: see above
+            await web.listen(sock)
+        else:
+            await _serve(stack, listener, sock, imap, smtp, core)
 
 
 async def _serve(

@@ -15,12 +15,15 @@ from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
+from cluster.dns.settings import DnsSettings
 from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.milter.settings import MilterSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.trust.signing import SigningSettings
+from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
 
 
@@ -28,10 +31,11 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One port the server answers on."""
 
     protocol: Annotated[
-        Literal["smtp", "submission", "lmtp", "imap", "http"],
+        Literal["smtp", "submission", "lmtp", "imap", "http", "https"],
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
-            "relay in front. imap: reading mail. http: metrics and health."
+            "relay in front. imap: reading mail. http: metrics and health. https: the MTA-STS policy of [mta_sts], "
+            "with TLS whatever `tls` says."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -107,7 +111,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     tls: TlsSettings = TlsSettings()
     directory: DirectorySettings = DirectorySettings()
+    dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    mta_sts: MtaStsSettings = MtaStsSettings()
+    milter: Annotated[
+        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
+    ] = ()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()

@@ -52,6 +52,11 @@ NO_OUTBOUND: Final = Reply(550, "5.7.1", "Mail to other domains cannot be sent f
 NOT_YOUR_ADDRESS: Final = Reply(550, "5.7.1", "Sender address is not one of yours")
 NOT_YOUR_FROM: Final = Reply(550, "5.7.1", "From field is missing, repeated, or names an address that is not yours")
 LOOP: Final = Reply(554, "5.4.6", "Too many Received fields: the message goes round in circles")
+SPF_FAILED: Final = Reply(550, "5.7.23", "The sender's domain says that mail is not sent from your address (SPF)")
+DMARC_FAILED: Final = Reply(
+    550, "5.7.1", "The domain in From asks to refuse mail that does not prove to be its own (DMARC)"
+)
+DNS_LATER: Final = Reply(451, "4.7.24", "The domain in From cannot be checked now: its DNS does not answer; try again")
 WRONG_PASSWORD: Final = Reply(535, "5.7.8", "Wrong name or password")
 AUTH_LATER: Final = Reply(454, "4.7.0", "Cannot check this now; try again later")
 TLS_LATER: Final = Reply(454, "4.7.0", "TLS is not available now")

@@ -148,7 +148,7 @@ def _dmarc_fact(one: DmarcResult, author: Author, at_ms: int) -> Fact:
 
 def _fact(what: str, how: str, at_ms: int, **of: Any) -> Fact:
     """Without what is empty."""
-    return Fact(what, how, at_ms, {name: value for name, value in of.items() if value})
+    return Fact(what, str(how), at_ms, {name: value for name, value in of.items() if value})
 
 
 def _dns(seen: Any) -> list[dict[str, Any]]:

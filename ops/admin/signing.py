@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from actors.directory import types
 from actors.directory.addresses import parse_domain
 from actors.directory.client import DirectoryClient
+from mail.trust.mtasts import Policy
 from mail.trust.publish import DkimRecord, records
 from ops.admin.errors import Unclear
 from wire import admin_pb2 as pb
@@ -30,10 +31,11 @@ _STATES: Final = {
 
 
 class Shown(NamedTuple):
-    """What a server shows to others: its name, and the file with the certificate of its ports."""
+    """What a server shows to others: its name, the file with the certificate of its ports, and its MTA-STS policy."""
 
     hostname: str = ""
     certificate: Path | None = None
+    policy: Policy | None = None
 
 
 class SigningCalls:
@@ -89,8 +91,16 @@ class SigningCalls:
             DkimRecord(key.selector, key.record, signs=key.state is types.DkimState.ACTIVE)
             for key in await self._directory.list_dkim_keys(domain.name)
         ]
-        certificate = self._shown.certificate if host == self._shown.hostname.lower() else None
-        for one in records(domain.name, host, keys, certificate=public_key_of(certificate), reports=request.reports):
+        shown = self._shown if host == self._shown.hostname.lower() else Shown()
+        told = records(
+            domain.name,
+            host,
+            keys,
+            certificate=public_key_of(shown.certificate),
+            policy=shown.policy,
+            reports=request.reports,
+        )
+        for one in told:
             yield pb.DnsRecord(name=one.name, type=one.kind, value=one.value, purpose=one.purpose, needed=one.needed)
 
 

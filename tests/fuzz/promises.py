@@ -5,13 +5,13 @@ test_promises.py tries each for a moment in the suite, `python -m tests.fuzz.lon
 """
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from actors.directory.addresses import BadAddress, parse
 from actors.directory.rows import FORMAT, decode
@@ -27,26 +27,27 @@ from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
+from cluster.dns import codec as dns
 from cluster.errors import Corrupt, Misconfigured
+from gateway.web.http import BadRequest, read_request
 from mail.message.header import fields
 from mail.message.record import encode, read_message
-from mail.trust import authres, dmarc_record, spf_record
-from mail.trust.arc import Verdict
-from mail.trust.arc import verify as arc_verify
-from mail.trust.arc_seal import seal
-from mail.trust.arc_sets import BrokenChain, collect
-from mail.trust.dkim import verify
-from mail.trust.dkim_canon import Field, Signable
-from mail.trust.dkim_keys import parse_record
-from mail.trust.dkim_sign import SigningKey, sign
-from mail.trust.dkim_signature import read
-from mail.trust.dkim_tags import BadTags
+from mail.milter.apply import Envelope, apply
+from mail.milter.codes import Command, Protocol, Response
+from mail.milter.content import split
+from mail.milter.errors import ProtocolError
+from mail.milter.frames import frame
+from mail.milter.machine import Client
+from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
 from mail.trust.dmarc_reports import report_destinations
-from mail.trust.questions import Asking, Question
+from mail.trust.questions import Question
 from mail.trust.spf import check_mail_from
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
+from tests.authorities import Certified
+from tests.fuzz import signatures
+from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
 from tests.unit.mail.trust.asking import Answer, Zone
 
@@ -56,8 +57,6 @@ TABLE: Final = {
     "accounts": {"one": ["a@x.test"]},
     "aliases": {"all@x.test": ["a@x.test", "all@x.test", "far@y.test"]},
 }
-T = TypeVar("T")
-SEALER: Final = SigningKey("x.test", "s", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 TOKEN: Final = bytes(range(32))  # where a message record has its digest
 
 
@@ -233,53 +232,79 @@ def authentication_results(data: bytes) -> None:
     assert authres.to_remove(left, ("x.test",)) == []
 
 
-def dkim_signature(data: bytes) -> None:
-    """A DKIM-Signature field and a message that is one: BadTags, or what is read, once and again; every signature has a
-    result, and that of noise is never a pass.
+def dns_response(data: bytes) -> None:
+    """A response of a DNS server, behind its question and as it is: an answer or a failure, never an error."""
+    for kind in dns.KINDS:
+        question = dns.question(dns.wire_name("host.example.test"), kind)
+        for message in (data, b"\0\7\x81\x80\0\1" + data[:6].ljust(6, b"\0") + question + data[6:]):
+            if dns.is_answer(message, question):
+                reply = dns.read(message, "host.example.test", kind)
+                assert reply.status != "tempfail" or reply.why
+                assert len(reply.records) <= dns.RECORDS_MAX
+
+
+def dns_name(data: bytes) -> None:
+    """A name that is asked for: sent as it is, or it is none; what was sent is read as the same."""
+    name = data.decode("utf-8", "surrogateescape")
+    if wire := dns.wire_name(name):
+        question = dns.question(wire, "A")
+        assert dns.is_answer(b"\0\7\x81\x80\0\1" + bytes(6) + dns.shaken(question, 2**4096 - 1), question)
+        assert dns.read(b"\0\7\x81\x80\0\1" + bytes(6) + question, name, "A").status == "ok"
+
+
+def mta_sts_policy(data: bytes) -> None:
+    """An MTA-STS policy: BadPolicy, or one that prints as it was read."""
+    with contextlib.suppress(mtasts.BadPolicy):
+        policy = mtasts.read_policy(data)
+        assert mtasts.read_policy(mtasts.render(policy)) == policy
+        assert all(policy.names(host.replace("*", "x")) for host in policy.mx)
+
+
+def mta_sts_record(data: bytes) -> None:
+    """MTA-STS records: an id of letters and digits, or why there is none."""
+    for texts in ([data], [b"v=STSv1;" + data], data.split(b"\n")):
+        record = mtasts.read_record(texts)
+        assert bool(record.why) != (record.id.isalnum() and record.id.isascii())
+
+
+def tlsa(data: bytes) -> None:
+    """TLSA records and certificates: none raises anything, and what does not belong together does not fit."""
+    records = dane.usable([(data[0] % 5, data[1] % 3, data[2] % 4, data[3:])] if len(data) > 3 else [])
+    whole = (_CERTIFIED.der, _CERTIFIED.spki, data)
+    fitting = [digest for one in whole for digest in (one, hashlib.sha256(one).digest(), hashlib.sha512(one).digest())]
+    for shown in ([data], [_CERTIFIED.der, data], [data, _CERTIFIED.der], []):
+        assert not chain.match(shown, records, ("mx.example.test",), 1.0).ok or data[3:] in fitting
+
+
+def web_request(data: bytes) -> None:
+    """A request to our HTTPS listener: BadRequest with a status, or a request."""
+    for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
+        with contextlib.suppress(BadRequest):
+            assert read_request(head).method in ("GET", "HEAD")
+
+
+def milter(data: bytes) -> None:
+    """What a milter answers to its options and to a message, its first bytes the options: ProtocolError, or changes
+    that can be carried out, after which the header holds the fields that it names, and every line ends in CRLF.
     """
-    for raw in (data, b"DKIM-Signature:" + data):
-        if b":" in raw:
-            with contextlib.suppress(BadTags):
-                found = read(Field(b"dkim-signature", raw))
-                assert found.b and len(found.blank) <= len(raw)  # noqa: PT018
-        for message in (raw, raw + b"\r\nFrom: a@b.test\r\n\r\nHello\r\n"):
-            results = answered(verify(message, 1_700_000_000), data)
-            assert len(results) <= 10
-            assert all(one.result != "pass" for one in results)
+    client = Client()
+    client.negotiate()
+    client.outgoing()
+    with contextlib.suppress(ProtocolError):
+        client.receive(frame(Command.OPTNEG, b"\0\0\0\6\0\0\1\xff\0" + data[:3]))
+        content = split(_RAW)
+        client.message(content)
+        client.outgoing()
+        client.receive(data[3:])
+        client.outgoing()
+        wanted = client.outcome.changes if client.outcome else ()
+        after = apply(Envelope("a@b.test"), content, wanted, leading_space=Protocol.HDR_LEADSPC in client.protocol)
+        again = split(after.content.join())
+        assert [field.name for field in again.fields] == [field.name for field in after.content.fields]
+        assert not {*b"\r\n"} & {*again.join().replace(b"\r\n", b"")}
 
 
-def dkim_key(data: bytes) -> None:
-    """A key record: BadTags, or a record that says of both algorithms whether it serves."""
-    for text in (data, b"v=DKIM1; p=" + data):
-        with contextlib.suppress(BadTags):
-            record = parse_record(text)
-            assert record.bits or (record.refusal("rsa-sha256") and record.refusal("ed25519-sha256"))
-
-
-def arc_sets(data: bytes) -> None:
-    """A message with ARC fields: BrokenChain, or sets without a gap; noise never passes, and is sealed as such."""
-    for message in (data, b"ARC-Seal:" + data + b"\r\n\r\nx\r\n"):
-        with contextlib.suppress(BrokenChain):
-            sets = collect(Signable(message))
-            assert [one.instance for one in sets] == list(range(1, len(sets) + 1))
-        found = answered(arc_verify(message, 1_700_000_000), data)
-        assert found.result != "pass"
-        sealed = seal(message, "mx.test", "none", found.result, SEALER, 1_700_000_000)
-        assert sealed == b"" or sealed.startswith(b"ARC-Seal: i=")
-
-
-def answered(asking: Asking[T], text: bytes) -> T:
-    """The evaluator's result, where the DNS says this text to everything."""
-    try:
-        questions = next(asking)
-        while True:
-            questions = asking.send(tuple(Answer("ok", (text,)) for _ in questions))
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-PROMISES: Final[dict[str, Promise]] = {
+PROMISES: Final[dict[str, Promise]] = SIGNATURES | {
     one.__name__: one
     for one in (
         log_entry,
@@ -296,9 +321,13 @@ PROMISES: Final[dict[str, Promise]] = {
         spf,
         dmarc,
         authentication_results,
-        dkim_signature,
-        dkim_key,
-        arc_sets,
+        dns_response,
+        dns_name,
+        mta_sts_policy,
+        mta_sts_record,
+        tlsa,
+        web_request,
+        milter,
     )
 }
 
@@ -337,17 +366,10 @@ def _row(record: Any) -> bytes:
     return FORMAT + msgspec.msgpack.encode(record)
 
 
-def _chain(count: int) -> bytes:
-    message = _RAW
-    for number in range(count):
-        cv: Verdict = "pass" if number else "none"
-        message = seal(message, "mx.test", "spf=pass", cv, SEALER, 1_700_000_000) + message
-    return message
-
-
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+_CERTIFIED: Final = Certified.root()
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
-_VALID: Final[dict[str, list[bytes]]] = {
+_VALID: Final[dict[str, list[bytes]]] = signatures.VALID | {
     "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
     "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
     "index_page": [_page(), unpack(_page()[1:]), b""],
@@ -375,6 +397,14 @@ _VALID: Final[dict[str, list[bytes]]] = {
         b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
         b"Status: RO\nX-UID: 1\n\nx\n",
     ],
+    "milter": [
+        b"\x10\0\x70" + frame(Response.ADDHEADER, b"A\0b\n\tc\0") + frame(Response.CONTINUE),
+        b"\0\0\x70" + frame(Response.INSHEADER, b"\0\0\0\2A\0b\0") + frame(Response.REPLBODY, b"a\nb"),
+        b"\0\0\x70" + frame(Response.CHGHEADER, b"\0\0\0\1From\0\0") + frame(Response.ACCEPT),
+        b"\0\0\x70" + frame(Response.CHGFROM, b"<a@b.test>\0SIZE=1\0") + frame(Response.ADDRCPT, b"c@d.test\0"),
+        b"\0\0\x70" + frame(Response.PROGRESS) + frame(Response.REPLYCODE, b"550-5.7.1 a\r\n550 5.7.1 b\0"),
+        b"\0\0\x7f" + frame(Response.QUARANTINE, b"why\0") + frame(Response.DELRCPT, b"a@b.test\0"),
+    ],
     "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
     "spf": [
         b"ip4:192.0.2.0/24 ip6:2001:db8::/32 a mx/24//64 ptr:%{d2} exists:%{ir}.%{l1r+-}.x.test ?all",
@@ -392,16 +422,16 @@ _VALID: Final[dict[str, list[bytes]]] = {
         b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
         b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
     ],
-    "dkim_signature": [
-        sign(_RAW, [SEALER], 1_700_000_000, expire_s=60).removeprefix(b"DKIM-Signature:"),
-        sign(_RAW, [SEALER], 1_700_000_000) + _RAW,
-        b" v=1; a=rsa-sha256; d=b\xc3\xbccher.test; s=s; h=from; l=0; i=a=3D@x.b\xc3\xbccher.test; bh=; b=AA==\r\n",
+    "dns_response": [
+        b"\0\1\0\0\0\0\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
+        b"\0\1\0\0\0\0\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2\xc0\x0c",
+        b"\0\1\0\0\0\0\xc0\x0c\0\x0f\0\1\0\0\0\x3c\0\7\0\1\2mx\xc0\x11",
+        b"\0\0\0\1\0\0\xc0\x0c\0\6\0\1\0\0\0\x3c\0\x16\0\0" + bytes(20),
     ],
-    "dkim_key": [
-        b"v=DKIM1; k=ed25519; h=sha256; s=email; t=y:s; n=a=20b; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-        b"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-        b"",
-    ],
-    "arc_sets": [_chain(1), _chain(2)],
+    "dns_name": [b"host.example.test", b"_25._tcp.mx.test.", b"a..b", "bücher.test".encode(), b"a\\b.\xff"],
+    "mta_sts_policy": [b"version: STSv1\r\nmode: enforce\nmx: a.test\nmx: *.b.test\nmax_age: 604800\n"],
+    "mta_sts_record": [b"v=STSv1; id=20160831085700Z;", b"v=STSv1;id=a;x=y\nv=spf1"],
+    "tlsa": [b"\3\1\1" + bytes(32), b"\2\0\0" + _CERTIFIED.der, b"\2\1\0" + _CERTIFIED.spki, _CERTIFIED.der],
+    "web_request": [b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test\r\n\r\n"],
 }
 assert _VALID.keys() == PROMISES.keys()

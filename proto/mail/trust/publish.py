@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from mail.trust.dkim_keys import parse_record
 from mail.trust.dkim_tags import BadTags, parse
+from mail.trust.mtasts import Policy, record_of
 from mail.trust.questions import Answer, Status
 
 Kind = Literal["MX", "TXT", "CNAME", "SRV", "TLSA"]
@@ -42,12 +43,18 @@ class DkimRecord(NamedTuple):
 
 
 def records(
-    domain: str, host: str, dkim: Iterable[DkimRecord], *, certificate: bytes = b"", reports: str = ""
+    domain: str,
+    host: str,
+    dkim: Iterable[DkimRecord],
+    *,
+    certificate: bytes = b"",
+    policy: Policy | None = None,
+    reports: str = "",
 ) -> tuple[Record, ...]:
     """What `domain` publishes whose mail `host` takes. Names in A-labels.
 
-    `certificate`: the SubjectPublicKeyInfo (DER) that port 25 shows, for TLSA; `reports`: who gets reports, else
-    postmaster.
+    `certificate`: the SubjectPublicKeyInfo (DER) that port 25 shows, for TLSA; `policy`: the MTA-STS policy that `host`
+    serves; `reports`: who gets reports, else postmaster.
     """
     to = f"mailto:{reports or f'postmaster@{domain}'}"
     return (
@@ -58,17 +65,20 @@ def records(
             for key in dkim
         ),
         Record(f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=quarantine; rua={to}", "what unproven mail gets (DMARC)", True),
-        Record(f"_mta-sts.{domain}", "TXT", f"v=STSv1; id={policy_id(host)}", "TLS is required (MTA-STS)"),
-        Record(f"mta-sts.{domain}", "CNAME", f"{host}.", "where the MTA-STS policy is"),
+        *_policy(domain, host, policy),
         Record(f"_smtp._tls.{domain}", "TXT", f"v=TLSRPTv1; rua={to}", "who hears of TLS failures (TLS-RPT)"),
         *_services(domain, host),
         *_tlsa(host, certificate),
     )
 
 
-def policy_id(host: str) -> str:
-    """An id= for the MTA-STS policy that names this host only (RFC 8461 3.1): another policy gets another one."""
-    return hashlib.sha256(host.encode()).hexdigest()[:16]
+def _policy(domain: str, host: str, policy: Policy | None) -> list[Record]:
+    if policy is None:
+        return []
+    return [
+        Record(f"_mta-sts.{domain}", "TXT", record_of(policy), "TLS is required (MTA-STS)"),
+        Record(f"mta-sts.{domain}", "CNAME", f"{host}.", "where the MTA-STS policy is"),
+    ]
 
 
 def _services(domain: str, host: str) -> list[Record]:
@@ -177,7 +187,9 @@ def _begins(text: bytes, kind: str) -> bool:
 
 
 def _same_text(wanted: bytes, there: bytes) -> bool:
-    return wanted.split() == there.split()
+    """But for white space and a semicolon at its end. The id of an MTA-STS policy must be ours: with another one,
+    senders keep the policy that they have."""
+    return wanted.rstrip(b"; ").split() == there.rstrip(b"; ").split()
 
 
 def same_key(wanted: bytes, there: bytes) -> bool:
@@ -206,6 +218,5 @@ def _any_policy(needed: str) -> Callable[[bytes, bytes], bool]:
 _SAME: Final[dict[str, Callable[[bytes, bytes], bool]]] = {
     "v=DKIM1": same_key,
     "v=DMARC1": _any_policy("p"),
-    "v=STSv1": _any_policy("id"),
     "v=TLSRPTv1": _any_policy("rua"),
 }

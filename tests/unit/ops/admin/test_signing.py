@@ -15,6 +15,7 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.certificates import self_signed
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
+from mail.trust.mtasts import Policy
 from ops.admin.server import SOCKET, AdminServer
 from ops.admin.signing import Shown, public_key_of
 from ops.cli.connect import Admin, connect
@@ -94,7 +95,7 @@ async def test_the_server_s_own_name_and_certificate(tmp_path: Path) -> None:
     certificate, _ = self_signed(tmp_path / "tls", ["mx.example.net"], dt.datetime.now(dt.UTC))
     stores = MemoryStore(clock=clock), MemoryBlobs(clock=clock)
     async with over(*stores, clock, random.Random(1), None, CollectorRegistry()) as parts:
-        shown = Shown("mx.example.net", certificate)
+        shown = Shown("mx.example.net", certificate, Policy("testing", ("mx.example.net",), 86_400))
         server = AdminServer.over(parts, tmp_path / SOCKET, version="1", shown=shown, drain_s=1)
         await server.start()
         async with connect(tmp_path) as admin:
@@ -106,7 +107,9 @@ async def test_the_server_s_own_name_and_certificate(tmp_path: Path) -> None:
         await server.stop()
     digest = hashlib.sha256(public_key_of(certificate)).hexdigest()
     assert (found[-1].name, found[-1].value) == ("_25._tcp.mx.example.net", f"3 1 1 {digest}")
+    assert [one.name for one in found if "mta-sts" in one.name] == ["_mta-sts.example.org", "mta-sts.example.org"]
     assert elsewhere[-1].type == "SRV"
+    assert not [one for one in elsewhere if "mta-sts" in one.name]
 
 
 def test_a_certificate_that_cannot_be_read_is_none(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""What is made of the checks on a message from outside: refused, put into Junk, or taken; and what is written on it.
+
+The law: who has logged in is not checked. A temporary failure of the DNS is a temporary answer, never a pass or a fail.
+What a message claims under our own name is removed before anybody reads it.
+"""
+
+from typing import Annotated, Final, Literal, NamedTuple, Protocol
+
+from msgspec import Meta, Struct
+
+from gateway.smtp import replies
+from gateway.smtp.story import Story
+from gateway.smtp.trace import Origin
+from gateway.trust.verdict import Verdict
+from mail.smtp.replies import Reply
+from mail.trust import authres
+
+JUNK: Final = "Junk"  # the mailbox; INBOX where an account has none
+
+
+class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What follows from the checks on mail from other servers."""
+
+    dmarc: Annotated[
+        Literal["enforce", "junk", "note"],
+        Meta(
+            description="Mail that fails DMARC. enforce: what the domain asks for, refused or into Junk. junk: into "
+            "Junk, whatever it asks for. note: only written on it."
+        ),
+    ] = "enforce"
+    spf: Annotated[
+        Literal["reject", "note"],
+        Meta(
+            description="Mail whose sender SPF says may not send from there. note: only written on it, and left to "
+            "DMARC, as forwarded mail fails often."
+        ),
+    ] = "note"
+    on_temporary: Annotated[
+        Literal["defer", "accept"],
+        Meta(
+            description="Mail that DMARC cannot judge because the DNS does not answer. defer: the sender is told to "
+            "try again. accept: taken, with temperror written on it."
+        ),
+    ] = "defer"
+    trusted_sealers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Domains of forwarders whose ARC seals are believed: mail that fails DMARC here is taken if "
+            "it passed there."
+        ),
+    ] = ()
+
+
+class Checking(Protocol):
+    """`gateway.trust.checks.Checks`."""
+
+    async def run(self, *, ip: str, helo: str, sender: str, message: bytes) -> Verdict:
+        """All checks. Raises nothing."""
+        ...
+
+    def without_forgeries(self, head: bytes) -> bytes:
+        """A header without Authentication-Results that claim to be ours."""
+        ...
+
+
+class Screened(NamedTuple):
+    """What becomes of a message. `front`: fields to stand before it; `verdict`: None where it was not checked."""
+
+    body: bytes
+    refusal: Reply | None = None
+    front: bytes = b""
+    mailbox: str = "INBOX"
+    verdict: Verdict | None = None
+    overridden: str = ""  # why less was done than DMARC asks for
+
+
+class Screening:
+    """Looks at messages from other servers."""
+
+    def __init__(self, checks: Checking, settings: ScreenSettings) -> None:
+        self._checks = checks
+        self._settings = settings
+
+    async def look(self, origin: Origin, sender: str, body: bytes, head: bytes, story: Story) -> Screened:
+        """Check a message; its facts go into the story."""
+        helo = origin.hello.name
+        verdict = await self._checks.run(ip=origin.ip, helo=helo, sender=sender, message=body)
+        story.add(verdict.facts)
+        clean = self._checks.without_forgeries(head)
+        if clean is not head:
+            body = clean + body[len(head) :]
+        refusal, mailbox, overridden = self._judged(verdict)
+        if overridden:
+            story.fact("policy", "overridden", why=overridden)
+        return Screened(body, refusal, verdict.authentication_results, mailbox, verdict, overridden)
+
+    def _judged(self, verdict: Verdict) -> tuple[Reply | None, str, str]:
+        """The refusal, the mailbox, and why DMARC's wish is not followed."""
+        settings = self._settings
+        spf, dmarc = verdict.envelope.spf, verdict.dmarc
+        if settings.spf == "reject" and spf is not None and spf.result == "fail":
+            return replies.SPF_FAILED, "INBOX", ""
+        if dmarc is None:
+            return None, "INBOX", ""
+        if dmarc.result == "temperror" and settings.on_temporary == "defer":
+            return replies.DNS_LATER, "INBOX", ""
+        if dmarc.result != "fail" or dmarc.disposition == "none":
+            return None, "INBOX", ""
+        if self._was_good_at_a_trusted_sealer(verdict):
+            return None, "INBOX", "trusted_forwarder"
+        if settings.dmarc == "note":
+            return None, "INBOX", "local_policy"
+        if settings.dmarc == "enforce" and dmarc.disposition == "reject":
+            return replies.DMARC_FAILED, "INBOX", ""
+        return None, JUNK, "local_policy" if dmarc.disposition == "reject" else ""
+
+    def _was_good_at_a_trusted_sealer(self, verdict: Verdict) -> bool:
+        """RFC 8617 7.2.1: the newest set's own results, if the chain holds and its sealer is trusted."""
+        arc = verdict.arc
+        if arc is None or arc.result != "pass" or not self._settings.trusted_sealers or not arc.seals:
+            return False
+        if arc.seals[-1].domain.lower() not in self._settings.trusted_sealers:
+            return False
+        found = authres.parse(arc.newest.encode())
+        return found is not None and any(one.method == "dmarc" and one.result == "pass" for one in found.results)
