@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from actors.directory.key_tender import DkimSettings
 from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
@@ -27,6 +28,7 @@ from gateway.imap.settings import ImapSettings
 from gateway.milter.settings import MilterSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
+from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
 
@@ -141,6 +143,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     throttle: tuple[ThrottleSettings, ...] = ()
     throttling: ThrottleShardSettings = ThrottleShardSettings()
     lookup: dict[str, LookupSettings] = {}
+    dkim: DkimSettings = DkimSettings()
+    signing: SigningSettings = SigningSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from actors.directory import rows
+from actors.directory import dkim, rows
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
 from actors.directory.cache import Cache
@@ -23,6 +23,7 @@ from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
 from cluster.meta.store import Store
 from mail.sasl import ScramKeys
+from mail.trust.dkim_sign import SigningKey
 
 KEPT_TARGETS_MAX: Final = 16  # answers with more (large lists) are looked up each time, so the cache stays small
 
@@ -159,6 +160,19 @@ class DirectoryClient(Editor):
         if allowed:
             self._cache.put(key, allowed, generation)
         return allowed
+
+    async def signing_keys(self, domain: str) -> tuple[SigningKey, ...]:
+        """The keys that sign the mail of a domain (A-labels, lower case), ready to; none where it is not ours or has
+        none. Raises what the store does, Corrupt."""
+        key = ("dkim", domain)
+        kept: tuple[SigningKey, ...] | None = await self._cache.get(key)
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        found = await dkim.signing_keys(self._store, domain)
+        if found:
+            self._cache.put(key, found, generation)
+        return found
 
     async def _known(self, login: str) -> tuple[Account, Credentials] | None:
         """An account that may log in, with what proves it."""

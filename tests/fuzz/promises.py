@@ -53,6 +53,8 @@ from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
 from tests.authorities import Certified
+from tests.fuzz import signatures
+from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
 from tests.unit.mail.trust.asking import Answer, Zone
 
@@ -377,7 +379,7 @@ def lookup_file(data: bytes) -> None:
                     assert isinstance(table.find(key), str | Missing)
 
 
-PROMISES: Final[dict[str, Promise]] = {
+PROMISES: Final[dict[str, Promise]] = SIGNATURES | {
     one.__name__: one
     for one in (
         log_entry,
@@ -459,7 +461,7 @@ _RULES: Final = (
     'in_network(t, ["10.0.0.0/8", "::/0"]) || lookup("l", t.lower(), "\\x41\\n") == "" || t in list("l")',
     "size(t) + int(f) / n - random(5)",
 )
-_VALID: Final[dict[str, list[bytes]]] = {
+_VALID: Final[dict[str, list[bytes]]] = signatures.VALID | {
     "rule": [text.encode() for text in _RULES],
     "lookup_file": [b"# c\na=1 # x\n*.b=2\n10.0.0.0/8=3\n::/0\n", b'"a,b",1\n#\nc\n', b""],
     "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
