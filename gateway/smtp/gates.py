@@ -44,6 +44,16 @@ class Keepers:
         throttled = self.throttles is not None and self.throttles.has("connect")
         return throttled or self.milters is not None or not _takes_all(self.settings.rules.connect)
 
+    @property
+    def wants_checks(self) -> bool:
+        """Whether rules at MAIL or RCPT name what SPF or iprev say."""
+        rules = self.settings
+        some = (rules.rules.mail, rules.rules.rcpt, rules.rewrite.sender, rules.rewrite.recipient, rules.relay)
+        named = {name for choice in some for name in choice.names}
+        if self.throttles is not None:
+            named |= self.throttles.names(("mail", "rcpt"))
+        return bool(named & {"spf", "iprev"})
+
 
 class Passed(NamedTuple):
     """What the last gate says of a message. `reply`: it is refused. `discard`: it is taken, and forgotten."""
