@@ -6,6 +6,7 @@ The law: a parameter is only sent where its extension is offered, and no text of
 import re
 from typing import Final, Literal
 
+import idna
 import msgspec
 
 from mail.smtp.client.capabilities import Capabilities
@@ -101,6 +102,20 @@ def _safe(address: str) -> str:
     if not address.isprintable() or (not quoted and _BREAKS.search(address)):
         raise BadAddress("an address with characters that no command may have")
     return address
+
+
+def to_ascii(address: str) -> str:
+    """The address for a server without SMTPUTF8 (RFC 6531 3.2): A-labels in its domain. Raises BadAddress where that
+    is not enough."""
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        if local.isascii():
+            return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        pass
+    raise BadAddress("the address needs SMTPUTF8")
 
 
 def xtext(text: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from mail.smtp.client.capabilities import Capabilities
-from mail.smtp.client.envelope import BadAddress, Sender, Target, mail_command, rcpt_command, xtext
+from mail.smtp.client.envelope import BadAddress, Sender, Target, mail_command, rcpt_command, to_ascii, xtext
 
 ALL = Capabilities(
     extended=True, size=True, eightbit=True, smtputf8=True, dsn=True, requiretls=True, priority=True, deliver_by=True
@@ -58,3 +58,11 @@ def test_original_recipients(orcpt: str, utf8: bool, said: str) -> None:
 
 def test_xtext() -> None:
     assert xtext("a=b c+~") == "a+3Db+20c+2B~"
+
+
+def test_to_ascii() -> None:
+    assert to_ascii("a@b.c") == "a@b.c"
+    assert to_ascii("a@bücher.example") == "a@xn--bcher-kva.example"
+    for bad in ("ü@b.c", "a@\u2028.c", "a@" + "ü" * 70):
+        with pytest.raises(BadAddress):
+            to_ascii(bad)
