@@ -87,6 +87,8 @@ class Client:
         self.capabilities: Capabilities = PLAIN
         self.transactions = 0
         """How many MAIL commands were sent."""
+        self.replies = 0
+        """How many replies were read: whoever sends half of one makes no progress."""
         self._flights_max = flights_max
         self._reader = ReplyReader()
         self._output: list[bytes] = []
@@ -269,6 +271,7 @@ class Client:
     # -- replies ---------------------------------------------------------------------------------------------------
 
     def _on_reply(self, reply: Reply, early: bool) -> None:
+        self.replies += 1
         if not self._steps:
             if reply.code == 421:  # RFC 5321 3.8: it may close at any time
                 self._end("the server closes", reply)
