@@ -17,6 +17,7 @@ from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.outbound.settings import OutboundSettings
 from gateway.smtp.settings import SmtpSettings
 from ops.admin.settings import AdminSettings
 
@@ -106,6 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySettings = DirectorySettings()
     smtp: SmtpSettings = SmtpSettings()
     imap: ImapSettings = ImapSettings()
+    outbound: OutboundSettings = OutboundSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()

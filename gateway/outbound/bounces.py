@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 TEXT_CHARS_MAX: Final = 2000  # of a reply, what is looked at
 
 CAUSES: Final = (
-    "bad-mailbox", "bad-domain", "bad-sender", "relay", "mailbox-full", "mailbox-off", "moved", "too-large", "content", "spam",
+    "bad-mailbox", "bad-domain", "bad-sender", "relay", "mailbox-full", "mailbox-off", "moved", "too-large",
+    "content", "spam",
     "virus", "policy", "reputation", "greylisted", "rate-limited", "too-many-recipients", "auth", "unauthenticated",
     "tls", "dns", "unreachable", "timeout", "loop", "expired", "system", "protocol", "other",
 )  # fmt: skip
@@ -37,62 +38,46 @@ _BY_STATUS: Final = {
     "7.22": "unauthenticated", "7.23": "unauthenticated", "7.24": "unauthenticated", "7.25": "reputation",
     "7.26": "unauthenticated", "7.27": "bad-sender", "7.28": "rate-limited", "7.29": "unauthenticated", "7.30": "tls",
 }  # fmt: skip
-# What texts say, most telling first. Each is looked for in the text in lower case.
-_BY_WORDS: Final = tuple(
-    (cause, re.compile("|".join(words)))
-    for cause, words in (
-        ("greylisted", ("gr[ea]y-?list", "try again in \\d+ (?:second|minute)", "temporarily deferred .{0,20}first time")),
-        ("virus", ("virus", "malware", "infected")),
-        ("rate-limited", (
-            "too many (?:concurrent )?(?:smtp )?(?:connections|sessions|messages|emails)", "rate.?limit", "throttl",
-            "unusual rate", "too fast", "exceeded .{0,30}(?:rate|limit|volume)", "reduce .{0,20}rate",
-            "connection (?:rate|limit)", "sending limit", "\\btss?0\\d\\b",
-        )),
-        ("unauthenticated", (
-            "\\bspf\\b", "\\bdkim\\b", "\\bdmarc\\b", "unauthenticated (?:e?mail|sender)",
-            "not (?:pass|meet) .{0,40}authentication",
-        )),
-        ("reputation", (
-            "blacklist", "blocklist", "block ?list", "black ?listed", "\\brbl\\b", "\\bdnsbl\\b", "reputation",
-            "spamhaus", "spamcop", "barracuda", "listed (?:at|by|in|on)\\b", "poor .{0,20}history",
-            "reverse dns", "\\bptr\\b", "\\brdns\\b", "your ip", "client host .{0,80}(?:blocked|rejected)",
-        )),
-        ("spam", ("spam", "\\bjunk\\b", "unsolicited", "\\bube\\b", "bulk mail", "suspicious", "phish", "content filter")),
-        ("mailbox-full", (
-            "mailbox (?:is )?full", "quota", "over ?limit", "out of (?:storage|space)", "storage (?:space|limit)",
-            "inbox is full", "insufficient .{0,20}(?:storage|space)", "mailbox size",
-        )),
-        ("too-many-recipients", ("too many recipients", "recipient limit", "max(?:imum)? recipients")),
-        ("too-large", ("message (?:size|too (?:large|big))", "exceeds .{0,30}size", "size limit", "too large")),
-        ("bad-sender", ("sender (?:address )?(?:rejected|unknown|denied|verify)", "invalid sender", "domain of sender")),
-        ("mailbox-off", (
-            "(?:account|mailbox|user|address|recipient).{0,30}(?:disabled|suspended|inactive|deactivated|locked|expired)",
-            "no longer (?:active|in use|accepting)", "has been disabled",
-        )),
-        ("bad-mailbox", (
-            "(?:user|recipient|mailbox|address|account|alias).{0,40}"
-            "(?:unknown|not found|does ?n[o']t exist|unavailable|invalid|rejected|not exist|no such|undeliverable)",
-            "(?:unknown|invalid|no such|non-?existent|bad) (?:local )?"
-            "(?:user|recipient|mailbox|address|account|destination|rcpt)",
-            "no mailbox", "not our customer", "recipientnotfound", "doesn't have an? .{0,30}account",
-        )),
-        ("bad-domain", ("(?:domain|host) .{0,40}(?:not found|unknown|does not exist)", "null ?mx", "no such domain")),
-        ("relay", ("relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))", "unable to relay", "not relay")),
-        ("tls", ("starttls", "\\btls\\b", "encryption (?:required|needed)")),
-        ("auth", ("authentication (?:required|failed|needed)", "must (?:authenticate|log ?in)", "auth required")),
-        ("loop", ("mail loop", "loop(?:s|ing)? (?:detected|back)", "too many hops", "hop count")),
-        ("system", (
-            "temporar.{0,40}(?:problem|error|failure|unavailable)", "internal (?:server )?error", "service (?:not |un)available",
-            "local error", "try (?:again )?later", "server (?:busy|error)", "disk full", "queue file",
-        )),
-        ("policy", ("polic", "prohibited", "not (?:allowed|permitted|authorized|accepted)", "access denied", "blocked",
-                    "administrative", "refused")),
-    )
-)  # fmt: skip
+# What texts say, most telling first: patterns for the text in lower case. Each is linear: what repeats is bounded.
+_WORDS: Final = r"""
+greylisted: gr[ea]y-?list|try again in \d+ (?:second|minute)|temporarily deferred .{0,20}first time
+virus: virus|malware|infected
+rate-limited: too many (?:concurrent )?(?:smtp )?(?:connections|sessions|messages|emails)|rate.?limit|throttl
+rate-limited: unusual rate|too fast|exceeded .{0,30}(?:rate|limit|volume)|reduce .{0,20}rate
+rate-limited: connection (?:rate|limit)|sending limit|\btss?0\d\b
+unauthenticated: \bspf\b|\bdkim\b|\bdmarc\b|unauthenticated (?:e?mail|sender)
+unauthenticated: not (?:pass|meet) .{0,40}authentication
+reputation: blacklist|blocklist|block ?list|black ?listed|\brbl\b|\bdnsbl\b|reputation|spamhaus|spamcop
+reputation: barracuda|listed (?:at|by|in|on)\b|poor .{0,20}history|reverse dns|\bptr\b|\brdns\b|your ip
+reputation: client host .{0,80}(?:blocked|rejected)
+spam: spam|\bjunk\b|unsolicited|\bube\b|bulk mail|suspicious|phish|content filter
+mailbox-full: mailbox (?:is )?full|quota|over ?limit|out of (?:storage|space)|storage (?:space|limit)
+mailbox-full: inbox is full|insufficient .{0,20}(?:storage|space)|mailbox size
+too-many-recipients: too many recipients|recipient limit|max(?:imum)? recipients
+too-large: message (?:size|too (?:large|big))|exceeds .{0,30}size|size limit|too large
+bad-sender: sender (?:address )?(?:rejected|unknown|denied|verify)|invalid sender|domain of sender
+mailbox-off: (?:account|mailbox|user|address|recipient).{0,30}(?:disabled|suspended|inactive|deactivated|locked|expired)
+mailbox-off: no longer (?:active|in use|accepting)|has been disabled
+bad-mailbox: (?:user|recipient|mailbox|address|account|alias).{0,40}(?:unknown|not found|does ?n[o']t exist|unavailable|invalid|rejected|not exist|no such|undeliverable)
+bad-mailbox: (?:unknown|invalid|no such|non-?existent|bad) (?:local )?(?:user|recipient|mailbox|address|account|destination|rcpt)
+bad-mailbox: no mailbox|not our customer|recipientnotfound|doesn't have an? .{0,30}account
+bad-domain: (?:domain|host) .{0,40}(?:not found|unknown|does not exist)|null ?mx|no such domain
+relay: relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))|unable to relay|not relay
+tls: starttls|\btls\b|encryption (?:required|needed)
+auth: authentication (?:required|failed|needed)|must (?:authenticate|log ?in)|auth required
+loop: mail loop|loop(?:s|ing)? (?:detected|back)|too many hops|hop count
+system: temporar.{0,40}(?:problem|error|failure|unavailable)|internal (?:server )?error
+system: service (?:not |un)available|local error|try (?:again )?later|server (?:busy|error)|disk full|queue file
+policy: polic|prohibited|not (?:allowed|permitted|authorized|accepted)|access denied|blocked|administrative
+policy: refused
+"""
+_BY_WORDS: Final = [
+    (cause, re.compile(pattern)) for cause, _, pattern in (line.partition(": ") for line in _WORDS.strip().splitlines())
+]
 # Words under which a host speaks of all our connections, not of one message.
 _HOST_WORDS: Final = re.compile(
-    r"too many (?:concurrent )?(?:smtp )?(?:connections|sessions)|connection (?:rate|limit)|from your (?:ip|host|server|network)|"
-    r"your ip|rate.?limit|throttl|unusual rate|too fast|\btss?0\d\b"
+    r"too many (?:concurrent )?(?:smtp )?(?:connections|sessions)|connection (?:rate|limit)|"
+    r"from your (?:ip|host|server|network)|your ip|rate.?limit|throttl|unusual rate|too fast|\btss?0\d\b"
 )
 _HOST_CAUSES: Final = frozenset({"rate-limited", "reputation"})
 _PRECISE: Final = frozenset(_BY_STATUS) - {"1.0", "4.1", "4.2", "5.1", "5.2", "5.4", "5.5", "3.2", "3.5", "2.1", "1.10"}

@@ -1,8 +1,8 @@
 """One TCP connection to another server: opened, greeted, under TLS and logged in; then transactions and their results.
 
-The law: every wait has an end, and what waits to be written is bounded by what the messages under way hold. Nothing that a
-server does raises past `connect`, and that raises only NotReady. Under a policy that requires TLS no command but EHLO,
-STARTTLS and QUIT is said in the clear.
+The law: every wait has an end, and what waits to be written is bounded by what the messages under way hold. Nothing
+that a server does raises past `connect`, and that raises only NotReady. Under a policy that requires TLS no command but
+EHLO, STARTTLS and QUIT is said in the clear.
 """
 
 import asyncio
@@ -192,11 +192,14 @@ class Connection(asyncio.Protocol):
             await self._expect(Ready, self._timeouts.greeting_s + self._timeouts.hello_s)
             await self._start_tls(context, policies)
             await self._log_in(nonce)
-            if self.way.require_tls and not self.client.capabilities.requiretls:
-                raise NotReady("The server does not offer REQUIRETLS", "tls", status="5.7.30", failed=True)  # RFC 8689
+            self._check_requiretls()
         except BaseException:
             self.close()
             raise
+
+    def _check_requiretls(self) -> None:
+        if self.way.require_tls and not self.client.capabilities.requiretls:  # RFC 8689 4.2.1
+            raise NotReady("The server does not offer REQUIRETLS", "tls", status="5.7.30", failed=True)
 
     async def _start_tls(self, context: ssl.SSLContext, policies: TlsPolicies) -> None:
         level = self.way.policy.level
@@ -324,6 +327,16 @@ class Connection(asyncio.Protocol):
             self.deadline_s = self._loop.time() + self._timeouts.block_s
         if not pieces:
             self.deadline_s = self._loop.time() + self._timeouts.of(self.client.waiting)
+
+
+class Connector(Protocol):
+    """`connect`, or what a test has in its place."""
+
+    async def __call__(
+        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: TlsPolicies, *, nonce: str
+    ) -> Connection:
+        """A connection that is ready for transactions. Raises NotReady."""
+        ...
 
 
 async def connect(

@@ -1,7 +1,7 @@
 """What of a message fits a server: the transaction it is sent in, converted where it must be; or why it cannot be.
 
-The law: nothing is sent that the server did not offer to take. What cannot be sent without loss is refused with the status
-that its sender should hear. Pure: the same message and offers give the same transaction.
+The law: nothing is sent that the server did not offer to take. What cannot be sent without loss is refused with the
+status that its sender should hear. Pure: the same message and offers give the same transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ class Message:
         header = mail.smtputf8 and self._needs.header_utf8
         if header and not offers.smtputf8:
             return _NOT_UTF8
-        wide = header or not (mail.sender.isascii() and all([one.address.isascii() for one in recipients]))
+        wide = header or not (mail.sender.isascii() and all(one.address.isascii() for one in recipients))
         return wide and offers.smtputf8
 
     def _converted(self, offers: Capabilities) -> bytes | Misfit:

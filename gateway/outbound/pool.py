@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from cluster.clock import Dice
 from gateway.outbound.bounces import classify
-from gateway.outbound.connection import Connection, NotReady, Way, connect
+from gateway.outbound.connection import Connection, Connector, NotReady, Way, connect
 from gateway.outbound.dial import Candidate, Plan, candidates
 from gateway.outbound.settings import OutboundSettings, Source
 from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, TlsPolicy
@@ -270,8 +270,13 @@ class Pool:
         context: ssl.SSLContext,
         dice: Dice,
         observe: Observer,
+        *,
+        sweep_s: float = SWEEP_S,
+        connector: Connector = connect,
     ) -> None:
         self.settings = settings
+        self._sweep_s = sweep_s
+        self._connector = connector
         self.dice = dice
         self._hello = settings.hello or hostname
         self._policies = policies
@@ -302,7 +307,7 @@ class Pool:
             return
         found.submit(job)
         if self._sweeping is None:
-            self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
+            self._sweeping = self._loop.call_later(self._sweep_s, self._sweep)
 
     @property
     def connections(self) -> int:
@@ -426,14 +431,14 @@ class Pool:
     async def _connect(self, plan: Plan, way: Way) -> Connection:
         nonce = f"{self.dice.getrandbits(144):036x}"
         try:
-            made = await connect(way, self.settings.timeouts, self._context, self._policies, nonce=nonce)
+            made = await self._connector(way, self.settings.timeouts, self._context, self._policies, nonce=nonce)
         except NotReady as error:
             if error.cause == "tls":
                 self._report(plan, way, error.tls_failure or "validation-failure", error.why)
             if not error.fallback:
                 raise
             clear = replace(way, policy=TlsPolicy("none"))
-            return await connect(clear, self.settings.timeouts, self._context, self._policies, nonce=nonce)
+            return await self._connector(clear, self.settings.timeouts, self._context, self._policies, nonce=nonce)
         if made.tls:
             self._report(plan, way, "", "")
         return made
@@ -450,7 +455,7 @@ class Pool:
         for destination in list(self._destinations.values()):
             destination.sweep(now)
             busy = busy or destination.busy
-        self._sweeping = self._loop.call_later(SWEEP_S, self._sweep) if busy else None
+        self._sweeping = self._loop.call_later(self._sweep_s, self._sweep) if busy else None
 
     def _forget(self) -> None:
         """Drop destinations that nobody waits for, oldest first."""

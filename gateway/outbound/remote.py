@@ -1,7 +1,7 @@
 """The courier that speaks SMTP and LMTP: a message, its plan, a connection from the pool, and one result a recipient.
 
-The law: that of gateway/outbound/courier.py. A message is attempted in as many transactions as the server's limits make of
-it, each of which must settle somebody.
+The law: that of gateway/outbound/courier.py. A message is attempted in as many transactions as the server's limits
+make of it, each of which must settle somebody.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from gateway.outbound.connection import Connection, NotReady, Way
 from gateway.outbound.dial import Dialer, Nowhere, Plan
 from gateway.outbound.fitting import Fitted, Message, Misfit
 from gateway.outbound.metrics import Metrics
-from gateway.outbound.pool import Pool
+from gateway.outbound.pool import SWEEP_S, Pool
 from gateway.outbound.settings import OutboundSettings
 from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, client_context
 from mail.smtp.client.envelope import Transaction
@@ -47,14 +47,17 @@ class Remote:
         metrics: Metrics,
         observe: Observer = lambda _outcome: None,
         context: ssl.SSLContext | None = None,
+        sweep_s: float = SWEEP_S,
     ) -> None:
-        """`observe` is told of every TLS session and failure (RFC 8460)."""
+        """`observe` is told of every TLS session and failure (RFC 8460). `sweep_s`: how late a timeout may be."""
         self._clock = clock
         self._log = log
         self._metrics = metrics
         self._observe = observe
         self._dialer = Dialer(settings, hostname, resolver, policies, clock)
-        self._pool = Pool(settings, hostname, policies, context or client_context(), dice, self._session)
+        self._pool = Pool(
+            settings, hostname, policies, context or client_context(), dice, self._session, sweep_s=sweep_s
+        )
         metrics.open.set_function(lambda: self._pool.connections)
 
     async def send(

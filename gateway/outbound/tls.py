@@ -4,8 +4,10 @@ The law: opportunistic is the least, never a reason to fail; whatever is more is
 judged after the handshake, by the policy alone.
 """
 
+import contextlib
 import datetime as dt
 import ssl
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -98,7 +100,7 @@ class SettledPolicies:
         if policy.level != "pkix":
             return Verdict(policy.level not in ("dane", "sts", "refused"))
         if self._store is None:
-            self._store = Store([x509.load_der_x509_certificate(der) for der in self._roots or _system_roots()])
+            self._store = Store(_readable(self._roots or _system_roots()))
         now = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, dt.UTC)
         return check_pkix(chain_der, host, self._store, now)
 
@@ -127,6 +129,17 @@ def _failure(leaf: x509.Certificate, host: str, now: dt.datetime) -> str:
         listed = []
     wild = "*." + host.lower().partition(".")[2]
     return "certificate-not-trusted" if host.lower() in listed or wild in listed else "certificate-host-mismatch"
+
+
+def _readable(roots: Iterable[bytes]) -> list[x509.Certificate]:
+    """Some systems trust certificates that break the rules of today: these prove nothing here."""
+    found: list[x509.Certificate] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for der in roots:
+            with contextlib.suppress(ValueError):
+                found.append(x509.load_der_x509_certificate(der))
+    return found
 
 
 def _system_roots() -> list[bytes]:

@@ -71,7 +71,7 @@ class Office:
         self, *, level: Level = "opportunistic", answers: dict[tuple[str, str], Answer] | None = None, **settings: Any
     ) -> Remote:
         """A courier; times are short."""
-        timeouts = Timeouts(connect_s=5, greeting_s=0.5, hello_s=0.5, mail_s=0.5, rcpt_s=0.5, data_s=0.5, end_s=0.5)
+        timeouts = Timeouts(connect_s=5, greeting_s=0.2, hello_s=0.2, mail_s=0.2, rcpt_s=0.2, data_s=0.2, end_s=0.2)
         chosen = OutboundSettings(**({"timeouts": timeouts, "loopback": True} | settings))
         made = Remote(
             chosen,
@@ -83,6 +83,7 @@ class Office:
             log=self.log,
             metrics=Metrics(CollectorRegistry()),
             observe=self.outcomes.append,
+            sweep_s=0.05,
         )
         self.couriers.append(made)
         return made

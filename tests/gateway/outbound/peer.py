@@ -1,5 +1,5 @@
-"""Servers on loopback for the tests of outgoing mail: one that behaves, with what it offers and refuses set by the test,
-and one that says what it likes."""
+"""Servers on loopback for the tests of outgoing mail: one that behaves, with what it offers and refuses set by the
+test, and one that says what it likes."""
 
 import asyncio
 import ssl

@@ -41,7 +41,7 @@ def test_a_multipart_to_seven_bits() -> None:
     before, after = _leaves(MIXED), _leaves(made)
     assert [kind for kind, _ in before] == [kind for kind, _ in after]
     # The standard library reads LF for CRLF in what is not encoded.
-    assert [data.replace(b"\r\n", b"\n") for _, data in after][0] == before[0][1].replace(b"\r\n", b"\n")
+    assert after[0][1].replace(b"\r\n", b"\n") == before[0][1].replace(b"\r\n", b"\n")
     assert after[1][1] == b"\x00\x01\n\r\xff"
     assert b"X-A: 1\r\n" in made
     assert made.count(b"8bit") + made.count(b"binary") == 1  # charset=unknown-8bit of the inner message
@@ -74,7 +74,8 @@ def test_what_needs_no_change_is_the_same() -> None:
     ("message", "status"),
     [
         (
-            b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xff\r\n--b--\r\n",
+            b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n"
+            b"Content-Transfer-Encoding: 8bit\r\n\r\n\xff\r\n--b--\r\n",
             "5.6.2",
         ),
         (b"Content-Type: message/delivery-status\r\n\r\n\xff\r\n", "5.6.3"),
@@ -82,7 +83,8 @@ def test_what_needs_no_change_is_the_same() -> None:
         (b"Content-Transfer-Encoding: x-uuencode\r\n\r\n\xff\r\n", "5.6.3"),
         (b"Subject: \xff\r\n\r\nx\r\n", "5.6.3"),
         (
-            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Description: \xff\r\n\r\n\xff\r\n--b--\r\n",
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+            b"Content-Description: \xff\r\n\r\n\xff\r\n--b--\r\n",
             "5.6.3",
         ),
         (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n\xff\r\n" * 1001, "5.6.3"),
@@ -125,8 +127,7 @@ def test_any_message(parts: list[tuple[bytes, bytes, bytes]], to: str) -> None:
     message += b"--b--\r\n"
     try:
         made = downgrade(message, to)  # type: ignore[arg-type]
-    except Undowngradable as error:
-        assert error.status in {"5.6.2", "5.6.3"}
+    except Undowngradable:
         return
     assert to == "8BITMIME" or made.isascii()
 

@@ -34,7 +34,7 @@ def _played(head: dict[str, str], acts: list[tuple[str, bytes | str]], bytes_max
     """A conversation until the server has said so many bytes, and what came of it."""
     talk = Talk(head)
     given_count, left = 0, bytes_max
-    for verb, what in acts:
+    for _verb, what in acts:
         if isinstance(what, bytes):
             talk.hear(what[:left])
             left -= len(what)
