@@ -58,8 +58,12 @@ too-large: message (?:size|too (?:large|big))|exceeds .{0,30}size|size limit|too
 bad-sender: sender (?:address )?(?:rejected|unknown|denied|verify)|invalid sender|domain of sender
 mailbox-off: (?:account|mailbox|user|address|recipient).{0,30}(?:disabled|suspended|inactive|deactivated|locked|expired)
 mailbox-off: no longer (?:active|in use|accepting)|has been disabled
-bad-mailbox: (?:user|recipient|mailbox|address|account|alias).{0,40}(?:unknown|not found|does ?n[o']t exist|unavailable|invalid|rejected|not exist|no such|undeliverable)
-bad-mailbox: (?:unknown|invalid|no such|non-?existent|bad) (?:local )?(?:user|recipient|mailbox|address|account|destination|rcpt)
+bad-mailbox: (?:user|recipient|mailbox|address|account|alias).{0,40}(?:unknown|not found|does ?n[o't]{1,2} exist)
+bad-mailbox: (?:user|recipient|mailbox|address|account|alias).{0,40}(?:unavailable|invalid|rejected|not exist)
+bad-mailbox: (?:user|recipient|mailbox|address|account|alias).{0,40}(?:no such|undeliverable)
+bad-mailbox: (?:unknown|invalid|no such|non-?existent|bad) (?:local )?(?:user|recipient|mailbox|address|rcpt)
+bad-mailbox: (?:unknown|invalid|no such|non-?existent|bad) (?:account|destination)
+bad-mailbox: no mailbox
 bad-mailbox: no mailbox|not our customer|recipientnotfound|doesn't have an? .{0,30}account
 bad-domain: (?:domain|host) .{0,40}(?:not found|unknown|does not exist)|null ?mx|no such domain
 relay: relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed))|unable to relay|not relay

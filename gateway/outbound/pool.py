@@ -101,11 +101,11 @@ class Destination:
 
     def moved(self, connection: Connection) -> None:
         """Give it more to do, or put it by."""
-        client = connection.client
-        while self.queue and client.room:
+        client, messages_max = connection.client, self._pool.settings.messages_per_connection_max
+        while self.queue and client.room and client.transactions < messages_max:
             self._start(connection, self.queue.popleft())
         if client.idle and connection in self.connections:
-            if client.exhausted or client.transactions >= self._pool.settings.messages_per_connection_max:
+            if client.exhausted or client.transactions >= messages_max:
                 connection.quit()
                 self.open_more()
             elif connection not in self._idle:

@@ -27,7 +27,11 @@ from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
 from cluster.errors import Corrupt, Misconfigured
+from mail.message.downgrade import Undowngradable, downgrade
 from mail.message.record import encode, read_message
+from mail.smtp.client.capabilities import parse_hello
+from mail.smtp.client.replies import LINE_BYTES_MAX, REPLY_BYTES_MAX, ReplyReader
+from mail.smtp.replies import Reply
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
@@ -143,6 +147,35 @@ def maildir(data: bytes) -> None:
     assert b"\n" not in one.content.replace(b"\r\n", b"")
 
 
+def reply(data: bytes) -> None:
+    """What an SMTP server says: replies, or once and for all none; whole equals byte by byte; what is kept is bounded
+    and printable; offers are read from any of it.
+    """
+    whole, pieces = _replies(data, len(data) or 1), _replies(data, 1)
+    assert whole == pieces
+    for one in whole[0]:
+        assert one.text.replace("\n", "").isprintable()
+        assert parse_hello(one.text).extended
+
+
+def _replies(data: bytes, step: int) -> tuple[list[Reply], str]:
+    reader = ReplyReader()
+    found: list[Reply] = []
+    for start in range(0, len(data), step):
+        reader.add(data[start : start + step])
+        while (one := reader.next()) is not None:
+            found.append(one)
+        assert reader.waiting_bytes <= LINE_BYTES_MAX + REPLY_BYTES_MAX
+    return found, reader.garbled
+
+
+def downgraded(data: bytes) -> None:
+    """A message for a server without 8BITMIME: 7-bit, or it is said why not."""
+    for target in ("7BIT", "8BITMIME"):
+        with contextlib.suppress(Undowngradable):
+            assert downgrade(data, target).isascii() or target == "8BITMIME"
+
+
 PROMISES: Final[dict[str, Promise]] = {
     one.__name__: one
     for one in (
@@ -157,6 +190,8 @@ PROMISES: Final[dict[str, Promise]] = {
         address,
         mbox,
         maildir,
+        reply,
+        downgraded,
     )
 }
 
@@ -196,6 +231,7 @@ def _row(record: Any) -> bytes:
 
 
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+_MULTIPART: Final = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
 _VALID: Final[dict[str, list[bytes]]] = {
     "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
@@ -224,6 +260,15 @@ _VALID: Final[dict[str, list[bytes]]] = {
     "mbox": [
         b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
         b"Status: RO\nX-UID: 1\n\nx\n",
+    ],
+    "reply": [
+        b"250-mx hello\r\n250-SIZE 1\r\n250-AUTH=PLAIN\r\n250 LIMITS RCPTMAX=5\r\n",
+        b"550-5.1.1 no\r\n550 5.1.1 such user\r\n421 4.3.2 bye\n",
+    ],
+    "downgraded": [
+        _MULTIPART + b"Content-Transfer-Encoding: 8bit\r\n\r\n\xff\r\n--b--\r\n",
+        _MULTIPART.replace(b"mixed", b"signed") + b"\r\n\xff\r\n--b--\r\n",
+        b"Subject: x\r\n\r\ncaf\xe9\r\n",
     ],
     "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
 }

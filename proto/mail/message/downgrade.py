@@ -1,8 +1,8 @@
 """A message for a server that takes less than it holds: 8-bit or binary content as 7-bit MIME (RFC 6152 3, RFC 3030 3).
 
 The law: what is decoded from the parts is the same before and after; nothing is encoded twice (RFC 2045 6.4: multipart
-and message parts are never encoded themselves); what was signed is never touched. Where that cannot be, `Undowngradable`
-is raised.
+and message parts are never encoded themselves); what was signed is never touched. `Undowngradable` is raised where that
+cannot be.
 """
 
 import binascii

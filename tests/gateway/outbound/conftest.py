@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -72,7 +72,8 @@ class Office:
     ) -> Remote:
         """A courier; times are short."""
         timeouts = Timeouts(connect_s=5, greeting_s=0.2, hello_s=0.2, mail_s=0.2, rcpt_s=0.2, data_s=0.2, end_s=0.2)
-        chosen = OutboundSettings(**({"timeouts": timeouts, "loopback": True} | settings))
+        usual: dict[str, Any] = {"timeouts": timeouts, "loopback": True}
+        chosen = OutboundSettings(**(usual | settings))
         made = Remote(
             chosen,
             hostname="me.example",
@@ -90,7 +91,7 @@ class Office:
 
     def to(self, peer: Peer, **route: Any) -> dict[str, Any]:
         """Settings that send all mail to a peer."""
-        fields = {"name": "r", "host": "127.0.0.1", "port": peer.port or 1} | route
+        fields: dict[str, Any] = {"name": "r", "host": "127.0.0.1", "port": peer.port or 1} | route
         return {"route": (Route(**fields),), "routes": {"*": "r"}}
 
 
@@ -114,12 +115,8 @@ async def office() -> AsyncIterator[Office]:
 def mail(*recipients: str, **fields: Any) -> Envelope:
     """An envelope."""
     who = tuple(Recipient(one) for one in recipients or ("b@x.test",))
-    return Envelope(
-        **({"domain": "x.test", "sender": "a@me.example", "recipients": who, "digest": b"", "size": 0} | fields)
-    )
-
-
-Send = Callable[..., Awaitable[tuple[Result, ...]]]
+    usual: dict[str, Any] = {"domain": "x.test", "sender": "a@me.example", "recipients": who, "digest": b"", "size": 0}
+    return Envelope(**(usual | fields))
 
 
 async def send(courier: Remote, envelope: Envelope | None = None, body: bytes = BODY) -> tuple[Result, ...]:

@@ -17,7 +17,6 @@ REPLY_BYTES_MAX: Final = 32 * 1024
 _LINE: Final = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?\r?\n")
 # status-code = class "." subject "." detail (RFC 3463 2), in front of the text (RFC 2034 4)
 _STATUS: Final = re.compile(rb"([245])\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 class ReplyReader:
@@ -119,7 +118,7 @@ def _reply(code: bytes, texts: tuple[bytes, ...]) -> Reply:
 
 def printable(text: bytes) -> str:
     """A server's words as text; what cannot be printed becomes `?`."""
-    if text.isascii():
-        words = text.decode("ascii")
-        return words if words.isprintable() else _UNPRINTABLE.sub("?", words)
-    return _UNPRINTABLE.sub("?", text.decode("utf-8", "replace"))
+    words = text.decode("utf-8", "replace")
+    if words.isprintable():
+        return words
+    return "".join([char if char.isprintable() else " " if char == "\t" else "?" for char in words])
