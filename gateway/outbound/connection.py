@@ -97,6 +97,8 @@ class Connection(asyncio.Protocol):
         self.tls = ""
         """Version and cipher; empty in the clear."""
         self.proof: Literal["", "dane", "sts", "pkix"] = ""
+        self.tls_failure = self.tls_why = ""
+        """What is wrong with the certificate though the policy lets it pass, for reports (RFC 8461 5: testing)."""
         self.deadline_s = 0.0
         """By the loop's clock, when the server must have done something; the sweep calls `late` after it."""
         self.owner: Owner | None = None
@@ -255,6 +257,7 @@ class Connection(asyncio.Protocol):
         if not verdict.ok:
             raise _no_tls(f"The server's certificate is not valid: {verdict.why}"[:300], verdict.failure)
         self.proof = verdict.proof
+        self.tls_failure, self.tls_why = verdict.failure, verdict.why
 
     async def _log_in(self, nonce: str) -> None:
         way = self.way

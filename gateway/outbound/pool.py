@@ -74,10 +74,9 @@ class Destination:
 
     def submit(self, job: Job) -> None:
         """Take a job; it will be settled."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.client.room and self._start(connection, job):
-                return
+        if self._idle:
+            self._use_idle(job)
+            return
         failure = self._failure
         if failure is not None and not self.connections and not self._opening:
             if self._pool.now() < failure[0]:
@@ -150,31 +149,33 @@ class Destination:
 
     # -- within ----------------------------------------------------------------------------------------------------
 
-    def _start(self, connection: Connection, job: Job) -> bool:
-        """Whether the connection is busy with it; else it needed none."""
+    def _use_idle(self, job: Job) -> None:
+        """An idle connection has room: one without is closed, and then not among them."""
+        connection = self._idle.pop()
+        self._start(connection, job)
+        if connection.client.idle:
+            self.moved(connection)  # the job needed none
+
+    def _start(self, connection: Connection, job: Job) -> None:
+        """Give the job to the connection, unless it is settled without."""
         try:
             transaction = job.transaction(connection)
-        except BadAddress as error:
-            job.refused(str(error))
-            return False
-        if transaction is None:
-            return False
-        try:
+            if transaction is None:
+                return
             connection.send(transaction)
         except BadAddress as error:
             job.refused(str(error))
-            return False
-        job.tries += 1
-        self.connections[connection].append(job)
-        self._under_way += 1
-        return True
+        except Exception as defect:  # noqa: BLE001 - a defect of ours must settle this job, and spare the others
+            job.stranded(NotReady(f"A defect: {defect!r}"[:300], "system", status="4.3.0"), connection.way)
+        else:
+            job.tries += 1
+            self.connections[connection].append(job)
+            self._under_way += 1
 
     def open_more(self) -> None:
         """Open as many connections as the backlog is worth."""
         while self.queue and self._idle:
-            connection = self._idle.pop()
-            if connection.client.room:
-                self._start(connection, self.queue.popleft())
+            self._use_idle(self.queue.popleft())
         waiting = len(self.queue)
         if not waiting:
             return
@@ -440,7 +441,7 @@ class Pool:
             clear = replace(way, policy=TlsPolicy("none"))
             return await self._connector(clear, self.settings.timeouts, self._context, self._policies, nonce=nonce)
         if made.tls:
-            self._report(plan, way, "", "")
+            self._report(plan, way, made.tls_failure, made.tls_why)
         return made
 
     def _report(self, plan: Plan, way: Way, failure: str, why: str) -> None:

@@ -6,6 +6,7 @@ judged after the handshake, by the policy alone.
 
 import contextlib
 import datetime as dt
+import ipaddress
 import ssl
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ class TlsPolicy(msgspec.Struct, frozen=True):
 
 
 class Verdict(NamedTuple):
-    """What a certificate is worth. `failure`: the result type of RFC 8460 4.3."""
+    """What a certificate is worth. `failure`: the result type of RFC 8460 4.3, also of one that may pass."""
 
     ok: bool
     proof: Literal["", "dane", "sts", "pkix"] = ""
@@ -109,13 +110,20 @@ def check_pkix(chain_der: Sequence[bytes], host: str, store: Store, now: dt.date
     """Whether a chain leads to a trusted root and is for the host (RFC 9525)."""
     try:
         leaf, *others = [x509.load_der_x509_certificate(der) for der in chain_der]
-        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(host))
+        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(_subject(host))
         verifier.verify(leaf, others)
     except VerificationError as error:
         return Verdict(False, "", _failure(leaf, host, now), str(error)[:200])
     except ValueError as error:  # no chain, or one that cannot be read
         return Verdict(False, "", "certificate-not-trusted", str(error)[:200])
     return Verdict(True, "pkix")
+
+
+def _subject(host: str) -> x509.DNSName | x509.IPAddress:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _failure(leaf: x509.Certificate, host: str, now: dt.datetime) -> str:

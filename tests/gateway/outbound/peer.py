@@ -27,6 +27,7 @@ class Peer:
         self.messages: list[tuple[str, tuple[str, ...], bytes]] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.clients: list[str] = []
         self.port = 0
         self._tls = tls
         self._implicit = implicit
@@ -54,6 +55,8 @@ class Peer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        peername = writer.get_extra_info("peername")
+        self.clients += [peername[0]] if peername else []
         self._writers.append(writer)
         try:
             await self._talk(reader, writer)

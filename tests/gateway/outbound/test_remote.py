@@ -9,6 +9,7 @@ import pytest
 from actors.queue.types import Recipient
 from cluster.config.secret import Secret
 from cluster.dns.resolver import Answer
+from gateway.outbound.settings import Source
 from tests.gateway.outbound.conftest import BODY, Office, mail, send
 from tests.gateway.outbound.peer import Peer
 
@@ -340,3 +341,30 @@ async def test_an_address_that_cannot_be_said(office: Office) -> None:
     envelope = mail(recipients=(Recipient("a b@x.test"),))
     (result,) = await send(office.courier(**office.to(peer)), envelope)
     assert (result.outcome, result.status) == ("failed", "5.1.3")
+
+
+async def test_what_does_not_fit_leaves_the_connection_to_others(office: Office) -> None:
+    peer = await office.peer("SIZE 100")
+    courier = office.courier(**office.to(peer))
+    for _ in range(3):
+        assert (await send(courier))[0].outcome == "delivered"
+        (result,) = await send(courier, body=BODY * 10)
+        assert (result.outcome, result.code, result.status, result.cause) == ("failed", 0, "5.3.4", "too-large")
+    assert peer.connections == 1
+
+
+async def test_from_one_of_our_addresses_under_its_name(office: Office) -> None:
+    peer = await office.peer()
+    sources = (Source(address="127.0.0.2", hello="two.example"), Source(address="::1", hello="six.example"))
+    courier = office.courier(**office.to(peer), source=sources)
+    assert (await send(courier))[0].outcome == "delivered"
+    assert peer.commands[0] == "EHLO two.example"
+    assert peer.clients == ["127.0.0.2"]
+
+
+async def test_a_defect_of_ours_defers_that_message_only(office: Office) -> None:
+    peer = await office.peer()
+    courier = office.courier(**office.to(peer))
+    (result,) = await send(courier, mail(priority="high", smtputf8=None, by_mode="R", by_ms=None))
+    assert (result.outcome, result.cause) == ("deferred", "system")
+    assert (await send(courier))[0].outcome == "delivered"
