@@ -107,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._pieces: deque[memoryview] = deque()
         self._paused = False
+        self._answering = False  # flush comes later
         self._replies = 0  # read when the deadline was set
         self._events: deque[Event] = deque()
         self._wakeup: asyncio.Future[None] | None = None
@@ -119,14 +120,16 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=PIECE_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """Replies."""
+        """Replies. What they lead to, the next transaction too, is one write."""
+        self._answering = True
         events = self.client.receive(data, early=bool(self._pieces))
-        self.flush()
         if events:
             self._tell(events)
         owner = self.owner
         if owner is not None:
             owner.moved(self)
+        self._answering = False
+        self.flush()
 
     def eof_received(self) -> bool:
         """The server will say no more."""
@@ -151,7 +154,8 @@ class Connection(asyncio.Protocol):
     def send(self, transaction: Transaction) -> None:
         """Begin a transaction; where the client has room. Raises BadAddress."""
         self.client.send(transaction)
-        self.flush()
+        if not self._answering:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is outgoing, and set the time for its answer: anew with each whole reply, never for less."""
@@ -165,14 +169,16 @@ class Connection(asyncio.Protocol):
                 self._pump()
             elif self._transport is not None:
                 self._transport.write(data)
-        seconds = self._timeouts.block_s if self._pieces else self._timeouts.of(self.client.waiting)
-        self.deadline_s = self._loop.time() + seconds
+        waiting = self.client.waiting
+        if waiting is not None:
+            seconds = self._timeouts.block_s if self._pieces else self._timeouts.of(waiting)
+            self.deadline_s = self._loop.time() + seconds
 
     def quit(self) -> None:
         """Say goodbye, and close when that is answered, or after a moment."""
         self.client.quit()
         self.flush()
-        self.deadline_s = self._loop.time() + self._timeouts.quit_s
+        self.deadline_s = self._loop.time() + self._timeouts.quit_s  # shorter than for other answers
 
     def late(self) -> None:
         """The time is over."""
