@@ -18,7 +18,7 @@ from cluster.dns.resolver import Answer
 from gateway.outbound.metrics import Metrics
 from gateway.outbound.remote import Remote
 from gateway.outbound.settings import OutboundSettings, Route, Timeouts
-from gateway.outbound.tls import Level, SettledPolicies, TlsOutcome
+from gateway.outbound.tls import Level, SettledPolicies, TlsOutcome, TlsPolicies
 from tests.gateway.outbound.peer import Handler, Peer
 
 BODY = b"Subject: x\r\n\r\nHello\r\n.\r\nbye\r\n"
@@ -68,7 +68,12 @@ class Office:
         return made
 
     def courier(
-        self, *, level: Level = "opportunistic", answers: dict[tuple[str, str], Answer] | None = None, **settings: Any
+        self,
+        *,
+        level: Level = "opportunistic",
+        policies: TlsPolicies | None = None,
+        answers: dict[tuple[str, str], Answer] | None = None,
+        **settings: Any,
     ) -> Remote:
         """A courier; times are short."""
         timeouts = Timeouts(connect_s=5, greeting_s=0.2, hello_s=0.2, mail_s=0.2, rcpt_s=0.2, data_s=0.2, end_s=0.2)
@@ -78,7 +83,7 @@ class Office:
             chosen,
             hostname="me.example",
             resolver=Table(answers or {}),
-            policies=SettledPolicies(level, SystemClock()),
+            policies=policies or SettledPolicies(level, SystemClock()),
             clock=SystemClock(),
             dice=random.Random(1),
             log=self.log,

@@ -5,55 +5,15 @@ import datetime as dt
 from collections.abc import Sequence
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from cluster.clock import ManualClock
 from gateway.outbound.tls import SettledPolicies, TlsPolicy, Verdict, client_context
+from tests.unit.gateway.outbound.authority import DAY, Authority
 
 NOW = dt.datetime.fromtimestamp(ManualClock().now_ms() / 1000, dt.UTC)
-DAY = dt.timedelta(days=1)
 
 
-class Authority:
-    """A root that signs."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "root")])
-        self.root = self._made(self.name, self.key, None, NOW + 9 * DAY)
-
-    def _made(self, name: x509.Name, key: ec.EllipticCurvePrivateKey, host: str | None, until: dt.datetime) -> bytes:
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - 5 * DAY)
-            .not_valid_after(until)
-            .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        )
-        if host is None:
-            usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-            builder = builder.add_extension(usage, critical=True)
-        else:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-            server = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
-            builder = builder.add_extension(server, critical=False)
-        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
-
-    def leaf(self, host: str, until: dt.datetime = NOW + DAY) -> bytes:
-        key = ec.generate_private_key(ec.SECP256R1())
-        return self._made(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "leaf")]), key, host, until)
-
-
-ROOT = Authority()
+ROOT = Authority(NOW)
 
 
 def check(level: str, chain: Sequence[bytes], host: str = "mx.test") -> Verdict:
@@ -71,7 +31,7 @@ def test_a_chain_to_the_root() -> None:
     [
         ([ROOT.leaf("other.test")], "certificate-host-mismatch"),
         ([ROOT.leaf("mx.test", NOW - DAY)], "certificate-expired"),
-        ([Authority().leaf("mx.test")], "certificate-not-trusted"),
+        ([Authority(NOW).leaf("mx.test")], "certificate-not-trusted"),
         ([], "certificate-not-trusted"),
         ([b"junk"], "certificate-not-trusted"),
     ],
