@@ -26,6 +26,7 @@ from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
 from gateway.milter.settings import MilterSettings
+from gateway.outbound.settings import OutboundSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
 from gateway.trust.signing import SigningSettings
@@ -135,6 +136,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
     ] = ()
     imap: ImapSettings = ImapSettings()
+    outbound: OutboundSettings = OutboundSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()
