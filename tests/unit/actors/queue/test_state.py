@@ -237,7 +237,7 @@ async def test_a_newer_version_is_understood(site: Site) -> None:
 
 
 async def test_the_largest_entries_fit_a_commit(client: QueueClient) -> None:
-    widest = msgspec.structs.replace(mail(), recipients=tuple(f"{n:03}{'x' * 190}@y" for n in range(100)))
+    widest = msgspec.structs.replace(mail(), recipients=tuple(Recipient(f"{n:03}{'x' * 190}@y") for n in range(100)))
     for n in range(DUE_MAX + 1):
         await client.enqueue(widest, b"%d" % n, pack(BODY))
     assert len(await client.due(SLOT, DUE_MAX, 60)) == DUE_MAX

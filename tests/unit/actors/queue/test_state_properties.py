@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
         now = self.site.clock.now_ms()
         due = {n for n, m in self.model.items() if not m.ended and not m.held and m.due_ms <= now}
         lent = self.run(self.client.due(SLOT, limit, LEASE_S))
-        got = [int(work.mail.recipients[0].partition("@")[0]) for work in lent]
+        got = [int(work.mail.recipients[0].address.partition("@")[0]) for work in lent]
         assert len(set(got)) == len(got) == min(limit, len(due))
         assert set(got) <= due
         for number, work in zip(got, lent, strict=True):
