@@ -42,4 +42,4 @@ def test_the_longest_key_is_allowed() -> None:
 def test_a_queue_entry_says_its_slot() -> None:
     name = queue.entry_id("example.net", b"key")
     assert len(name) == queue.ID_BYTES
-    assert queue.slot_of_id(name) == queue.slot_of("example.net")
+    assert queue.slot_of_id(name) == queue.slot_of("example.net", b"key")
