@@ -6,15 +6,16 @@ The law: what passes here fits a row, and belongs to the slot that it was sent t
 from typing import Final
 
 from actors.queue import keys
-from actors.queue.entry import BULK
 from actors.queue.types import (
     ADDRESS_BYTES_MAX,
+    BULK,
     BUSY_MAX,
     DOMAIN_BYTES_MAX,
     DUE_MAX,
     IDEM_BYTES_MAX,
     INLINE_BYTES_MAX,
     LEASE_S_MAX,
+    NORMAL,
     PAGE_MAX,
     PLACE_BYTES_MAX,
     RECIPIENTS_BYTES_MAX,
@@ -29,8 +30,7 @@ from actors.queue.types import (
     Report,
     Tally,
 )
-from actors.shell.keys import TIME_MAX
-from actors.shell.kind import WORK
+from actors.shell.places import TIME_MAX
 from cluster.blobs.blobs import DIGEST_BYTES
 
 PRIORITY_MAX: Final = 9  # RFC 6710
@@ -71,7 +71,7 @@ def _is_id(slot: int, name: bytes) -> bool:
 def _wrong_due(command: Due) -> str:
     if not 0 < command.limit <= DUE_MAX or not 0 < command.lease_s <= LEASE_S_MAX:
         return "limit or lease"
-    if not WORK <= command.lane <= BULK or len(command.after) > PLACE_BYTES_MAX:
+    if not NORMAL <= command.lane <= BULK or len(command.after) > PLACE_BYTES_MAX:
         return "lane or place"
     return "" if len(command.busy) <= BUSY_MAX else "too many busy destinations"
 
@@ -79,7 +79,7 @@ def _wrong_due(command: Due) -> str:
 def _wrong_report(command: Report) -> str:
     if not 0 <= command.until_ms < TIME_MAX:
         return "time"
-    if not command.told or len(command.owed) > OWED_MAX:
+    if (command.tried and not command.told) or len(command.owed) > OWED_MAX:
         return "results or notices"
     named = [index for one in command.told for index in one.recipients]
     if len(named) > RECIPIENTS_MAX or len(set(named)) != len(named):

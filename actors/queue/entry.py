@@ -9,15 +9,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.queue.types import Envelope, Fate, Owed, Result, Shown, Status, Step, Told, Work
+from actors.queue.types import BULK, NORMAL, URGENT, Envelope, Fate, Owed, Result, Shown, Status, Step, Told, Work
 from actors.shell.kind import EXPIRY, WORK, Timer
 
 STEPS_MAX: Final = 40  # kept of an entry's history
 HEARD_BYTES_MAX: Final = 12_000  # of results, with their words whole; above it they are cut, to 31,000 at the very most
 STEPS_BYTES_MAX: Final = 28_000  # and of their words, about: two attempts of which each recipient heard something else
 ENDED: Final = ("delivered", "failed", "cancelled")
-URGENT: Final = WORK + 1  # the lane of priorities above 0 (RFC 6710)
-BULK: Final = WORK + 2  # and of those below
+assert NORMAL == WORK
 
 
 class Condition(Struct, frozen=True, omit_defaults=True):
@@ -122,7 +121,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
 def lane_of(priority: int) -> int:
     """The lane of a priority's timers."""
-    return URGENT if priority > 0 else BULK if priority < 0 else WORK
+    return URGENT if priority > 0 else BULK if priority < 0 else NORMAL
 
 
 def destination(mail: Envelope, route: str, target: str) -> str:

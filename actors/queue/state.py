@@ -45,8 +45,8 @@ from actors.queue.types import (
     Wish,
     Work,
 )
-from actors.shell.keys import place_of
 from actors.shell.kind import Decision, Guard, Needs, Timer, decode_command
+from actors.shell.places import place_of
 from cluster.errors import NotFound, Refused, Trouble, Unavailable
 
 Entries = Mapping[bytes, Entry | None]
@@ -142,10 +142,10 @@ class Queue:
             raise Refused("There is no such recipient.", log=f"{count} recipients of {command.id.hex()}")
         newest = now.status == "lent" and command.attempt == now.attempts
         told = _counting(command.told, now, newest=newest)
-        if not told:
+        if not told and (command.told or not newest):
             return Decision(entry.shown(command.id))
         step = Step(
-            _what(told, tried=command.tried), now_ms, command.until_ms, command.attempt,
+            _what(told, tried=command.tried), now_ms, max(command.until_ms, now_ms), command.attempt,
             told=fitted(told, HEARD_BYTES_MAX), owed=_owed(command.owed, told),
         )  # fmt: skip
         if after(now, step, count).status in ENDED:
@@ -226,7 +226,7 @@ def _counting(told: tuple[Told, ...], now: Condition, *, newest: bool) -> tuple[
 def _what(told: tuple[Told, ...], *, tried: bool) -> What:
     """The word for a report."""
     outcomes: set[Outcome] = {one.result.outcome for one in told}
-    if "deferred" in outcomes:
+    if "deferred" in outcomes or not outcomes:
         return "deferred" if tried else "postponed"
     return "failed" if "failed" in outcomes else "delivered"
 
@@ -287,7 +287,7 @@ def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:
         return Decision(Queued(name, again=True))
     inline = command.packed is not None
     mail = msgspec.structs.replace(command.mail, inline=inline, queued_ms=now_ms)
-    entry = Entry(mail, Condition(), (Step("queued", now_ms, command.due_ms or now_ms),))
+    entry = Entry(mail, Condition(), (Step("queued", now_ms, max(command.due_ms, now_ms)),))
     body = keys.body(name) if inline else keys.blob_ref(mail.digest, name)
     return Decision(Queued(name), {name: entry}, {body: command.packed or b""})
 
@@ -311,7 +311,7 @@ def _lend(command: Due, units: Entries, now_ms: int) -> Decision[Entry]:
             continue
         changes[name] = entry.then(Step("lent", now_ms, lease_ms, now.attempts + 1))
         work.append(entry.work(name, now, lease_ms))
-    more = place if len(units) == command.limit else b""
+    more = (place or command.after or place_of(0)) if len(units) == command.limit else b""
     return Decision(Lent(tuple(work), tuple(passed.values()), more), changes)
 
 

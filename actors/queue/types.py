@@ -18,6 +18,9 @@ SAID_BYTES_MAX: Final = 500  # of a remote server's words, what is kept
 DUE_MAX: Final = 50  # entries lent by one call
 PAGE_MAX: Final = 200  # entries looked at by one List, Alter or Tally
 LEASE_S_MAX: Final = 3600
+NORMAL: Final = 1  # the lane of timers of mail of usual priority
+URGENT: Final = 2  # of priorities above 0 (RFC 6710)
+BULK: Final = 3  # and of those below
 BUSY_MAX: Final = 1000  # destinations passed over by one Due
 PLACE_BYTES_MAX: Final = 24  # a place among the timers: 8 of time, 16 of id
 
@@ -194,7 +197,7 @@ class Lent(Struct, frozen=True):
 class Report(Struct, frozen=True, tag="report"):
     """How an attempt ended for each of some recipients; `until_ms`: when those deferred are due; `owed`: notices that
     the sender gets, of which the shard keeps what its own decision leaves of them. `tried` False: nobody was asked,
-    the entry only waits longer."""
+    the entry only waits longer, without results as it was."""
 
     id: bytes
     attempt: int

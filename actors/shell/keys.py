@@ -12,19 +12,15 @@ queue, r reputation, w greylist; the mailbox has b e g m t, the directory d, blo
 from struct import Struct
 from typing import Final
 
+from actors.shell.places import TIME_MAX
+
 _SLOT = Struct(">cHc")
 _CLAIM = Struct(">ccH")
 _LANE = Struct(">cHcB")
 _TIMER = Struct(">cHcBQ")
 ID_BYTES_MAX: Final = 400  # leaves room for a timer's key in 511 bytes
-TIME_MAX: Final = 2**63 - 1  # milliseconds since 1970
 
 Span = tuple[bytes, bytes]
-
-
-def place_of(time_ms: int, name: bytes = b"") -> bytes:
-    """A place in a lane of timers: behind all that are earlier, or that unit's own."""
-    return min(max(time_ms, 0), TIME_MAX).to_bytes(8, "big") + name
 
 
 class Layout:

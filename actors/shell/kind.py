@@ -64,8 +64,8 @@ class Watch(Protocol):
     """Who wants to know of work in this process without asking for it."""
 
     def due(self, slot: int, lane: int, time_ms: int) -> None:
-        """A lane of the slot may have a unit due at that time: said of each timer once it is durable, and of the next
-        one whenever a lane is looked at. Must not block."""
+        """A lane of the slot may have a unit due at that time: said of each timer once it is durable, and of the first
+        that has not come yet whenever all that have come were looked at. Must not block."""
         ...
 
 

@@ -318,14 +318,15 @@ class Shard(Generic[Command, Unit]):
         return [key for key, _empty in await self._store.range(*span, limit=limit)]
 
     async def _due(self, asked: Asked[Command], now_ms: int) -> None:
-        """Note the timers of a lane that have come, and when the first one that is not among them does."""
+        """Note the timers of a lane that have come, and when the first one after them does."""
         layout, needs = self._kind.layout, asked.needs
         span = layout.timers_after(asked.slot, needs.work_lane, needs.work_after)
         for key, _empty in await self._store.range(*span, limit=needs.work_max + 1):
-            if layout.timer_ms(key) > now_ms or len(asked.timers) == needs.work_max:
+            if layout.timer_ms(key) > now_ms:
                 asked.next_ms = layout.timer_ms(key)
                 break
             asked.timers.append(key)
+        del asked.timers[needs.work_max :]
 
     def _decide_all(
         self, batch: list[Asked[Command]], turn: Turn[Command, Unit], now_ms: int

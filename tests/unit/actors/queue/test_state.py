@@ -11,11 +11,14 @@ from actors.mailbox.removal import REMOVAL_MS
 from actors.mailbox.sweeper import Sweeper
 from actors.queue import keys
 from actors.queue.client import QueueClient
-from actors.queue.entry import BULK, STEPS_MAX, URGENT
+from actors.queue.entry import STEPS_MAX
 from actors.queue.state import Queue, QueueSettings
 from actors.queue.types import (
+    BULK,
     DUE_MAX,
     INLINE_BYTES_MAX,
+    NORMAL,
+    URGENT,
     Change,
     Due,
     Enqueue,
@@ -32,7 +35,7 @@ from actors.queue.types import (
     Told,
     Work,
 )
-from actors.shell.kind import WORK, encode
+from actors.shell.kind import encode
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
 from cluster.errors import NotFound, Refused, Unavailable
@@ -49,7 +52,7 @@ def mail(domain: str = "example.net", **other: Any) -> Envelope:
 async def due(client: QueueClient, limit: int = 10, lease_s: int = 60) -> tuple[Work, ...]:
     """What a deliverer would be lent, most urgent first."""
     found: list[Work] = []
-    for lane in (URGENT, WORK, BULK):
+    for lane in (URGENT, NORMAL, BULK):
         for slot in keys.slots_of("example.net"):
             if len(found) < limit:
                 found += (await client.due(slot, limit - len(found), lease_s, lane=lane)).work

@@ -12,11 +12,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from actors.queue import keys
 from actors.queue.client import QueueClient
-from actors.queue.entry import BULK, URGENT, lane_of
+from actors.queue.entry import lane_of
 from actors.queue.state import Queue
-from actors.queue.types import Change, Envelope, Filter, Kind, Outcome, Owed, Recipient, Result, Told, Work
+from actors.queue.types import (
+    BULK,
+    NORMAL,
+    URGENT,
+    Change,
+    Envelope,
+    Filter,
+    Kind,
+    Outcome,
+    Owed,
+    Recipient,
+    Result,
+    Told,
+    Work,
+)
 from actors.shell.client import Direct
-from actors.shell.kind import WORK
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
 from cluster.errors import NotFound, Unavailable
@@ -26,7 +39,7 @@ DOMAIN = "example.net"
 SLOT = keys.slot_of(DOMAIN, b"stale")
 LEASE_S = 60
 PEOPLE = 3  # of each entry
-PLACES = [(slot, lane) for slot in keys.slots_of(DOMAIN) for lane in (URGENT, WORK, BULK)]
+PLACES = [(slot, lane) for slot in keys.slots_of(DOMAIN) for lane in (URGENT, NORMAL, BULK)]
 numbers = st.integers(0, 5)
 
 
