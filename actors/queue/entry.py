@@ -185,6 +185,8 @@ def _changed(was: Condition, step: Step, steps: int) -> Condition:
         case "expires":
             due_ms = min(was.due_ms, step.value) if step.value else was.due_ms
             return replace(was, steps=steps, expires_ms=step.value, due_ms=due_ms)
+        case "recalled":
+            return replace(was, steps=steps, lease_ms=step.at_ms)
         case "prioritised":
             return replace(was, steps=steps, priority=step.value)
         case _:

@@ -154,9 +154,9 @@ class Queue:
 
     def _change(self, command: Change, entry: Entry, now_ms: int) -> Decision[Entry]:
         now = entry.now
-        if _is_so(entry, now, command):
+        if _is_so(entry, now, command, now_ms):
             return Decision(entry.shown(command.id))
-        if now.status in ENDED:
+        if now.status in ENDED and command.what != "recall":
             raise Refused(f"This mail is {now.status} already.")
         return _stepped(command.id, entry, self._step(command, now_ms))
 
@@ -171,12 +171,12 @@ class Queue:
         found = 0
         decision: Decision[Entry] = Decision(Altered(0, 0, 0))
         for name, entry in units.items():
-            if entry is None or (now := entry.now).status in ENDED:
+            if entry is None or (now := entry.now).ended or (now.status in ENDED and command.wish.what != "recall"):
                 continue
             if not meant(command.which, entry.shown(name)):
                 continue
             found += 1
-            if not _is_so(entry, now, command.wish):
+            if not _is_so(entry, now, command.wish, now_ms):
                 one = _stepped(name, entry, self._step(command.wish, now_ms))
                 decision.changes |= one.changes
                 decision.rows |= one.rows
@@ -192,11 +192,14 @@ _STEP_OF: Final[dict[Wish, What]] = {
     "reroute": "rerouted",
     "expire": "expires",
     "prioritise": "prioritised",
+    "recall": "recalled",
 }
 
 
-def _is_so(entry: Entry, now: Condition, wish: Change) -> bool:
+def _is_so(entry: Entry, now: Condition, wish: Change, now_ms: int) -> bool:
     """Whether there is nothing to do about it."""
+    if wish.what == "recall":
+        return now.wake_ms != now.lease_ms or now.lease_ms <= now_ms
     if wish.what == "cancel":
         return now.status == "cancelled"
     if now.status in ENDED:

@@ -29,9 +29,9 @@ Outcome = Literal["delivered", "deferred", "failed"]
 Body = Literal["7BIT", "8BITMIME", "BINARYMIME"]
 What = Literal[
     "queued", "lent", "delivered", "deferred", "failed", "held", "released", "cancelled", "postponed", "told",
-    "retried", "rerouted", "expires", "prioritised",
+    "retried", "rerouted", "expires", "prioritised", "recalled",
 ]  # fmt: skip
-Wish = Literal["hold", "release", "cancel", "retry", "reroute", "expire", "prioritise"]
+Wish = Literal["hold", "release", "cancel", "retry", "reroute", "expire", "prioritise", "recall"]
 Kind = Literal["failure", "delay", "success", "relayed"]  # of a notice (RFC 3461 6)
 
 

@@ -8,7 +8,7 @@ import heapq
 from typing import Final, NamedTuple
 
 from actors.queue.types import BULK, NORMAL, URGENT
-from actors.shell.places import place_of, time_of
+from actors.shell.places import place_of
 
 LANES: Final = (URGENT, NORMAL, BULK)
 # 8, 4 and 1 of 13, mixed.
@@ -23,12 +23,17 @@ class Place(NamedTuple):
     after: bytes = b""
 
 
+class _When(NamedTuple):
+    at_ms: int
+    after: bytes
+
+
 class Agenda:
     """One a deliverer. Implements actors.shell.kind.Watch by `due`."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[int, int], bytes] = {}
-        self._heaps: dict[int, list[tuple[bytes, int]]] = {lane: [] for lane in LANES}
+        self._places: dict[tuple[int, int], _When] = {}
+        self._heaps: dict[int, list[tuple[int, int]]] = {lane: [] for lane in LANES}
         self._turn = 0
 
     def __len__(self) -> int:
@@ -36,24 +41,26 @@ class Agenda:
 
     def due(self, slot: int, lane: int, time_ms: int) -> None:
         """A lane of a slot may have something due then."""
-        self.add(slot, lane, place_of(time_ms))
+        self.add(Place(slot, lane, place_of(time_ms)), time_ms)
 
-    def add(self, slot: int, lane: int, after: bytes) -> None:
-        """The same, behind a place in the lane."""
-        known = self._places.get((slot, lane))
-        if lane not in self._heaps or (known is not None and known <= after):
+    def add(self, place: Place, at_ms: int) -> None:
+        """It is to be looked at then."""
+        slot, lane, after = place
+        heap, known = self._heaps.get(lane), self._places.get((slot, lane))
+        if heap is None:
             return
-        self._places[slot, lane] = after
-        heap = self._heaps[lane]
-        heapq.heappush(heap, (after, slot))
+        new = _When(at_ms, after) if known is None else _When(min(at_ms, known.at_ms), min(after, known.after))
+        self._places[slot, lane] = new
+        if known is None or new.at_ms < known.at_ms:
+            heapq.heappush(heap, (new.at_ms, slot))
         if len(heap) > 64 + 4 * len(self._places):  # what was replaced by something earlier
-            self._heaps[lane] = [row for row in heap if self._places.get((row[1], lane)) == row[0]]
+            self._heaps[lane] = [(when.at_ms, slot) for (slot, of), when in self._places.items() if of == lane]
             heapq.heapify(self._heaps[lane])
 
     def next_ms(self) -> int | None:
         """When the next thing is due; None: never."""
         heads = [self._head(lane) for lane in LANES]
-        return min((time_of(head[0]) for head in heads if head is not None), default=None)
+        return min((head[0] for head in heads if head is not None), default=None)
 
     def take(self, now_ms: int, limit: int) -> list[Place]:
         """Up to so many places where something is due; they are known no more."""
@@ -63,19 +70,21 @@ class Agenda:
             lane = _ORDER[self._turn % len(_ORDER)]
             self._turn += 1
             if lane in waiting:
-                after, slot = heapq.heappop(self._heaps[lane])
-                del self._places[slot, lane]
-                taken.append(Place(slot, lane, after))
+                _at_ms, slot = heapq.heappop(self._heaps[lane])
+                taken.append(Place(slot, lane, self._places.pop((slot, lane)).after))
                 if not self._is_due(lane, now_ms):
                     waiting.discard(lane)
         return taken
 
     def _is_due(self, lane: int, now_ms: int) -> bool:
         head = self._head(lane)
-        return head is not None and time_of(head[0]) <= now_ms
+        return head is not None and head[0] <= now_ms
 
-    def _head(self, lane: int) -> tuple[bytes, int] | None:
+    def _head(self, lane: int) -> tuple[int, int] | None:
         heap = self._heaps[lane]
-        while heap and self._places.get((heap[0][1], lane)) != heap[0][0]:
+        while heap:
+            when = self._places.get((heap[0][1], lane))
+            if when is not None and when.at_ms == heap[0][0]:
+                return heap[0]
             heapq.heappop(heap)
-        return heap[0] if heap else None
+        return None

@@ -62,14 +62,14 @@ def settle(
 
 
 def given_up(mail: Envelope, result: Result, now_ms: int) -> Result:
-    """The last result of what is given up for its age: the words stay (RFC 3463: 4.4.7; RFC 2852 4.1.4: 5.4.7)."""
+    """The last result of what is given up for its age: the words stay (RFC 3463: 4.4.7; RFC 2852: 5.4.7)."""
     in_time = mail.by_mode == "R" and 0 < mail.by_ms <= now_ms
     return replace(result, outcome="failed", cause=EXPIRED, status="5.4.7" if in_time else "4.4.7")
 
 
 def notice_of(mail: Envelope, index: int, result: Result) -> Kind | None:
     """The notice that a final result is followed by. What a server with DSN took over is that server's to tell of
-    (RFC 3461 5.2.1); one without is told of as relayed (5.2.2), and so is what asked for a trace (RFC 2852 4.1.4.3)."""
+    (RFC 3461 5.2.1); one without is told of as relayed (5.2.2), and so is what asked for a trace (RFC 2852)."""
     if result.outcome == "failed":
         return "failure" if wants(mail, index, "failure") else None
     if result.outcome != "delivered" or not mail.sender:

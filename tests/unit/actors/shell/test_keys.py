@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from actors.greylist import keys as greylist
 from actors.queue import keys as queue
 from actors.reputation import keys as reputation
-from actors.shell.keys import ID_BYTES_MAX, TIME_MAX, Layout
+from actors.shell.keys import ID_BYTES_MAX, Layout
+from actors.shell.places import TIME_MAX
 from cluster.meta.store import KEY_BYTES_MAX
 from cluster.placement.slots import SLOTS
 
