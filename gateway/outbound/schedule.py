@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta, Struct
 
-from actors.queue.types import Work
+from actors.queue.types import Envelope, Work
 
 SPREAD: Final = 10  # a wait grows by up to a tenth, by the entry's id: what came together does not come again together
 
@@ -77,13 +77,11 @@ class Schedule:
 
     def times(self, work: Work, index: int, attempts: int, cause: str, now_ms: int) -> Times:
         """For a recipient (index) that was not served now, in an entry of which so many attempts were made."""
-        mail = work.mail
-        recipient = mail.recipients[index].address
-        rule = self._choose(Circumstance(mail.sender, mail.domain, recipient, mail.priority, attempts, cause))
-        expires_ms = self._expires_ms(work, rule)
+        mail, rule = work.mail, self._rule(work.mail, index, attempts, cause)
+        expires_ms = _expires_ms(mail, rule, work.expires_ms)
         if now_ms >= expires_ms:
             return Times(expired=True, late=False, next_ms=now_ms)
-        late_ms = self._late_ms(work, rule)
+        late_ms = _late_ms(mail, rule)
         wait_s = rule.retry[min(max(attempts, 1), len(rule.retry)) - 1]
         next_ms = now_ms + wait_s * 1000 + wait_s * 1000 // SPREAD * work.id[-1] // 256
         # The last attempt is made when the time is over; and what was promised by a time is told of at that time.
@@ -92,19 +90,27 @@ class Schedule:
             next_ms = min(next_ms, mail.by_ms)
         return Times(expired=False, late=late_ms is not None and now_ms >= late_ms, next_ms=next_ms)
 
+    def until_ms(self, mail: Envelope, index: int, attempts: int, cause: str, expires_ms: int = 0) -> int:
+        """How long a recipient is tried. `expires_ms`: an operator's word, which goes before the rule's."""
+        return _expires_ms(mail, self._rule(mail, index, attempts, cause), expires_ms)
+
     def too_late(self, work: Work, now_ms: int) -> bool:
         """Whether it must not even be tried any more: past the time of RFC 2852's mode R, or an operator's."""
         by_ms = work.mail.by_ms if work.mail.by_mode == "R" else 0
         return 0 < by_ms <= now_ms or 0 < work.expires_ms <= now_ms
 
-    def _expires_ms(self, work: Work, rule: ScheduleSettings) -> int:
-        mail = work.mail
-        expires_ms = work.expires_ms or mail.queued_ms + rule.expire_after * 1000
-        return min(expires_ms, mail.by_ms) if mail.by_mode == "R" and mail.by_ms else expires_ms
+    def _rule(self, mail: Envelope, index: int, attempts: int, cause: str) -> ScheduleSettings:
+        recipient = mail.recipients[index].address
+        return self._choose(Circumstance(mail.sender, mail.domain, recipient, mail.priority, attempts, cause))
 
-    def _late_ms(self, work: Work, rule: ScheduleSettings) -> int | None:
-        mail = work.mail
-        times = [mail.queued_ms + rule.notify_after * 1000] if rule.notify_after else []
-        if mail.by_mode == "N" and mail.by_ms:
-            times.append(mail.by_ms)
-        return min(times, default=None)
+
+def _expires_ms(mail: Envelope, rule: ScheduleSettings, told_ms: int) -> int:
+    expires_ms = told_ms or mail.queued_ms + rule.expire_after * 1000
+    return min(expires_ms, mail.by_ms) if mail.by_mode == "R" and mail.by_ms else expires_ms
+
+
+def _late_ms(mail: Envelope, rule: ScheduleSettings) -> int | None:
+    times = [mail.queued_ms + rule.notify_after * 1000] if rule.notify_after else []
+    if mail.by_mode == "N" and mail.by_ms:
+        times.append(mail.by_ms)
+    return min(times, default=None)
