@@ -27,7 +27,7 @@ from gateway.outbound.settings import DeliverySettings
 
 ASKS_MAX: Final = 32  # slots asked at once: their answers are one commit
 PAGES_MAX: Final = 20  # of a slot in one turn where all that is due is for busy destinations
-RETRY_MS: Final = 1000  # a slot that did not answer
+RETRY_MS: Final = 5000  # a slot that did not answer
 PAUSE_MAX_S: Final = 60.0
 
 
@@ -64,6 +64,7 @@ class Deliverer:
         self._agenda = Agenda()
         self._destinations = Destinations(settings)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._unreported: set[bytes] = set()  # entries whose attempts are under way here
         self._wake = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -200,6 +201,8 @@ class Deliverer:
         now_ms = self._clock.now_ms()
         for work in works:
             destination = self._destinations.get(work.destination)
+            if work.id in self._unreported:  # its lease ended before its report got through: that counts, if delivered
+                continue
             if work.only_owed:
                 self._start(self._attempts.tell(work))
             elif self._stopping:
@@ -235,6 +238,13 @@ class Deliverer:
         self._wake.set()
 
     async def _deliver(self, destination: Destination, work: Work) -> None:
+        self._unreported.add(work.id)
+        try:
+            await self._delivered(destination, work)
+        finally:
+            self._unreported.discard(work.id)
+
+    async def _delivered(self, destination: Destination, work: Work) -> None:
         ended: Ended | None = None
         try:
             ended = await self._attempts.make(work)

@@ -81,7 +81,9 @@ class Destinations:
 
     def get(self, name: str) -> Destination:
         """The destination of that name."""
-        found = self._known.pop(name, None) or Destination(name, self._settings.per_destination_first)
+        found = self._known.pop(name, None)
+        if found is None:
+            found = Destination(name, self._settings.per_destination_first)
         self._known[name] = found  # the last used last
         if len(self._known) > KNOWN_MAX:
             self._forget()

@@ -83,7 +83,8 @@ class Schedule:
             return Times(expired=True, late=False, next_ms=now_ms)
         late_ms = _late_ms(mail, rule)
         wait_s = rule.retry[min(max(attempts, 1), len(rule.retry)) - 1]
-        next_ms = now_ms + wait_s * 1000 + wait_s * 1000 // SPREAD * work.id[-1] // 256
+        # Whole seconds: what is due in the same second is taken at once.
+        next_ms = (now_ms // 1000 + 1 + wait_s + wait_s * work.id[-1] // SPREAD // 256) * 1000
         # The last attempt is made when the time is over; and what was promised by a time is told of at that time.
         next_ms = min(next_ms, expires_ms)
         if mail.by_mode == "N" and now_ms < mail.by_ms:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from actors.queue.types import Envelope, Kind, Owed, Recipient, Result, Told, Work
-from gateway.outbound.schedule import Schedule
+from gateway.outbound.schedule import SPREAD, Schedule
 
 EXPIRED: Final = "expired"  # the cause of what was given up for its age
 _KINDS: Final[tuple[Kind, ...]] = ("failure", "delay", "relayed", "success")
@@ -50,7 +50,7 @@ def settle(
             if times.expired:
                 result = given_up(work.mail, result, now_ms)
             else:
-                next_ms.append(max(times.next_ms, wait_until_ms))
+                next_ms.append(max(times.next_ms, wait_until_ms if tried else _spread(work, now_ms, wait_until_ms)))
                 if times.late and not work.fates[index].delayed and wants(work.mail, index, "delay"):
                     notices.setdefault("delay", []).append(index)
         kind = notice_of(work.mail, index, result)
@@ -59,6 +59,12 @@ def settle(
         final.append((index, result))
     owed = tuple(Owed(kind, tuple(notices[kind])) for kind in _KINDS if kind in notices)
     return Settled(together(final), min(next_ms, default=0), owed)
+
+
+def _spread(work: Work, now_ms: int, until_ms: int) -> int:
+    """A time that many wait for, for each some seconds later, up to a tenth of the wait."""
+    wait_s = max(until_ms - now_ms, 0) // 1000
+    return until_ms + wait_s * work.id[-2] // SPREAD // 256 * 1000
 
 
 def given_up(mail: Envelope, result: Result, now_ms: int) -> Result:
