@@ -1,4 +1,5 @@
-"""The state of an `alone` server: stores, directory, the mailbox shard and its client. No gateway, no port.
+"""The state of an `alone` server: stores, directory, the shards of mailboxes and queue, and their clients. No gateway,
+no port.
 
 The law: whoever opens a data directory holds its lock, so there is one owner; what is opened is closed in the reverse
 order. The server and the command line (when no server runs) both stand on this.
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -22,6 +23,12 @@ from actors.mailbox.packing import ALL, Packer, Ranges
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import Quota
+from actors.queue.bodies import Bodies
+from actors.queue.client import QueueClient
+from actors.queue.state import Queue, QueueSettings
+from actors.shell.client import Direct
+from actors.shell.metrics import ShellMetrics
+from actors.shell.shard import Shard as ShellShard
 from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
 from cluster.blobs.instore import InStoreBlobs
@@ -56,6 +63,9 @@ class Core(NamedTuple):
     dice: Dice
     registry: CollectorRegistry
     alive: Callable[[], bool]
+    blobs: Blobs
+    queue: QueueClient
+    outbox: ShellShard[Any, Any] | None = None  # the queue's shard, where it is in this process
 
 
 class OneShard:
@@ -75,6 +85,7 @@ async def opened(
     settings: StoreSettings | None = None,
     directory: DirectorySettings | None = None,
     registry: CollectorRegistry | None = None,
+    queue: QueueSettings | None = None,
 ) -> AsyncIterator[Core]:
     """Open a data directory as its one owner. Raises Misconfigured while another has it, Corrupt, StoreFull."""
     settings = settings or StoreSettings()
@@ -82,7 +93,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         stack.callback(DataLock(data).release)
         store, blobs, packs = await open_stores(stack, data, settings, clock)
-        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs)
+        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, queue)
         made = await stack.enter_async_context(core)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
         while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
@@ -122,18 +133,35 @@ async def over(
     settings: DirectorySettings | None,
     registry: CollectorRegistry,
     packs: Objects | None = None,
+    queue: QueueSettings | None = None,
 ) -> AsyncIterator[Core]:
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
+    incarnation, queue = await next_incarnation(store), queue or QueueSettings()
 
-    shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), await next_incarnation(store))
+    shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), incarnation)
     shard.start()
+    outbox: ShellShard[Any, Any] = ShellShard(Queue(queue), store, clock, Alone(), incarnation, ShellMetrics(registry))
+    outbox.start(queue.sweep_every_s)
     with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
-            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive)
+            mail_out = QueueClient(Direct({"queue": outbox}), store, blobs, Bodies())
+            yield Core(
+                store,
+                directory,
+                mailboxes,
+                clock,
+                dice,
+                registry,
+                lambda: shard.alive and outbox.alive,
+                blobs,
+                mail_out,
+                outbox,
+            )
             mailboxes.close()
         finally:
+            await outbox.stop()
             await shard.stop()
             directory.close()
 

@@ -17,6 +17,8 @@ from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.outbound.schedule import ScheduleSettings
+from gateway.outbound.settings import DeliverySettings
 from gateway.smtp.settings import SmtpSettings
 from ops.admin.settings import AdminSettings
 
@@ -77,6 +79,13 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
 
 
+class OutgoingSettings(QueueSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Outgoing mail."""
+
+    schedule: ScheduleSettings = ScheduleSettings()
+    delivery: DeliverySettings = DeliverySettings()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Rookery server."""
 
@@ -107,7 +116,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smtp: SmtpSettings = SmtpSettings()
     imap: ImapSettings = ImapSettings()
     admin: AdminSettings = AdminSettings()
-    queue: QueueSettings = QueueSettings()
+    queue: OutgoingSettings = OutgoingSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     cluster: ClusterSettings = ClusterSettings()

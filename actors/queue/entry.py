@@ -4,6 +4,7 @@ The law: nothing changes an entry but a step. Of many steps the oldest are folde
 entry stays small whatever happens to it: a row is below 100 kB with the longest addresses and words there are.
 """
 
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -50,14 +51,14 @@ class Condition(Struct, frozen=True, omit_defaults=True):
         return self.lease_ms if self.status == "lent" or self.owed else self.due_ms
 
 
-class Entry(Struct, frozen=True, omit_defaults=True):
-    """As stored."""
+class Entry(Struct, frozen=True, omit_defaults=True, dict=True):
+    """As stored; what follows from it is remembered beside it."""
 
     mail: Envelope
     base: Condition
     steps: tuple[Step, ...]
 
-    @property
+    @cached_property
     def now(self) -> Condition:
         """What it is after all its steps."""
         condition = self.base
@@ -68,16 +69,19 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     def then(self, step: Step) -> "Entry":
         """The entry after one more step. That nothing was tried says no more than that it waits: of such steps in a
         row the last is kept, so that they do not take the place of words."""
-        steps = self.steps
-        if step.what == "postponed" and len(steps) > 2 and (steps[-2].what, steps[-1].what) == ("postponed", "lent"):
-            steps = steps[:-2]
-        steps = (*steps, step)
+        steps, again = self.steps, False
+        if step.what == "postponed" and not step.owed and len(steps) > 2:
+            again = (steps[-2].what, steps[-1].what) == ("postponed", "lent") and not steps[-2].owed
+        steps = (*(steps[:-2] if again else steps), step)
         base, size = self.base, sum(map(weight, steps))
         while len(steps) > STEPS_MAX or (size > STEPS_BYTES_MAX and len(steps) > 1):
             base = after(base, steps[0], len(self.mail.recipients))
             size -= weight(steps[0])
             steps = steps[1:]
-        return Entry(self.mail, base, steps)
+        then = Entry(self.mail, base, steps)
+        if not again:  # the same as from the beginning
+            then.__dict__["now"] = after(self.now, step, len(self.mail.recipients))
+        return then
 
     def timer(self) -> Timer | None:
         """When somebody has to look at it; None while it is held."""

@@ -58,6 +58,7 @@ class Shard(Generic[Command, Unit]):
         self._claims = claims
         self._titles = Titles(store, claims, incarnation, kind.layout.claim)
         self._metrics = metrics
+        self._calls = metrics.calls.labels(kind.name)
         self._cache: Cache[Unit] = Cache(units_max, UNITS_BYTES_MAX)
         self._queue: deque[Asked[Command]] = deque()
         self._queued_bytes = 0
@@ -113,7 +114,7 @@ class Shard(Generic[Command, Unit]):
 
     async def call(self, slot: int, body: bytes) -> bytes:
         """Carry out a call; durable on return. Raises Trouble: Moved when the slot is not here."""
-        self._metrics.calls.labels(self._kind.name).inc()
+        self._calls.inc()
         try:
             command = self._kind.decode(slot, body)
             return await self._enqueue(slot, command, self._kind.needs(command), len(body))

@@ -3,7 +3,7 @@
 The law: durable on return, and the same name again is kept once. It goes from the null reverse-path.
 """
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from actors.directory.types import Local, NotLocal, Resolution
 from actors.queue.types import INLINE_BYTES_MAX, Envelope, Recipient
@@ -13,6 +13,9 @@ from cluster.clock import Clock
 from cluster.errors import NotFound
 
 IDENT_CHARS: Final = 12
+
+Prepared: TypeAlias = Any
+"""A message made ready by `Mailboxes.prepare`; opaque here."""
 
 
 class Outgoing(Protocol):
@@ -37,11 +40,11 @@ class Directory(Protocol):
 class Mailboxes(Protocol):
     """MailboxClient."""
 
-    async def prepare(self, raw: bytes) -> object:
+    async def prepare(self, raw: bytes) -> Prepared:
         """Parse and pack once."""
         ...
 
-    async def deliver(self, account: int, prepared: object, *, idem: bytes) -> object:
+    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes) -> object:
         """Store into one account; the same idem once. Raises OverQuota, Unavailable, NotFound."""
         ...
 

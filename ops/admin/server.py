@@ -100,14 +100,14 @@ class AdminServer:
         queue: "QueueClient | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
-        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster, whose gateways all
-        serve the same: those of one machine share the port."""
+        """The service over what a server holds; `cluster` where it is part of a cluster, whose gateways all serve the
+        same: those of one machine share the port. `queue`: another than the server's own."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
-        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit, cluster, queue)
+        service = AdminService(core.directory, core.mailboxes, core.clock, version, audit, cluster, queue or core.queue)
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)
 
     async def start(self) -> None:
