@@ -10,16 +10,21 @@ from pathlib import Path
 
 from cluster.hosting import privileges
 from cluster.observe.metrics import new_registry
+from cluster.placement.slots import SLOTS
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
-from ops.core import Core, opened
+from ops.core import Core, Parts, opened
+from ops.delivery import MakeHands, delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.settings import Settings
 
 
 @asynccontextmanager
-async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]] | None = None) -> AsyncIterator[Core]:
-    """A server from its first port to its last promise; `furnish` runs before anyone is served.
+async def serving(
+    settings: Settings, furnish: Callable[[Core], Awaitable[None]] | None = None, hands: MakeHands | None = None
+) -> AsyncIterator[Core]:
+    """A server from its first port to its last promise; `furnish` runs before anyone is served. `hands`: who sends mail
+    to other servers; None: it waits.
 
     Raises Misconfigured, Corrupt, StoreFull.
     """
@@ -30,11 +35,13 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     data = Path(settings.data)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        core = await stack.enter_async_context(
-            opened(data, settings.store, settings.directory, registry, settings.traces)
-        )
+        parts = Parts(settings.queue, settings.traces, settings.throttling, settings.dns)
+        core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry, parts))
         if furnish is not None:
             await furnish(core)
+        if hands is not None and core.outbox is not None:
+            every = range(SLOTS)
+            await delivering(stack, core, settings, hands, core.outbox, core.queue, lambda: every, recall=True)
         await serve_gateways(stack, core, settings, bound, tls)
         admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin, shown=shown(settings))
         stack.push_async_callback(admin.stop)

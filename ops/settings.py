@@ -26,6 +26,8 @@ from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
 from gateway.milter.settings import MilterSettings
+from gateway.outbound.deliverysettings import DeliverySettings
+from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
@@ -102,6 +104,13 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
 
 
+class OutgoingSettings(QueueSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Outgoing mail."""
+
+    schedule: ScheduleSettings = ScheduleSettings()
+    delivery: DeliverySettings = DeliverySettings()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Rookery server."""
 
@@ -138,7 +147,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     imap: ImapSettings = ImapSettings()
     outbound: OutboundSettings = OutboundSettings()
     admin: AdminSettings = AdminSettings()
-    queue: QueueSettings = QueueSettings()
+    queue: OutgoingSettings = OutgoingSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
