@@ -120,6 +120,7 @@ class Entry(Struct, frozen=True, omit_defaults=True, dict=True):
             target=now.target,
             expires_ms=now.expires_ms,
             priority=self.mail.priority if now.priority is None else now.priority,
+            forced=now.forced,
         )
 
 

@@ -214,7 +214,7 @@ def _is_so(entry: Entry, now: Condition, wish: Change, now_ms: int) -> bool:
         case "prioritise":
             return (entry.mail.priority if now.priority is None else now.priority) == wish.value
         case _:
-            return now.forced
+            return now.forced and now.due_ms <= now_ms
 
 
 def _counting(told: tuple[Told, ...], now: Condition, *, newest: bool) -> tuple[Told, ...]:

@@ -290,6 +290,7 @@ class Shown(Struct, frozen=True):
     target: str = ""
     expires_ms: int = 0
     priority: int = 0
+    forced: bool = False
 
     @property
     def word(self) -> str:
@@ -298,7 +299,8 @@ class Shown(Struct, frozen=True):
             return self.status
         if self.held:
             return "held"
-        return "scheduled" if not self.attempts and self.due_ms > self.mail.queued_ms else "waiting"
+        scheduled = not self.attempts and not self.forced and self.due_ms > self.mail.queued_ms
+        return "scheduled" if scheduled else "waiting"
 
 
 class Listed(Struct, frozen=True):

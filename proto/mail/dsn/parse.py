@@ -74,7 +74,8 @@ def parse(message: bytes) -> Parsed | None:
 
 def _content(message: bytes, part: Part) -> bytes:
     """A part's bytes, also where the scan read it as a message in a message."""
-    return content_of(message, part) if not part.children else message[part.body : part.end]
+    plain = part.children and part.encoding in ("7bit", "8bit", "binary")
+    return message[part.body : part.end] if plain else content_of(message, part)
 
 
 def _recipient(group: bytes) -> ParsedRecipient:

@@ -3,12 +3,15 @@
 The law: plain words, no jargon, nothing that is not known. The other server's own words are always there as well.
 """
 
-from typing import Final
+from textwrap import wrap
+from typing import Any, Final
 
 from mail.dsn.addresses import clean
 from mail.dsn.report import Action, Report, Told
 from mail.message.date import format_date
 
+_WIDTH: Final = 76
+_INDENTED: Final[dict[str, Any]] = {"initial_indent": "    ", "subsequent_indent": "    "}
 SUBJECTS: Final[dict[Action, str]] = {
     "failed": "Your message could not be delivered",
     "delayed": "Your message is delayed",
@@ -153,14 +156,15 @@ def text(report: Report) -> str:
     if report.arrived_ms:
         lines[-1] += f" on {format_date(report.arrived_ms).decode()}"
     lines[-1] += "."
+    lines.append("")
     for action in _ORDER:
         told = [one for one in report.recipients if one.action == action]
         if told:
-            lines += ["", _TOLD[action], ""]
+            lines += [*wrap(_TOLD[action], _WIDTH), ""]
             for one in told:
                 lines += _about(one, report)
             if closing := _CLOSING.get(action):
-                lines += [closing.format(until=_until(told)), ""]
+                lines += [*wrap(closing.format(until=_until(told)), _WIDTH), ""]
     lines += ["What follows is for programs, and " + ("the message." if report.original else "the end.")]
     return "\n".join(lines) + "\n"
 
@@ -175,9 +179,10 @@ def _about(told: Told, report: Report) -> list[str]:
     if told.action in _ELSE:
         names = {"domain": _domain(told.final), "sender_domain": _domain(report.sender)}
         what, cure = _CAUSES.get(told.cause, _ELSE[told.action])
-        lines += [f"    {what.format(**names)}", f"    {cure.format(**names)}"]
+        lines += wrap(f"{what.format(**names)} {cure.format(**names)}", _WIDTH, **_INDENTED)
     if told.said:
-        lines.append(f"    {_who(told)} said: {_reply(told)}" if told.code else f"    In detail: {clean(told.said)}")
+        said = f"{_who(told)} said: {_reply(told)}" if told.code else f"In detail: {clean(told.said)}"
+        lines += wrap(said, _WIDTH, **_INDENTED)
     return [*lines, ""]
 
 
