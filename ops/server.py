@@ -8,23 +8,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from actors.directory.key_tender import KeyTender
 from cluster.hosting import privileges
 from cluster.observe.metrics import new_registry
 from cluster.placement.slots import SLOTS
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
-from ops.core import Core, Parts, opened
-from ops.delivery import MakeHands, delivering
+from ops.core import Core, Parts, opened, while_open
+from ops.delivery import delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
+from ops.outbound import hands
+from ops.rules import ruling
 from ops.settings import Settings
 
 
 @asynccontextmanager
-async def serving(
-    settings: Settings, furnish: Callable[[Core], Awaitable[None]] | None = None, hands: MakeHands | None = None
-) -> AsyncIterator[Core]:
-    """A server from its first port to its last promise; `furnish` runs before anyone is served. `hands`: who sends mail
-    to other servers; None: it waits.
+async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]] | None = None) -> AsyncIterator[Core]:
+    """A server from its first port to its last promise; `furnish` runs before anyone is served.
 
     Raises Misconfigured, Corrupt, StoreFull.
     """
@@ -39,10 +39,13 @@ async def serving(
         core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry, parts))
         if furnish is not None:
             await furnish(core)
-        if hands is not None and core.outbox is not None:
-            every = range(SLOTS)
-            await delivering(stack, core, settings, hands, core.outbox, core.queue, lambda: every, recall=True)
-        await serve_gateways(stack, core, settings, bound, tls)
+        rules = await ruling(stack, core, settings)
+        assert core.outbox is not None
+        every, make = range(SLOTS), hands(rules)
+        await delivering(stack, core, settings, make, core.outbox, core.queue, lambda: every, recall=True)
+        tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
+        while_open(stack, "dkim keys", tender.run(lambda: True))
+        await serve_gateways(stack, core, settings, bound, tls, rules)
         admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin, shown=shown(settings))
         stack.push_async_callback(admin.stop)
         await admin.start()

@@ -29,8 +29,10 @@ from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
+from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
+from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
@@ -140,6 +142,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySettings = DirectorySettings()
     dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    trust: TrustSettings = TrustSettings()
+    screen: ScreenSettings = ScreenSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     milter: Annotated[
         tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)

@@ -25,6 +25,7 @@ from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.roles.ground import Announced, Ground, founded
+from ops.rules import ruling
 from ops.settings import Settings
 
 
@@ -58,7 +59,8 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         await admin.start()
         session = ground.session(f"{place.host}:{admin.port}" if admin.port else "")
         stack.push_async_callback(session.resign)
-        await serve_gateways(stack, reach.core, ground.settings, bound, tls)
+        rules = await ruling(stack, reach.core, ground.settings)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules)
         session.start()
         yield Announced(session)
 

@@ -35,6 +35,7 @@ from cluster.rpc.server import Server
 from cluster.rpc.service import Service
 from ops.core import quotas, run_packing, while_open
 from ops.delivery import MakeHands, delivering
+from ops.outbound import hands
 from ops.roles.gateway import reaching
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
@@ -171,7 +172,7 @@ def kinds(hands: MakeHands | None = None) -> Mapping[str, Make]:
     }
 
 
-KINDS: Final = kinds()
+KINDS: Final = kinds(hands())
 
 
 def owned(claims: Claims) -> list[int]:

@@ -116,7 +116,7 @@ async def test_every_wish_is_carried_out(queued: Admin) -> None:
     }
     for change, wish in wishes.items():
         shown = await queued.queue.ChangeQueueEntry(
-            pb.ChangeQueueEntryRequest(id=entry.id, change=change, wish=wish)  # type: ignore[arg-type]
+            pb.ChangeQueueEntryRequest(id=entry.id, change=change, wish=wish)
         )
     assert (shown.route, shown.expires_ms, shown.priority) == ("relay", 1_800_000_000_000, -3)
     found = await queued.queue.GetQueueEntry(pb.GetQueueEntryRequest(id=entry.id))
