@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from cluster.clock import ManualClock
+from gateway.facts import AtData
 from gateway.smtp.screening import Screening, ScreenSettings
 from gateway.smtp.story import Story
 from gateway.smtp.trace import Origin
@@ -55,7 +56,8 @@ class Checks:
 
 async def look(checks: Checks, body: bytes = b"From: a@x.test\r\n\r\nbody", **settings: Any) -> Any:
     head = body.partition(b"\r\n\r\n")[0] + b"\r\n"
-    screening = Screening(checks, ScreenSettings(**settings))
+    chosen = {name: AtData.of(value) if isinstance(value, str) else value for name, value in settings.items()}
+    screening = Screening(checks, ScreenSettings(**chosen))
     return await screening.look(ORIGIN, "a@x.test", body, head, Story(ManualClock()))
 
 
