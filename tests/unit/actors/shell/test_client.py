@@ -61,5 +61,5 @@ async def test_a_shard_of_this_process_is_asked_first_and_then_whoever_has_the_s
     ):
         assert await Near(here, far).call("notes", 3, b"") == answer  # type: ignore[arg-type]
     with pytest.raises(Refused):  # an answer like any other
-        await Near({"notes": Answering(b"", Refused("No."))}, far).call("notes", 3, b"")  # type: ignore[arg-type]
+        await Near({"notes": Answering(b"", Refused("No."))}, far).call("notes", 3, b"")  # type: ignore[dict-item]
     assert await Near({}, far).subscribe("notes", 3, b"", None) == b"far"  # type: ignore[arg-type, comparison-overlap]
