@@ -56,7 +56,7 @@ class Checks:
 
 async def look(checks: Checks, body: bytes = b"From: a@x.test\r\n\r\nbody", **settings: Any) -> Any:
     head = body.partition(b"\r\n\r\n")[0] + b"\r\n"
-    chosen = {name: AtData.of(value) if isinstance(value, str) else value for name, value in settings.items()}
+    chosen: Any = {name: AtData.of(value) if isinstance(value, str) else value for name, value in settings.items()}
     screening = Screening(checks, ScreenSettings(**chosen))
     return await screening.look(ORIGIN, "a@x.test", body, head, Story(ManualClock()))
 
