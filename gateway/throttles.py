@@ -6,7 +6,7 @@ is held until its handle is left, and renewed meanwhile. Where the shards do not
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
 import structlog
@@ -150,6 +150,12 @@ class Throttles:
     def has(self, at: At) -> bool:
         """Whether there are any for this moment: if not, there is nothing to await."""
         return at in self._by_moment
+
+    def names(self, moments: Iterable[At]) -> set[str]:
+        """The facts that throttles of these moments read."""
+        some = [one for at in moments for one in self._by_moment.get(at, ())]
+        named = {name for one in some for name in one.settings.keys}
+        return named.union(*(one.match.names for one in some if one.match is not None))
 
     async def enter(self, at: At, facts: Facts) -> Entry | Refusal:
         """Count this under all throttles that apply, or under none. Raises nothing: who cannot be asked passes, or

@@ -170,8 +170,7 @@ class DirectoryClient(Editor):
             return kept
         generation = self._cache.generation
         found = await dkim.signing_keys(self._store, domain)
-        if found:
-            self._cache.put(key, found, generation)
+        self._cache.put(key, found, generation)
         return found
 
     async def _known(self, login: str) -> tuple[Account, Credentials] | None:

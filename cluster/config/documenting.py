@@ -56,7 +56,8 @@ def _setting(field: FieldInfo, mark: str, default: Any) -> Iterator[str]:
     unit = unit_of(field.encode_name)
     value = _toml(default)
     said = value or ("required" if field.required else "none")
-    yield from _comment(f"({in_words(field.type)}{f', in {unit}' if unit else ''}; default: {said})")
+    rules = "; or rules" if shape_of(field.type).kind == "choice" else ""
+    yield from _comment(f"({in_words(field.type)}{f', in {unit}' if unit else ''}{rules}; default: {said})")
     yield f"{mark}{field.encode_name} = {value}" if value else f"# {field.encode_name} ="
 
 

@@ -78,7 +78,7 @@ def in_words(hint: Any) -> str:
     if shape.kind == "table":
         return f"a table of names, each with {in_words(shape.item)}"
     if shape.kind == "choice":
-        return f"{in_words(shape.item)}; or rules"
+        return in_words(shape.item)
     return _core_in_words(shape.core) + _range(shape) + _length(shape) + _pattern(shape)
 
 

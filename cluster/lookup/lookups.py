@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from cluster.clock import Clock
-from cluster.errors import Misconfigured, Trouble
+from cluster.errors import Misconfigured, Trouble, Unavailable
 from cluster.lookup.asked import Asked
 from cluster.lookup.files import File, Inline
 from cluster.lookup.http import Http
@@ -71,9 +71,9 @@ class _Held:
     async def tried(self) -> bool:
         try:
             await self.read()
-        except Trouble as trouble:
+        except Exception as error:  # noqa: BLE001 - also a defect must not end the reading
             self._metrics.failures.labels(self._name).inc()
-            self._log.warning("lookup.failed", lookup=self._name, why=trouble.log, kept=self._table is not None)
+            self._log.warning("lookup.failed", lookup=self._name, why=_why(error), kept=self._table is not None)
             return False
         return True
 
@@ -153,18 +153,25 @@ class Lookups:
     async def ask(self, name: str, key: str) -> str | Missing:
         """The value of a key, or NOT_THERE; where it fails, as its fall-back says. Raises Trouble."""
         lookup = self._lookups.get(name)
-        fallback = self._settings[name].fallback if lookup is not None else ""
+        if lookup is None:
+            raise Misconfigured(f"There is no lookup {name}.")
+        fallback = self._settings[name].fallback
         try:
-            if lookup is None:
-                raise Misconfigured(f"There is no lookup {name}.")
             return await lookup.ask(key)
-        except (Trouble, Failed) as error:
-            self._metrics.failures.labels(name if lookup is not None else "").inc()
+        except Exception as error:  # also a defect of a driver must cost a rule, and not the mail
+            self._metrics.failures.labels(name).inc()
             if fallback:
                 return await self.ask(fallback, key)
-            if isinstance(error, Failed):
-                raise Misconfigured(str(error)) from None
-            raise
+            if isinstance(error, Trouble):
+                raise
+            raise Unavailable("A lookup failed.", log=_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """What the log hears: of an error that nobody expected its name alone, as its text may hold anything."""
+    if isinstance(error, Trouble):
+        return error.log
+    return str(error) if isinstance(error, Failed) else type(error).__name__
 
 
 _WHOLE: Final[Mapping[str, Callable[[LookupSettings], Whole]]] = {"inline": Inline, "file": File, "http": Http}

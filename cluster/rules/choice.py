@@ -129,6 +129,11 @@ class Choice(Generic[T]):
         return frozenset(name for rule in self._rules if rule.test is not None for name in rule.test.tables)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The variables that its rules read."""
+        return frozenset(name for rule in self._rules if rule.test is not None for name in rule.test.names)
+
+    @property
     def values(self) -> tuple[T, ...]:
         """Every value there is, texts before they are filled in: for checks when settings are loaded."""
         return tuple(rule.value for rule in self._rules) or (self._constant,)

@@ -56,6 +56,14 @@ class NoTables:
         return NOT_THERE
 
 
+class Log(Protocol):
+    """Where failures are told."""
+
+    def warning(self, event: str, **known: Any) -> Any:
+        """One line."""
+        ...
+
+
 class Tools:
     """The clock, the dice, the lookups, and where failing rules are told. One a process."""
 
@@ -65,6 +73,7 @@ class Tools:
         clock: Clock | None = None,
         dice: Dice | None = None,
         registry: CollectorRegistry | None = None,
+        log: Log | None = None,
     ) -> None:
         self.tables: Tables = tables or NoTables()
         self.clock: Clock = clock or SystemClock()
@@ -72,7 +81,7 @@ class Tools:
         self.failures = Counter(
             "rookery_rule_failures", "Rules that failed and counted as not matching.", registry=registry
         )
-        self._log = structlog.get_logger()
+        self._log: Log = log or structlog.get_logger()
         self._logged_ms: dict[str, int] = {}
 
     def failed(self, rule: str, why: str) -> None:

@@ -72,8 +72,10 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._settings.buffer_bytes_max)
         self._session = taken
         taken.bindings = bindings(transport, self._tls)
-        taken.machine.greet()
-        self._transport.write(taken.machine.outgoing())
+        self._tell_tls(taken, transport)
+        if not taken.wants_opening:
+            taken.machine.greet()
+            self._transport.write(taken.machine.outgoing())
         self._task = self._loop.create_task(self._run(taken))
 
     def data_received(self, data: bytes) -> None:
@@ -151,6 +153,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     @property
+    def ends(self) -> tuple[int, str, int]:
+        """The client's port, our address, our port; zeros and nothing for a Unix socket."""
+        transport = self._active_transport()
+        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        remote_port = int(peer[1]) if isinstance(peer, tuple) else 0
+        return (remote_port, ip_of(here), int(here[1])) if isinstance(here, tuple) else (remote_port, "", 0)
+
+    @property
     def task(self) -> "asyncio.Task[None] | None":
         """The coroutine, for who waits for its end."""
         return self._task
@@ -159,6 +169,8 @@ class Connection(asyncio.Protocol):
 
     async def _run(self, session: Session) -> None:
         try:
+            if session.wants_opening:
+                await self._open(session)
             await self._answer_all(session)
         except (OSError, ssl.SSLError, TimeoutError) as error:  # the client's side of a handshake
             self._log.info("smtp.connection", ip=self.ip, why=str(error))
@@ -167,8 +179,21 @@ class Connection(asyncio.Protocol):
             session.machine.close(replies.BROKEN)
         finally:
             self._share.give_back()
+            self._flush(session)
+            self._active_transport().close()
+            await session.close()
+
+    async def _open(self, session: Session) -> None:
+        """The greeting, or what stands in its place; a client that talks before it is heard after it."""
+        self._busy = True
+        session.machine.greet(await session.open())
+        self._busy = False
         self._flush(session)
-        self._active_transport().close()
+
+    def _tell_tls(self, session: Session, transport: asyncio.BaseTransport) -> None:
+        cipher = transport.get_extra_info("cipher")
+        if cipher is not None:
+            session.tls_known(str(cipher[1]), str(cipher[0]))
 
     async def _answer_all(self, session: Session) -> None:
         machine = session.machine
@@ -216,6 +241,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError("gone during the handshake")
         self._transport = upgraded
         session.bindings = bindings(upgraded, self._tls)
+        self._tell_tls(session, upgraded)
         self._busy = self._upgrading = False
         self._reading = True
         self.active_s = self._loop.time()

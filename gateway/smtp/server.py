@@ -18,7 +18,7 @@ from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.offering import Facts, offers_of
-from gateway.smtp.session import Session
+from gateway.smtp.session import Place, Session
 from gateway.smtp.world import World
 from mail.smtp.machine import Server
 from mail.smtp.offers import Offering, Offers
@@ -111,7 +111,8 @@ class SmtpServer:
                 role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
             )
             ident = self._world.dice.randbytes(6).hex()
-            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident)
+            place = Place(name, *connection.ends)
+            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident, place=place)
 
         def on_close(connection: Connection) -> None:
             if connection in self._open:

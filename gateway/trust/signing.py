@@ -6,7 +6,8 @@ must leave as it was signed, byte for byte.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated, Final, Literal, Protocol
 
 import msgspec
@@ -16,6 +17,8 @@ from msgspec import Meta
 from cluster.clock import Clock
 from cluster.errors import Trouble
 from gateway.smtp.header import authors
+from mail.trust.arc import Verdict
+from mail.trust.arc_seal import seal
 from mail.trust.dkim_canon import Signable
 from mail.trust.dkim_sign import HEADERS, OVERSIGNED, SigningKey, sign
 from mail.trust.dkim_signature import a_labels
@@ -83,6 +86,22 @@ class Signer:
         if len(message) >= THREADED_FROM_BYTES:
             return await asyncio.to_thread(self._signed, message, keys)
         return self._signed(message, keys)
+
+    async def seal(self, message: bytes, domains: Iterable[str], authserv_id: str, field: bytes, cv: Verdict) -> bytes:
+        """The ARC set to put in front of a message that is sent on (RFC 8617 5.1), by the first of the domains that has
+        a key; empty where none has, or nothing may be added. `field`: our Authentication-Results of it, whole."""
+        for name in dict.fromkeys(domains):
+            try:
+                keys = await self._keys.signing_keys(name)
+            except Trouble as trouble:
+                _log.warning("arc_not_sealed", domain=name, why=trouble.log)
+                return b""
+            if keys:
+                payload = field.partition(b";")[2].decode("utf-8", "replace").strip()
+                now_s = self._clock.now_ms() // 1000
+                work = partial(seal, message, authserv_id, payload, cv, keys[0], now_s)
+                return await asyncio.to_thread(work) if len(message) >= THREADED_FROM_BYTES else work()
+        return b""
 
     def _signed(self, message: bytes, keys: Sequence[SigningKey]) -> bytes:
         settings = self._settings

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -99,6 +99,7 @@ def test_no_addresses(text: str) -> None:
     assert not is_mailbox(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_comes_out_is_an_address_or_what_went_in(text: str) -> None:
     import asyncio

@@ -1,6 +1,6 @@
 """Counting: never more than a rate in any stretch of a period; bounded state; as early as the spells allow."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.throttle.counting import (
@@ -21,6 +21,7 @@ def ident(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.lists(st.integers(0, 5_000), max_size=150), st.integers(1, PER_MS))
 def test_no_stretch_of_a_period_has_more(rate: int, pauses_ms: list[int], per_ms: int) -> None:
     unit: Counted | None = None
@@ -51,6 +52,7 @@ def test_who_asks_again_is_counted_once() -> None:
     assert wait_for_rate(unit, ident(2), 1) == PER_MS
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2_000), st.booleans()), max_size=IDENTS_KEPT))
 def test_what_is_undone_counts_no_more(steps: list[tuple[int, bool]]) -> None:
     unit = as_of(None, 0, PER_MS)

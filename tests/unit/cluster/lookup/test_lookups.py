@@ -78,6 +78,27 @@ async def test_a_database_that_fails_has_its_fallback(tmp_path: Path) -> None:
     await lookups.close()
 
 
+async def test_a_defect_of_a_driver_is_trouble_of_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cluster.lookup import lookups as module
+
+    class Broken:
+        def __init__(self, *_given: Any) -> None:
+            pass
+
+        async def ask(self, key: str) -> str:
+            raise ZeroDivisionError(f"secret {key}")
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(module, "Sqlite", Broken)
+    lookups = made(mine=one("sql", database=Secret("sqlite:x"), query="SELECT ?"))
+    with pytest.raises(Unavailable) as caught:
+        await lookups.ask("mine", "a")
+    assert caught.value.log == "ZeroDivisionError"
+    await lookups.close()
+
+
 class Changing:
     """A source that says what it is told to."""
 

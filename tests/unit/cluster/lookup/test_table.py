@@ -4,7 +4,7 @@ import gzip
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.lookup.table import KEY_CHARACTERS_MAX, Table, WrongTable, read_table
@@ -91,6 +91,7 @@ def test_what_is_no_table_is_told(data: bytes, bounds: dict[str, Any], says: str
         read(data, **bounds)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("ab.@-", min_size=1), st.text("abc=. ", max_size=5).map(str.strip), max_size=9))
 def test_what_is_written_is_found(entries: dict[str, str]) -> None:
     table = read("\n".join(f"{key}={value}" for key, value in entries.items()).encode())

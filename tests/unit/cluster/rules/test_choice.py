@@ -128,6 +128,7 @@ def test_choices_are_printed_and_read_back() -> None:
     assert '# How.\n# (one of "off", "on"; or rules; default: [{ "if" = "sender' in text
     assert load(Ruled, text, {}) == Ruled()
     assert load(Settings, document(Settings), {}) == Settings()
+    assert "(a number, in seconds; or rules; default: 1.5)" in document(Inner)
 
 
 def test_values_may_come_from_the_environment() -> None:

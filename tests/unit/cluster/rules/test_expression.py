@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import cel
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.clock import ManualClock
@@ -82,6 +83,7 @@ def test_what_is_not_reached_does_not_fail() -> None:
     assert value("yes ? a : a / 0") == 7
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(st.characters(categories=["Cs", "Cc", "Co"])), st.integers() | st.floats())
 def test_any_value_gives_an_answer_or_failed(text: str, number: Any) -> None:
     facts = {"t": text, "u": text, "a": number, "b": number, "yes": True, "names": (text,), "f": number}
@@ -187,6 +189,7 @@ def _booleans() -> st.SearchStrategy[str]:
     )
 
 
+@settings(deadline=None)
 @given(
     _booleans(),
     st.integers(-9, 9),
@@ -196,7 +199,6 @@ def _booleans() -> st.SearchStrategy[str]:
     st.booleans(),
 )
 def test_what_holds_in_cel_holds_here(text: str, a: int, b: int, t: str, u: str, yes: bool) -> None:
-    cel = pytest.importorskip("cel")
     facts = {"a": a, "b": b, "t": t, "u": u, "yes": yes, "names": ["x", t]}
     try:
         expected = cel.compile(text).execute(facts)

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.rules.networks import Networks, network_of
@@ -18,6 +18,7 @@ addresses = st.ip_addresses(v=4, network="10.0.0.0/28") | st.ip_addresses(v=6, n
 ends = addresses.flatmap(lambda one: st.tuples(st.just(one), st.integers(one.max_prefixlen - 5, one.max_prefixlen)))
 
 
+@settings(deadline=None)
 @given(st.lists(ends, max_size=12), addresses)
 def test_the_smallest_network_counts(
     written: list[tuple[ipaddress.IPv4Address, int]], address: ipaddress.IPv4Address

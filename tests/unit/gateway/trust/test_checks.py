@@ -48,6 +48,7 @@ class Chain(NamedTuple):
     oldest_pass: int = 0
     seals: tuple[Seal, ...] = ()
     newest: str = ""
+    temporary: bool = False
 
 
 UNCHAINED = Chain("none")
