@@ -8,8 +8,8 @@ ARC-Message-Signature that signs ARC-Authentication-Results is taken, since old 
 is not (RFC 8617 4.1.2). A chain whose last message signature leaves From open holds, as other verifiers have it, but
 names no sealer and records nothing: anybody could have put another author into the message.
 
-Of the cases of ValiMail's ARC suite (2018, older than RFC 8301's use) two are told otherwise on purpose: signatures and
-seals by rsa-sha1 fail.
+Of the 170 cases of ValiMail's ARC suite two are told otherwise on purpose, as in dkimpy and Mail::DKIM: signatures and
+seals by rsa-sha1 fail (RFC 8301 3.1).
 """
 
 import hashlib
@@ -38,7 +38,8 @@ class ArcSeal(NamedTuple):
 class ArcResult(NamedTuple):
     """`oldest_pass`: the lowest instance whose signature over the message still holds, 0: all (RFC 8617 5.2 step 5).
     `seals` by instance; `payloads`: what each recorded, without its instance; both only of a chain that passes, or
-    whose structure at least was in order, and never where From is open to anybody (`why` says so). `temporary`: it failed for want of an answer of the DNS."""
+    whose structure at least was in order, and never where From is open to anybody (`why` says so). `temporary`: it
+    failed for want of an answer of the DNS."""
 
     result: Verdict
     why: str = ""
