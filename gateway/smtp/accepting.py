@@ -144,7 +144,7 @@ class Accepting:
     # -- finishing -------------------------------------------------------------------------------------------------
 
     async def _ready(self, arrived: Arrived, screened: Screened, passed: Passed) -> Ready:
-        world, body = self._world, passed.body
+        world, body = self._world, trace.apart(passed.body)
         head = trace.head_of(body)
         now_ms = world.clock.now_ms()
         event = arrived.event
