@@ -3,6 +3,7 @@
 The law: no certificate raises anything; the word for what is wrong is that of RFC 8460 §4.3.
 """
 
+import ipaddress
 import ssl
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +40,7 @@ class Authorities:
         leaf: x509.Certificate | None = None
         try:
             leaf, *others = [x509.load_der_x509_certificate(one) for one in chain[:CHAIN_MAX]]
-            verifier = PolicyBuilder().store(self._trusted()).time(now).build_server_verifier(x509.DNSName(host))
+            verifier = PolicyBuilder().store(self._trusted()).time(now).build_server_verifier(_subject(host))
             verifier.verify(leaf, others)
         except (VerificationError, ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
             return Verified(False, _failure(leaf, host, now), str(error)[:WHY_CHARACTERS_MAX])
@@ -50,6 +51,13 @@ class Authorities:
             roots = self._roots or ssl.create_default_context().get_ca_certs(binary_form=True)
             self._store = Store(list(_readable(roots)))
         return self._store
+
+
+def _subject(host: str) -> x509.DNSName | x509.IPAddress:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _readable(roots: Iterable[bytes]) -> Iterator[x509.Certificate]:

@@ -19,7 +19,7 @@ from gateway.outbound.bounces import classify
 from gateway.outbound.connection import Connection, Connector, NotReady, Way, connect
 from gateway.outbound.dial import Candidate, Plan, candidates
 from gateway.outbound.settings import OutboundSettings, Source
-from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, TlsPolicy
+from gateway.outbound.tls import Observer, Policies, TlsOutcome, TlsPolicy
 from mail.smtp.client.auth import Credentials
 from mail.smtp.client.envelope import BadAddress, Transaction
 from mail.smtp.client.events import Closed, Finished
@@ -267,7 +267,7 @@ class Pool:
         self,
         settings: OutboundSettings,
         hostname: str,
-        policies: TlsPolicies,
+        policies: Policies,
         context: ssl.SSLContext,
         dice: Dice,
         observe: Observer,
@@ -440,7 +440,7 @@ class Pool:
                 raise
             clear = replace(way, policy=TlsPolicy("none"))
             return await self._connector(clear, self.settings.timeouts, self._context, self._policies, nonce=nonce)
-        if made.tls:
+        if made.tls or made.tls_failure:
             self._report(plan, way, made.tls_failure, made.tls_why)
         return made
 

@@ -13,12 +13,12 @@ from cluster.clock import Clock, Dice
 from cluster.dns.resolver import Resolver
 from gateway.outbound.bounces import classify
 from gateway.outbound.connection import Connection, NotReady, Way
-from gateway.outbound.dial import Dialer, Nowhere, Plan
+from gateway.outbound.dial import Demands, Dialer, Nowhere, Plan
 from gateway.outbound.fitting import Fitted, Message, Misfit
 from gateway.outbound.metrics import Metrics
 from gateway.outbound.pool import SWEEP_S, Pool
 from gateway.outbound.settings import OutboundSettings
-from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, client_context
+from gateway.outbound.tls import Observer, Policies, TlsOutcome, client_context
 from mail.smtp.client.envelope import Transaction
 from mail.smtp.client.events import Finished, Settled
 
@@ -40,7 +40,7 @@ class Remote:
         *,
         hostname: str,
         resolver: Resolver,
-        policies: TlsPolicies,
+        policies: Policies,
         clock: Clock,
         dice: Dice,
         log: Log,
@@ -50,11 +50,12 @@ class Remote:
         sweep_s: float = SWEEP_S,
     ) -> None:
         """`observe` is told of every TLS session and failure (RFC 8460). `sweep_s`: how late a timeout may be."""
+        self._level = settings.tls.level
         self._clock = clock
         self._log = log
         self._metrics = metrics
         self._observe = observe
-        self._dialer = Dialer(settings, hostname, resolver, policies, clock)
+        self._dialer = Dialer(settings, hostname, resolver, policies, clock, self._session)
         self._pool = Pool(
             settings, hostname, policies, context or client_context(), dice, self._session, sweep_s=sweep_s
         )
@@ -66,9 +67,9 @@ class Remote:
         """See Courier."""
         # RFC 8689 5: a bounce is not lost for want of REQUIRETLS
         require_tls = mail.require_tls and bool(mail.sender)
-        plan = await self._dialer.plan(
-            mail.domain, route=route, require_tls=require_tls, tls_optional=mail.tls_optional and not mail.require_tls
-        )
+        level = self._level.values[0]
+        demands = Demands(route, require_tls, mail.tls_optional and not mail.require_tls, level)
+        plan = await self._dialer.plan(mail.domain, demands)
         if isinstance(plan, Nowhere):
             result = Result(plan.outcome, status=plan.status, said=_cut(plan.said), cause=plan.cause)
             results = (result,) * len(recipients)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from cluster.config.secret import Secret
+from gateway.outbound.policysettings import TlsSettings
 from mail.smtp.client.events import Where
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -98,10 +99,7 @@ class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...],
         Meta(description="Addresses that lead to this server, besides those it sends from: mail to them is a loop."),
     ] = ()
-    tls: Annotated[
-        Literal["none", "opportunistic", "encrypt", "pkix"],
-        Meta(description="TLS to domains that say nothing of it themselves; see the routes."),
-    ] = "opportunistic"
+    tls: TlsSettings = TlsSettings()
     ipv6: Annotated[bool, Meta(description="Whether IPv6 addresses are tried, first.")] = True
     mx_max: Annotated[Positive, Meta(description="Hosts of a domain that are looked at.")] = 10
     addresses_max: Annotated[Positive, Meta(description="Addresses of a domain that are tried.")] = 12

@@ -1,23 +1,17 @@
 """The courier against servers on loopback: what arrives, what is told, what is shared, and what cannot hang it."""
 
 import asyncio
-import datetime as dt
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from actors.queue.types import Recipient
-from cluster.clock import SystemClock
 from cluster.config.secret import Secret
 from cluster.dns.resolver import Answer
 from gateway.outbound.settings import Source
-from gateway.outbound.tls import SettledPolicies, TlsPolicy, Verdict
 from tests.gateway.outbound.conftest import BODY, Office, mail, send
 from tests.gateway.outbound.peer import Peer
-from tests.unit.gateway.outbound.authority import Authority
 
 
 def a(address: str) -> Answer:
@@ -193,35 +187,6 @@ async def test_sessions_are_observed(office: Office, server_tls: ssl.SSLContext)
         ("x.test", "m.test", ""),
         ("x.test", "m.test", "certificate-host-mismatch"),
     ]
-
-
-async def test_a_proven_server_and_what_it_offers_then(office: Office, tmp_path: Path) -> None:
-    authority = Authority(dt.datetime.now(dt.UTC))
-    leaf, key = authority.signed("m.test")
-    chain = "".join(ssl.DER_cert_to_PEM_cert(one) for one in (leaf, authority.root))
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    (tmp_path / "chain.pem").write_text(secret + chain)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "chain.pem")
-    seen: list[int] = []
-
-    class Counting(SettledPolicies):
-        def check(self, policy: TlsPolicy, chain_der: Sequence[bytes], host: str) -> Verdict:
-            seen.append(len(chain_der))
-            return super().check(policy, chain_der, host)
-
-    policies = Counting("pkix", SystemClock(), [authority.root])
-    peer = await office.peer("REQUIRETLS", tls=context)
-    answers = {("x.test", "MX"): Answer("ok", ((1, "m.test"),), True, ttl_s=60), ("m.test", "A"): a("127.0.0.1")}
-    courier = office.courier(port=peer.port, answers=answers, policies=policies)
-    (result,) = await send(courier, mail(require_tls=True))
-    assert (result.outcome, result.proof) == ("delivered", "pkix")
-    assert peer.messages[0][0] == "MAIL FROM:<a@me.example> REQUIRETLS"
-    assert seen == [2]  # the whole chain is there to be judged
-    peer.offers = []
-    other = office.courier(port=peer.port, answers=answers, policies=policies)
-    (result,) = await send(other, mail(require_tls=True))
-    assert (result.outcome, result.status) == ("failed", "5.7.30")
 
 
 async def test_requiretls_needs_a_server_that_offers_it(office: Office) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from cluster.clock import ManualClock
 from cluster.dns.resolver import Answer
-from gateway.outbound.dial import Dialer, Nowhere, Plan, candidates
+from gateway.outbound.dial import Demands, Dialer, Nowhere, Plan, candidates
+from gateway.outbound.policysettings import Wish
 from gateway.outbound.settings import OutboundSettings, Route, Source
-from gateway.outbound.tls import Level, SettledPolicies, TlsPolicy
+from gateway.outbound.tls import TlsPolicy
+from tests.unit.gateway.outbound.settled import settled
 
 
 class Table:
@@ -41,16 +43,18 @@ TWO = {
 class Where:
     """A dialer to ask."""
 
-    def __init__(self, answers: dict[str, Any], *, level: Level = "opportunistic", **settings: Any) -> None:
+    def __init__(self, answers: dict[str, Any], *, level: Wish = "opportunistic", **settings: Any) -> None:
         self.table = Table(answers)
         self.clock = ManualClock()
-        policies = SettledPolicies(level, self.clock)
+        policies = settled(self.clock)
+        self.level = level
         self.dialer = Dialer(OutboundSettings(**settings), "me.test", self.table, policies, self.clock, plans_max=3)
 
     def ask(
         self, domain: str, *, route: str = "", require_tls: bool = False, tls_optional: bool = False
     ) -> Plan | Nowhere:
-        return asyncio.run(self.dialer.plan(domain, route=route, require_tls=require_tls, tls_optional=tls_optional))
+        demands = Demands(route, require_tls, tls_optional, self.level)
+        return asyncio.run(self.dialer.plan(domain, demands))
 
 
 def hosts(found: Plan | Nowhere) -> list[tuple[str, tuple[str, ...]]]:

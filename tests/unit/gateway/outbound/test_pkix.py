@@ -28,6 +28,7 @@ TRUSTED = Authorities([ROOT.der])
         ([], "mx.example.test", 0, "certificate-not-trusted"),
         ([b"no certificate"], "mx.example.test", 0, "certificate-not-trusted"),
         (SERVER.chain, "192.0.2.1", 0, "certificate-host-mismatch"),
+        (ROOT.server("mx.example.test", addresses=["192.0.2.1"]).chain, "192.0.2.1", 0, ""),
         (SERVER.chain, "", 0, "certificate-host-mismatch"),
         (SERVER.chain, "bücher.test", 0, "certificate-host-mismatch"),
     ],

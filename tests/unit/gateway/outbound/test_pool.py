@@ -14,10 +14,11 @@ from gateway.outbound.connection import Connection, NotReady, Way
 from gateway.outbound.dial import Host, Plan
 from gateway.outbound.pool import Pool
 from gateway.outbound.settings import OutboundSettings, Timeouts
-from gateway.outbound.tls import SettledPolicies, TlsPolicies, TlsPolicy
+from gateway.outbound.tls import Policies, TlsPolicy
 from mail.smtp.client.envelope import Sender, Target, Transaction
 from mail.smtp.client.events import Finished
 from tests import virtual
+from tests.unit.gateway.outbound.settled import settled
 
 
 class Wire(asyncio.Transport):
@@ -77,7 +78,7 @@ class World:
         self.pool = Pool(
             OutboundSettings(**settings),
             "me.test",
-            SettledPolicies("none", ManualClock()),
+            settled(ManualClock()),
             ssl.create_default_context(),
             random.Random(1),
             lambda _outcome: None,
@@ -85,7 +86,7 @@ class World:
         )
 
     async def connect(
-        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: TlsPolicies, *, nonce: str
+        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: Policies, *, nonce: str
     ) -> Connection:
         self.tried.append(way.address)
         await asyncio.sleep(self.delay_s)
