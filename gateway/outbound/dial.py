@@ -9,6 +9,7 @@ import ipaddress
 from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from cluster.clock import Clock, Dice
 from cluster.dns.resolver import Answer, Resolver
@@ -236,9 +237,10 @@ class Dialer:
     def _tell_refused(self, domain: str, refused: dict[str, TlsPolicy]) -> None:
         """Of a host that is not even connected to, reports are to know, too (RFC 8460 §4.3.2)."""
         for host, policy in refused.items():
-            problem = policy.problems[-1] if policy.problems else None
-            if problem is not None:
-                self._observe(TlsOutcome(domain, host, "", "", policy, problem.failure, problem.why))
+            if policy.problems:
+                *others, last = policy.problems
+                told = replace(policy, problems=tuple(others))  # the last is what became of the session
+                self._observe(TlsOutcome(domain, host, "", "", told, last.failure, last.why))
 
     def _hosts(self, located: list[tuple[_Mx, tuple[str, ...]]], policies: dict[str, TlsPolicy]) -> tuple[Host, ...]:
         ranks = {preference: rank for rank, preference in enumerate(sorted({mx.preference for mx, _ in located}))}

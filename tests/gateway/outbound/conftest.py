@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from actors.queue.types import Envelope, Recipient, Result
 from cluster.certificates import self_signed, server_context
 from cluster.clock import SystemClock
-from cluster.dns.resolver import Answer
+from cluster.dns.resolver import Answer, Resolver
 from gateway.facts import AtOutbound
 from gateway.outbound.metrics import Metrics
 from gateway.outbound.policysettings import TlsSettings, Wish
@@ -76,6 +76,7 @@ class Office:
         level: Wish = "opportunistic",
         policies: Policies | None = None,
         answers: dict[tuple[str, str], Answer] | None = None,
+        resolver: Resolver | None = None,
         **settings: Any,
     ) -> Remote:
         """A courier; times are short."""
@@ -86,7 +87,7 @@ class Office:
         made = Remote(
             chosen,
             hostname="me.example",
-            resolver=Table(answers or {}),
+            resolver=resolver or Table(answers or {}),
             policies=policies or settled(SystemClock()),
             clock=SystemClock(),
             dice=random.Random(1),
