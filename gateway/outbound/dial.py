@@ -6,6 +6,7 @@ bounded, and mail never goes to ourselves, nor to hosts that are less preferred 
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from cluster.clock import Clock, Dice
 from cluster.dns.resolver import Answer, Resolver
 from gateway.outbound.policysettings import Wish
-from gateway.outbound.settings import OutboundSettings, Route
+from gateway.outbound.settings import MX, OutboundSettings, Route, Source
 from gateway.outbound.tls import Observer, Policies, TlsOutcome, TlsPolicy
 
 
@@ -37,6 +38,13 @@ class Nowhere(NamedTuple):
     cause: str
 
 
+class Leaving(msgspec.Struct, frozen=True):
+    """As whom we come to a host."""
+
+    sources: tuple[Source, ...] = ()
+    hello: str = ""  # where the source has none; empty: the hostname
+
+
 class Host(msgspec.Struct, frozen=True):
     """One server: its name for SNI and certificates, and where it is, IPv6 and IPv4 in turn."""
 
@@ -44,6 +52,7 @@ class Host(msgspec.Struct, frozen=True):
     rank: int  # 0: the most preferred
     addresses: tuple[str, ...]
     policy: TlsPolicy
+    leaving: Leaving = Leaving()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -57,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
     route: Route | None = None
     require_tls: bool = False  # RFC 8689: the server must offer REQUIRETLS
     key: tuple[object, ...] = ()
+    connections_max: int = 20
 
 
 class Candidate(NamedTuple):
@@ -82,19 +92,22 @@ class Dialer:
         policies: Policies,
         clock: Clock,
         observe: Observer = lambda _outcome: None,
+        dress: Callable[[Plan], Plan | Nowhere] = lambda plan: plan,
         *,
         plans_max: int = 10_000,
     ) -> None:
-        """`plans_max`: domains remembered; about 1 kB each."""
+        """`dress` adds to a plan what is the same for all mail. `plans_max`: plans remembered; about 1 kB each."""
         self._settings = settings
         self._resolver = resolver
         self._policies = policies
         self._clock = clock
         self._observe = observe
+        self._dress = dress
         self._plans_max = plans_max
         self._plans: dict[tuple[str, Demands], tuple[float, Plan]] = {}
         self._routes = {route.name: route for route in settings.route}
-        self._own_names = {name.lower() for name in (hostname, settings.hello) if name}
+        self._rows = settings.rows
+        self._own_names = {name.lower() for name in (hostname, *settings.hello.values) if name}
         self._own_names |= {source.hello.lower() for source in settings.source if source.hello}
         self._own_addresses = set(settings.own_addresses) | {source.address for source in settings.source}
 
@@ -106,10 +119,12 @@ class Dialer:
         if found is not None and found[0] > now:
             return found[1]
         name = demands.route or self.route_of(domain)
-        if name:
+        if name and name != MX:
             made, ttl_s = await self._routed(domain, name, demands)
         else:
             made, ttl_s = await self._by_mx(domain, demands)
+        if isinstance(made, Plan):
+            made = self._dress(made)
         if isinstance(made, Plan):
             self._keep(key, made, now + min(max(ttl_s, 1), self._settings.plan_s))
         return made
@@ -122,7 +137,7 @@ class Dialer:
 
     def route_of(self, domain: str) -> str:
         """The name of the route that the settings have for a domain; empty: its MX."""
-        routes = self._settings.routes
+        routes = self._rows
         if not routes:
             return ""
         if domain in routes:

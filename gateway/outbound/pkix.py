@@ -16,6 +16,9 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from mail.trust.chain import CHAIN_MAX, name_fits
 
+UNREADABLE: Final = (ValueError, TypeError, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What certificates raise that are none."""
+
 WHY_CHARACTERS_MAX: Final = 200
 
 
@@ -42,7 +45,7 @@ class Authorities:
             leaf, *others = [x509.load_der_x509_certificate(one) for one in chain[:CHAIN_MAX]]
             verifier = PolicyBuilder().store(self._trusted()).time(now).build_server_verifier(_subject(host))
             verifier.verify(leaf, others)
-        except (VerificationError, ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
+        except (VerificationError, *UNREADABLE) as error:
             return Verified(False, _failure(leaf, host, now), str(error)[:WHY_CHARACTERS_MAX])
         return Verified(True)
 
@@ -67,7 +70,7 @@ def _readable(roots: Iterable[bytes]) -> Iterator[x509.Certificate]:
         for root in roots:
             try:
                 yield x509.load_der_x509_certificate(root)
-            except ValueError:
+            except UNREADABLE:
                 continue
 
 
@@ -79,6 +82,6 @@ def _failure(leaf: x509.Certificate | None, host: str, now: datetime) -> str:
             return "certificate-expired"
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         fits = any(name_fits(host, name) for name in names.get_values_for_type(x509.DNSName))
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, *UNREADABLE):
         return "certificate-not-trusted"
     return "certificate-not-trusted" if fits else "certificate-host-mismatch"

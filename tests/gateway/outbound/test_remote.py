@@ -3,13 +3,16 @@
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.queue.types import Recipient
+from cluster.config.loading import load
 from cluster.config.secret import Secret
 from cluster.dns.resolver import Answer
-from gateway.outbound.settings import Source
+from gateway.facts import AtOutbound
+from gateway.outbound.settings import OutboundSettings, Source
 from tests.gateway.outbound.conftest import BODY, Office, mail, send
 from tests.gateway.outbound.peer import Peer
 
@@ -35,7 +38,7 @@ async def test_a_message_arrives_as_it_is(office: Office) -> None:
 @pytest.mark.parametrize("offers", [[], ["PIPELINING"], ["CHUNKING"], ["PIPELINING", "CHUNKING"]], ids=str)
 async def test_many_share_few_connections(office: Office, offers: list[str]) -> None:
     peer = await office.peer(*offers)
-    courier = office.courier(**office.to(peer), connections_per_destination_max=3)
+    courier = office.courier(**office.to(peer), connections_per_destination_max=AtOutbound.of(3))
     bodies = [b"Subject: %d\r\n\r\n.\r\n" % number for number in range(60)]
     results = await asyncio.gather(*(send(courier, body=body) for body in bodies))
     assert {one.outcome for result in results for one in result} == {"delivered"}
@@ -368,3 +371,46 @@ async def test_a_defect_of_ours_defers_that_message_only(office: Office) -> None
     (result,) = await send(courier, mail(priority="high", smtputf8=None, by_mode="R", by_ms=None))
     assert (result.outcome, result.cause) == ("deferred", "system")
     assert (await send(courier))[0].outcome == "delivered"
+
+
+# -- rules -------------------------------------------------------------------------------------------------------------
+
+
+def by_rules(text: str, *names: str) -> dict[str, Any]:
+    """Settings as they are written, by name."""
+    made = load(OutboundSettings, text, {})
+    return {name: getattr(made, name) for name in names}
+
+
+async def test_rules_choose_for_each_recipient(office: Office) -> None:
+    near, far = await office.peer(), await office.peer()
+    text = f"""
+choose_route = [{{ if = "recipient.startsWith('n')", then = "near" }}, {{ else = "far" }}]
+choose_source = [{{ if = "route == 'near'", then = "two" }}, {{ else = "three" }}]
+hello = [{{ if = "retry > 1", then = "again.example" }}, {{ else = "first.example" }}]
+connections_per_destination_max = [{{ if = "mx == '127.0.0.1'", then = 1 }}, {{ else = 9 }}]
+route = [{{ name = "near", host = "127.0.0.1", port = {near.port} }},
+         {{ name = "far", host = "127.0.0.1", port = {far.port} }}]
+source = [{{ address = "127.0.0.2", name = "two" }}, {{ address = "127.0.0.3", name = "three" }}]
+"""
+    names = ("choose_route", "choose_source", "hello", "connections_per_destination_max", "route", "source")
+    courier = office.courier(**by_rules(text, *names))
+    envelope = mail("n1@x.test", "f1@x.test", "n2@x.test")
+    assert [one.outcome for one in await send(courier, envelope)] == ["delivered"] * 3
+    assert near.messages[0][1] == ("RCPT TO:<n1@x.test>", "RCPT TO:<n2@x.test>")
+    assert far.messages[0][1] == ("RCPT TO:<f1@x.test>",)
+    assert (near.clients, far.clients) == (["127.0.0.2"], ["127.0.0.3"])
+    assert near.commands[0] == "EHLO first.example"
+    (result,) = await courier.send(envelope, (1,), BODY, route="near", retry=2)
+    assert result.outcome == "delivered"
+    assert "EHLO again.example" in near.commands
+
+
+async def test_rules_choose_how_much_tls(office: Office) -> None:
+    peer = await office.peer()
+    answers = {("x.test", "MX"): mx((1, "m.test")), ("m.test", "A"): a("127.0.0.1")}
+    text = """tls.level = [{ if = "sender_domain == 'bank.example'", then = "encrypt" }, { else = "opportunistic" }]"""
+    courier = office.courier(answers=answers, port=peer.port, **by_rules(text, "tls"))
+    assert (await send(courier))[0].outcome == "delivered"
+    (result,) = await send(courier, mail(sender="a@bank.example"))
+    assert (result.outcome, result.cause) == ("deferred", "tls")

@@ -6,6 +6,7 @@ import hashlib
 import random
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ class Domain:
         self.fetched = asyncio.Event()
         self.fetched.set()
 
-    async def serves(self, certified: Certified | None, *offers: str, **kinds: object) -> Peer:
+    async def serves(self, certified: Certified | None, *offers: str, **kinds: Any) -> Peer:
         context = None
         if certified is not None:
             context = showing(certified, self.folder)
@@ -102,8 +103,8 @@ class Domain:
         policies = TlsPolicies(asked, sts, settings, clock, roots=[ROOT.der], port=self.peer.port)
         return self.office.courier(resolver=asked, policies=policies, port=self.peer.port)
 
-    async def send(self, **fields: object) -> Result:
-        (result,) = await send(self.courier(), mail(**fields))  # type: ignore[arg-type] # of Envelope
+    async def send(self, **fields: Any) -> Result:
+        (result,) = await send(self.courier(), mail(**fields))
         return result
 
     def told(self) -> list[tuple[str, str]]:
