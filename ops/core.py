@@ -22,6 +22,7 @@ from actors.mailbox.packing import ALL, Packer, Ranges
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import Quota
+from actors.report.client import Ledger
 from actors.trace.client import TraceClient, TraceSettings
 from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
@@ -39,6 +40,8 @@ from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
 from cluster.placement.claims import Alone, next_incarnation
 from cluster.placement.slots import SLOTS
+from gateway.reports.schedule import sweeping
+from gateway.reports.settings import ReportSettings
 from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
@@ -58,6 +61,7 @@ class Core(NamedTuple):
     registry: CollectorRegistry
     alive: Callable[[], bool]
     traces: TraceClient
+    reports: Ledger
 
 
 class OneShard:
@@ -78,6 +82,7 @@ async def opened(
     directory: DirectorySettings | None = None,
     registry: CollectorRegistry | None = None,
     traces: TraceSettings | None = None,
+    reports: ReportSettings | None = None,
 ) -> AsyncIterator[Core]:
     """Open a data directory as its one owner. Raises Misconfigured while another has it, Corrupt, StoreFull."""
     settings = settings or StoreSettings()
@@ -88,6 +93,8 @@ async def opened(
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, traces)
         made = await stack.enter_async_context(core)
         while_open(stack, "trace sweeper", made.traces.run(lambda: True))
+        swept = sweeping(made.reports, clock, reports or ReportSettings(), lambda: True)
+        while_open(stack, "report sweeper", swept)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
         while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
         if packs is not None:
@@ -137,8 +144,10 @@ async def over(
         try:
             mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
             tracing = TraceClient(store, clock, traces, registry)
-            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive, tracing)
+            ledger = Ledger(store, clock, registry)
+            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive, tracing, ledger)
             await tracing.stop()
+            await ledger.stop()
             mailboxes.close()
         finally:
             await shard.stop()

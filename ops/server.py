@@ -31,7 +31,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     registry = new_registry()
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(
-            opened(data, settings.store, settings.directory, registry, settings.traces)
+            opened(data, settings.store, settings.directory, registry, settings.traces, settings.reports)
         )
         if furnish is not None:
             await furnish(core)

@@ -18,6 +18,7 @@ from cluster.hosting.settings import ClusterSettings
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from gateway.imap.settings import ImapSettings
+from gateway.reports.settings import ReportSettings
 from gateway.smtp.settings import SmtpSettings
 from ops.admin.settings import AdminSettings
 
@@ -112,4 +113,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
+    reports: ReportSettings = ReportSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -188,6 +188,14 @@ class Ledger:
             end = rows[-1][0]
         return found[:limit]
 
+    async def since(self, at_ms: int) -> AsyncIterator[Received]:
+        """Reports that came from a time on, the oldest first. Raises Unavailable."""
+        begin, end = keys.received_until(max(at_ms - 1, 0))[1], keys.received_until(keys.DAY_MS * 10**6)[1]
+        while rows := await self._store.range(begin, end, limit=PAGE):
+            for _key, stored in rows:
+                yield _received.decode(stored)
+            begin = rows[-1][0] + b"\0"
+
     async def sweep(self, older_ms: int) -> int:
         """Remove received reports from before a time; how many. Raises Unavailable."""
         removed = 0

@@ -10,13 +10,10 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from cluster.dns.resolver import Resolver
-
-if TYPE_CHECKING:
-    import aiohttp
 
 SECONDS: Final = 60.0  # for one report, all of it
 HEAD_BYTES_MAX: Final = 8192  # of each line of a response's head

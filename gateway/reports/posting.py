@@ -84,22 +84,31 @@ class HereOrAway:
     ) -> None:
         """Of Post."""
         match await self._directory.resolve(recipient):
-            case Local(targets):
+            case Local(targets, elsewhere=others):
                 prepared = await self._mailboxes.prepare(f"Return-Path: <{sender}>\r\n".encode() + message)
                 for target in targets:
                     await self._mailboxes.deliver(target.account, prepared, idem=name)
+                away = [(address.rpartition("@")[2], address) for address in others]
             case NotLocal(domain):
-                mail = Envelope(
-                    domain,
-                    sender,
-                    # Nobody waits for news of a report, least of all its sender, who is a program.
-                    (Recipient(recipient, notify=("NEVER",)),),
-                    b"",
-                    0,
-                    ident=f"{name.hex()[:12]}.1",
-                    smtputf8=not (recipient.isascii() and sender.isascii()),
-                    tls_optional=tls_optional,
-                )
-                await self._outbox.send(mail, await self._outbox.keep(message), idem=name)
+                away = [(domain, recipient)]
             case _:
                 raise NotFound("There is no such address.", log=f"a report has no recipient: {recipient}")
+        kept = await self._outbox.keep(message) if away else None
+        for domain, address in away:
+            mail = _envelope(domain, address, sender, name, tls_optional=tls_optional)
+            assert kept is not None
+            await self._outbox.send(mail, kept, idem=name)
+
+
+def _envelope(domain: str, recipient: str, sender: str, name: bytes, *, tls_optional: bool) -> Envelope:
+    return Envelope(
+        domain,
+        sender,
+        # Nobody waits for news of a report, least of all its sender, who is a program.
+        (Recipient(recipient, notify=("NEVER",)),),
+        b"",
+        0,
+        ident=f"{name.hex()[:12]}.1",
+        smtputf8=not (recipient.isascii() and sender.isascii()),
+        tls_optional=tls_optional,
+    )

@@ -89,9 +89,7 @@ def dmarc_row(
 
 
 def _signatures(verdict: Verdict) -> tuple[Checked, ...]:
-    found = [
-        Checked(_cut(one.domain), str(one.result), _cut(one.selector)) for one in verdict.dkim or () if one.domain
-    ]
+    found = [Checked(_cut(one.domain), str(one.result), _cut(one.selector)) for one in verdict.dkim or () if one.domain]
     return tuple(dict.fromkeys(found))[:SIGNATURES_MAX]
 
 

@@ -20,7 +20,7 @@ from gateway.reports.sending import Ended
 from gateway.reports.settings import ReportSettings
 
 FIRST_S: Final = 900  # after the end of a day: clocks differ, and counts wait in memory for seconds
-EVERY_S: Final = 300.0
+EVERY_S: Final = 600.0  # a round asks the store once for each domain that is not due yet
 TOGETHER: Final = 8  # reports at once: each waits for the DNS
 MARKS_DAYS: Final = 30  # how long it is known that a report was sent
 TRIED_MAX: Final = 100_000  # reports of which the last attempt is remembered; others are tried in each round
@@ -105,7 +105,14 @@ class Daily:
         return max(due_ms, self._tried_ms.get((kind, day, domain), 0) + settings.retry_s * 1000)
 
     async def _one(self, kind: bytes, day: int, domain: str) -> str:
-        """How it ended, a word of Round. Raises Unavailable."""
+        """How it ended, a word of Round."""
+        try:
+            return await self._try(kind, day, domain)
+        except Trouble as trouble:
+            self._log.warning("reports.later", kind=kind.decode(), day=day, domain=domain, why=trouble.log)
+            return "later"
+
+    async def _try(self, kind: bytes, day: int, domain: str) -> str:
         if await self._ledger.is_done(kind, day, domain):
             await self._ledger.done(kind, day, domain)  # counts that came late are in no report
             return ""

@@ -28,14 +28,14 @@ class ReportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spread_s: Annotated[
         int,
         Meta(
-            description="The reports of a day are sent over so many seconds after it ended, each domain at its own time.",
+            description="The reports of a day are sent within so many seconds after it, each domain at its own time.",
             ge=0,
             le=20 * 3600,
         ),
     ] = 6 * 3600
-    retry_s: Annotated[
-        int, Meta(description="What could not be sent is tried again after this.", ge=60, le=DAY_S)
-    ] = 3600
+    retry_s: Annotated[int, Meta(description="What could not be sent is tried again after this.", ge=60, le=DAY_S)] = (
+        3600
+    )
     give_up_days: Annotated[
         int, Meta(description="A report that cannot be sent for so many days is not sent any more.", ge=1, le=14)
     ] = 3
@@ -63,6 +63,6 @@ class ReportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool,
         Meta(description="Messages with reports that could be read are delivered as well, as all mail is."),
     ] = True
-    keep_s: Annotated[
-        int, Meta(description="How long what was read of a report is kept.", ge=60, le=3650 * DAY_S)
-    ] = 180 * DAY_S
+    keep_s: Annotated[int, Meta(description="How long what was read of a report is kept.", ge=60, le=3650 * DAY_S)] = (
+        180 * DAY_S
+    )

@@ -13,6 +13,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
+from actors.report.client import Ledger
 from actors.trace.client import TraceClient
 from cluster.hosting.ray.place import Place
 from cluster.rpc.router import Router
@@ -73,6 +74,10 @@ def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:
     stack.callback(mailboxes.close)
     traces = TraceClient(ground.store, ground.clock, ground.settings.traces, ground.metrics)
     stack.push_async_callback(traces.stop)
-    core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready, traces)
+    reports = Ledger(ground.store, ground.clock, ground.metrics)
+    stack.push_async_callback(reports.stop)
+    core = Core(
+        ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready, traces, reports
+    )
     parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)
     return Reach(core, parts, QueueClient(router, ground.store, ground.blobs))

@@ -15,6 +15,7 @@ from actors.mailbox.service import MailboxService
 from actors.mailbox.shard import Shard as MailboxShard
 from actors.mailbox.sweeper import Sweeper
 from actors.queue.state import Queue
+from actors.report.client import Ledger
 from actors.reputation.state import Reputation
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
@@ -29,6 +30,7 @@ from cluster.placement.slots import SLOTS
 from cluster.rpc.grpc_link import GrpcListener
 from cluster.rpc.server import Server
 from cluster.rpc.service import Service
+from gateway.reports.schedule import sweeping
 from ops.core import quotas, run_packing, while_open
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
@@ -82,6 +84,9 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
     while_open(stack, "sweeper", sweeper.run(lambda: owned(claims), store.sweep_every_s))
     traces = TraceClient(ground.store, ground.clock, ground.settings.traces)
     while_open(stack, "trace sweeper", traces.run(lambda: owns(claims, 0)))
+    reports = Ledger(ground.store, ground.clock)
+    swept = sweeping(reports, ground.clock, ground.settings.reports, lambda: owns(claims, 0))
+    while_open(stack, "report sweeper", swept)
     if ground.packs is not None:
         # Blobs belong to no slot: whoever has slot n looks after those whose digest begins with the byte n.
         run_packing(
