@@ -52,6 +52,7 @@ class TlsRow(Struct, frozen=True, omit_defaults=True):
     failures: list[Failure] = []
 
 
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _dmarc: Final = msgspec.msgpack.Decoder(DmarcRow)
 _tls: Final = msgspec.msgpack.Decoder(TlsRow)
@@ -131,7 +132,7 @@ def aggregates(counted: Iterable[Counted], us: Us, domain: str, day: int, *, is_
     for one in counted:
         try:
             row = _dmarc.decode(one.row)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             continue
         if row.policy not in by_policy and len(by_policy) >= POLICIES_MAX:  # whose record changes all the time
             row = DmarcRow(row.record, next(iter(by_policy)))
@@ -285,7 +286,7 @@ def tls_report(counted: Iterable[Counted], us: Us, domain: str, day: int) -> Tls
     for one in counted:
         try:
             row = _tls.decode(one.row)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             continue
         key = _encode(row.policy)
         if key in sums or len(sums) < TLS_POLICIES_MAX:

@@ -1,9 +1,10 @@
 """Messages of ours as files that people read: headers, then each part with its content decoded.
 
-What packing makes of bytes differs from one zlib to another, so the boundary, which is made of it, is left out.
+What packing makes of bytes differs from one zlib to another, so the boundary and the size, which are made of it, are left out.
 """
 
 import gzip
+import re
 from email import message_from_bytes
 from pathlib import Path
 
@@ -17,8 +18,9 @@ def shown(raw: bytes) -> str:
     parts = [f"{name}: {value}" for name, value in message.items()]
     for part in message.get_payload():
         parts += ["", "-" * 40, *[f"{name}: {value}" for name, value in part.items()], ""]  # type: ignore[union-attr]
-        parts.append(_content(part).decode().rstrip("\n"))  # type: ignore[arg-type]
-    return "\n".join(parts).replace("\r\n", "\n").replace(boundary, "BOUNDARY") + "\n"
+        parts.append(_content(part).decode().rstrip("\r\n"))  # type: ignore[arg-type]
+    text = "\n".join(parts).replace("\r\n", "\n").replace(boundary, "BOUNDARY") + "\n"
+    return re.sub(r"Report-Size: [0-9]{3,}", "Report-Size: SIZE", text)
 
 
 def _content(part: "object") -> bytes:

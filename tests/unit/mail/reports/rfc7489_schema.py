@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 Check = Callable[[str], Any]
 
@@ -53,12 +53,12 @@ RULES: dict[str, Any] = {
 
 def check(xml: bytes) -> None:
     """Raises AssertionError where a report is not as the schema has it."""
-    root = ElementTree.fromstring(xml)
+    root = ET.fromstring(xml)
     assert root.tag == "feedback"
     _check(root, "")
 
 
-def _check(element: ElementTree.Element, around: str) -> None:
+def _check(element: ET.Element, around: str) -> None:
     rule = RULES.get(f"{around}/{element.tag}", RULES.get(element.tag, ANY))
     if not isinstance(rule, list):
         assert len(element) == 0, f"{element.tag} has others in it"
