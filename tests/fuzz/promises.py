@@ -229,7 +229,7 @@ def authentication_results(data: bytes) -> None:
 
 
 def aggregate_report(data: bytes) -> None:
-    """A DMARC aggregate report: ReportError, or a report that is written and read as the same, and told in few words."""
+    """A DMARC aggregate report: ReportError, or one that is written and read as the same, and told in few words."""
     with contextlib.suppress(ReportError):
         report = aggregate_reports.parse(data)
         again = aggregate_reports.parse(aggregate_reports.render(report, rfc9990=True))
@@ -306,8 +306,8 @@ def report_row(data: bytes) -> None:
     us = Us("mx.test", "o", "a@b")
     for report in aggregates([Counted(data, 3)], us, "x.test", 1):
         assert aggregate_reports.render(report)
-    report = tls_report([Counted(data, 3)], us, "x.test", 1)
-    assert report is None or tls_reports.render(report)
+    sessions = tls_report([Counted(data, 3)], us, "x.test", 1)
+    assert sessions is None or tls_reports.render(sessions)
 
 
 PROMISES: Final[dict[str, Promise]] = {
@@ -465,6 +465,6 @@ _VALID: Final[dict[str, list[bytes]]] = {
         ),
         _row_of({"policy": {"policy-type": "sts"}, "ok": False, "failures": [{"result-type": "validation-failure"}]}),
         _NESTED,
-    ],  # fmt: skip
+    ],
 }
 assert _VALID.keys() == PROMISES.keys()

@@ -21,7 +21,7 @@ _VERSION: Final = re.compile(rb"v=TLSRPTv1[ \t]*(?:;|\Z)")
 # tlsrpt-ext-name "=" tlsrpt-ext-value, which rua= is not; the value without "=", ";", white space and controls
 _EXTENSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[!-:<>-~]+\Z")
 # URI (RFC 3986) without "!" , "," and ";", which stand for themselves only when encoded
-_URI: Final = re.compile(r"(?:mailto|https):[A-Za-z0-9\-._~:/?#\[\]@$&'()*+=%]+\Z", re.IGNORECASE)
+_URI: Final = re.compile(r"(?:mailto|https):[A-Za-z0-9\-._~:/?#\[\]@$&'+*()=%]+\Z", re.IGNORECASE)
 _ANY_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+\Z")
 
 

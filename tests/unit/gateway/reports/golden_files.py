@@ -1,11 +1,13 @@
 """Messages of ours as files that people read: headers, then each part with its content decoded.
 
-What packing makes of bytes differs from one zlib to another, so the boundary and the size, which are made of it, are left out.
+What packing makes of bytes differs from one zlib to another, so the boundary and the size, which are made of it, are
+left out.
 """
 
 import gzip
 import re
 from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -16,18 +18,23 @@ def shown(raw: bytes) -> str:
     message = message_from_bytes(raw)
     boundary = message.get_boundary() or ""
     parts = [f"{name}: {value}" for name, value in message.items()]
-    for part in message.get_payload():
-        parts += ["", "-" * 40, *[f"{name}: {value}" for name, value in part.items()], ""]  # type: ignore[union-attr]
-        parts.append(_content(part).decode().rstrip("\r\n"))  # type: ignore[arg-type]
+    for part in _parts(message):
+        parts += ["", "-" * 40, *[f"{name}: {value}" for name, value in part.items()], ""]
+        parts.append(_content(part).decode().rstrip("\r\n"))
     text = "\n".join(parts).replace("\r\n", "\n").replace(boundary, "BOUNDARY") + "\n"
     return re.sub(r"Report-Size: [0-9]{3,}", "Report-Size: SIZE", text)
 
 
-def _content(part: "object") -> bytes:
-    payload = part.get_payload(decode=True)  # type: ignore[attr-defined]
+def _parts(message: Message) -> list[Message]:
+    payload = message.get_payload()
+    assert isinstance(payload, list)
+    return [part for part in payload if isinstance(part, Message)]
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
     if payload is None:  # message/feedback-report, which the library takes for a message
-        (inner,) = part.get_payload()  # type: ignore[attr-defined]
-        payload = inner.as_bytes()
+        payload = _parts(part)[0].as_bytes()
     assert isinstance(payload, bytes)
     return gzip.decompress(payload) if payload.startswith(b"\x1f\x8b") else payload
 

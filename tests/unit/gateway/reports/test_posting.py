@@ -4,11 +4,16 @@ from typing import Any
 
 import pytest
 
-from actors.directory.types import Local, NotLocal, Resolution, Target, Unknown
+from actors.directory.types import Local, NotLocal, Resolution, Target, Unknown, Why
+from actors.queue.client import QueueClient
 from actors.queue.outbox import Kept
+from actors.queue.outbox import Outbox as RealOutbox
+from actors.queue.state import Queue
 from actors.queue.types import Envelope, Recipient
+from actors.shell.client import Direct
 from cluster.errors import NotFound
 from gateway.reports.posting import HereOrAway, Unsigned
+from tests.unit.actors.shell.site import Site
 
 NAME = b"n" * 32
 
@@ -73,8 +78,21 @@ async def test_here_and_away_from_here() -> None:
 
 async def test_nobody() -> None:
     with pytest.raises(NotFound):
-        await posted(Unknown("no-such-address"))
+        await posted(Unknown(Why.NO_SUCH_ADDRESS))
 
 
 async def test_what_nobody_signs_stays_as_it_is() -> None:
     assert await Unsigned().sign(b"message", "me@x.test") == b"message"
+
+
+async def test_in_a_queue_the_same_name_is_kept_once() -> None:
+    site = Site()
+    shard, _claims = await site.owner(Queue())
+    client = QueueClient(Direct({"queue": shard}), site.store, site.blobs)
+    post = HereOrAway(Directory(NotLocal("far.test")), Mailboxes(), RealOutbox(client, site.blobs, site.clock))
+    for message in (b"one\r\n", b"one, signed a second later\r\n"):
+        await post.post(message, "a@far.test", sender="me@x.test", name=NAME, tls_optional=True)
+    await post.post(b"other\r\n", "a@far.test", sender="me@x.test", name=b"o" * 32)
+    entries = (await client.list()).entries
+    assert sorted((entry.mail.size, entry.mail.tls_optional) for entry in entries) == [(5, True), (7, False)]
+    await shard.stop()

@@ -4,6 +4,7 @@ import gzip
 import io
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
 
@@ -168,7 +169,7 @@ ENTITIES = b'<!DOCTYPE f [<!ENTITY a "%s">%s]><feedback>&z;</feedback>' % (
     b"a" * 100,
     b"".join(b'<!ENTITY %c "&%c;&%c;">' % (98 + n, 97 + n, 97 + n) for n in range(24)),
 )
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "gzip bomb": lambda: gzip.compress(bytes(ZEROS), 9),
     "gzip in gzip": lambda: gzip.compress(gzip.compress(bytes(ZEROS), 9), 9),
     "zip bomb": lambda: _zip(bytes(ZEROS)),

@@ -1,5 +1,6 @@
 """One report: who is sent it, what it says, what happens when somebody cannot be sent it."""
 
+import asyncio
 import gzip
 from base64 import b64decode
 
@@ -136,6 +137,17 @@ async def test_more_rows_than_a_report_may_have(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(report, Aggregate)
     assert len(report.records) == 5
     assert report.errors
+
+
+async def test_a_large_report_is_made_in_a_thread_and_is_the_same() -> None:
+    worlds = World(), World()
+    for world in worlds:
+        await world.count(*(verdict(ip=f"10.0.{number // 256}.{number % 256}") for number in range(700)))
+    await worlds[0].reporter().send(DMARC, DAY, "x.test")
+    reporter = worlds[1].reporter()
+    results = [reporter.send(DMARC, DAY, "x.test") for _ in range(3)]
+    assert await asyncio.gather(*results) == ["sent"] * 3
+    assert worlds[0].box.kept == worlds[1].box.kept
 
 
 async def test_a_report_of_twenty_thousand_rows_is_read_by_our_own_reader() -> None:
