@@ -24,14 +24,21 @@ from cluster.observe.metrics import serve_metrics
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
-from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
-from gateway.smtp.world import World as SmtpWorld
+from gateway.web.mtasts import policy_resource
+from gateway.web.server import WebServer
 from mail.smtp.states import Role
+from mail.trust import mtasts
+from ops.admin.signing import Shown
 from ops.core import Core
+from ops.intake import world
+from ops.rules import Ruling
 from ops.settings import Listener, Settings
 
+TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
+CERTIFICATE: Final = "certificate.pem"
 SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
 SASL_SECRET_BYTES: Final = 32
 
@@ -59,12 +66,28 @@ def given_certificate(settings: Settings) -> ssl.SSLContext | None:
     return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
 
 
+def shown(settings: Settings) -> Shown:
+    """What the server tells others of itself."""
+    own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
+    given = Path(settings.tls.certificate) if settings.tls.certificate else own
+    serves = any(listener.protocol == "https" for listener in settings.listen)
+    return Shown(settings.hostname, given, settings.mta_sts.policy(settings.hostname) if serves else None)
+
+
 async def serve_gateways(
-    stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
+    stack: AsyncExitStack,
+    core: Core,
+    settings: Settings,
+    bound: Sequence[Bound],
+    tls: ssl.SSLContext | None,
+    rules: Ruling,
 ) -> None:
-    """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
-    if tls is None and any(listener.tls != "none" for listener in settings.listen):
-        tls = server_context(*self_signed(Path(settings.data) / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+    """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
+    Raises Misconfigured."""
+    if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
+        tls = server_context(
+            *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
+        )
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     imap = ImapServer(
@@ -81,24 +104,22 @@ async def serve_gateways(
         tls,
     )
     smtp = SmtpServer(
-        SmtpWorld(
-            core.directory,
-            core.mailboxes,
-            settings.smtp,
-            log,
-            core.clock,
-            core.dice,
-            settings.hostname,
-            Partly(),
-            secret,
-            traces=core.traces,
-        ),
+        world(core, settings, rules, secret),
         SmtpMetrics(core.registry),
         tls=tls,
     )
+    web = None
+    if tls is not None:
+        policy = policy_resource(settings.mta_sts.policy(settings.hostname), core.directory)
+        web = WebServer({mtasts.PATH: policy}, tls, log)
+        stack.push_async_callback(web.close)
     stack.push_async_callback(_together, imap.close, smtp.close)
     for listener, sock in bound:
-        await _serve(stack, listener, sock, imap, smtp, core)
+        if listener.protocol == "https":
+            assert web is not None  # it has a certificate: see above
+            await web.listen(sock)
+        else:
+            await _serve(stack, listener, sock, imap, smtp, core)
 
 
 async def _serve(
@@ -112,10 +133,12 @@ async def _serve(
     if listener.protocol == "http":
         server = await serve_metrics(core.registry, sock, ready=core.alive)
         stack.push_async_callback(server.close)
-    elif listener.protocol == "imap":
-        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
+        return
+    behind = relays(listener.proxy_from, listener.proxy_others)
+    if listener.protocol == "imap":
+        await imap.listen(sock, implicit_tls=listener.tls == "implicit", behind=behind)
     else:
-        await smtp.listen(sock, Role(listener.protocol), listener.tls)
+        await smtp.listen(sock, Role(listener.protocol), listener.tls, behind=behind)
 
 
 async def _together(*closings: Callable[[], Awaitable[None]]) -> None:

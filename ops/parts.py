@@ -56,6 +56,11 @@ PARTS: Final[dict[str, Part]] = {
     "etcdctl": Part("etcd-client", "etcdctl", "sets up users in a registry"),
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "minio": Part("github.com/minio/minio@latest", "minio", "an S3 store", is_go=True),
+    "unbound": Part("unbound", "unbound", "a resolver that validates with DNSSEC"),
+    "rspamd": Part("rspamd", "rspamd", "a milter that scores messages"),
+    "opendkim": Part("opendkim", "opendkim", "a milter that signs and verifies"),
+    "clamav-milter": Part("clamav-milter", "clamav-milter", "a milter that asks a virus scanner"),
+    "clamd": Part("clamav-daemon", "clamd", "the virus scanner"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
 

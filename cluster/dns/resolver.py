@@ -26,3 +26,11 @@ class Resolver(Protocol):
     async def ask(self, name: str, kind: str) -> Answer:
         """The records of a kind: A, AAAA, TXT, MX, PTR, CNAME, NS, TLSA, SRV. Raises nothing for any text."""
         ...
+
+
+class Remembering(Resolver, Protocol):
+    """One that can say at once what it knows already."""
+
+    def known(self, name: str, kind: str) -> Answer | None:
+        """The answer if it is at hand, without giving others a turn; else None, and `ask` may wait."""
+        ...

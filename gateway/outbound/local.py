@@ -53,11 +53,18 @@ class Locally:
         self._remote = remote
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         """As Courier has it."""
         if route:
-            return await self._remote.send(mail, recipients, body, route=route)
+            return await self._remote.send(mail, recipients, body, route=route, retry=retry, cause=cause)
         found: list[Resolution | Trouble] = [
             await self._resolve(mail.recipients[number].address) for number in recipients
         ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ops.admin.cluster import ClusterParts
     from ops.admin.reports import SendNow
     from ops.admin.service import AdminService
+    from ops.admin.signing import Shown
     from ops.core import Core
 
 SOCKET: Final = "admin.sock"
@@ -99,13 +100,16 @@ class AdminServer:
         settings: AdminSettings | None = None,
         cluster: "ClusterParts | None" = None,
         queue: "QueueClient | None" = None,
+        shown: "Shown | None" = None,
         send_reports: "SendNow | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
-        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster, whose gateways all
-        serve the same: those of one machine share the port. `send_reports`: sends those that are due at once."""
+        """The service over what a server holds; `cluster` where it is part of a cluster, whose gateways all serve the
+        same: those of one machine share the port. `queue`: another than the server's own. `shown`: what it may tell
+        others of itself. `send_reports`: sends those of the days that have ended."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
+        from ops.admin.signing import Shown
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
@@ -118,7 +122,8 @@ class AdminServer:
             version,
             audit,
             cluster,
-            queue,
+            queue or core.queue,
+            shown or Shown(),
             send_reports,
         )
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)

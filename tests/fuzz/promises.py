@@ -24,35 +24,35 @@ from actors.mailbox.index import Index, load
 from actors.mailbox.state import Account as Mailboxes
 from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
-from actors.report.types import Counted
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
 from cluster.errors import Corrupt, Misconfigured
-from gateway.reports.receiving import summary
-from gateway.reports.rows import Us, aggregates, tls_report
-from mail.message.header import fields
+from mail import proxy, sasl
 from mail.message.record import encode, read_message
-from mail.reports import aggregate as aggregate_reports
-from mail.reports import arf, find
-from mail.reports import tls as tls_reports
-from mail.reports.errors import ReportError
-from mail.reports.unpack import REPORT_BYTES_MAX, gzipped, unpacked
-from mail.trust import authres, dmarc_record, failure_requests, spf_record, tlsrpt
-from mail.trust.dmarc_reports import report_destinations
-from mail.trust.questions import Question
-from mail.trust.spf import check_mail_from
+from mail.proxy.header import V2_BYTES_MAX
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
+from tests.fuzz import network, queued, reports, signatures
+from tests.fuzz.network import NETWORK
+from tests.fuzz.queued import QUEUE
+from tests.fuzz.reports import REPORTS
+from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
-from tests.unit.mail.trust.asking import Answer, Zone
 
 Promise = Callable[[bytes], None]
+
+
 TABLE: Final = {
     "domains": [{"name": "x.test", "subaddress_separators": "+"}],
     "accounts": {"one": ["a@x.test"]},
     "aliases": {"all@x.test": ["a@x.test", "all@x.test", "far@y.test"]},
 }
+
+
+PROXY_SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
+
+
 TOKEN: Final = bytes(range(32))  # where a message record has its digest
 
 
@@ -135,6 +135,37 @@ def address(data: bytes) -> None:
         assert parse(str(read)) == read
 
 
+def proxy_header(data: bytes) -> None:
+    """What a relay says in front: BadHeader, or a header that is read the same byte by byte, and nothing behind it."""
+    for stream in (data, PROXY_SIGNATURE + data):
+        with contextlib.suppress(proxy.BadHeader):
+            header = proxy.parse(stream)
+            assert header is None or header == proxy.parse(stream[: header.size]) == _step_by_step(stream)
+            assert header is not None or len(stream) < V2_BYTES_MAX
+
+
+def _step_by_step(stream: bytes) -> proxy.Header | None:
+    had = 0
+    while (header := proxy.parse(stream[:had])) is None:
+        had = proxy.wanted(stream[:had])
+    assert header.size == had
+    return header
+
+
+def sasl_exchange(data: bytes) -> None:
+    """What a client says to log in, lines of it: no error leaves, nobody is let in whom nobody knows, it ends."""
+    for name in sasl.MECHANISMS:
+        bindings = (sasl.Binding("tls-unique", b"x"),)
+        exchange = sasl.begin(name, nonce="n", secret=b"s" * 16, bindings=bindings)
+        for line in data.split(b"\n"):
+            step = exchange.step(line)
+            if not isinstance(step, sasl.Challenge | sasl.Done | sasl.Failed):
+                step = exchange.answer(None if isinstance(step, sasl.NeedScram) else False)
+            assert not isinstance(step, sasl.Done)
+            if isinstance(step, sasl.Failed):
+                break
+
+
 def mbox(data: bytes) -> None:
     """An mbox file: every byte from the first From_ line on is in one message, no error leaves."""
     with tempfile.TemporaryDirectory() as place:
@@ -157,186 +188,30 @@ def maildir(data: bytes) -> None:
     assert b"\n" not in one.content.replace(b"\r\n", b"")
 
 
-class _Everywhere(Zone):
-    """A DNS where every name has the same records."""
-
-    def __init__(self, kinds: dict[str, list[Any]]) -> None:
-        super().__init__({})
-        self.kinds = kinds
-
-    def answer(self, question: Question) -> Answer:
-        self.asked.append(question)
-        assert 0 < len(question.name) <= 253
-        assert question.name.isascii()
-        return Answer("ok", tuple(self.kinds.get(question.kind, ())), name=question.name)
-
-
-def spf(data: bytes) -> None:
-    """An SPF record, and the explanation it leads to: one of the seven results after a bounded number of questions
-    about names; a record is a problem, or terms; an explanation is a line of ASCII.
-    """
-    record = spf_record.read(b"v=spf1 " + data)
-    assert not record.problem or not record.terms
-    kinds: dict[str, list[Any]] = {
-        "TXT": [b"v=spf1 " + data],
-        "A": ["203.0.113.9"],
-        "MX": [(1, "m.test")],
-        "PTR": ["p.test"],
+PROMISES: Final[dict[str, Promise]] = (
+    SIGNATURES
+    | NETWORK
+    | QUEUE
+    | REPORTS
+    | {
+        one.__name__: one
+        for one in (
+            log_entry,
+            head,
+            index_page,
+            garbage,
+            message,
+            blob,
+            directory_row,
+            settings,
+            address,
+            proxy_header,
+            sasl_exchange,
+            mbox,
+            maildir,
+        )
     }
-    for ip, sender in (("192.0.2.1", "a.b+c@x.test"), ("2001:db8::1", "ä@x.test")):
-        zone = _Everywhere(kinds)
-        found = zone.run(check_mail_from(ip, sender, "client.test"))
-        assert found.result in ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
-        assert len(zone.asked) <= 35
-        assert found.explanation == "" or (found.explanation.isascii() and found.explanation.isprintable())
-
-
-def dmarc(data: bytes) -> None:
-    """A DMARC record: none, or policies, numbers within their bounds, and a bounded number of addresses that mail can
-    be sent to.
-    """
-    record = dmarc_record.read(data)
-    assert (record is not None) == dmarc_record.is_record(data[: dmarc_record.RECORD_BYTES_MAX])
-    if record is None:
-        return
-    assert all(record.policy_for(tag)[0] in ("none", "quarantine", "reject") for tag in ("p", "sp", "np"))
-    assert 0 <= record.pct <= 100
-    assert 0 <= record.ri_s < 1 << 32
-    zone = _Everywhere({"TXT": [data]})
-    found = zone.run(report_destinations(record, "x.test"))
-    assert len(found) <= dmarc_record.URIS_MAX**2
-    for one in found:
-        assert not one.may_be_sent or (one.address.count("@") == 1 and one.address.isprintable())
-
-
-def authentication_results(data: bytes) -> None:
-    """An Authentication-Results field: nothing, or results that are written, and then read as the same; nobody's field
-    is taken for ours but by its name; taking ours away takes only such fields.
-    """
-    what = authres.parse(data)
-    if what is not None:
-        assert authres.claims(data, (what.authserv_id,))
-        with contextlib.suppress(ValueError):  # a word that we would not write
-            written = authres.render(what)
-            again = authres.parse(written.partition(b":")[2])
-            assert again is not None
-            assert authres.render(again) == written
-    head = b"A: b\r\nAuthentication-Results: x.test; none\r\nAuthentication-Results:" + data + b"\r\nC: d\r\n"
-    removed = authres.to_remove(head, ("x.test",))
-    left = authres.without(head, removed)
-    assert len(fields(left)) == len(fields(head)) - len(removed)
-    assert authres.to_remove(left, ("x.test",)) == []
-
-
-def aggregate_report(data: bytes) -> None:
-    """A DMARC aggregate report: ReportError, or one that is written and read as the same, and told in few words."""
-    with contextlib.suppress(ReportError):
-        report = aggregate_reports.parse(data)
-        again = aggregate_reports.parse(aggregate_reports.render(report, rfc9990=True))
-        assert again.begin_s == report.begin_s
-        assert [one.count for one in again.records] == [one.count for one in report.records]
-        _few_words(report)
-
-
-def tls_session_report(data: bytes) -> None:
-    """A TLS report: ReportError, or a report that is written and read as the same, and told in few words."""
-    with contextlib.suppress(ReportError):
-        report = tls_reports.parse(data)
-        assert tls_reports.parse(tls_reports.render(report)) == report
-        _few_words(report)
-
-
-def feedback(data: bytes) -> None:
-    """An abuse or failure report: ReportError, or one whose fields are written and read as the same."""
-    with contextlib.suppress(ReportError):
-        report = arf.parse(data)
-        written = [(name, value) for name, values in report.fields.items() for value in values]
-        again = arf.parse(arf.render([("feedback-type", report.type), *written]))
-        assert again.type == " ".join(report.type.split())
-        _few_words(report)
-
-
-def _few_words(report: Any) -> None:
-    told = summary(report, 1, "x.test", "ident", ())
-    assert len(msgspec.msgpack.encode(told)) < 20_000
-    assert told.passed >= 0
-    assert told.failed >= 0
-
-
-def packed_report(data: bytes) -> None:
-    """A report as it was sent: ReportError, or no more bytes than a report may have; what was packed comes back."""
-    assert unpacked(gzipped(data)) == data
-    for begin in (b"", b"\x1f\x8b", b"PK\x03\x04", gzipped(b"x")):
-        with contextlib.suppress(ReportError):
-            assert len(unpacked(begin + data)) <= REPORT_BYTES_MAX
-
-
-def report_message(data: bytes) -> None:
-    """A message to a report address: reports and problems, in words, whatever it is."""
-    for raw in (data, b"Content-Type: application/gzip\r\n\r\n" + data):
-        found = find.reports_in(raw)
-        assert all(isinstance(problem, str) for problem in found.problems)
-
-
-def tlsrpt_record(data: bytes) -> None:
-    """A TLS reporting record: none, or some URIs of two schemes."""
-    for text in (data, b"v=TLSRPTv1; rua=" + data, b"v=TLSRPTv1; rua=mailto:a@x.test;" + data):
-        record = tlsrpt.read(text)
-        assert record is None or 0 < len(record.rua) <= tlsrpt.URIS_MAX
-        assert record is None or all(uri.lower().startswith(("mailto:", "https:")) for uri in record.rua)
-
-
-def failure_request(data: bytes) -> None:
-    """A wish for failure reports: none, or an address of the domain itself."""
-    head = b"DKIM-Signature: d=x.test; s=s; r=y; " + data + b"\r\n\r\n"
-    assert all(len(pair) == 2 for pair in failure_requests.signatures_that_ask(head))
-    text = data.decode("latin-1")
-    for found in (failure_requests.dkim_request(data, "x.test"), failure_requests.spf_request(text, "x.test")):
-        if found is not None:
-            local, _, domain = found.address.rpartition("@")
-            assert domain == "x.test"
-            assert local.isascii()
-            assert local.isprintable()
-            assert not set(local) & set('@<>,;:"() ')
-            assert 0 <= found.percent <= 100
-
-
-def report_row(data: bytes) -> None:
-    """A row of the ledger, of whatever version: left out, or in a report that is read back."""
-    us = Us("mx.test", "o", "a@b")
-    for report in aggregates([Counted(data, 3)], us, "x.test", 1):
-        assert aggregate_reports.render(report)
-    sessions = tls_report([Counted(data, 3)], us, "x.test", 1)
-    assert sessions is None or tls_reports.render(sessions)
-
-
-PROMISES: Final[dict[str, Promise]] = {
-    one.__name__: one
-    for one in (
-        log_entry,
-        head,
-        index_page,
-        garbage,
-        message,
-        blob,
-        directory_row,
-        settings,
-        address,
-        mbox,
-        maildir,
-        spf,
-        dmarc,
-        authentication_results,
-        aggregate_report,
-        tls_session_report,
-        feedback,
-        packed_report,
-        report_message,
-        tlsrpt_record,
-        failure_request,
-        report_row,
-    )
-}
+)
 
 
 def valid(name: str) -> list[bytes]:
@@ -373,98 +248,63 @@ def _row(record: Any) -> bytes:
     return FORMAT + msgspec.msgpack.encode(record)
 
 
-def _row_of(row: Any) -> bytes:
-    return msgspec.msgpack.encode(row)
-
-
-_AGGREGATE: Final = (
-    b"<feedback><report_metadata><org_name>o</org_name><report_id>r</report_id><date_range><begin>1</begin><end>2</end>"
-    b"</date_range></report_metadata><policy_published><domain>x.test</domain><p>none</p></policy_published>"
-    b"<record><row><source_ip>192.0.2.1</source_ip><count>3</count><policy_evaluated><disposition>none</disposition>"
-    b"<dkim>pass</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>x.test</header_from>"
-    b"</identifiers><auth_results><spf><domain>y.test</domain><result>pass</result></spf></auth_results></record>"
-    b"</feedback>"
-)
-_TLS: Final = (
-    b'{"organization-name":"o","date-range":{"start-datetime":"2016-04-01T00:00:00Z","end-datetime":"x"},'
-    b'"report-id":"1","policies":[{"policy":{"policy-type":"sts","policy-domain":"x.test","policy-string":[]},'
-    b'"summary":{"total-successful-session-count":1,"total-failure-session-count":2},"failure-details":'
-    b'[{"result-type":"certificate-expired","failed-session-count":2}]}]}'
-)
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+
+
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
-_VALID: Final[dict[str, list[bytes]]] = {
-    "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
-    "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
-    "index_page": [_page(), unpack(_page()[1:]), b""],
-    "garbage": [pack_emails(load([_page()]).emails), b"\1" * 16, b"\1" * 15],
-    "message": [b"\1\1" + TOKEN + encode(read_message(_RAW)), encode(read_message(_RAW)), b"\1", b"\1\1"],
-    # The last two are frames whose head says that they hold 2^40 bytes.
-    "blob": [pack(_RAW), pack(_RAW * 3000), b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\1\0\0"],
-    "directory_row": [_row(Alias("a@x.test", ("b@x.test",))), b"\x94\1" + _NESTED],
-    "settings": [
-        b"hostname = 'x'\n[imap]\nidle_s = 1800\n[[listen]]\nprotocol = 'smtp'\nport = 25\n",
-        b"[tls]\ncertificate = { env = 'HOME' }\nkey = { file = '/x' }\n",
-        b"data = 1979-05-27T07:32:00Z\n",
-        b"a = " + b"[" * 5000,
-        b"hostname = " + b"9" * 5000,
-    ],
-    "address": [
-        b"a+b@x.test",
-        b'"a b"@x.test',
-        b"all@x.test",
-        "ä@bücher.test".encode(),
-        b"a@[127.0.0.1]",
-        b"\xff@x.test",
-    ],
-    "mbox": [
-        b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
-        b"Status: RO\nX-UID: 1\n\nx\n",
-    ],
-    "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
-    "spf": [
-        b"ip4:192.0.2.0/24 ip6:2001:db8::/32 a mx/24//64 ptr:%{d2} exists:%{ir}.%{l1r+-}.x.test ?all",
-        b"include:%{d} redirect=%{o} exp=%{h} x=y",
-        b"-all exp=%{d}",
-        b"a:%%%_%-.x.test " * 20,
-    ],
-    "dmarc": [
-        b"v=DMARC1; p=none; sp=reject; np=quarantine; rua=mailto:a@x.test!10m,mailto:b@y.test; ruf=mailto:c@x.test",
-        b"v=DMARC1; p=reject; adkim=s; aspf=r; fo=1:d:s; pct=50; ri=3600; psd=y; t=y;",
-    ],
-    "authentication_results": [
-        b' y.test 1; spf=pass smtp.mailfrom=a@b.test; dkim=fail reason="x" header.d=b.test (c (d)) header.b="A/="',
-        b" y.test; none",
-        b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
-        b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
-    ],
-    "aggregate_report": [_AGGREGATE, _AGGREGATE.replace(b"</row>", b""), b"<!DOCTYPE x>" + _AGGREGATE],
-    "tls_session_report": [_TLS, _TLS.replace(b"[]", b"[" * 3000), b"[" * 5000],
-    "feedback": [b"Feedback-Type: abuse\r\nVersion: 1\r\nSource-IP: 192.0.2.1\r\nIncidents: 3\r\n\tx\r\n"],
-    "packed_report": [gzipped(_AGGREGATE), gzipped(b"x" * 5000) * 3, gzipped(_TLS)[:-3]],
-    "report_message": [
-        b'Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n'
-        b"Feedback-Type: abuse\r\n--b\r\nContent-Type: text/xml\r\n\r\n" + _AGGREGATE + b"\r\n--b--\r\n",
-        gzipped(_TLS),
-    ],
-    "tlsrpt_record": [b"v=TLSRPTv1; rua=mailto:a@x.test,https://x.test/y; ext=1;", b"mailto:a@x.test , https://y.test"],
-    "failure_request": [b"ra=a=2Bb; rp=10; rr=v:x", b"v=spf1 ra=a rp=10 rr=e:f -all"],
-    "report_row": [
-        _row_of(
-            {
-                "record": {
-                    "source_ip": "192.0.2.1",
-                    "count": 0,
-                    "disposition": "none",
-                    "dkim": "pass",
-                    "spf": "fail",
-                    "header_from": "x.test",
-                },
-                "policy": {"domain": "x.test", "p": "none"},
-            }
-        ),
-        _row_of({"policy": {"policy-type": "sts"}, "ok": False, "failures": [{"result-type": "validation-failure"}]}),
-        _NESTED,
-    ],
-}
+
+
+_VALID: Final[dict[str, list[bytes]]] = (
+    signatures.VALID
+    | network.VALID
+    | queued.VALID
+    | reports.VALID
+    | {
+        "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
+        "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
+        "index_page": [_page(), unpack(_page()[1:]), b""],
+        "garbage": [pack_emails(load([_page()]).emails), b"\1" * 16, b"\1" * 15],
+        "message": [b"\1\1" + TOKEN + encode(read_message(_RAW)), encode(read_message(_RAW)), b"\1", b"\1\1"],
+        "blob": [pack(_RAW), pack(_RAW * 3000), b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\1\0\0"],
+        "directory_row": [_row(Alias("a@x.test", ("b@x.test",))), b"\x94\1" + _NESTED],
+        "settings": [
+            b"hostname = 'x'\n[imap]\nidle_s = 1800\n[[listen]]\nprotocol = 'smtp'\nport = 25\n",
+            b"[tls]\ncertificate = { env = 'HOME' }\nkey = { file = '/x' }\n",
+            b"data = 1979-05-27T07:32:00Z\n",
+            b"a = " + b"[" * 5000,
+            b"hostname = " + b"9" * 5000,
+        ],
+        "address": [
+            b"a+b@x.test",
+            b'"a b"@x.test',
+            b"all@x.test",
+            "ä@bücher.test".encode(),
+            b"a@[127.0.0.1]",
+            b"\xff@x.test",
+        ],
+        "proxy_header": [
+            b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 25\r\nEHLO a\r\n",
+            b"PROXY TCP6 2001:db8::1 ::1 40000 25\r\n",
+            b"PROXY UNKNOWN\r\n",
+            b"\x21\x11\x00\x20" + bytes(12) + b"\x20\x00\x0d\x01\0\0\0\0\x21\x00\x05TLSv1" + b"\x02\x00\x01a",
+            b"\x21\x11\x00\x13" + bytes(12) + b"\x03\x00\x04\0\0\0\0",
+            b"\x20\x00\x00\x00",
+        ],
+        "sasl_exchange": [
+            b"n,,n=user,r=abc\nc=biws,r=abcn,p=AAAA\n\n",
+            b"p=tls-unique,a=x,n=user,r=abc\nc=cD10bHMtdW5pcXVlLGE9eCx4,r=abcn,p=AAAA",
+            b"n,a=user,\x01host=a\x01auth=Bearer abc\x01\x01\n\x01",
+            b"user=a\x01auth=Bearer abc\x01\x01\n",
+            b"\0user\0pass",
+            b"\nuser\npass",
+        ],
+        "mbox": [
+            b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
+            b"Status: RO\nX-UID: 1\n\nx\n",
+        ],
+        "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
+    }
+)
+
+
 assert _VALID.keys() == PROMISES.keys()

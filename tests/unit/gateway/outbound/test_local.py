@@ -45,7 +45,14 @@ class World:
         self.forwarded.append(addresses)
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         self.sent.append((recipients, route))
         return (Result("delivered"),) * len(recipients)

@@ -1,0 +1,1 @@
+"""What we serve over HTTPS: resources whose paths other standards have fixed."""
