@@ -3,13 +3,14 @@
 The law: durable on return, and the same name again is kept once, so a report that is made twice is sent once.
 """
 
-from collections.abc import Awaitable
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from actors.directory.types import Local, NotLocal, Resolution
 from actors.queue.outbox import Kept
 from actors.queue.types import Envelope, Recipient
 from cluster.errors import NotFound
+
+Prepared: TypeAlias = Any  # what MailboxClient makes of a message
 
 
 class Post(Protocol):
@@ -50,11 +51,11 @@ class Directory(Protocol):
 class Mailboxes(Protocol):
     """MailboxClient."""
 
-    def prepare(self, raw: bytes) -> Awaitable[object]:
+    async def prepare(self, raw: bytes) -> Prepared:
         """Parse and pack once."""
         ...
 
-    def deliver(self, account: int, prepared: object, *, idem: bytes) -> Awaitable[object]:
+    async def deliver(self, account: int, prepared: Prepared, *, idem: bytes) -> object:
         """Store into one account; the same idem once. Raises OverQuota, Unavailable, NotFound."""
         ...
 

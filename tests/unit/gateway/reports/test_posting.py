@@ -30,7 +30,7 @@ class Mailboxes:
     def __init__(self) -> None:
         self.stored: list[tuple[int, Any, bytes]] = []
 
-    async def prepare(self, raw: bytes) -> bytes:
+    async def prepare(self, raw: bytes) -> Any:
         return raw
 
     async def deliver(self, account: int, prepared: object, *, idem: bytes) -> None:
