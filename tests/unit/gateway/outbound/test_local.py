@@ -26,7 +26,7 @@ class World:
         self.away = False
         self.courier = Locally(self, self, self, self)
 
-    async def resolve(self, address: str) -> Resolution:
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
         if self.away:
             raise Unavailable("away")
         return DIRECTORY[address]
