@@ -4,6 +4,7 @@ The law: whoever counts needs nothing of whoever sends; one process sends, which
 """
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import NamedTuple
 
 from actors.queue.outbox import Outbox
@@ -13,10 +14,14 @@ from gateway.reports.failing import Failures
 from gateway.reports.https import HttpsPoster
 from gateway.reports.posting import HereOrAway, Signer
 from gateway.reports.receiving import Receiving
-from gateway.reports.schedule import Daily, Mine, Round
+from gateway.reports.schedule import Daily, Mine
 from gateway.reports.sending import Reporter
+from gateway.trust.signing import Signer as DkimSigner
 from mail.trust.dmarc_discovery import RegisteredDomain
+from mail.trust.psl import registered_domain
+from ops.admin.reports import SendNow
 from ops.core import Core, while_open
+from ops.outbound import NoticeSigner
 from ops.settings import Settings
 
 
@@ -33,16 +38,8 @@ class Reporting(NamedTuple):
         return Hearing(self.noted, self.failures, self.receiving)
 
 
-def reporting(
-    stack: AsyncExitStack,
-    core: Core,
-    settings: Settings,
-    *,
-    signer: Signer | None = None,
-    registered_domain: RegisteredDomain | None = None,
-) -> Reporting:
-    """For one process, until the stack closes. `registered_domain`: a public suffix list, where the settings choose
-    it for DMARC."""
+def reporting(stack: AsyncExitStack, core: Core, settings: Settings) -> Reporting:
+    """For one process, until the stack closes."""
     failures = Failures(
         core.resolver,
         _post(core),
@@ -50,8 +47,8 @@ def reporting(
         core.dice,
         settings.reports,
         settings.hostname,
-        signer=signer,
-        registered_domain=registered_domain,
+        signer=_signer(core, settings),
+        registered_domain=_registered(settings),
         registry=core.registry,
     )
     stack.push_async_callback(failures.stop)
@@ -59,41 +56,33 @@ def reporting(
     return Reporting(Noted(core.reports, settings.reports), failures, receiving)
 
 
-class SendsNow(NamedTuple):
-    """Of AdminServer: sends what the days that have ended left."""
-
-    daily: Daily
-
-    async def __call__(self) -> Round:
-        """All of it. Raises Unavailable."""
-        return await self.daily.round(now=True)
-
-
-def sending_daily(
-    stack: AsyncExitStack,
-    core: Core,
-    settings: Settings,
-    mine: Mine,
-    *,
-    signer: Signer | None = None,
-    registered_domain: RegisteredDomain | None = None,
-) -> SendsNow:
-    """Send reports every day while this process is the one to do it, until the stack closes."""
+def sending_daily(stack: AsyncExitStack, core: Core, settings: Settings, mine: Mine) -> SendNow:
+    """Send reports every day while this process is the one to do it, until the stack closes; what sends at once those
+    of the days that have ended."""
     reporter = Reporter(
         core.reports,
         core.resolver,
         _post(core),
         settings.reports,
         settings.hostname,
-        signer=signer,
+        signer=_signer(core, settings),
         https=HttpsPoster(core.resolver),
-        registered_domain=registered_domain,
+        registered_domain=_registered(settings),
         registry=core.registry,
     )
     daily = Daily(core.reports, reporter, core.clock, settings.reports, settings.hostname)
     while_open(stack, "daily reports", daily.run(mine))
-    return SendsNow(daily)
+    return partial(daily.round, now=True)
 
 
 def _post(core: Core) -> HereOrAway:
     return HereOrAway(core.directory, core.mailboxes, Outbox(core.queue, core.blobs, core.clock, core.threads))
+
+
+def _signer(core: Core, settings: Settings) -> Signer:
+    return NoticeSigner(DkimSigner(core.directory, core.clock, settings.signing))
+
+
+def _registered(settings: Settings) -> RegisteredDomain | None:
+    """Organizations as the checks on mail have them."""
+    return registered_domain if settings.trust.organizations == "suffix-list" else None

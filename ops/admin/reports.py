@@ -112,7 +112,9 @@ class ReportService(admin_pb2_grpc.ReportsServicer):
     async def SendReports(self, request: pb.SendReportsRequest, context: Context) -> pb.SentReports:
         """All that can be sent."""
         if self._send_now is None:
-            raise Refused("Only a running server sends reports; here is none.")
+            raise Refused(
+                "Only a running server that is alone sends reports when told to; a cluster sends each at its time."
+            )
         return pb.SentReports(**(await self._send_now())._asdict())
 
 

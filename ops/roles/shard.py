@@ -38,6 +38,7 @@ from gateway.reports.schedule import sweeping
 from ops.core import quotas, run_packing, while_open
 from ops.delivery import MakeHands, delivering
 from ops.outbound import hands
+from ops.reporting import sending_daily
 from ops.roles.gateway import reaching
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
@@ -144,6 +145,7 @@ def _queue(hands: MakeHands | None) -> Make:
             lending = QueueClient(Direct(here), ground.store, ground.blobs)
             deliverer = await delivering(stack, reach.core, settings, hands, shell, lending, lambda: owned(claims))
             stack.callback(ground.watching.on_change(_on_slots(ground.watching, deliverer.look)))
+            sending_daily(stack, reach.core, settings, lambda: owns(claims, 0))
         return _made(shell, claims)
 
     return make

@@ -18,7 +18,7 @@ from gateway.reports.settings import ReportSettings
 from ops.core import Core, over
 from ops.reporting import reporting, sending_daily
 from ops.settings import Settings
-from tests.unit.gateway.reports.world import Signing, verdict
+from tests.unit.gateway.reports.world import verdict
 from tests.unit.gateway.trust.resolving import Resolver
 
 SETTINGS = Settings(hostname="mx.test", reports=ReportSettings(addresses=("dmarc@ours.test",)))
@@ -38,8 +38,8 @@ async def core() -> AsyncIterator[Core]:
 
 async def test_what_is_counted_is_sent_and_read(core: Core) -> None:
     async with AsyncExitStack() as stack:
-        parts = reporting(stack, core, SETTINGS, signer=Signing())
-        send_now = sending_daily(stack, core, SETTINGS, lambda: True, signer=Signing())
+        parts = reporting(stack, core, SETTINGS)
+        send_now = sending_daily(stack, core, SETTINGS, lambda: True)
         parts.noted.dmarc(verdict(), "reject", recipient_domain="ours.test")
         parts.noted.tls(TlsOutcome("x.test", "mx.x.test", "192.0.2.1", "198.51.100.1", TlsPolicy(), "dane-required"))
         await core.reports.flush()
