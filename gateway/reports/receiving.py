@@ -50,7 +50,6 @@ class Receiving:
         self._ledger = ledger
         self._clock = clock
         self._addresses = frozenset(_plain(address) for address in settings.addresses)
-        self._delivers = settings.deliver
         self._room = asyncio.Semaphore(AT_ONCE)
         self._log = structlog.get_logger()
         registry = registry or CollectorRegistry()
@@ -77,25 +76,22 @@ class Receiving:
         """Whether what comes to an address is read."""
         return bool(self._addresses) and _plain(address) in self._addresses
 
-    async def look(self, recipients: Sequence[str], message: bytes, ident: str) -> bool:
-        """Read a message that was accepted, if it is for one of our report addresses; whether it need not be
-        delivered there as well: its reports are kept, durably, and the settings say so. Raises nothing."""
+    async def look(self, recipients: Sequence[str], message: bytes, ident: str) -> None:
+        """Read a message that was accepted, if it is for one of our report addresses. Raises nothing."""
         if not any(map(self.is_for, recipients)):
-            return False
+            return
         async with self._room:
             if len(message) < APART_FROM_BYTES:
                 found = reports_in(message)
             else:
                 found = await asyncio.to_thread(reports_in, message)
-        kept = await self._keep(found, _sender(message), ident)
-        return kept and not self._delivers
+        await self._keep(found, _sender(message), ident)
 
-    async def _keep(self, found: Found, sender: str, ident: str) -> bool:
+    async def _keep(self, found: Found, sender: str, ident: str) -> None:
         if not found.reports:
             self._count.labels("none", "damaged" if found.problems else "none").inc()
             self._log.warning("reports.unreadable", ident=ident, sender=sender, why=found.problems[:PROBLEMS_MAX])
-            return False
-        good = not found.problems and len(found.reports) <= REPORTS_MAX
+            return
         for report in found.reports[:REPORTS_MAX]:
             received = summary(report, self._clock.now_ms(), sender, ident, found.problems)
             try:
@@ -103,10 +99,8 @@ class Receiving:
             except Trouble as trouble:
                 self._count.labels(received.kind, "lost").inc()
                 self._log.warning("reports.lost", ident=ident, why=trouble.log)
-                good = False
                 continue
             self._tell(received, is_new=is_new)
-        return good
 
     def _tell(self, received: Received, *, is_new: bool) -> None:
         self._count.labels(received.kind, "new" if is_new else "again").inc()

@@ -59,10 +59,6 @@ class ReportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "What comes there is read, and shown by `rookery report`."
         ),
     ] = ()
-    deliver: Annotated[
-        bool,
-        Meta(description="Messages with reports that could be read are delivered as well, as all mail is."),
-    ] = True
     keep_s: Annotated[int, Meta(description="How long what was read of a report is kept.", ge=60, le=3650 * DAY_S)] = (
         180 * DAY_S
     )
