@@ -1,8 +1,8 @@
 """What a TLS connection can be bound by (RFC 5929), for SCRAM-SHA-256-PLUS.
 
 tls-server-end-point is of the certificate, tls-unique of the connection. tls-exporter (RFC 9266), which TLS 1.3 has
-instead of the latter, cannot be had from Python's ssl; a client that insists on it is refused, and told so. Clients that
-stand on Cyrus SASL (mutt) bind by tls-unique under TLS 1.3, too, though it is not meant for it: what they take, the
+instead of the latter, cannot be had from Python's ssl; a client that insists on it is refused, and told so. Clients
+that stand on Cyrus SASL bind by tls-unique under TLS 1.3, too, though it is not meant for it: what they take, the
 client's Finished, is of this connection alone there as well, and to refuse it would lock them out.
 """
 
