@@ -6,6 +6,7 @@ session could not keep; passwords only under TLS, and AUTH only where our users 
 
 from typing import Final, NamedTuple
 
+from gateway.mechanisms import wanted
 from gateway.smtp.settings import SmtpSettings, Who
 from mail import sasl
 from mail.smtp.offers import Offers
@@ -70,4 +71,4 @@ def _mechanisms(facts: Facts, settings: SmtpSettings, *, tls: bool) -> tuple[str
     if facts.role is not Role.SUBMISSION:
         return ()
     possible = sasl.offered(tls=tls, bound=facts.bound, tokens=facts.tokens, clear=settings.plaintext_auth)
-    return tuple(name for name in possible if name in settings.offer.mechanisms)
+    return wanted(possible, settings.offer.mechanisms)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
+from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
@@ -332,7 +333,7 @@ class Session:
 
     async def _auth(self, event: Auth) -> None:
         world = self._world
-        plus = "SCRAM-SHA-256-PLUS" in self.machine.offers.mechanisms(tls=self.machine.tls)
+        plus = PLUS in self.machine.offers.mechanisms(tls=self.machine.tls)
         self._login = Login(
             event.mechanism,
             world.directory,

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.facts import AtRcpt
+from gateway.mechanisms import BY_DEFAULT, SAYS, Mechanisms
 from gateway.rewriting import RewriteSettings
 from gateway.smtp.gatesettings import GateSettings, RuleSettings
 from mail.smtp.content import Newlines
@@ -16,7 +17,6 @@ Seconds = Annotated[float, Meta(ge=0)]
 
 
 Who = Literal["everybody", "authenticated", "nobody"]
-Mechanism = Literal["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]
 Solicitation = Annotated[str, Meta(pattern=r"\A[A-Za-z][A-Za-z0-9._:-]{0,99}\Z")]  # word (RFC 3865 2.1)
 
 
@@ -55,10 +55,7 @@ class OfferSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = ()
     vrfy: Annotated[Who, Meta(description="VRFY is answered from the directory; to others 252.")] = "authenticated"
     expn: Annotated[Who, Meta(description="EXPN tells the members of a list; to others 502.")] = "authenticated"
-    mechanisms: Annotated[
-        tuple[Mechanism, ...],
-        Meta(description="Ways to log in, where each is possible: tokens where `directory.oauth` says who knows them."),
-    ] = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN")
+    mechanisms: Annotated[Mechanisms, Meta(description=SAYS)] = BY_DEFAULT
 
 
 class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -55,7 +55,7 @@ def test_each_can_be_for_nobody(name: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "under_tls", "clear"),
     [
-        ({}, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN", "SCRAM-SHA-256"),
+        ({}, "SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN", "SCRAM-SHA-256"),
         ({"bound": False, "tokens": False}, "SCRAM-SHA-256 PLAIN LOGIN", "SCRAM-SHA-256"),
         ({"role": Role.SMTP}, "", ""),
     ],
@@ -67,6 +67,13 @@ def test_mechanisms(facts: dict[str, object], under_tls: str, clear: str) -> Non
 
 def test_mechanisms_that_are_not_wanted() -> None:
     assert offers(mechanisms=("PLAIN", "SCRAM-SHA-256")).mechanisms_tls == ("SCRAM-SHA-256", "PLAIN")
+
+
+def test_what_is_bound_to_the_connection_is_offered_where_it_is_wanted_and_can_be() -> None:
+    every = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
+    assert offers(mechanisms=every).mechanisms_tls == every
+    assert offers(mechanisms=every).mechanisms_clear == ("SCRAM-SHA-256",)
+    assert offers(FACTS._replace(bound=False), mechanisms=every).mechanisms_tls == ("SCRAM-SHA-256",)
 
 
 @pytest.mark.parametrize("word", ["1a", "a,b", "a b", "", "a\r\nb", "a" * 101])
