@@ -6,6 +6,7 @@ The law: what is not set up is not there, and costs nothing.
 import structlog
 
 from actors.queue.outbox import Outbox
+from cluster.rules.choice import choices_in
 from gateway.milter.chain import Milters
 from gateway.outbound.notices import Notices
 from gateway.outbound.outgoing import HereOrAway
@@ -57,10 +58,15 @@ def _after(core: Core, settings: Settings) -> After:
 def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:
     gates = settings.smtp.gates
     wanted = [one for one in settings.milter if one.enabled]
-    if gates.are_open and not wanted and rules.throttles is None and settings.screen.is_plain:
+    if gates.are_open and not wanted and rules.throttles is None and _says_nothing_else(settings):
         return None
     milters = Milters(wanted, clock=core.clock, log=structlog.get_logger()) if wanted else None
     return Keepers(gates, rules.tools, Rewriting(gates.rewrite, core.registry), rules.throttles, milters)
+
+
+def _says_nothing_else(settings: Settings) -> bool:
+    """Whether no rule is asked about a client besides the gates themselves."""
+    return settings.screen.is_plain and all(choice.is_plain for _, choice in choices_in(settings.smtp))
 
 
 def _screening(core: Core, settings: Settings) -> Screening | None:
