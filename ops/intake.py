@@ -10,6 +10,7 @@ from cluster.rules.choice import choices_in
 from gateway.milter.chain import Milters
 from gateway.outbound.notices import Notices
 from gateway.outbound.outgoing import HereOrAway
+from gateway.outbound.pacing import pace_of
 from gateway.outbound.schedule import Schedule
 from gateway.rewriting import Rewriting
 from gateway.smtp.aftermath import After, Several, Successes
@@ -44,14 +45,15 @@ def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World
         keepers=_keepers(core, settings, rules),
         screening=_screening(core, settings),
         signer=Signer(core.directory, core.clock, settings.signing),
-        after=_after(core, settings),
+        after=_after(core, settings, rules),
     )
 
 
-def _after(core: Core, settings: Settings) -> After:
+def _after(core: Core, settings: Settings, rules: Ruling) -> After:
     outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
     signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
-    notices = Notices(settings.hostname, outgoing, Schedule(settings.queue.schedule), core.clock, signer=signer)
+    schedule = Schedule(pace_of(settings.queue.schedule, rules.tools))
+    notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=signer)
     return Several([Successes(notices, core.clock, structlog.get_logger())])
 
 
