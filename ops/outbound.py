@@ -4,6 +4,7 @@ The law: one of each in a process. Mail whose domain is ours is stored, not sent
 """
 
 import asyncio
+import hashlib
 from contextlib import AsyncExitStack
 
 import structlog
@@ -70,9 +71,15 @@ class Forwarding:
     async def forward(self, mail: Envelope, recipient: Recipient, addresses: tuple[str, ...], body: bytes) -> None:
         """An entry for each address. Raises Trouble."""
         kept = await self._outbox.keep(body)
-        for number, address in enumerate(addresses):
+        for address in addresses:
             onward = replace(mail, domain=domain_of(address), recipients=(replace(recipient, address=address),))
-            await self._outbox.send(onward, kept, idem=f"{mail.ident}/{recipient.address}/{number}".encode()[-64:])
+            await self._outbox.send(onward, kept, idem=_once(mail, recipient, address))
+
+
+def _once(mail: Envelope, recipient: Recipient, address: str) -> bytes:
+    """The same for the same message on the same way, however often its entry is lent; else never the same."""
+    said = (mail.ident, mail.digest.hex(), str(mail.queued_ms), recipient.address, address)
+    return hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).digest()
 
 
 class NoticeSigner:
