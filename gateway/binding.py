@@ -1,9 +1,7 @@
 """What a TLS connection can be bound by (RFC 5929), for SCRAM-SHA-256-PLUS.
 
-tls-server-end-point is of the certificate, tls-unique of the connection. tls-exporter (RFC 9266), which TLS 1.3 has
-instead of the latter, cannot be had from Python's ssl; a client that insists on it is refused, and told so. Clients
-that stand on Cyrus SASL bind by tls-unique under TLS 1.3, too, though it is not meant for it: what they take, the
-client's Finished, is of this connection alone there as well, and to refuse it would lock them out.
+tls-server-end-point is of the certificate, tls-unique of the connection and of TLS 1.2 only. tls-exporter (RFC 9266),
+which TLS 1.3 has instead, cannot be had from Python's ssl; a client that insists on it is refused, and told so.
 """
 
 import asyncio
@@ -20,7 +18,7 @@ def bindings(transport: asyncio.BaseTransport, context: ssl.SSLContext | None) -
         return ()
     assert isinstance(context, ServerContext)
     found = [Binding("tls-server-end-point", context.end_point)]
-    unique = tls.get_channel_binding("tls-unique")
+    unique = tls.get_channel_binding("tls-unique") if tls.version() == "TLSv1.2" else None
     if unique:
         found.append(Binding("tls-unique", unique))
     return tuple(found)

@@ -3,6 +3,8 @@
 The law: what is not set up is not there, and costs nothing.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from actors.queue.outbox import Outbox
@@ -28,8 +30,8 @@ from ops.rules import Ruling
 from ops.settings import Settings
 
 
-def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World:
-    """What all SMTP sessions of this process share. Raises Misconfigured."""
+def world(core: Core, settings: Settings, rules: Ruling, secret: bytes, *hearing: After) -> World:
+    """What all SMTP sessions of this process share. `hearing`: who hears of messages besides. Raises Misconfigured."""
     return World(
         core.directory,
         core.mailboxes,
@@ -45,16 +47,16 @@ def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World
         keepers=_keepers(core, settings, rules),
         screening=_screening(core, settings),
         signer=Signer(core.directory, core.clock, settings.signing),
-        after=_after(core, settings, rules),
+        after=_after(core, settings, rules, hearing),
     )
 
 
-def _after(core: Core, settings: Settings, rules: Ruling) -> After:
+def _after(core: Core, settings: Settings, rules: Ruling, hearing: Sequence[After]) -> After:
     outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
     signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
     schedule = Schedule(pace_of(settings.queue.schedule, rules.tools))
     notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=signer)
-    return Several([Successes(notices, core.clock, structlog.get_logger())])
+    return Several([Successes(notices, core.clock, structlog.get_logger()), *hearing])
 
 
 def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:

@@ -23,6 +23,7 @@ from gateway.outbound.parts import Pass
 from gateway.outbound.remote import Remote
 from gateway.outbound.sts import StsPolicies
 from gateway.outbound.tlspolicy import TlsPolicies
+from gateway.reports.counting import Noted
 from gateway.smtp.routing import domain_of
 from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer
@@ -50,6 +51,7 @@ def hands(rules: Ruling | None = None) -> MakeHands:
             log=structlog.get_logger(),
             metrics=Metrics(core.registry),
             tools=known.tools,
+            observe=Noted(core.reports, settings.reports).tls,
         )
         stack.push_async_callback(remote.close)
         outbox = Outbox(core.queue, core.blobs, core.clock, core.threads)

@@ -216,6 +216,7 @@ class Attempts:
                 queue_ids=(work.id,),
                 how=how,
                 facts=facts,
+                began_ms=mail.taken_ms,
             )
         )
 

@@ -126,6 +126,9 @@ class FakeOutgoing:
     async def keep(self, raw: bytes) -> Kept:
         return Kept(b"", len(raw), raw, 0)
 
+    def name_of(self, domain: str, idem: bytes) -> bytes:
+        return domain.encode() + idem
+
     async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
         if self.troubles.get(mail.domain):
             raise self.troubles[mail.domain].pop(0)
