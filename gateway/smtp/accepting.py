@@ -98,7 +98,7 @@ class Accepting:
     async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
         """Mail from other servers is checked; from our people, and from networks that may relay, it is not."""
         world, origin = self._world, arrived.origin
-        if world.screening is None or arrived.principal is not None or origin.role is not Role.SMTP:
+        if world.screening is None or arrived.principal is not None or origin.role is Role.LMTP:
             return Screened(body)
         if world.relays(origin.ip):
             return Screened(body)

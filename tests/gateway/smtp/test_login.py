@@ -11,12 +11,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from gateway.facts import AtHello
 from gateway.smtp.settings import OfferSettings
 from tests.gateway.smtp.conftest import Start
 from tests.gateway.smtp.test_server import read_reply
 from tests.unit.gateway.smtp.fakes import ALICE
 
-PLUS = OfferSettings(mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"))
+PLUS = OfferSettings(mechanisms=AtHello.of(("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN")))
 
 
 def b64(data: bytes) -> str:
