@@ -3,13 +3,14 @@
 `RealWorld` is what a running server has; `ManualClock` and a seeded `random.Random` are what tests have.
 """
 
+import os
 import random
-import secrets
 import time
 from typing import Final, Protocol
 
 # Linux's monotonic clock stands still while the machine is suspended; this one does not.
 _SLEEPLESS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+POOL_BYTES: Final = 1024  # of randomness, fetched at once
 
 
 class Clock(Protocol):
@@ -67,6 +68,29 @@ class ManualClock:
         self.ms += round(seconds * 1000)
 
 
+class SystemDice(random.SystemRandom):
+    """The operating system's randomness, fit for secrets, fetched POOL_BYTES at a time: a call of the kernel for each
+    connection's name would cost as much as reading a command. No byte is given twice, nor to a forked child."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = b""
+        self._at = 0
+        os.register_at_fork(after_in_child=self._forget)
+
+    def randbytes(self, n: int) -> bytes:
+        """n random bytes."""
+        if n > POOL_BYTES // 4:
+            return os.urandom(n)
+        if self._at + n > len(self._pool):
+            self._pool, self._at = os.urandom(POOL_BYTES), 0
+        self._at += n
+        return self._pool[self._at - n : self._at]
+
+    def _forget(self) -> None:
+        self._pool = b""
+
+
 def system_dice() -> random.Random:
     """The operating system's randomness, fit for secrets."""
-    return secrets.SystemRandom()
+    return SystemDice()

@@ -10,6 +10,7 @@ know when it came. Words are hashed: an address may be longer than a key, and ca
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from actors.trace.types import ADDRESSES_MAX, Note
@@ -72,5 +73,6 @@ def _folded(word: str) -> str:
     return word.strip().strip("<>").lower()
 
 
+@lru_cache(maxsize=4096)  # most mail is between few addresses
 def _hash(text: str, length: int) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:length]

@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._at_end = False
         self._busy = False
         self._upgrading = False
+        self._peer_port = 0
         self.ip = ip
         self.opened_s = self.active_s = self._loop.time()
 
@@ -63,7 +64,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
-        self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
+        peer = transport.get_extra_info("peername")  # which asks the kernel each time
+        self._peer_port = int(peer[1]) if isinstance(peer, tuple) else 0
+        self.ip = self.ip or ip_of(peer)
         taken = self._on_open(self, self.ip)
         if isinstance(taken, Reply):
             self._transport.write(taken.encode())
@@ -155,10 +158,13 @@ class Connection(asyncio.Protocol):
     @property
     def ends(self) -> tuple[int, str, int]:
         """The client's port, our address, our port; zeros and nothing for a Unix socket."""
-        transport = self._active_transport()
-        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        remote_port = int(peer[1]) if isinstance(peer, tuple) else 0
-        return (remote_port, ip_of(here), int(here[1])) if isinstance(here, tuple) else (remote_port, "", 0)
+        here = self._active_transport().get_extra_info("sockname")
+        return (self._peer_port, ip_of(here), int(here[1])) if isinstance(here, tuple) else (self._peer_port, "", 0)
+
+    @property
+    def peer_port(self) -> int:
+        """The client's port, 0 for a Unix socket."""
+        return self._peer_port
 
     @property
     def task(self) -> "asyncio.Task[None] | None":

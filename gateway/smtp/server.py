@@ -117,7 +117,9 @@ class SmtpServer:
                 tls=tls == "implicit",
             )
             ident = self._world.dice.randbytes(6).hex()
-            place = Place(name, *connection.ends)
+            # Our own end is for rules and filters only: to ask for it costs as much as reading a command.
+            asked = self._world.keepers is not None
+            place = Place(name, *connection.ends) if asked else Place(name, connection.peer_port, "", 0)
             return Session(
                 machine, self._world, metrics, self._memory, ip=ip, ident=ident, place=place, by_rule=by_rule
             )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
 from actors.directory.types import Principal
 from actors.trace.client import NOWHERE, Tracing
@@ -16,6 +17,8 @@ from gateway.smtp.parts import Directory, Intake, Log, Outgoing
 from gateway.smtp.screening import Screening
 from gateway.smtp.settings import SmtpSettings
 from gateway.trust.signing import Signer
+
+RELAYING_MAX: Final = 10_000  # addresses of which it is remembered whether they may relay
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,18 @@ class World:
 
     def relays(self, ip: str) -> bool:
         """Whether who comes from this address may send to other servers without login."""
-        return bool(self.settings.relay_from) and within(ip, self._relay_from)
+        if not self.settings.relay_from:
+            return False
+        known = self._relaying.get(ip)
+        if known is None:
+            if len(self._relaying) >= RELAYING_MAX:
+                self._relaying.clear()
+            known = self._relaying[ip] = within(ip, self._relay_from)
+        return known
+
+    @cached_property
+    def _relaying(self) -> dict[str, bool]:
+        return {}
 
     @cached_property
     def early_checks(self) -> bool:
