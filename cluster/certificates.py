@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -20,19 +21,39 @@ from cluster.errors import Misconfigured
 SELF_SIGNED_DAYS: Final = 825
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """A context that knows what its certificate is bound by."""
+
+    end_point: bytes = b""
+    """The tls-server-end-point of its certificate (RFC 5929 4); empty where it has none."""
+
+
+def server_context(certificate: Path, key: Path) -> ServerContext:
     """A context for servers. Raises Misconfigured naming the file that does not serve."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION
     try:
         context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
+        context.end_point = end_point(certificate.read_bytes())
+    except (OSError, ssl.SSLError, ValueError) as error:
         raise Misconfigured(
             f"The TLS certificate {certificate} with the key {key} cannot be used: {error}. "
             "Give PEM files that belong together and that this user may read."
         ) from error
     return context
+
+
+def end_point(pem: bytes) -> bytes:
+    """The hash of the first certificate (RFC 5929 4.1); empty where its signature has no hash of its own (Ed25519)."""
+    first = x509.load_pem_x509_certificate(pem)
+    try:
+        algorithm = first.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if algorithm is None:
+        return b""
+    return first.fingerprint(hashes.SHA256() if algorithm.name in {"md5", "sha1"} else algorithm)
 
 
 def self_signed(directory: Path, names: list[str], now: dt.datetime) -> tuple[Path, Path]:

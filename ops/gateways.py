@@ -24,6 +24,7 @@ from cluster.observe.metrics import serve_metrics
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
@@ -32,9 +33,12 @@ from gateway.web.mtasts import policy_resource
 from gateway.web.server import WebServer
 from mail.smtp.states import Role
 from mail.trust import mtasts
+from ops.admin.signing import Shown
 from ops.core import Core
 from ops.settings import Listener, Settings
 
+TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
+CERTIFICATE: Final = "certificate.pem"
 SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
 SASL_SECRET_BYTES: Final = 32
 
@@ -62,12 +66,22 @@ def given_certificate(settings: Settings) -> ssl.SSLContext | None:
     return server_context(Path(settings.tls.certificate), Path(settings.tls.key or settings.tls.certificate))
 
 
+def shown(settings: Settings) -> Shown:
+    """What the server tells others of itself."""
+    own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
+    given = Path(settings.tls.certificate) if settings.tls.certificate else own
+    serves = any(listener.protocol == "https" for listener in settings.listen)
+    return Shown(settings.hostname, given, settings.mta_sts.policy(settings.hostname) if serves else None)
+
+
 async def serve_gateways(
     stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
-        tls = server_context(*self_signed(Path(settings.data) / "tls", [settings.hostname], dt.datetime.now(dt.UTC)))
+        tls = server_context(
+            *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
+        )
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     imap = ImapServer(
@@ -124,10 +138,12 @@ async def _serve(
     if listener.protocol == "http":
         server = await serve_metrics(core.registry, sock, ready=core.alive)
         stack.push_async_callback(server.close)
-    elif listener.protocol == "imap":
-        await imap.listen(sock, implicit_tls=listener.tls == "implicit")
+        return
+    behind = relays(listener.proxy_from, listener.proxy_others)
+    if listener.protocol == "imap":
+        await imap.listen(sock, implicit_tls=listener.tls == "implicit", behind=behind)
     else:
-        await smtp.listen(sock, Role(listener.protocol), listener.tls)
+        await smtp.listen(sock, Role(listener.protocol), listener.tls, behind=behind)
 
 
 async def _together(*closings: Callable[[], Awaitable[None]]) -> None:

@@ -73,6 +73,10 @@ PARTS: Final[dict[str, Part]] = {
     "opensmtpd": Part(
         "opensmtpd", "usr/sbin/smtpd", "an SMTP server to exchange mail with", unpacked_with=("libevent-2.1-7",)
     ),
+    "rspamd": Part("rspamd", "rspamd", "a milter that scores messages"),
+    "opendkim": Part("opendkim", "opendkim", "a milter that signs and verifies"),
+    "clamav-milter": Part("clamav-milter", "clamav-milter", "a milter that asks a virus scanner"),
+    "clamd": Part("clamav-daemon", "clamd", "the virus scanner"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
 }
 

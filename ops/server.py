@@ -13,7 +13,7 @@ from cluster.observe.metrics import new_registry
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import Core, opened
-from ops.gateways import bind, given_certificate, serve_gateways
+from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.settings import Settings
 
 
@@ -36,7 +36,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         if furnish is not None:
             await furnish(core)
         await serve_gateways(stack, core, settings, bound, tls)
-        admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin)
+        admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin, shown=shown(settings))
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core

@@ -8,18 +8,28 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from actors.directory.client import DirectorySettings
+from actors.directory.key_tender import DkimSettings
 from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.throttle.state import ThrottleShardSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
 from cluster.dns.settings import DnsSettings
+from cluster.errors import Misconfigured
 from cluster.hosting.settings import ClusterSettings
+from cluster.lookup import LookupSettings
+from cluster.lookup.lookups import check, check_named
 from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
+from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
+from gateway.milter.settings import MilterSettings
+from gateway.outbound.settings import OutboundSettings
 from gateway.smtp.settings import SmtpSettings
+from gateway.throttles import ThrottleSettings
+from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
 
@@ -43,6 +53,17 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["none", "starttls", "implicit"],
         Meta(description="none: never. starttls: offered. implicit: from the first byte (RFC 8314)."),
     ] = "none"
+    proxy_from: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks of relays (HAProxy and the like), which must begin each connection with a PROXY "
+            "header, version 1 or 2, in front of TLS. The address in it is the client's for limits, checks and logs."
+        ),
+    ] = ()
+    proxy_others: Annotated[
+        Literal["refuse", "direct"],
+        Meta(description="With proxy_from: connections from elsewhere are refused, or taken as they are."),
+    ] = "refuse"
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,10 +132,29 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
+    milter: Annotated[
+        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
+    ] = ()
     imap: ImapSettings = ImapSettings()
+    outbound: OutboundSettings = OutboundSettings()
     admin: AdminSettings = AdminSettings()
     queue: QueueSettings = QueueSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
+    throttle: tuple[ThrottleSettings, ...] = ()
+    throttling: ThrottleShardSettings = ThrottleShardSettings()
+    lookup: dict[str, LookupSettings] = {}
+    dkim: DkimSettings = DkimSettings()
+    signing: SigningSettings = SigningSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    def __post_init__(self) -> None:
+        """What rules name must be there. Raises ValueError, which loading tells with the file's name."""
+        named = [(path, choice.tables) for path, choice in choices_in(self)]
+        named += [(f"throttle {one.name}: match", one.tables) for one in self.throttle]
+        try:
+            check(self.lookup)
+            check_named(named, self.lookup)
+        except Misconfigured as error:
+            raise ValueError(error.log.removesuffix(".")) from None

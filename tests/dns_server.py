@@ -7,13 +7,12 @@ zone file lists as bogus. A real validator may ask it, too: signatures and proof
 """
 
 import asyncio
-import functools
 import random
 import sys
 import threading
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,17 +31,14 @@ import dns.rrset
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.dns_odd import ODD, Asked, Send, Wire, question_of
+
 HOST: Final = "127.0.0.1"
 ZONES: Final = Path(__file__).parent / "zones"
 UDP_BYTES: Final = 512  # to who does not say more (RFC 1035 §4.2.1)
 CNAMES_MAX: Final = 20  # followed; then the answer ends with the last
-SLOW_S: Final = 0.15
-HUGE_BYTES: Final = 60_000
 SIGNED_S: Final = 30 * 86_400  # how long signatures are good
 CACHE_MAX: Final = 100_000
-
-Send = Callable[[bytes], None]
-Wire = bytes
 
 
 class DnsServer:
@@ -54,7 +50,7 @@ class DnsServer:
         self.port = 0
         self._validates = validates
         self._odd = ODD if odd else {}
-        self._dice = random.Random(seed)
+        self.dice = random.Random(seed)
         self._zones = {zone.name: zone for zone in (_Zone(name, text) for name, text in _texts(zones))}
         self._ready: dict[tuple[bytes, bool, bool], Wire] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,13 +125,13 @@ class DnsServer:
     def receive(self, data: bytes, send: Send, transport: str) -> None:
         """Answer, or do not, or in some way."""
         try:
-            key, name, kind = _question(data)
+            key, name, kind = question_of(data)
         except (IndexError, ValueError):
             return
         self.asked[name, kind, transport] += 1
         odd = self._odd.get(name.partition(".")[0])
         if odd is not None:
-            odd(_Asked(self, data, name, send, transport))
+            odd(Asked(self, data, name, send, transport))
         else:
             send(self.plain(data, key, transport))
 
@@ -179,16 +175,6 @@ class _Udp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self._server.receive(data, lambda answer: self._transport.sendto(answer, addr), "udp")
-
-
-def _question(data: bytes) -> tuple[bytes, str, str]:
-    """The bytes of the question in lower case, its name, its kind."""
-    at, labels = 12, []
-    while length := data[at]:
-        labels.append(data[at + 1 : at + 1 + length])
-        at += 1 + length
-    kind = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(int.from_bytes(data[at + 1 : at + 3], "big")))
-    return data[12 : at + 5].lower(), b".".join(labels).lower().decode("latin-1"), kind
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------
@@ -335,159 +321,6 @@ class _Answering:
 
 def _rrset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> dns.rrset.RRset:
     return dns.rrset.from_rdata_list(owner, rdataset.ttl, list(rdataset))
-
-
-# -- oddities ----------------------------------------------------------------------------------------------------------
-
-
-class _Asked:
-    """A query that is answered oddly."""
-
-    def __init__(self, server: DnsServer, data: bytes, name: str, send: Send, transport: str) -> None:
-        self.server, self.data, self.name, self.send, self.transport = server, data, name, send, transport
-        self.question = data[12 : 12 + len(_question(data)[0])]
-
-    def head(self, flags: int = 0x8180, answers: int = 0) -> Wire:
-        """Header and question of an answer."""
-        return (
-            self.data[:2] + flags.to_bytes(2, "big") + b"\0\1" + answers.to_bytes(2, "big") + bytes(4) + self.question
-        )
-
-    def record(self, rdata: bytes, owner: bytes = b"\xc0\x0c", kind: bytes = b"") -> Wire:
-        """A record of the kind that was asked for."""
-        return owner + (kind or self.question[-4:-2]) + b"\0\1\0\0\x0e\x10" + len(rdata).to_bytes(2, "big") + rdata
-
-
-def _address(asked: _Asked) -> Wire:
-    return asked.head(answers=1) + asked.record(b"\xc0\0\2\1")
-
-
-def _rcode(code: int, asked: _Asked) -> None:
-    asked.send(asked.head(0x8180 | code))
-
-
-def _slow(asked: _Asked) -> None:
-    asked.server.later(asked.send, _address(asked), SLOW_S)
-
-
-def _truncated(asked: _Asked) -> None:
-    """TC and half an answer by UDP; all of it by TCP."""
-    whole = _address(asked)
-    asked.send(whole if asked.transport == "tcp" else asked.head(0x8380, 1) + whole[len(asked.head()) :][:7])
-
-
-def _deaf(asked: _Asked) -> None:
-    """Wants TCP, and then says nothing there."""
-    if asked.transport == "udp":
-        asked.send(asked.head(0x8380))
-
-
-def _huge(asked: _Asked) -> None:
-    if asked.transport == "udp":
-        asked.send(asked.head(0x8380))
-        return
-    text = b"".join(b"\xff" + b"x" * 255 for _ in range(HUGE_BYTES // 256))
-    asked.send(asked.head(answers=1) + asked.record(text))
-
-
-def _many(asked: _Asked) -> None:
-    """As many records as fit into 64 kB."""
-    if asked.transport == "udp":
-        asked.send(asked.head(0x8380))
-        return
-    asked.send(asked.head(answers=4000) + asked.record(b"\xc0\0\2\1") * 4000)
-
-
-def _garbage(asked: _Asked) -> None:
-    asked.send(asked.head(answers=3) + asked.server._dice.randbytes(200))
-
-
-def _noise(asked: _Asked) -> None:
-    asked.send(asked.server._dice.randbytes(100))
-
-
-def _wrong_id(asked: _Asked) -> None:
-    other = _address(asked)
-    asked.send(bytes((other[0] ^ 1, other[1])) + other[2:])
-
-
-def _wrong_question(asked: _Asked) -> None:
-    right = _address(asked)
-    asked.send(right[:13] + b"right" + right[18:])
-
-
-def _flood(asked: _Asked) -> None:
-    """A forger who guesses numbers, and then the answer."""
-    right = _address(asked)
-    for guess in range(300):
-        number = (int.from_bytes(right[:2], "big") + 1 + guess) & 0xFFFF
-        asked.send(number.to_bytes(2, "big") + right[2:-4] + b"\6\6\6\6")
-    asked.send(right)
-
-
-def _lower(asked: _Asked) -> None:
-    """A server that does not keep the case of letters."""
-    asked.question = asked.question[:-4].lower() + asked.question[-4:]
-    asked.send(_address(asked))
-
-
-def _pointer(target: int, asked: _Asked) -> None:
-    """A record whose owner points at itself, or where it must not."""
-    at = len(asked.head()) + target
-    asked.send(asked.head(answers=1) + asked.record(b"\xc0\0\2\1", (0xC000 | at).to_bytes(2, "big")))
-
-
-def _ladder(asked: _Asked) -> None:
-    """Pointers to pointers to pointers: each record's name takes as many steps as there are records."""
-    if asked.transport == "udp":
-        asked.send(asked.head(0x8380))
-        return
-    head, records, owner = asked.head(answers=900), b"", b"\xc0\x0c"
-    for _ in range(900):
-        here = len(head) + len(records)
-        records += asked.record(b"\xc0\0\2\1", owner)
-        owner = (0xC000 | here).to_bytes(2, "big")
-    asked.send(head + records)
-
-
-def _endless(asked: _Asked) -> None:
-    """CNAMEs in a ring."""
-    label = b"\4ring\xc0" + bytes((12 + 1 + asked.question[0],))
-    ring = asked.record(label, kind=b"\0\5") + asked.record(b"\xc0\x0c", label, kind=b"\0\5")
-    asked.send(asked.head(answers=2) + ring)
-
-
-def _old(asked: _Asked) -> None:
-    """A server from before EDNS."""
-    if asked.data[10:12] != b"\0\0":
-        asked.send(asked.data[:2] + b"\x81\x81" + bytes(8))
-        return
-    asked.send(_address(asked))
-
-
-ODD: Final[dict[str, Callable[[_Asked], None]]] = {
-    "never": lambda asked: None,
-    "slow": _slow,
-    "truncated": _truncated,
-    "deaf": _deaf,
-    "huge": _huge,
-    "many": _many,
-    "garbage": _garbage,
-    "noise": _noise,
-    "wrong-id": _wrong_id,
-    "wrong-question": _wrong_question,
-    "flood": _flood,
-    "lower": _lower,
-    "pointer-self": functools.partial(_pointer, 0),
-    "pointer-on": functools.partial(_pointer, 4),
-    "pointer-out": functools.partial(_pointer, 9999),
-    "ladder": _ladder,
-    "cname-ring": _endless,
-    "old": _old,
-    "servfail": functools.partial(_rcode, 2),
-    "nxdomain": functools.partial(_rcode, 3),
-    "refused": functools.partial(_rcode, 5),
-}
 
 
 def main() -> None:

@@ -9,19 +9,21 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from actors.directory import rows
+from actors.directory import dkim, rows
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
 from actors.directory.cache import Cache
 from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
 from actors.directory.state import Defaults, may_send_as, resolve
-from actors.directory.types import Account, Local, Principal, Resolution
+from actors.directory.tokens import Ask, OauthSettings, Tokens
+from actors.directory.types import Account, Alias, Local, OwnAddress, Principal, Resolution
 from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
 from cluster.meta.store import Store
 from mail.sasl import ScramKeys
+from mail.trust.dkim_sign import SigningKey
 
 KEPT_TARGETS_MAX: Final = 16  # answers with more (large lists) are looked up each time, so the cache stays small
 
@@ -46,14 +48,25 @@ class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     password_remembered_s: Annotated[
         float, Meta(description="How long a right password is known without checking it again; 0: never.", ge=0)
     ] = 120.0
+    oauth: OauthSettings = OauthSettings()
 
 
 class DirectoryClient(Editor):
     """Reads for gateways and shards; changes and listings (see `Editor`) for operators. Call `close` at the end."""
 
-    def __init__(self, store: Store, clock: Clock, dice: Dice, settings: DirectorySettings | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        dice: Dice,
+        settings: DirectorySettings | None = None,
+        *,
+        introspect: Ask | None = None,
+    ) -> None:
+        """`introspect` stands in for the network in tests."""
         settings = settings or DirectorySettings()
         self._defaults = _defaults(settings)
+        self._tokens = Tokens(settings.oauth, clock, dice, introspect) if settings.oauth.endpoint else None
         verifier = Verifier(
             clock,
             dice,
@@ -102,6 +115,41 @@ class DirectoryClient(Editor):
         known = await self._known(login)
         return _principal(known[0]) if known else None
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether there is anybody to ask whose a token is."""
+        return self._tokens is not None
+
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        return self._tokens.scope if self._tokens is not None else ""
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        """Whose access token this is; None when it is not valid, or not the login's where one is given.
+
+        Raises Unavailable when nobody can say.
+        """
+        name = await self._tokens.login(token) if self._tokens is not None else None
+        if name is None:
+            return None
+        found = await self.principal(name)
+        if found is None or not login:
+            return found
+        wanted = await self.principal(login)
+        return found if wanted is not None and wanted.account == found.account else None
+
+    async def members(self, address: str) -> tuple[str, ...] | None:
+        """Where a list, a group or an alias leads to, as it is written there; None when there is no such."""
+        try:
+            where, _ = await place(self._store, address, self._defaults.domain)
+        except (BadAddress, NotFound):
+            return None
+        found = await rows.entry(self._store, where)
+        if found is None or isinstance(found, OwnAddress):
+            return None
+        return found.targets if isinstance(found, Alias) else found.members
+
     async def may_send_as(self, principal: Principal, address: str) -> bool:
         """Whether who has logged in may use the address as a sender: own, alias, group, and their subaddresses."""
         key = ("send", principal.account, address)
@@ -112,6 +160,18 @@ class DirectoryClient(Editor):
         if allowed:
             self._cache.put(key, allowed, generation)
         return allowed
+
+    async def signing_keys(self, domain: str) -> tuple[SigningKey, ...]:
+        """The keys that sign the mail of a domain (A-labels, lower case), ready to; none where it is not ours or has
+        none. Raises what the store does, Corrupt."""
+        key = ("dkim", domain)
+        kept: tuple[SigningKey, ...] | None = await self._cache.get(key)
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        found = await dkim.signing_keys(self._store, domain)
+        self._cache.put(key, found, generation)
+        return found
 
     async def _known(self, login: str) -> tuple[Account, Credentials] | None:
         """An account that may log in, with what proves it."""

@@ -13,7 +13,7 @@ from actors.directory.addresses import parse, parse_domain
 from actors.directory.rewriting import check_rules
 from actors.directory.types import AccountId, Domain, Entry, OwnAddress, Rewrite
 from cluster.errors import AlreadyExists, NotFound, Refused
-from cluster.meta.store import Transaction
+from cluster.meta.store import Reader, Transaction
 
 SEPARATOR_CHARACTERS_MAX: Final = 4
 _REMOVED_AT_ONCE: Final = 50  # addresses of a forced removal in one transaction: accounts bring up to 100 more each
@@ -46,7 +46,7 @@ async def remove(tx: Transaction, name: str) -> None:
     domain = await named(tx, name)
     if await _in_use(tx, domain.name):
         raise Refused(f"{domain.name} still has addresses; remove them first, or force it.")
-    tx.clear(keys.domain(domain.name))
+    _drop(tx, domain.name)
 
 
 async def remove_some(tx: Transaction, name: str) -> tuple[list[AccountId], bool]:
@@ -61,11 +61,16 @@ async def remove_some(tx: Transaction, name: str) -> tuple[list[AccountId], bool
         elif entry.account not in removed and await accounts.withdraw(tx, entry):
             removed.append(entry.account)
     if not found:
-        tx.clear(keys.domain(domain.name))
+        _drop(tx, domain.name)
     return removed, not found
 
 
-async def named(tx: Transaction, name: str) -> Domain:
+def _drop(tx: Transaction, name: str) -> None:
+    tx.clear(keys.domain(name))
+    rows.drop_dkim_keys(tx, name)
+
+
+async def named(tx: Reader, name: str) -> Domain:
     """The domain. Raises NotFound."""
     domain = await rows.domain(tx, parse_domain(name))
     if domain is None:

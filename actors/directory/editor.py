@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from actors.directory import accounts, domains, keys, rows, shared
 from actors.directory.addresses import parse, parse_domain
 from actors.directory.cache import Cache
+from actors.directory.key_editor import KeyEditor
 from actors.directory.types import (
     Account,
     AccountId,
@@ -33,7 +34,7 @@ PAGE_MAX: Final = 1000  # items of one listing call
 R = TypeVar("R")
 
 
-class Editor:
+class Editor(KeyEditor):
     """What an operator does; `DirectoryClient` is one."""
 
     def __init__(self, store: Store, clock: Clock, dice: Dice, verifier: Verifier, cache: Cache) -> None:

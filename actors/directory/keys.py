@@ -9,6 +9,8 @@ The law: only this file knows the layout. Every key is under 511 bytes: a domain
     dl <domain> 0 <local part>          which account logs in by this address (8 bytes)
     de <domain> 0 <local part>          Entry: what the address is
     dk <kind> <domain> 0 <local part>   empty; the addresses of one kind in a domain, in order
+    ds <domain> 0 <selector>            DkimKey: a signing key, but for its private half
+    dp <domain> 0 <selector>            its private half (PKCS #8, DER); read to sign, and by nothing else
 """
 
 from typing import Final
@@ -58,6 +60,26 @@ def entry(address: Address) -> bytes:
 def entries(name: str) -> Span:
     """All entries of a domain."""
     return (b"de" + name.encode() + b"\0", b"de" + name.encode() + b"\1")
+
+
+def dkim_key(name: str, selector: str) -> bytes:
+    """Where a signing key is."""
+    return b"ds" + name.encode() + b"\0" + selector.encode()
+
+
+def dkim_keys(name: str) -> Span:
+    """All signing keys of a domain."""
+    return (b"ds" + name.encode() + b"\0", b"ds" + name.encode() + b"\1")
+
+
+def dkim_private(name: str, selector: str) -> bytes:
+    """Where the private half of a signing key is."""
+    return b"dp" + name.encode() + b"\0" + selector.encode()
+
+
+def dkim_privates(name: str) -> Span:
+    """All private halves of a domain."""
+    return (b"dp" + name.encode() + b"\0", b"dp" + name.encode() + b"\1")
 
 
 def listed(kind: Kind, address: Address) -> bytes:

@@ -12,7 +12,7 @@ from actors.directory import keys
 from actors.directory.addresses import Address
 from actors.directory.passwords import Credentials
 from actors.directory.state import AccountsWith, DomainsNamed, EntriesAt, Question, Steps
-from actors.directory.types import Account, AccountId, Domain, Entry
+from actors.directory.types import Account, AccountId, DkimKey, Domain, Entry
 from cluster.errors import Corrupt, Refused
 from cluster.meta.store import Reader, Transaction
 
@@ -78,6 +78,41 @@ async def entry(reader: Reader, address: Address) -> Entry | None:
     """What the (stored spelling of the) address is."""
     found: Entry | None = await _one(reader, keys.entry(address), Entry)
     return found
+
+
+async def dkim_key(reader: Reader, name: str, selector: str) -> DkimKey | None:
+    """A signing key of a domain."""
+    found: DkimKey | None = await _one(reader, keys.dkim_key(name, selector), DkimKey)
+    return found
+
+
+async def dkim_keys(reader: Reader, name: str) -> list[DkimKey]:
+    """The signing keys of a domain in the order of their selectors; there are few."""
+    return [decode(value, DkimKey) for _, value in await reader.range(*keys.dkim_keys(name))]
+
+
+async def dkim_privates(reader: Reader, wanted: Sequence[DkimKey]) -> list[bytes | None]:
+    """The private halves of keys."""
+    return await reader.get_many([keys.dkim_private(key.domain, key.selector) for key in wanted])
+
+
+def put_dkim_key(tx: Transaction, record: DkimKey, private: bytes | None = None) -> None:
+    """Write a signing key; its private half where it is given, else it stays."""
+    tx.set(keys.dkim_key(record.domain, record.selector), _encoded(record))
+    if private is not None:
+        tx.set(keys.dkim_private(record.domain, record.selector), private)
+
+
+def drop_dkim_key(tx: Transaction, record: DkimKey) -> None:
+    """Remove a signing key, both halves."""
+    tx.clear(keys.dkim_key(record.domain, record.selector))
+    tx.clear(keys.dkim_private(record.domain, record.selector))
+
+
+def drop_dkim_keys(tx: Transaction, name: str) -> None:
+    """Remove all signing keys of a domain."""
+    tx.clear_range(*keys.dkim_keys(name))
+    tx.clear_range(*keys.dkim_privates(name))
 
 
 def put_domain(tx: Transaction, record: Domain) -> None:

@@ -44,6 +44,32 @@ class Account(msgspec.Struct, frozen=True):
     created_ms: int = 0
 
 
+class DkimState(StrEnum):
+    """Where a signing key is in its life."""
+
+    WAITING = "waiting"  # to be published; nothing is signed with it yet
+    ACTIVE = "active"  # signs
+    RETIRED = "retired"  # signs no more; published until what it signed has arrived
+
+
+class DkimKey(msgspec.Struct, frozen=True):
+    """A signing key of a domain, but for its private half, which is in no value."""
+
+    domain: str
+    selector: str
+    algorithm: str  # "rsa-sha256" or "ed25519-sha256"
+    public: str  # as p= has it
+    state: DkimState
+    created_ms: int
+    changed_ms: int  # since when it is in this state
+    bits: int = 0
+
+    @property
+    def record(self) -> str:
+        """What its TXT record says (RFC 6376 3.6.1)."""
+        return f"v=DKIM1; k={self.algorithm.partition('-')[0]}; p={self.public}"
+
+
 class OwnAddress(msgspec.Struct, frozen=True, tag="own"):
     """An address of one account."""
 

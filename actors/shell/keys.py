@@ -6,8 +6,8 @@
     LETTER slot B id                what a kind keeps beside a unit and never changes
 
 The law: numbers are big-endian, so that keys sort as the numbers do; a slot's rows are together. Letters taken: q
-queue, r reputation, w greylist; the mailbox has b e g m t, the directory d, traces x, reports y, policies p, blobs B,
-the incarnation c.
+queue, r reputation, w greylist, l throttle; the mailbox has b e g m t, the directory d, traces x, reports y, policies
+p, lookups L, blobs B, the incarnation c.
 """
 
 from struct import Struct

@@ -15,12 +15,15 @@ from msgspec.structs import FieldInfo
 
 from cluster.config.secret import Secret
 from cluster.config.shapes import in_words, shape_of, unit_of
+from cluster.rules.choice import Choice
 
 _WIDTH: Final = 100
 _HEAD: Final = """\
 # Every setting with its default. Any value may instead come from the environment or from a file:
 #   password = { env = "NAME" }
 #   password = { file = "/run/secrets/name" }
+# Where it says "or rules", the value may instead be a list of rules, of which the first that holds counts:
+#   name = [ { if = 'in_network(remote_ip, "10.0.0.0/8")', then = VALUE }, { else = VALUE } ]
 """
 
 
@@ -42,6 +45,8 @@ def _table(struct: type[msgspec.Struct], path: str, mark: str, defaults: Any = N
 
 def _is_nested(field: FieldInfo) -> bool:
     shape = shape_of(field.type)
+    if shape.kind == "choice":  # also one of tables is written in a line
+        return False
     return shape.kind == "struct" or (shape.item is not None and shape_of(shape.item).kind == "struct")
 
 
@@ -51,7 +56,8 @@ def _setting(field: FieldInfo, mark: str, default: Any) -> Iterator[str]:
     unit = unit_of(field.encode_name)
     value = _toml(default)
     said = value or ("required" if field.required else "none")
-    yield from _comment(f"({in_words(field.type)}{f', in {unit}' if unit else ''}; default: {said})")
+    rules = "; or rules" if shape_of(field.type).kind == "choice" else ""
+    yield from _comment(f"({in_words(field.type)}{f', in {unit}' if unit else ''}{rules}; default: {said})")
     yield f"{mark}{field.encode_name} = {value}" if value else f"# {field.encode_name} ="
 
 
@@ -125,6 +131,8 @@ def _toml(value: Any) -> str:
         return _toml(value.reveal())  # a default stands in the source, so it is no secret
     if isinstance(value, enum.Enum):
         return _toml(value.value)
+    if isinstance(value, Choice):
+        return _toml(value.source)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

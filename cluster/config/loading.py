@@ -12,13 +12,14 @@ import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, get_origin
 
 import msgspec
 
 from cluster.config.secret import Secret
 from cluster.config.shapes import Shape, in_words, shape_of
 from cluster.errors import Misconfigured
+from cluster.rules.choice import WrongChoice, is_choice, is_rules
 
 SETTINGS_BYTES_MAX: Final = 1024 * 1024  # far above any file a person writes
 SECRET_BYTES_MAX: Final = 64 * 1024  # a certificate chain fits; a device or a log does not
@@ -68,6 +69,8 @@ class _Loader(NamedTuple):
         shape = shape_of(hint)
         if shape.kind == "struct":
             return self._struct(value, shape, path)
+        if shape.kind == "choice":
+            return self._choice(value, shape, path)
         reference = _reference(value)
         if reference is not None and shape.kind != "table":
             return self._referred(*reference, hint, path)
@@ -92,6 +95,20 @@ class _Loader(NamedTuple):
             msgspec.convert(built, shape.core, dec_hook=_decode)
         except msgspec.ValidationError as error:  # what the struct's own __post_init__ refuses
             raise self._wrong(path or "the whole", str(error)) from error
+        return built
+
+    def _choice(self, value: Any, shape: Shape, path: str) -> Any:
+        if not is_rules(value):
+            return self.build(value, shape.item, path)
+        built = [
+            {key: self.build(item, shape.item, f"{path}[{i}].{key}") if key in ("then", "else") else item
+             for key, item in entry.items()}
+            for i, entry in enumerate(value)
+        ]  # fmt: skip
+        try:
+            _decode(shape.core, built)
+        except WrongChoice as error:
+            raise self._wrong(f"{path}{error.where}", error.why) from None
         return built
 
     def _checked(self, value: Any, hint: Any, path: str) -> Any:
@@ -155,10 +172,16 @@ def _decoded(data: bytes, what: str) -> str:
         raise Misconfigured(f"{what} is not UTF-8 text; save it as UTF-8.") from None
 
 
-def _decode(wanted: type, value: Any) -> Any:
+def _decode(wanted: Any, value: Any) -> Any:
     if wanted is Secret and isinstance(value, str):
         return Secret(value)
+    if is_choice(wanted):
+        return get_origin(wanted).decode(wanted, value, _converted)
     raise ValueError
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    return msgspec.convert(value, hint, dec_hook=_decode)
 
 
 def _reference(value: Any) -> tuple[str, str] | None:

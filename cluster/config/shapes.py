@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from cluster.config.secret import Secret
+from cluster.rules.choice import is_choice
 
 _UNITS = (("_bytes", "bytes"), ("_ms", "milliseconds"), ("_s", "seconds"), ("_days", "days"))
 _WORDS: dict[Any, str] = {
@@ -23,9 +24,9 @@ _SEQUENCES = (list, tuple, set, frozenset)
 
 
 class Shape(NamedTuple):
-    """A hint taken apart. `item` is the hint of a list's items or a table's values."""
+    """A hint taken apart. `item` is the hint of a list's items, a table's values, or what a choice is of."""
 
-    kind: Literal["struct", "list", "table", "value"]
+    kind: Literal["struct", "list", "table", "choice", "value"]
     core: Any
     item: Any
     optional: bool
@@ -62,6 +63,8 @@ def _shape(hint: Any, optional: bool, metas: tuple[msgspec.Meta, ...]) -> Shape:
         return Shape("list", hint, args[0], optional, metas)
     if origin is dict:
         return Shape("table", hint, args[1], optional, metas)
+    if is_choice(hint):
+        return Shape("choice", hint, args[0], optional, metas)
     return Shape("value", hint, None, optional, metas)
 
 
@@ -74,6 +77,8 @@ def in_words(hint: Any) -> str:
         return f"a list{_length(shape)}, each item {in_words(shape.item)}"
     if shape.kind == "table":
         return f"a table of names, each with {in_words(shape.item)}"
+    if shape.kind == "choice":
+        return in_words(shape.item)
     return _core_in_words(shape.core) + _range(shape) + _length(shape) + _pattern(shape)
 
 

@@ -4,6 +4,7 @@ The law: whoever is cancelled while it waits takes no answer away from others; n
 """
 
 import asyncio
+from collections import Counter
 from functools import partial
 
 from cluster.clock import Clock, Dice
@@ -17,8 +18,8 @@ from cluster.errors import Misconfigured
 
 
 class DnsResolver:
-    """Make it within the event loop it belongs to; `close` at the end. `asked` and `hits` count questions sent, and
-    those that needed none."""
+    """Make it within the event loop it belongs to; `close` at the end. `asked` and `hits` count questions to
+    servers, and those that needed none; `outcomes` how the former ended."""
 
     def __init__(self, settings: DnsSettings, clock: Clock, dice: Dice) -> None:
         """Raises Misconfigured."""
@@ -27,6 +28,7 @@ class DnsResolver:
         self._mux = Mux(servers_of(settings), dice, settings)
         self._waiting: dict[Key, list[asyncio.Future[Answer]]] = {}
         self.asked = self.hits = 0
+        self.outcomes: Counter[str] = Counter()
         try:
             self._static = Table(settings.static)
         except ValueError as error:
@@ -61,6 +63,21 @@ class DnsResolver:
         """Answer all that wait with a temporary failure; let go of the sockets."""
         await self._mux.close()
 
+    @property
+    def open(self) -> int:
+        """Questions that wait for a server."""
+        return len(self._waiting)
+
+    @property
+    def cached(self) -> int:
+        """Answers in the cache."""
+        return len(self._cache)
+
+    @property
+    def cached_bytes(self) -> int:
+        """About how large they are."""
+        return self._cache.bytes
+
     def _given(self, name: str, kind: str) -> Answer | None:
         """What needs no server."""
         if kind not in KINDS:
@@ -72,6 +89,7 @@ class DnsResolver:
     def _answered(self, key: Key, reply: Reply, trusted: bool) -> None:
         answer, ttl_s = self._judged(key[0], reply, trusted)
         self._cache.put(key, answer, ttl_s)
+        self.outcomes[answer.status] += 1
         for future in self._waiting.pop(key):
             if not future.done():
                 future.set_result(answer)

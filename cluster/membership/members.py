@@ -18,8 +18,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 ROOT: Final = "/rookery"
-Kind = Literal["mailbox", "queue", "reputation", "greylist"]
-KINDS: Final[tuple[Kind, ...]] = ("mailbox", "queue", "reputation", "greylist")
+Kind = Literal["mailbox", "queue", "reputation", "greylist", "throttle"]
+KINDS: Final[tuple[Kind, ...]] = ("mailbox", "queue", "reputation", "greylist", "throttle")
 SPEAKS: Final = 1  # the version of the data plane and of stored records that this code writes
 
 
@@ -53,6 +53,7 @@ class Wanted(Struct, frozen=True):
     queue: int = 1
     reputation: int = 1
     greylist: int = 1
+    throttle: int = 1
     gateway: int = 1
 
 

@@ -8,7 +8,7 @@ import asyncio
 import binascii
 from typing import Final
 
-from gateway.imap.general import capabilities, may_log_in
+from gateway.imap.general import capabilities, may_log_in, mechanisms
 from gateway.imap.parts import Principal
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No
@@ -43,10 +43,15 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
     _may_begin(session)
     services = session.services
     nonce = binascii.b2a_base64(services.dice.randbytes(_NONCE_BYTES), newline=False).decode()
-    try:
-        exchange = sasl.begin(command.mechanism, nonce=nonce, secret=services.sasl_secret)
-    except KeyError:
-        raise No("That mechanism is not offered", "CANNOT") from None
+    if command.mechanism not in mechanisms(session):
+        raise No("That mechanism is not offered", "CANNOT")
+    exchange = sasl.begin(
+        command.mechanism,
+        nonce=nonce,
+        secret=services.sasl_secret,
+        bindings=session.wire.bindings,
+        scope=services.directory.token_scope,
+    )
     step = exchange.step(command.initial or b"")
     principal: Principal | None = None
     for _ in range(_STEPS_MAX):
@@ -56,6 +61,9 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
             case sasl.NeedPassword(user, password):
                 principal = await services.directory.verify(user, password)
                 step = exchange.answer(principal is not None)
+            case sasl.NeedToken(user, token):
+                principal = await services.directory.token(user, token)
+                step = exchange.answer(principal is not None)
             case sasl.NeedScram(user):
                 step = exchange.answer(await services.directory.scram(user))
             case sasl.Done(authcid, authzid):
@@ -63,8 +71,8 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
                 if authzid and authzid != authcid:
                     raise No("You may act as yourself only", "AUTHORIZATIONFAILED")
                 return await _finish(session, authcid, principal, command.mechanism)
-            case sasl.Failed(_, authcid):
-                return await _finish(session, authcid, None, command.mechanism)
+            case sasl.Failed(_, authcid, says):
+                return await _finish(session, authcid, None, command.mechanism, says)
     raise Bad("This exchange has no end")
 
 
@@ -86,7 +94,7 @@ def _may_begin(session: Session) -> None:
         raise No("Use TLS before you log in", "PRIVACYREQUIRED")  # RFC 5530
 
 
-async def _finish(session: Session, name: str, principal: Principal | None, how: str) -> Ok:
+async def _finish(session: Session, name: str, principal: Principal | None, how: str, says: str = "") -> Ok:
     """Let the session in, or answer like every failure."""
     services = session.services
     if principal is not None:
@@ -100,4 +108,4 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
     session.failures += 1
     if session.failures >= services.settings.login_failures_max:
         session.bye("Too many failed logins")
-    raise No("The name or the password is wrong", "AUTHENTICATIONFAILED")
+    raise No(says or "The name or the password is wrong", "AUTHENTICATIONFAILED")

@@ -11,13 +11,16 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol, cast
 
+from gateway.binding import bindings
 from gateway.imap import dispatch
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Log, Services
 from gateway.imap.session import Session, State
+from gateway.proxy import ip_of
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
+from mail.sasl import Binding
 
 READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
 TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told BYE and may never send one
@@ -72,11 +75,12 @@ class Connection(asyncio.Protocol):
         "stopping",
     )
 
-    def __init__(self, owner: Owner, services: Services, number: str, *, secure: bool) -> None:
+    def __init__(self, owner: Owner, services: Services, number: str, *, secure: bool, ip: str = "") -> None:
+        """`ip`: the client's address where a relay has told it; else it is the transport's."""
         self.services = services
         self.secure = secure
         self.id = number
-        self.ip = ""
+        self.ip = ip
         self.lost = False
         self.stopping = False
         self.clogged = False
@@ -100,6 +104,11 @@ class Connection(asyncio.Protocol):
         return self.services.log.bind(conn=self.id)
 
     @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What SCRAM can be bound to here."""
+        return bindings(self._transport, self._owner.tls) if self._transport is not None else ()
+
+    @property
     def can_start_tls(self) -> bool:
         """Whether STARTTLS would work now."""
         return not self.secure and self._owner.tls is not None
@@ -114,8 +123,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the client (RFC 3501 7.1.1), or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.ip = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
         self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
         if reason := self._owner.opened(self):
             self._session.bye(reason, "LIMIT")

@@ -6,12 +6,12 @@ The law: what is announced here holds (RFC 3501 6.1.1); it depends on the connec
 from typing import Final
 
 from gateway.imap.session import Ok, Session, State
+from mail import sasl
 from mail.imap import commands, render
 
 # Each with the document that defines it.
 _ALWAYS: Final = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"  # RFC 3501, 7888, 4959, 2971, 5161, 2177
 _AFTER_LOGIN: Final = "UIDPLUS MOVE NAMESPACE SPECIAL-USE CHILDREN UNSELECT"  # 4315, 6851, 2342, 6154, 3348, 3691
-MECHANISMS: Final = ("PLAIN", "LOGIN", "SCRAM-SHA-256")
 ENABLEABLE: Final[frozenset[str]] = frozenset()  # nothing that needs ENABLE is offered yet
 
 
@@ -23,10 +23,21 @@ def capabilities(session: Session) -> str:
     if session.wire.can_start_tls:
         words.append("STARTTLS")
     if may_log_in(session):
-        words += [f"AUTH={mechanism}" for mechanism in MECHANISMS]
+        words += [f"AUTH={mechanism}" for mechanism in mechanisms(session)]
     else:
         words.append("LOGINDISABLED")  # RFC 3501 6.2.3
     return " ".join(words)
+
+
+def mechanisms(session: Session) -> tuple[str, ...]:
+    """The ways to log in on this connection."""
+    wire, services = session.wire, session.services
+    return sasl.offered(
+        tls=wire.secure,
+        bound=bool(wire.bindings),
+        tokens=services.directory.takes_tokens,
+        clear=services.settings.plaintext_login,
+    )
 
 
 def may_log_in(session: Session) -> bool:

@@ -16,7 +16,7 @@ from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ra
 from cluster.clock import Clock, Dice
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
-from mail.sasl import ScramKeys
+from mail.sasl import Binding, ScramKeys
 
 Array = npt.NDArray[Any]
 FlagsMode = Literal["add", "remove", "replace"]
@@ -225,6 +225,20 @@ class Directory(Protocol):
         """The keys to check a SCRAM exchange with, None when there is no such account."""
         ...
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether anybody is known who can say whose a token is."""
+        ...
+
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        ...
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid."""
+        ...
+
 
 class Wire(Protocol):
     """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
@@ -237,6 +251,11 @@ class Wire(Protocol):
     @property
     def secure(self) -> bool:
         """Whether TLS is up."""
+        ...
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What SCRAM can be bound to here."""
         ...
 
     @property

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.imap.connection import TLS_CLOSE_S, Connection
 from gateway.imap.parts import Services
+from gateway.proxy import ProxyServer, Relays
 
 SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all connections instead of one each
 _BACKLOG: Final = 1024  # connections the kernel holds while we are busy
@@ -24,7 +25,7 @@ class ImapServer:
     def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
         self.tls = tls
         self._services = services
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | ProxyServer] = []
         self._connections: set[Connection] = set()
         self._per_ip: Counter[str] = Counter()
         self._weight_bytes = 0  # of all commands on their way
@@ -32,21 +33,37 @@ class ImapServer:
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
-    async def listen(self, sock: socket.socket, *, implicit_tls: bool = False) -> None:
-        """Serve a bound socket; with `implicit_tls` TLS comes first (RFC 8314), else STARTTLS is offered."""
+    async def listen(self, sock: socket.socket, *, implicit_tls: bool = False, behind: Relays | None = None) -> None:
+        """Serve a bound socket; with `implicit_tls` TLS comes first (RFC 8314), else STARTTLS is offered.
+
+        `behind`: the relays in front of it, that tell where a connection comes from.
+        """
         if implicit_tls and self.tls is None:
             raise ValueError("implicit TLS needs a certificate")
         loop = asyncio.get_running_loop()
-        self._listeners.append(
-            await loop.create_server(
+        tls = self.tls if implicit_tls else None
+        if behind is not None:
+            self._listeners.append(
+                ProxyServer(
+                    sock,
+                    behind,
+                    lambda ip: self._connection(secure=implicit_tls, ip=ip),
+                    self._services.log,
+                    tls=tls,
+                    handshake_s=_HANDSHAKE_S,
+                    shutdown_s=TLS_CLOSE_S,
+                )
+            )
+        else:
+            server = await loop.create_server(
                 lambda: self._connection(secure=implicit_tls),
                 sock=sock,
-                ssl=self.tls if implicit_tls else None,
-                ssl_handshake_timeout=_HANDSHAKE_S if implicit_tls else None,
-                ssl_shutdown_timeout=TLS_CLOSE_S if implicit_tls else None,
+                ssl=tls,
+                ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
+                ssl_shutdown_timeout=TLS_CLOSE_S if tls else None,
                 backlog=_BACKLOG,
             )
-        )
+            self._listeners.append(server)
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
@@ -96,9 +113,9 @@ class ImapServer:
         self._weight_bytes += more_bytes
         return self._weight_bytes <= self._services.settings.memory_bytes_max
 
-    def _connection(self, *, secure: bool) -> Connection:
+    def _connection(self, *, secure: bool, ip: str = "") -> Connection:
         number = f"{self._services.dice.getrandbits(_ID_BITS):012x}"
-        return Connection(self, self._services, number, secure=secure)
+        return Connection(self, self._services, number, secure=secure, ip=ip)
 
     def _sweep(self) -> None:
         """Close whoever is over its time."""

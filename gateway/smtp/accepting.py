@@ -1,27 +1,37 @@
-"""What becomes of a message that has come whole: looked at, finished, stored everywhere it goes, told of, answered.
+"""What becomes of a message that has come whole: looked at, let in or not, finished, stored everywhere it goes, told.
 
 The law: a message is answered positively only when `delivery` said that it is durable, in every account and in the
 queue; whatever the answer, a note of it is kept.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 from actors.directory.types import Principal
 from actors.queue.types import Envelope
 from cluster.errors import Trouble
 from gateway.smtp import delivery, header, replies, trace
-from gateway.smtp.routing import Destination, Onward, Routes, Taken, routes
+from gateway.smtp.aftermath import Answered
+from gateway.smtp.gates import Gates, Passed
+from gateway.smtp.routing import Destination, Onward, Routes, Taken, domain_of, held, routes
+from gateway.smtp.screening import JUNK, Screened
 from gateway.smtp.story import Story
 from gateway.smtp.world import World
-from mail.smtp.events import Message
-from mail.smtp.replies import Reply
+from mail.smtp.events import MailFrom, Message, RcptTo
+from mail.smtp.replies import OK, Reply
 from mail.smtp.states import Role
+from mail.trust.arc import Verdict as ArcVerdict
+
+Resolve = Callable[[RcptTo, str], Awaitable[Taken | Reply]]
 
 
 class Arrived(NamedTuple):
-    """A message, and what is known of where it came from and where it goes."""
+    """A message, and what is known of where it came from and where it goes. `mail`: MAIL, with the sender as it was
+    rewritten; `taken_ms`: when it came."""
 
     event: Message
+    mail: MailFrom
+    taken_ms: int
     ident: str
     origin: trace.Origin
     taken: tuple[Taken, ...]
@@ -29,30 +39,51 @@ class Arrived(NamedTuple):
     story: Story
 
 
-class Accepting:
-    """Takes messages."""
+class Ready(NamedTuple):
+    """A message as it is stored and sent."""
 
-    def __init__(self, world: World, host: str) -> None:
-        """`host`: our name in Received."""
+    arrived: Arrived
+    sender: str
+    body: bytes  # as it came, but for what filters changed
+    head: bytes
+    front: bytes  # fields to stand before it
+    seal: bytes  # and before those, where it is sent on
+    mailbox: str
+    is_held: bool  # a filter wants it looked at before it leaves
+
+
+class Accepting:
+    """Takes the messages of one connection."""
+
+    def __init__(self, world: World, host: str, gates: Gates | None, resolve: Resolve) -> None:
+        """`host`: our name in Received; `resolve`: what a recipient is, for those that filters add."""
         self._world = world
         self._host = host
+        self._gates = gates
+        self._resolve = resolve
 
     async def take(self, arrived: Arrived) -> list[Reply]:
         """The answers: one, or for LMTP one for each recipient. Raises Trouble: then nothing was promised."""
-        head = trace.head_of(arrived.event.body)
+        body = arrived.event.body
+        head = trace.head_of(body)
         refusal = await self._objection(arrived, head)
         if refusal is not None:
-            arrived.story.fact("refused", str(refusal.code), why=refusal.text)
-            self._world.traces.tell(self._note(arrived, head, "refused", ()))
-            return [refusal]
-        plan = routes(arrived.taken)
-        outcome = await self._deliver(arrived, head, plan)
-        if arrived.origin.role is Role.LMTP:
-            answers = [delivery.verdict(outcome, needed) for needed in plan.needs]
-        else:
-            answers = [delivery.verdict(outcome, outcome)]
-        self._told(arrived, outcome)
-        return [_named(reply, arrived.ident) for reply in answers]
+            return await self._refused(arrived, head, refusal, Screened(body))
+        screened = await self._screened(arrived, body, head)
+        if screened.refusal is not None:
+            return await self._refused(arrived, head, screened.refusal, screened)
+        passed = await self._passed(arrived, screened)
+        if passed.reply is not None:
+            return await self._refused(arrived, head, passed.reply, screened)
+        if passed.discard:
+            self._world.traces.tell(self._note(arrived, head, "discarded", ()))
+            return [_named(OK, arrived.ident)]
+        if passed.added or passed.removed:
+            arrived = arrived._replace(taken=await self._changed(arrived, passed))
+        ready = await self._ready(arrived, screened, passed)
+        return await self._stored(ready, screened)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
 
     async def _objection(self, arrived: Arrived, head: bytes) -> Reply | None:
         world = self._world
@@ -64,82 +95,58 @@ class Accepting:
                 return replies.NOT_YOUR_FROM  # RFC 6409 6.1
         return None
 
-    # -- storing ---------------------------------------------------------------------------------------------------
+    async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
+        """Mail from other servers is checked; from our people, and from networks that may relay, it is not."""
+        world, origin = self._world, arrived.origin
+        if world.screening is None or arrived.principal is not None or origin.role is not Role.SMTP:
+            return Screened(body)
+        if world.relays(origin.ip):
+            return Screened(body)
+        return await world.screening.look(origin, arrived.mail.sender, body, head, arrived.story)
 
-    async def _deliver(self, arrived: Arrived, head: bytes, plan: Routes) -> delivery.Outcome:
-        world, sender, body = self._world, arrived.event.mail.sender, arrived.event.body
-        key = world.partly.key(sender, body)
-        have = world.partly.have(key)
-        outcome: delivery.Outcome = dict.fromkeys(have)
-        accounts = tuple(account for account in plan.accounts if account not in have)
-        entries = {entry: names for entry, names in plan.entries.items() if entry not in have}
-        stores: dict[Destination, delivery.Store] = {}
-        finished = self._finished(arrived, head)
-        try:
-            stores |= await self._into_mailboxes(arrived, finished, accounts)
-        except Trouble as trouble:
-            outcome |= dict.fromkeys(accounts, trouble)
-        try:
-            stores |= await self._into_queue(arrived, head, finished, plan._replace(entries=entries))
-        except Trouble as trouble:
-            outcome |= dict.fromkeys(entries, trouble)
-        note = world.traces.note(self._note(arrived, head, "accepted" if stores else "deferred", tuple(stores)))
-        settings = world.settings
-        outcome |= await delivery.deliver(stores, note, tries=settings.deliver_tries, pause_s=settings.deliver_pause_s)
-        stored = frozenset(destination for destination, trouble in outcome.items() if trouble is None)
-        if len(stored) == len(outcome):
-            world.partly.finished(key)
-        elif stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
-            world.partly.unfinished(sender, body, stored)
-        return outcome
+    async def _passed(self, arrived: Arrived, screened: Screened) -> Passed:
+        if self._gates is None:
+            return Passed(screened.body, arrived.mail.sender)
+        return await self._gates.data(arrived.mail, arrived.event.rcpts, screened.body, screened.said)
 
-    async def _into_mailboxes(
-        self, arrived: Arrived, finished: bytes, accounts: tuple[int, ...]
-    ) -> dict[Destination, delivery.Store]:
-        if not accounts:
-            return {}
-        intake, idem = self._world.intake, arrived.ident.encode()
-        prepared = await intake.prepare(trace.return_path(arrived.event.mail.sender) + finished)
+    async def _changed(self, arrived: Arrived, passed: Passed) -> tuple[Taken, ...]:
+        """The recipients as filters left them; one that they added and nobody has is left out, and told."""
+        taken = [one for one in arrived.taken if one.rcpt.recipient not in passed.removed]
+        for address in passed.added:
+            found = await self._resolve(RcptTo(address, notify=("NEVER",)), address)
+            if isinstance(found, Taken):
+                taken.append(found)
+            else:
+                arrived.story.fact("milter", "recipient not taken", address=address, why=found.text)
+        return tuple(taken)
 
-        def store(account: int) -> delivery.Store:
-            return lambda: intake.deliver(account, prepared, idem=idem)
+    async def _refused(self, arrived: Arrived, head: bytes, reply: Reply, screened: Screened) -> list[Reply]:
+        arrived.story.fact("refused", str(reply.code), why=reply.text)
+        self._world.traces.tell(self._note(arrived, head, "refused" if reply.code >= 500 else "deferred", ()))
+        applied = "reject" if reply is replies.DMARC_FAILED else "none"
+        await self._after(arrived, screened, arrived.event.body, reply, applied, ())
+        return [reply]
 
-        return {account: store(account) for account in accounts}
+    async def _after(
+        self, arrived: Arrived, screened: Screened, message: bytes, reply: Reply, applied: str, here: tuple[bool, ...]
+    ) -> None:
+        if self._world.after is None:
+            return
+        origin, mail = arrived.origin, arrived.mail
+        await self._world.after.answered(
+            Answered(
+                arrived.ident, origin.ip, mail, arrived.event.rcpts, here, message, reply, screened.verdict, applied,
+                screened.overridden,
+            )
+        )  # fmt: skip
 
-    async def _into_queue(
-        self, arrived: Arrived, head: bytes, finished: bytes, plan: Routes
-    ) -> dict[Destination, delivery.Store]:
-        outgoing = self._world.outgoing
-        if not plan.entries or outgoing is None:
-            return {}
-        kept = await outgoing.keep(finished)
-        common = self._envelope(arrived, head)
+    # -- finishing -------------------------------------------------------------------------------------------------
 
-        def store(entry: Onward) -> delivery.Store:
-            mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
-            idem = f"{arrived.ident}/{entry.number}".encode()
-            return lambda: outgoing.send(mail, kept, idem=idem)
-
-        return {entry: store(entry) for entry in plan.entries}
-
-    def _envelope(self, arrived: Arrived, head: bytes) -> dict[str, Any]:
-        """What all entries of the message have in common."""
-        mail = arrived.event.mail
-        return {
-            "sender": mail.sender,
-            "ident": arrived.ident,
-            "message_id": header.message_id(head),
-            "account": arrived.principal.account if arrived.principal else 0,
-            "body": mail.body,
-            "smtputf8": mail.smtputf8,
-            "ret": mail.ret,
-            "envid": mail.envid,
-        }
-
-    def _finished(self, arrived: Arrived, head: bytes) -> bytes:
-        """The message as it goes on: trace in front (RFC 5321 4.4), at submission what is missing (RFC 6409 8)."""
-        world, event = self._world, arrived.event
+    async def _ready(self, arrived: Arrived, screened: Screened, passed: Passed) -> Ready:
+        world, body = self._world, passed.body
+        head = trace.head_of(body)
         now_ms = world.clock.now_ms()
+        event = arrived.event
         only = event.rcpts[0].recipient if len(event.rcpts) == 1 else ""
         received = trace.received(
             arrived.origin,
@@ -153,24 +160,119 @@ class Accepting:
         if arrived.origin.role is Role.SUBMISSION:
             unique = world.dice.randbytes(12).hex()
             added = header.missing(head, date=trace.date_time(now_ms), message_id=f"{unique}@{self._host}")
-        return b"".join((received, added, event.body))
+        front, seal = received + screened.front + added, b""
+        if world.signer is not None and (arrived.principal is not None or world.relays(arrived.origin.ip)):
+            front = await world.signer.sign(added + body) + front
+        elif world.signer is not None and screened.verdict is not None and any(one.elsewhere for one in arrived.taken):
+            seal = await self._seal(arrived, screened, front + body)
+        junk = passed.junk or bool(passed.held)
+        mailbox = JUNK if junk else screened.mailbox
+        return Ready(arrived, passed.sender, body, trace.head_of(added + body), front, seal, mailbox, bool(passed.held))
+
+    async def _seal(self, arrived: Arrived, screened: Screened, message: bytes) -> bytes:
+        """For who gets it next (RFC 8617): what we saw, by the domain that sends it on."""
+        world = self._world
+        assert world.signer is not None
+        assert world.screening is not None
+        arc = screened.verdict.arc if screened.verdict is not None else None
+        if arc is None or arc.temporary:
+            return b""
+        verdict = cast("ArcVerdict", arc.result)
+        domains = [domain_of(one.rcpt.recipient) for one in arrived.taken if one.elsewhere]
+        return await world.signer.seal(message, domains, world.screening.authserv_id, screened.front, verdict)
+
+    # -- storing ---------------------------------------------------------------------------------------------------
+
+    async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
+        arrived = ready.arrived
+        due_ms = _due_ms(arrived.mail, arrived.taken_ms)
+        plan = routes(held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken)
+        outcome = await self._deliver(ready, plan, due_ms)
+        if arrived.origin.role is Role.LMTP:
+            by_recipient = dict(zip([one.rcpt for one in arrived.taken], plan.needs, strict=True))
+            needs = [by_recipient.get(rcpt, ()) for rcpt in arrived.event.rcpts]
+            answers = [delivery.verdict(outcome, needed) for needed in needs]
+        else:
+            answers = [delivery.verdict(outcome, outcome)]
+        self._told(arrived, outcome)
+        worst = max(answers, key=lambda reply: reply.code)
+        here = tuple(bool(one.accounts) for one in arrived.taken)
+        applied = "quarantine" if ready.mailbox == JUNK else "none"
+        await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
+        return [_named(reply, arrived.ident) for reply in answers]
+
+    async def _deliver(self, ready: Ready, plan: Routes, due_ms: int) -> delivery.Outcome:
+        world, arrived = self._world, ready.arrived
+        sender, body = arrived.mail.sender, arrived.event.body
+        key = world.partly.key(sender, body)
+        have = world.partly.have(key)
+        outcome: delivery.Outcome = dict.fromkeys(have)
+        accounts = tuple(account for account in plan.accounts if account not in have)
+        entries = {entry: names for entry, names in plan.entries.items() if entry not in have}
+        stores: dict[Destination, delivery.Store] = {}
+        try:
+            stores |= await self._into_mailboxes(ready, accounts)
+        except Trouble as trouble:
+            outcome |= dict.fromkeys(accounts, trouble)
+        try:
+            stores |= await self._into_queue(ready, plan._replace(entries=entries), due_ms)
+        except Trouble as trouble:
+            outcome |= dict.fromkeys(entries, trouble)
+        note = world.traces.note(
+            self._note(arrived, ready.head, "accepted" if stores else "deferred", tuple(stores), ready.mailbox)
+        )
+        settings = world.settings
+        outcome |= await delivery.deliver(stores, note, tries=settings.deliver_tries, pause_s=settings.deliver_pause_s)
+        stored = frozenset(destination for destination, trouble in outcome.items() if trouble is None)
+        if len(stored) == len(outcome):
+            world.partly.finished(key)
+        elif stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
+            world.partly.unfinished(sender, body, stored)
+        return outcome
+
+    async def _into_mailboxes(self, ready: Ready, accounts: tuple[int, ...]) -> Mapping[Destination, delivery.Store]:
+        if not accounts:
+            return {}
+        intake, idem, mailbox = self._world.intake, ready.arrived.ident.encode(), ready.mailbox
+        prepared = await intake.prepare(b"".join((trace.return_path(ready.sender), ready.front, ready.body)))
+
+        def store(account: int) -> delivery.Store:
+            return lambda: intake.deliver(account, prepared, idem=idem, mailbox=mailbox)
+
+        return {account: store(account) for account in accounts}
+
+    async def _into_queue(self, ready: Ready, plan: Routes, due_ms: int) -> Mapping[Destination, delivery.Store]:
+        outgoing = self._world.outgoing
+        if not plan.entries or outgoing is None:
+            return {}
+        kept = await outgoing.keep(b"".join((ready.seal, ready.front, ready.body)))
+        common = _envelope(ready)
+
+        def store(entry: Onward) -> delivery.Store:
+            mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
+            idem = f"{ready.arrived.ident}/{entry.number}".encode()
+            return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms)
+
+        return {entry: store(entry) for entry in plan.entries}
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
-    def _note(self, arrived: Arrived, head: bytes, how: str, destinations: tuple[Destination, ...]) -> Any:
+    def _note(
+        self, arrived: Arrived, head: bytes, how: str, destinations: tuple[Destination, ...], mailbox: str = ""
+    ) -> Any:
         event, story = arrived.event, arrived.story
         story.fact("message", "", size=len(event.body))
         for destination in destinations:
             if isinstance(destination, Onward):
                 story.fact("queued", "", domain=destination.domain)
             else:
-                story.fact("stored", "", account=destination)
+                story.fact("stored", "", account=destination, mailbox=mailbox)
         return story.note(
             arrived.ident,
             "intake",
             how,
             message_id=header.message_id(head),
-            sender=event.mail.sender,
+            sender=arrived.mail.sender,
             recipients=tuple(rcpt.recipient for rcpt in event.rcpts),
         )
 
@@ -181,6 +283,34 @@ class Accepting:
             arrived.story.begin()
             arrived.story.fact("not stored", "", **wrong)
             self._world.traces.tell(arrived.story.note(arrived.ident, "outcome", "deferred"))
+
+
+def _envelope(ready: Ready) -> dict[str, Any]:
+    """What all entries of the message have in common."""
+    arrived, mail = ready.arrived, ready.arrived.mail
+    return {
+        "sender": ready.sender,
+        "ident": arrived.ident,
+        "message_id": header.message_id(ready.head),
+        "account": arrived.principal.account if arrived.principal else 0,
+        "body": mail.body,
+        "smtputf8": mail.smtputf8,
+        "ret": mail.ret,
+        "envid": mail.envid,
+        "require_tls": mail.require_tls,
+        "tls_optional": not mail.require_tls and header.tls_not_required(ready.head),
+        "priority": mail.priority,
+        "by_ms": arrived.taken_ms + mail.by_s * 1000 if mail.by_mode else 0,
+        "by_mode": mail.by_mode,
+        "by_trace": mail.by_trace,
+    }
+
+
+def _due_ms(mail: MailFrom, taken_ms: int) -> int:
+    """When a message that is to be held is due (RFC 4865); 0: now."""
+    if mail.hold_for_s:
+        return taken_ms + mail.hold_for_s * 1000
+    return mail.hold_until_ms if mail.hold_until_ms > taken_ms else 0
 
 
 def _name(destination: Destination) -> str:

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from gateway.binding import bindings
+from gateway.proxy import ip_of
 from gateway.smtp import replies
 from gateway.smtp.memory import Memory, Share
 from gateway.smtp.parts import Log
@@ -32,7 +34,9 @@ class Connection(asyncio.Protocol):
         memory: Memory,
         on_open: "Callable[[Connection, str], Session | Reply]",
         on_close: "Callable[[Connection], None]",
+        ip: str = "",
     ) -> None:
+        """`ip`: the client's address where a relay has told it; else it is the transport's."""
         self._settings = settings
         self._log = log
         self._tls = tls
@@ -51,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._at_end = False
         self._busy = False
         self._upgrading = False
-        self.ip = ""
+        self.ip = ip
         self.opened_s = self.active_s = self._loop.time()
 
     # -- called by the event loop ----------------------------------------------------------------------------------
@@ -59,7 +63,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
-        self.ip = _ip_of(transport.get_extra_info("peername"))
+        self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
         taken = self._on_open(self, self.ip)
         if isinstance(taken, Reply):
             self._transport.write(taken.encode())
@@ -67,8 +71,11 @@ class Connection(asyncio.Protocol):
             return
         self._transport.set_write_buffer_limits(high=self._settings.buffer_bytes_max)
         self._session = taken
-        taken.machine.greet()
-        self._transport.write(taken.machine.outgoing())
+        taken.bindings = bindings(transport, self._tls)
+        self._tell_tls(taken, transport)
+        if not taken.wants_opening:
+            taken.machine.greet()
+            self._transport.write(taken.machine.outgoing())
         self._task = self._loop.create_task(self._run(taken))
 
     def data_received(self, data: bytes) -> None:
@@ -146,6 +153,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     @property
+    def ends(self) -> tuple[int, str, int]:
+        """The client's port, our address, our port; zeros and nothing for a Unix socket."""
+        transport = self._active_transport()
+        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        remote_port = int(peer[1]) if isinstance(peer, tuple) else 0
+        return (remote_port, ip_of(here), int(here[1])) if isinstance(here, tuple) else (remote_port, "", 0)
+
+    @property
     def task(self) -> "asyncio.Task[None] | None":
         """The coroutine, for who waits for its end."""
         return self._task
@@ -154,6 +169,8 @@ class Connection(asyncio.Protocol):
 
     async def _run(self, session: Session) -> None:
         try:
+            if session.wants_opening:
+                await self._open(session)
             await self._answer_all(session)
         except (OSError, ssl.SSLError, TimeoutError) as error:  # the client's side of a handshake
             self._log.info("smtp.connection", ip=self.ip, why=str(error))
@@ -162,8 +179,21 @@ class Connection(asyncio.Protocol):
             session.machine.close(replies.BROKEN)
         finally:
             self._share.give_back()
+            self._flush(session)
+            self._active_transport().close()
+            await session.close()
+
+    async def _open(self, session: Session) -> None:
+        """The greeting, or what stands in its place; a client that talks before it is heard after it."""
+        self._busy = True
+        session.machine.greet(await session.open())
+        self._busy = False
         self._flush(session)
-        self._active_transport().close()
+
+    def _tell_tls(self, session: Session, transport: asyncio.BaseTransport) -> None:
+        cipher = transport.get_extra_info("cipher")
+        if cipher is not None:
+            session.tls_known(str(cipher[1]), str(cipher[0]))
 
     async def _answer_all(self, session: Session) -> None:
         machine = session.machine
@@ -210,6 +240,8 @@ class Connection(asyncio.Protocol):
         if upgraded is None:
             raise ConnectionResetError("gone during the handshake")
         self._transport = upgraded
+        session.bindings = bindings(upgraded, self._tls)
+        self._tell_tls(session, upgraded)
         self._busy = self._upgrading = False
         self._reading = True
         self.active_s = self._loop.time()
@@ -233,10 +265,3 @@ class Connection(asyncio.Protocol):
     def _active_transport(self) -> asyncio.Transport:
         assert self._transport is not None
         return self._transport
-
-
-def _ip_of(peer: object) -> str:
-    """The address in its shortest form; a Unix socket is as local as can be."""
-    if not isinstance(peer, tuple):
-        return "127.0.0.1"
-    return str(peer[0]).partition("%")[0].removeprefix("::ffff:")

@@ -9,7 +9,7 @@ from email.utils import getaddresses
 _VALUE = rb":[ \t]*((?:[^\r]|\r\n[ \t])*)"
 _FIELDS = {
     name: re.compile(rb"(?:\A|\r\n)" + name + rb"[ \t]*" + _VALUE, re.IGNORECASE)
-    for name in (b"From", b"Message-ID", b"Date")
+    for name in (b"From", b"Message-ID", b"Date", b"TLS-Required")
 }
 MESSAGE_ID_BYTES_MAX = 998
 FROM_BYTES_MAX = 64 * 1024  # an author list longer than this is an attack
@@ -26,6 +26,11 @@ def message_id(head: bytes) -> str:
     if not found or len(found[0]) > MESSAGE_ID_BYTES_MAX:
         return ""
     return found[0].decode("utf-8", "replace").strip().strip("<>")
+
+
+def tls_not_required(head: bytes) -> bool:
+    """Whether the author does without TLS (RFC 8689 5): `TLS-Required: No`."""
+    return [value.lower() for value in fields(head, b"TLS-Required")] == [b"no"]
 
 
 def authors(head: bytes) -> list[str] | None:

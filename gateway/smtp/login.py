@@ -5,6 +5,7 @@ Nobody is logged in before the directory said so, and to act as somebody else (a
 
 import asyncio
 import binascii
+from collections.abc import Sequence
 from typing import Final
 
 from actors.directory.types import Principal
@@ -19,16 +20,20 @@ _PAUSE_S_MAX: Final = 5.0  # longer only fills our own connection table
 class Login:
     """One exchange."""
 
-    def __init__(self, mechanism: str, directory: Directory, *, dice: Dice, secret: bytes) -> None:
+    def __init__(
+        self, mechanism: str, directory: Directory, *, dice: Dice, secret: bytes, bindings: Sequence[sasl.Binding] = ()
+    ) -> None:
+        """`bindings`: of the connection, where -PLUS is offered."""
         nonce = binascii.b2a_base64(dice.randbytes(NONCE_BYTES), newline=False).decode()
-        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret)
+        scope = directory.token_scope
+        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret, bindings=bindings, scope=scope)
         self._directory = directory
         self._verified: Principal | None = None
 
     async def step(self, data: bytes) -> bytes | Principal | sasl.Failed:
         """A challenge, who it is, or why not. Raises Unavailable."""
         step = self._exchange.step(data)
-        while isinstance(step, sasl.NeedPassword | sasl.NeedScram):
+        while isinstance(step, sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken):
             step = self._exchange.answer(await self._find(step))
         match step:
             case sasl.Challenge(challenge):
@@ -38,10 +43,16 @@ class Login:
             case _:
                 return step
 
-    async def _find(self, question: sasl.NeedPassword | sasl.NeedScram) -> bool | sasl.ScramKeys | None:
-        if isinstance(question, sasl.NeedScram):
-            return await self._directory.scram(question.user)
-        self._verified = await self._directory.verify(question.user, question.password)
+    async def _find(
+        self, question: sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken
+    ) -> bool | sasl.ScramKeys | None:
+        match question:
+            case sasl.NeedScram(user):
+                return await self._directory.scram(user)
+            case sasl.NeedToken(user, token):
+                self._verified = await self._directory.token(user, token)
+            case sasl.NeedPassword(user, password):
+                self._verified = await self._directory.verify(user, password)
         return self._verified is not None
 
     async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:

@@ -35,6 +35,24 @@ class Directory(Protocol):
         """The principal of a login that has proven itself. Raises Unavailable."""
         ...
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether anybody is known who can say whose a token is."""
+        ...
+
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        ...
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid. Raises Unavailable."""
+        ...
+
+    async def members(self, address: str) -> tuple[str, ...] | None:
+        """The addresses a list, a group or an alias leads to; None when there is no such. Raises Unavailable."""
+        ...
+
     async def may_send_as(self, principal: Principal, address: str) -> bool:
         """Whether the address is one of the principal's own. Raises Unavailable."""
         ...

@@ -46,6 +46,8 @@ BUSY: Final = Reply(452, "4.3.1", "Too much mail at once; try again later")
 NO_ROOM: Final = Reply(421, "4.3.1", "Too much mail at once; try again later")
 FULL: Final = Reply(452, "4.2.2", "Mailbox is over its quota")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
+NO_SUCH_LIST: Final = Reply(550, "5.1.1", "No such list here")
+NO_MEMBERS: Final = Reply(250, "2.1.5", "The list is empty")
 DISABLED: Final = Reply(550, "5.2.1", "Mailbox is disabled")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied: this server does not serve that domain")
 NO_OUTBOUND: Final = Reply(550, "5.7.1", "Mail to other domains cannot be sent from here yet: no outbound delivery")
@@ -75,6 +77,11 @@ def reply_to(trouble: Trouble) -> Reply:
             code, status = _CODES[kind]
             return Reply(code, status, _WORDS.get(kind, trouble.says))
     raise AssertionError("every Trouble is in the table")
+
+
+def login_failed(says: str) -> Reply:
+    """A failed login; `says`: what went wrong where the client can do better for knowing it."""
+    return Reply(535, "5.7.8", f"Authentication failed: {says}") if says else WRONG_PASSWORD
 
 
 def unknown(found: Unknown) -> Reply:

@@ -39,6 +39,11 @@ class Routes(NamedTuple):
     needs: tuple[tuple[Destination, ...], ...]
 
 
+def held(taken: Iterable[Taken]) -> list[Taken]:
+    """The same where nothing is to be delivered yet: all of it waits in the queue, under its own domain."""
+    return [Taken(one.rcpt, (), (one.rcpt.recipient,)) for one in taken]
+
+
 def routes(taken: Iterable[Taken]) -> Routes:
     """Where it all goes."""
     accounts: dict[int, None] = {}

@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 from gateway.smtp import replies
 from gateway.smtp.story import Story
 from gateway.smtp.trace import Origin
-from gateway.trust.verdict import Verdict
+from gateway.trust.verdict import Envelope, Verdict
 from mail.smtp.replies import Reply
+from mail.trust import authres
 
 JUNK: Final = "Junk"  # the mailbox; INBOX where an account has none
 
@@ -53,6 +54,13 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Checking(Protocol):
     """`gateway.trust.checks.Checks`."""
 
+    @property
+    def authserv_id(self) -> str: ...
+
+    async def envelope(self, ip: str, helo: str, sender: str) -> Envelope:
+        """SPF and iprev. Raises nothing."""
+        ...
+
     async def run(self, *, ip: str, helo: str, sender: str, message: bytes) -> Verdict:
         """All checks. Raises nothing."""
         ...
@@ -72,6 +80,22 @@ class Screened(NamedTuple):
     verdict: Verdict | None = None
     overridden: str = ""  # why less was done than DMARC asks for
 
+    @property
+    def said(self) -> dict[str, str]:
+        """The results in a word each, for rules."""
+        verdict = self.verdict
+        if verdict is None:
+            return {}
+        envelope, dkim = verdict.envelope, [one.result for one in verdict.dkim or ()]
+        found = {
+            "spf": envelope.spf.result if envelope.spf else None,
+            "iprev": envelope.iprev.result if envelope.iprev else None,
+            "dkim": "pass" if "pass" in dkim else dkim[0] if dkim else None,
+            "dmarc": verdict.dmarc.result if verdict.dmarc else None,
+            "arc": verdict.arc.result if verdict.arc else None,
+        }
+        return {name: str(result) for name, result in found.items() if result is not None}
+
 
 class Screening:
     """Looks at messages from other servers."""
@@ -79,6 +103,17 @@ class Screening:
     def __init__(self, checks: Checking, settings: ScreenSettings) -> None:
         self._checks = checks
         self._settings = settings
+
+    @property
+    def authserv_id(self) -> str:
+        """Our name in Authentication-Results."""
+        return self._checks.authserv_id
+
+    async def of_envelope(self, ip: str, helo: str, sender: str) -> dict[str, str]:
+        """What SPF and iprev say before the message is here, for rules."""
+        found = await self._checks.envelope(ip, helo, sender)
+        said = {"spf": found.spf.result if found.spf else None, "iprev": found.iprev.result if found.iprev else None}
+        return {name: str(result) for name, result in said.items() if result is not None}
 
     async def look(self, origin: Origin, sender: str, body: bytes, head: bytes, story: Story) -> Screened:
         """Check a message; its facts go into the story."""
@@ -116,6 +151,9 @@ class Screening:
     def _was_good_at_a_trusted_sealer(self, verdict: Verdict) -> bool:
         """RFC 8617 7.2.1: the newest set's own results, if the chain holds and its sealer is trusted."""
         arc = verdict.arc
-        if arc is None or arc.result != "pass" or not self._settings.trusted_sealers:
+        if arc is None or arc.result != "pass" or not self._settings.trusted_sealers or not arc.seals:
             return False
-        return arc.sealer in self._settings.trusted_sealers and arc.passed_dmarc
+        if arc.seals[-1].domain.lower() not in self._settings.trusted_sealers:
+            return False
+        found = authres.parse(arc.newest.encode())
+        return found is not None and any(one.method == "dmarc" and one.result == "pass" for one in found.results)

@@ -11,16 +11,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
+from gateway.binding import can_bind
+from gateway.proxy import ProxyServer, Relays
 from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.session import Session
-from gateway.smtp.settings import SmtpSettings
+from gateway.smtp.offering import Facts, offers_of
+from gateway.smtp.session import Place, Session
 from gateway.smtp.world import World
-from mail.sasl import CLEAR_PASSWORD, MECHANISMS
 from mail.smtp.machine import Server
-from mail.smtp.offers import Offers
+from mail.smtp.offers import Offering, Offers
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
 
@@ -29,18 +30,6 @@ Tls = Literal["none", "starttls", "implicit"]
 SWEEP_S = 1.0  # how late an idle client may be let go
 GOODBYE_S = 0.5  # for the last words to those who were not done in time
 BACKLOG = 1024  # connections the kernel holds while we are busy: a burst, not an attack
-
-
-def offers_of(role: Role, tls: Tls, settings: SmtpSettings) -> Offers:
-    """What EHLO tells at a listener: passwords only under TLS, and AUTH only where our users come."""
-    submission = role is Role.SUBMISSION
-    clear = tuple(name for name in MECHANISMS if settings.plaintext_auth or name not in CLEAR_PASSWORD)
-    return Offers(
-        starttls=tls == "starttls",
-        auth_required=submission,
-        mechanisms_tls=MECHANISMS if submission else (),
-        mechanisms_clear=clear if submission else (),
-    )
 
 
 class SmtpServer:
@@ -54,24 +43,32 @@ class SmtpServer:
         self._metrics = metrics
         self._tls = tls
         self._memory = Memory(world.settings.memory_bytes_max)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | ProxyServer] = []
         self._open: set[Connection] = set()
         self._by_ip: Counter[str] = Counter()
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def listen(self, sock: socket.socket, role: Role, tls: Tls) -> None:
-        """Serve a bound socket. `tls`: never, offered (RFC 3207), or from the first byte (RFC 8314)."""
+    async def listen(self, sock: socket.socket, role: Role, tls: Tls, *, behind: Relays | None = None) -> None:
+        """Serve a bound socket. `tls`: never, offered (RFC 3207), or from the first byte (RFC 8314).
+
+        `behind`: the relays in front of it, that tell where a connection comes from.
+        """
         if tls != "none" and self._tls is None:
             raise ValueError("TLS needs a certificate")
         implicit = self._tls if tls == "implicit" else None
-        server = await asyncio.get_running_loop().create_server(
-            self._factory(role, tls),
-            sock=sock,
-            ssl=implicit,
-            ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
-            backlog=BACKLOG,
-        )
-        self._servers.append(server)
+        make = self._factory(role, tls)
+        if behind is not None:
+            log = self._world.log
+            self._servers.append(ProxyServer(sock, behind, make, log, tls=implicit, handshake_s=TLS_HANDSHAKE_S))
+        else:
+            server = await asyncio.get_running_loop().create_server(
+                make,
+                sock=sock,
+                ssl=implicit,
+                ssl_handshake_timeout=TLS_HANDSHAKE_S if implicit else None,
+                backlog=BACKLOG,
+            )
+            self._servers.append(server)
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -96,11 +93,10 @@ class SmtpServer:
         for connection in tuple(self._open):
             connection.abort()
 
-    def _factory(self, role: Role, tls: Tls) -> Callable[[], Connection]:
-        """What makes a listener's connections."""
+    def _factory(self, role: Role, tls: Tls) -> Callable[..., Connection]:
+        """What makes a listener's connections; it may be given the client's address."""
         name = f"{role.value}-{tls}"
         metrics = ListenerMetrics(self._metrics, name)
-        offers = offers_of(role, tls, self._settings)
         limits, newlines = self._settings.limits(), self._settings.newlines()
 
         def on_open(connection: Connection, ip: str) -> Session | Reply:
@@ -110,25 +106,41 @@ class SmtpServer:
                 return replies.TOO_MANY
             metrics.taken.inc()
             metrics.open.inc()
+            offers = self._offering(name, role, tls, ip)
             machine = Server(
                 role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
             )
             ident = self._world.dice.randbytes(6).hex()
-            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident)
+            place = Place(name, *connection.ends)
+            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident, place=place)
 
         def on_close(connection: Connection) -> None:
             if connection in self._open:
                 self._forget(connection)
                 metrics.open.dec()
 
-        return lambda: Connection(
+        return lambda ip="": Connection(
             settings=self._settings,
             log=self._world.log,
             tls=self._tls,
             memory=self._memory,
             on_open=on_open,
             on_close=on_close,
+            ip=ip,
         )
+
+    def _offering(self, listener: str, role: Role, tls: Tls, ip: str) -> Offering:
+        """What a connection is offered, as it goes on."""
+        world = self._world
+        bound, tokens = can_bind(self._tls), world.directory.takes_tokens
+
+        def offering(active: bool, authenticated: bool) -> Offers:
+            facts = Facts(
+                listener, role, tls == "starttls", ip, active, authenticated, bound, tokens, world.clock.now_ms()
+            )
+            return offers_of(facts, world.settings)
+
+        return offering
 
     def _admit(self, connection: Connection, ip: str) -> bool:
         settings = self._settings

@@ -5,12 +5,16 @@ durable, and every event is answered exactly once, whatever goes wrong.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
-from gateway.smtp import replies, trace
+from gateway.milter.peer import Peer
+from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
+from gateway.smtp.gates import Gates
 from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
@@ -23,27 +27,50 @@ from mail.smtp.events import (
     AuthCancelled,
     AuthResponse,
     Event,
+    Expand,
     Hello,
     MailFrom,
     Message,
     RcptTo,
     Rejected,
     Reset,
+    Verify,
 )
 from mail.smtp.machine import Server
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
 
 
+class Place(NamedTuple):
+    """Where a client came to, and from which port."""
+
+    listener: str
+    remote_port: int
+    local_ip: str
+    local_port: int
+
+
 class Session:
     """The decisions of one connection."""
 
     def __init__(
-        self, machine: Server, world: World, metrics: ListenerMetrics, memory: Memory, *, ip: str, ident: str
+        self,
+        machine: Server,
+        world: World,
+        metrics: ListenerMetrics,
+        memory: Memory,
+        *,
+        ip: str,
+        ident: str,
+        place: Place | None = None,
     ) -> None:
         """`ident` names the connection in the log; a message is `ident` and its number."""
         self.machine = machine
         self.principal: Principal | None = None
+        self.tls_version = ""
+        """`TLSv1.3` and the like; the connection knows, once TLS is active."""
+        self.bindings: tuple[sasl.Binding, ...] = ()
+        """What SCRAM can be bound to; the connection knows, once TLS is active."""
         self._world = world
         self._metrics = metrics
         self._memory = memory
@@ -54,9 +81,66 @@ class Session:
         self._taken: list[Taken] = []
         self._messages = 0
         self._refusals = 0  # in this transaction
-        self._accepting = Accepting(world, machine.host)
+        self._mail_from: MailFrom | None = None  # with the sender rewritten
+        self._mail_ms = 0  # when it came
         self._story = Story(world.clock)
-        self._story.of_connection("connection", "", ip=ip, role=machine.role.value, session=ident)
+        self._place = place or Place("", 0, "", 0)
+        self._gates = self._gated() if world.keepers is not None else None
+        self._accepting = Accepting(world, machine.host, self._gates, self._resolve)
+        told = {"listener": self._place.listener, "port": self._place.remote_port}
+        self._story.of_connection("connection", "", ip=ip, role=machine.role.value, session=ident, **told)
+
+    def _gated(self) -> Gates:
+        assert self._world.keepers is not None
+        place, machine = self._place, self.machine
+        return Gates(
+            self._world.keepers,
+            self._story,
+            self._peer(),
+            listener=place.listener,
+            protocol=machine.role.value,
+            remote_ip=self._ip,
+            remote_port=place.remote_port,
+            local_ip=place.local_ip,
+            local_port=place.local_port,
+            is_tls=machine.tls,
+            tls_version=self.tls_version,
+            helo="",
+            authenticated="",
+            account=0,
+            spf="none",
+            iprev="none",
+        )
+
+    def _peer(self) -> Peer:
+        """What milters are told of the client."""
+        place = self._place
+        return Peer(
+            ip=self._ip,
+            port=place.remote_port,
+            host_name=self.machine.host,
+            local_ip=place.local_ip,
+            local_port=place.local_port,
+            listener=place.listener,
+            tls_version=self.tls_version,
+            auth_type="SASL" if self.principal else "",
+            auth_authen=self.principal.login if self.principal else "",
+        )
+
+    @property
+    def wants_opening(self) -> bool:
+        """Whether something is asked before the greeting."""
+        return self._world.keepers is not None and self._world.keepers.wants_opening
+
+    async def open(self) -> Reply | None:
+        """What is asked before the greeting: a reply in its place, or None."""
+        assert self._gates is not None
+        reply = await self._gates.connect()
+        if reply is None:
+            return None
+        self._refusals += 1
+        self._story.refuse("", reply.code, reply.text)
+        return reply if reply.code == 421 else Reply(554, reply.status, reply.text)
 
     async def answer(self, event: Event) -> None:
         """Answer one event. StartTls is not for here: it needs the connection."""
@@ -88,11 +172,17 @@ class Session:
         self._transaction_over()
         self._story.begin()
         self._story.of_connection("hello", "", verb=event.verb, name=event.name)
+        reply = await self._gates.hello(event.name) if self._gates is not None else None
+        if reply is not None:
+            self._refuse("hello", event.name, reply)
+            return
         self.machine.accept()
 
     async def _reset(self, _event: Reset) -> None:
         self._transaction_over()
         self._story.begin()
+        if self._gates is not None:
+            await self._gates.over()
         self.machine.accept()
 
     async def _mail(self, event: MailFrom) -> None:
@@ -105,32 +195,60 @@ class Session:
         if event.sender and not await self._world.may_send_as(self.principal, [event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return
+        self._mail_from, self._mail_ms = event, self._world.clock.now_ms()
+        if self._gates is not None:
+            await self._known_of_envelope(event)
+            sender = await self._gates.sender(event)
+            reply = await self._gates.mail(event, f"{self._ident}.{self._messages + 1}")
+            if reply is not None:
+                self._refuse("sender", event.sender, reply)
+                return
+            self._mail_from = replace(event, sender=sender)
         self.machine.accept()
 
+    async def _known_of_envelope(self, event: MailFrom) -> None:
+        """Rules may name what SPF and iprev say: then these are checked before them."""
+        world, gates = self._world, self._gates
+        if gates is None or world.screening is None or not world.early_checks or self.principal is not None:
+            return
+        helo = self.machine.hello.name if self.machine.hello else ""
+        gates.facts |= await world.screening.of_envelope(self._ip, helo, event.sender)
+
     async def _rcpt(self, event: RcptTo) -> None:
-        found = await self._world.directory.resolve(event.recipient)
-        match found:
-            case Local():
-                taken = Taken(event, tuple(target.account for target in found.targets), found.elsewhere)
-                refusal = None if await self._have_room(taken.accounts) else replies.FULL
-            case NotLocal():
-                taken = Taken(event, (), (event.recipient,))
-                refusal = None if self._may_relay() else replies.RELAY_DENIED
-            case Unknown():
-                taken, refusal = Taken(event), replies.unknown(found)
-        if refusal is None and taken.elsewhere and self._world.outgoing is None:
-            refusal = replies.NO_OUTBOUND
-        if refusal is not None:
+        gates = self._gates
+        address = event.recipient if gates is None else await gates.recipient(event)
+        taken = await self._resolve(event, address)
+        if isinstance(taken, Taken) and gates is not None:
+            taken = await gates.rcpt(event) or taken
+        if isinstance(taken, Reply):
             self._metrics.recipients_refused.inc()
-            self._refuse("recipient", event.recipient, refusal)
+            self._refuse("recipient", event.recipient, taken)
             return
         self._taken.append(taken)
         self._metrics.recipients_taken.inc()
         self.machine.accept()
 
-    def _may_relay(self) -> bool:
-        """Whether mail to other servers is taken: from who has logged in, or comes from a network that may."""
-        return self.principal is not None or self._world.relays(self._ip)
+    async def _resolve(self, rcpt: RcptTo, address: str) -> Taken | Reply:
+        """Where a recipient leads, or why it is refused. Raises Unavailable."""
+        found = await self._world.directory.resolve(address)
+        match found:
+            case Local():
+                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere)
+                if not await self._have_room(taken.accounts):
+                    return replies.FULL
+            case NotLocal():
+                taken = Taken(rcpt, (), (address,))
+                if not await self._may_relay():
+                    return replies.RELAY_DENIED
+            case Unknown():
+                return replies.unknown(found)
+        return replies.NO_OUTBOUND if taken.elsewhere and self._world.outgoing is None else taken
+
+    async def _may_relay(self) -> bool:
+        """Whether mail to other servers is taken: from who has logged in, or as settings say."""
+        if self.principal is not None or self._world.relays(self._ip):
+            return True
+        return self._gates is not None and await self._gates.relays()
 
     async def _have_room(self, accounts: tuple[int, ...]) -> bool:
         size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)
@@ -155,9 +273,14 @@ class Session:
         origin = trace.Origin(
             machine.hello or Hello("HELO", ""), self._ip, machine.role, machine.tls, machine.authenticated
         )
-        ident = f"{self._ident}.{self._messages}"
-        arrived = Arrived(event, ident, origin, tuple(self._taken), self.principal, self._story)
-        answers = await self._accepting.take(arrived)
+        ident, taken = f"{self._ident}.{self._messages}", tuple(self._taken)
+        mail = self._mail_from or event.mail
+        arrived = Arrived(event, mail, self._mail_ms, ident, origin, taken, self.principal, self._story)
+        try:
+            answers = await self._accepting.take(arrived)
+        finally:
+            if self._gates is not None:
+                await self._gates.over()
         self._told(event, ident, answers)
         self._story.begin()
         self._refusals = 0
@@ -199,11 +322,23 @@ class Session:
         """The connection is gone."""
         self._transaction_over()
 
+    async def close(self) -> None:
+        """Give back what was held for it."""
+        if self._gates is not None:
+            await self._gates.close()
+
     # -- AUTH ------------------------------------------------------------------------------------------------------
 
     async def _auth(self, event: Auth) -> None:
         world = self._world
-        self._login = Login(event.mechanism, world.directory, dice=world.dice, secret=world.sasl_secret)
+        plus = "SCRAM-SHA-256-PLUS" in self.machine.offers.mechanisms(tls=self.machine.tls)
+        self._login = Login(
+            event.mechanism,
+            world.directory,
+            dice=world.dice,
+            secret=world.sasl_secret,
+            bindings=self.bindings if plus else (),
+        )
         await self._login_step(self._login, event.initial or b"")
 
     async def _auth_response(self, event: AuthResponse) -> None:
@@ -225,22 +360,48 @@ class Session:
                 self._metrics.logins.inc()
                 self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=found.login, ok=True)
                 self._story.of_connection("auth", "ok", login=found.login)
+                self._more_is_known(authenticated=found.login, account=found.account)
                 self.machine.accept()
-            case sasl.Failed(why, authcid):
-                await self._login_failed(why, authcid)
+            case sasl.Failed(why, authcid, says):
+                await self._login_failed(why, authcid, says)
 
-    async def _login_failed(self, why: str, authcid: str) -> None:
+    async def _login_failed(self, why: str, authcid: str, says: str) -> None:
         self._login_failures += 1
         self._metrics.login_failures.inc()
         self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
         await pause_after_failure(self._login_failures, self._world.settings.auth_pause_s)
-        self.machine.send(replies.WRONG_PASSWORD)
+        self.machine.send(replies.login_failed(says))
+
+    # -- VRFY and EXPN ---------------------------------------------------------------------------------------------
+
+    async def _verify(self, event: Verify) -> None:
+        if not self.machine.offers.vrfy:
+            self.machine.accept()
+            return
+        self.machine.send(await lookups.verified(self._world.directory, event.argument))
+
+    async def _expand(self, event: Expand) -> None:
+        if not self.machine.offers.expn:
+            self.machine.accept()
+            return
+        self.machine.send(await lookups.expanded(self._world.directory, event.argument))
 
     def tls_started(self) -> None:
         """The handshake is done: who the client was before counts no more (RFC 3207 4.2)."""
         self.principal = None
         self._login = None
         self.machine.tls_started()
+        self._more_is_known(is_tls=True, tls_version=self.tls_version, authenticated="", account=0)
+
+    def tls_known(self, version: str, cipher: str) -> None:
+        """What TLS is spoken."""
+        self.tls_version = version
+        self._story.of_connection("tls", version, cipher=cipher)
+        self._more_is_known(is_tls=True, tls_version=version)
+
+    def _more_is_known(self, **known: object) -> None:
+        if self._gates is not None:
+            self._gates.know(self._peer(), **known)
 
 
 _HANDLERS: dict[type[Event], Callable[[Session, Any], Awaitable[None]]] = {
@@ -253,4 +414,6 @@ _HANDLERS: dict[type[Event], Callable[[Session, Any], Awaitable[None]]] = {
     Message: Session._message,
     Auth: Session._auth,
     AuthResponse: Session._auth_response,
+    Verify: Session._verify,
+    Expand: Session._expand,
 }

@@ -9,9 +9,13 @@ from actors.directory.types import Principal
 from actors.trace.client import NOWHERE, Tracing
 from cluster.clock import Clock, Dice
 from gateway.networks import networks, within
+from gateway.smtp.aftermath import After
+from gateway.smtp.gates import Keepers
 from gateway.smtp.partly import Partly
 from gateway.smtp.parts import Directory, Intake, Log, Outgoing
+from gateway.smtp.screening import Screening
 from gateway.smtp.settings import SmtpSettings
+from gateway.trust.signing import Signer
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,14 @@ class World:
     outgoing: Outgoing | None = None
     """None: mail to other servers is refused."""
     traces: Tracing = NOWHERE
+    keepers: Keepers | None = None
+    """What the settings let decide over clients; None: nothing is set up."""
+    screening: Screening | None = None
+    """The checks on mail from other servers; None: it is not checked."""
+    signer: Signer | None = None
+    """Signs what leaves; None: nothing is signed."""
+    after: After | None = None
+    """Who is told of messages once they are answered for; None: nobody."""
 
     @cached_property
     def _relay_from(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -40,6 +52,11 @@ class World:
     def relays(self, ip: str) -> bool:
         """Whether who comes from this address may send to other servers without login."""
         return bool(self.settings.relay_from) and within(ip, self._relay_from)
+
+    @cached_property
+    def early_checks(self) -> bool:
+        """Whether something asks for SPF or iprev before the message is here."""
+        return self.keepers is not None and self.keepers.wants_checks
 
     async def may_send_as(self, principal: Principal | None, addresses: Iterable[str]) -> bool:
         """Whether who has logged in may use all these as senders. Raises Unavailable."""

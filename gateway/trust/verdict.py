@@ -27,8 +27,22 @@ class Dkim(Protocol):
     def b(self) -> str: ...
 
 
+class Seal(Protocol):
+    """One seal of a chain."""
+
+    @property
+    def domain(self) -> str: ...
+
+
 class Arc(Protocol):
     """The chain, as `mail.trust.arc.verify` judges it."""
+
+    @property
+    def seals(self) -> tuple[Seal, ...]: ...
+    @property
+    def newest(self) -> str: ...
+    @property
+    def temporary(self) -> bool: ...
 
     @property
     def result(self) -> str: ...

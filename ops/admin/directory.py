@@ -16,8 +16,9 @@ from actors.directory import types
 from actors.directory.client import DirectoryClient
 from actors.directory.types import Page
 from actors.mailbox.client import MailboxClient
-from cluster.errors import Fault, Refused
 from ops.admin.erase import erase
+from ops.admin.errors import Unclear as Unclear  # other services have it from here
+from ops.admin.signing import Shown, SigningCalls
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
 
@@ -28,18 +29,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Shared = types.Alias | types.MailingList | types.Group
 
 
-class Unclear(Refused):
-    """A request that does not say what it must."""
-
-    fault = Fault.PEER
-
-
-class DirectoryService(admin_pb2_grpc.DirectoryServicer):
+class DirectoryService(SigningCalls, admin_pb2_grpc.DirectoryServicer):
     """The calls of rookery.admin.v1.Directory, as the schema tells them."""
 
-    def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient) -> None:
+    def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, shown: Shown = Shown()) -> None:  # noqa: B008
         self._directory = directory
         self._mailboxes = mailboxes
+        self._shown = shown
 
     async def AddDomain(self, request: pb.AddDomainRequest, context: Context) -> pb.Domain:
         """A new domain."""

@@ -37,6 +37,12 @@ _CODES: Final[tuple[tuple[type[Trouble], grpc.StatusCode], ...]] = (
 )
 
 
+class Unclear(Refused):
+    """A request that does not say what it must."""
+
+    fault = Fault.PEER
+
+
 class ServerSaid(Trouble):
     """What a server answered instead of doing what it was asked."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ops.admin.audit import Audit
     from ops.admin.cluster import ClusterParts
     from ops.admin.service import AdminService
+    from ops.admin.signing import Shown
     from ops.core import Core
 
 SOCKET: Final = "admin.sock"
@@ -98,16 +99,28 @@ class AdminServer:
         settings: AdminSettings | None = None,
         cluster: "ClusterParts | None" = None,
         queue: "QueueClient | None" = None,
+        shown: "Shown | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
         """The service over what a server holds; `cluster` and `queue` where it is part of a cluster, whose gateways all
-        serve the same: those of one machine share the port."""
+        serve the same: those of one machine share the port. `shown`: what it may tell others of itself."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
+        from ops.admin.signing import Shown
 
         settings = settings or AdminSettings()
         audit = Audit(core.store, core.clock, core.dice, keep_days=settings.audit_days)
-        service = AdminService(core.directory, core.mailboxes, core.traces, core.clock, version, audit, cluster, queue)
+        service = AdminService(
+            core.directory,
+            core.mailboxes,
+            core.traces,
+            core.clock,
+            version,
+            audit,
+            cluster,
+            queue,
+            shown or Shown(),
+        )
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)
 
     async def start(self) -> None:

@@ -22,6 +22,7 @@ from ops.admin.cluster import ClusterParts, ClusterService
 from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
 from ops.admin.queue import QueueService
+from ops.admin.signing import Shown
 from ops.admin.traces import TraceService
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
@@ -67,10 +68,11 @@ class AdminService:
         audit: Audit,
         cluster: ClusterParts | None = None,
         queue: QueueClient | None = None,
+        shown: Shown = Shown(),  # noqa: B008
     ) -> None:
         add = admin_pb2_grpc
         self._services: dict[str, Callable[[grpc.aio.Server], None]] = {
-            "Directory": partial(add.add_DirectoryServicer_to_server, DirectoryService(directory, mailboxes)),
+            "Directory": partial(add.add_DirectoryServicer_to_server, DirectoryService(directory, mailboxes, shown)),
             "Mailboxes": partial(add.add_MailboxesServicer_to_server, MailboxService(directory, mailboxes, clock)),
             "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
             "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),

@@ -38,7 +38,7 @@ START_S_MAX: Final = 90.0  # of many processes on few processors
 SETTLE_S_MAX: Final = 120.0
 LOOK_EVERY_S: Final = 0.02
 LEASE_S: Final = 3  # the settings' own; here because failover is measured in it
-KINDS: Final = ("gateway", "mailbox", "controller", "queue", "reputation", "greylist")
+KINDS: Final = ("gateway", "mailbox", "controller", "queue", "reputation", "greylist", "throttle")
 
 
 class Started(NamedTuple):
@@ -131,7 +131,7 @@ authority = "{self._authority.certificate}"
         try:
             for number in range(shards):
                 self.start("mailbox", f"{nodes}{number}")
-            for role in ("queue", "reputation", "greylist") if others else ():
+            for role in ("queue", "reputation", "greylist", "throttle") if others else ():
                 self.start(role, f"{nodes}0")
             self.await_serving()
             self.start("controller", f"{nodes}0")

@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from ops.cli.connect import Admin, ask, data_option
+from ops.cli.dkim import dkim
+from ops.cli.dns import dns
 from ops.cli.output import json_option, plain, print_json, print_table
 from wire import admin_pb2 as pb
 
@@ -18,6 +20,10 @@ def domain() -> None:
       rookery domain add example.org
       rookery domain change example.org --catch-all alice@example.org
     """
+
+
+domain.add_command(dkim)
+domain.add_command(dns)
 
 
 def _rules(rewrites: tuple[tuple[str, str], ...]) -> list[pb.RewriteRule]:

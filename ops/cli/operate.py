@@ -20,7 +20,7 @@ from ops.cli.waiting import wait, wait_option
 from ops.cluster.progress import Measure, Progress, balancing, draining, moves_left, scaling, weight_of
 from wire import admin_pb2 as pb
 
-SHARDS: Final = ("mailbox", "queue", "reputation", "greylist")
+SHARDS: Final = ("mailbox", "queue", "reputation", "greylist", "throttle")
 KINDS: Final = (*SHARDS, "gateway")
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 

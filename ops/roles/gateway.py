@@ -20,7 +20,7 @@ from ops.admin.cluster import ClusterParts
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
-from ops.gateways import bind, given_certificate, serve_gateways
+from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
 
@@ -41,6 +41,7 @@ class Reach(NamedTuple):
             settings=settings.admin,
             cluster=self.cluster,
             queue=self.queue,
+            shown=shown(settings),
         )
 
 

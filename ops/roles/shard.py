@@ -18,6 +18,7 @@ from actors.queue.state import Queue
 from actors.reputation.state import Reputation
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
+from actors.throttle.state import Throttle
 from actors.trace.client import TraceClient
 from cluster.errors import Misconfigured, Moved
 from cluster.hosting.ray.place import Place
@@ -121,6 +122,7 @@ KINDS: Final[Mapping[str, Make]] = {
         lambda settings: Reputation(settings.reputation), lambda settings: settings.reputation.sweep_every_s
     ),
     "greylist": _shell(lambda settings: Greylist(settings.greylist), lambda settings: settings.greylist.sweep_every_s),
+    "throttle": _shell(lambda _settings: Throttle(), lambda settings: settings.throttling.sweep_every_s),
 }
 
 

@@ -53,6 +53,32 @@ ENTRY_KIND_GROUP: EntryKind.ValueType  # 3
 """each member may send as it"""
 Global___EntryKind: _TypeAlias = EntryKind  # noqa: Y015
 
+class _DkimState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DkimStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DkimState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DKIM_STATE_UNSPECIFIED: _DkimState.ValueType  # 0
+    DKIM_STATE_WAITING: _DkimState.ValueType  # 1
+    """to be published; nothing is signed with it yet"""
+    DKIM_STATE_ACTIVE: _DkimState.ValueType  # 2
+    """signs"""
+    DKIM_STATE_RETIRED: _DkimState.ValueType  # 3
+    """signs no more, published until what it signed has arrived"""
+
+class DkimState(_DkimState, metaclass=_DkimStateEnumTypeWrapper):
+    """---- keys and records"""
+
+DKIM_STATE_UNSPECIFIED: DkimState.ValueType  # 0
+DKIM_STATE_WAITING: DkimState.ValueType  # 1
+"""to be published; nothing is signed with it yet"""
+DKIM_STATE_ACTIVE: DkimState.ValueType  # 2
+"""signs"""
+DKIM_STATE_RETIRED: DkimState.ValueType  # 3
+"""signs no more, published until what it signed has arrived"""
+Global___DkimState: _TypeAlias = DkimState  # noqa: Y015
+
 class _QueueChange:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -778,6 +804,247 @@ class RemoveEntryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemoveEntryResponse: _TypeAlias = RemoveEntryResponse  # noqa: Y015
+
+@_typing.final
+class DkimKey(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATED_MS_FIELD_NUMBER: _builtins.int
+    CHANGED_MS_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    selector: _builtins.str
+    algorithm: _builtins.str
+    """"rsa-sha256" or "ed25519-sha256" """
+    bits: _builtins.int
+    state: Global___DkimState.ValueType
+    created_ms: _builtins.int
+    changed_ms: _builtins.int
+    """since when it is in this state"""
+    record: _builtins.str
+    """the text of its TXT record at SELECTOR._domainkey.DOMAIN"""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        selector: _builtins.str = ...,
+        algorithm: _builtins.str = ...,
+        bits: _builtins.int = ...,
+        state: Global___DkimState.ValueType = ...,
+        created_ms: _builtins.int = ...,
+        changed_ms: _builtins.int = ...,
+        record: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "bits", b"bits", "changed_ms", b"changed_ms", "created_ms", b"created_ms", "domain", b"domain", "record", b"record", "selector", b"selector", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DkimKey: _TypeAlias = DkimKey  # noqa: Y015
+
+@_typing.final
+class AddDkimKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    algorithm: _builtins.str
+    """of a key to be made"""
+    selector: _builtins.str
+    """empty: made from the date"""
+    private_key: _builtins.bytes
+    """PEM or DER without a password, instead of one to be made"""
+    active: _builtins.bool
+    """signs at once; the active one of its algorithm retires"""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        algorithm: _builtins.str = ...,
+        selector: _builtins.str = ...,
+        private_key: _builtins.bytes = ...,
+        active: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "algorithm", b"algorithm", "domain", b"domain", "private_key", b"private_key", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddDkimKeyRequest: _TypeAlias = AddDkimKeyRequest  # noqa: Y015
+
+@_typing.final
+class ListDkimKeysRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDkimKeysRequest: _TypeAlias = ListDkimKeysRequest  # noqa: Y015
+
+@_typing.final
+class ChangeDkimKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    selector: _builtins.str
+    state: Global___DkimState.ValueType
+    """active: the active one of its algorithm retires"""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        selector: _builtins.str = ...,
+        state: Global___DkimState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "selector", b"selector", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeDkimKeyRequest: _TypeAlias = ChangeDkimKeyRequest  # noqa: Y015
+
+@_typing.final
+class RemoveDkimKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    selector: _builtins.str
+    """of a key that does not sign"""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        selector: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveDkimKeyRequest: _TypeAlias = RemoveDkimKeyRequest  # noqa: Y015
+
+@_typing.final
+class RemoveDkimKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveDkimKeyResponse: _TypeAlias = RemoveDkimKeyResponse  # noqa: Y015
+
+@_typing.final
+class RotateDkimKeysRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateDkimKeysRequest: _TypeAlias = RotateDkimKeysRequest  # noqa: Y015
+
+@_typing.final
+class ListDnsRecordsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    host: _builtins.str
+    """takes the domain's mail; empty: the server's own name"""
+    reports: _builtins.str
+    """the address that gets reports; empty: postmaster"""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        host: _builtins.str = ...,
+        reports: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "host", b"host", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDnsRecordsRequest: _TypeAlias = ListDnsRecordsRequest  # noqa: Y015
+
+@_typing.final
+class DnsRecord(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """absolute, without the dot at the end"""
+    type: _builtins.str
+    value: _builtins.str
+    """of TXT the whole text, unquoted"""
+    purpose: _builtins.str
+    needed: _builtins.bool
+    """without it mail does not come, or is not believed elsewhere"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        value: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        needed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "needed", b"needed", "purpose", b"purpose", "type", b"type", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DnsRecord: _TypeAlias = DnsRecord  # noqa: Y015
 
 @_typing.final
 class ListMailboxesRequest(_message.Message):

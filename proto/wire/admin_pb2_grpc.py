@@ -111,6 +111,36 @@ class DirectoryStub:
                 request_serializer=wire_dot_admin__pb2.RemoveEntryRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.RemoveEntryResponse.FromString,
                 _registered_method=True)
+        self.AddDkimKey = channel.unary_unary(
+                '/rookery.admin.v1.Directory/AddDkimKey',
+                request_serializer=wire_dot_admin__pb2.AddDkimKeyRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.DkimKey.FromString,
+                _registered_method=True)
+        self.ListDkimKeys = channel.unary_stream(
+                '/rookery.admin.v1.Directory/ListDkimKeys',
+                request_serializer=wire_dot_admin__pb2.ListDkimKeysRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.DkimKey.FromString,
+                _registered_method=True)
+        self.ChangeDkimKey = channel.unary_unary(
+                '/rookery.admin.v1.Directory/ChangeDkimKey',
+                request_serializer=wire_dot_admin__pb2.ChangeDkimKeyRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.DkimKey.FromString,
+                _registered_method=True)
+        self.RemoveDkimKey = channel.unary_unary(
+                '/rookery.admin.v1.Directory/RemoveDkimKey',
+                request_serializer=wire_dot_admin__pb2.RemoveDkimKeyRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.RemoveDkimKeyResponse.FromString,
+                _registered_method=True)
+        self.RotateDkimKeys = channel.unary_stream(
+                '/rookery.admin.v1.Directory/RotateDkimKeys',
+                request_serializer=wire_dot_admin__pb2.RotateDkimKeysRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.DkimKey.FromString,
+                _registered_method=True)
+        self.ListDnsRecords = channel.unary_stream(
+                '/rookery.admin.v1.Directory/ListDnsRecords',
+                request_serializer=wire_dot_admin__pb2.ListDnsRecordsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.DnsRecord.FromString,
+                _registered_method=True)
 
 
 class DirectoryServicer:
@@ -209,6 +239,45 @@ class DirectoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddDkimKey(self, request, context):
+        """The keys that sign a domain's mail (RFC 6376). A private half goes in, where it is from elsewhere, and never out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDkimKeys(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeDkimKey(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveDkimKey(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateDkimKeys(self, request, context):
+        """New keys, waiting, for the algorithms that sign (both, where none does); none where they wait already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDnsRecords(self, request, context):
+        """What a domain should publish in the DNS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -286,6 +355,36 @@ def add_DirectoryServicer_to_server(servicer, server):
                     servicer.RemoveEntry,
                     request_deserializer=wire_dot_admin__pb2.RemoveEntryRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.RemoveEntryResponse.SerializeToString,
+            ),
+            'AddDkimKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddDkimKey,
+                    request_deserializer=wire_dot_admin__pb2.AddDkimKeyRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.DkimKey.SerializeToString,
+            ),
+            'ListDkimKeys': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListDkimKeys,
+                    request_deserializer=wire_dot_admin__pb2.ListDkimKeysRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.DkimKey.SerializeToString,
+            ),
+            'ChangeDkimKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeDkimKey,
+                    request_deserializer=wire_dot_admin__pb2.ChangeDkimKeyRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.DkimKey.SerializeToString,
+            ),
+            'RemoveDkimKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveDkimKey,
+                    request_deserializer=wire_dot_admin__pb2.RemoveDkimKeyRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.RemoveDkimKeyResponse.SerializeToString,
+            ),
+            'RotateDkimKeys': grpc.unary_stream_rpc_method_handler(
+                    servicer.RotateDkimKeys,
+                    request_deserializer=wire_dot_admin__pb2.RotateDkimKeysRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.DkimKey.SerializeToString,
+            ),
+            'ListDnsRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListDnsRecords,
+                    request_deserializer=wire_dot_admin__pb2.ListDnsRecordsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.DnsRecord.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -695,6 +794,168 @@ class Directory:
             '/rookery.admin.v1.Directory/RemoveEntry',
             wire_dot_admin__pb2.RemoveEntryRequest.SerializeToString,
             wire_dot_admin__pb2.RemoveEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddDkimKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/AddDkimKey',
+            wire_dot_admin__pb2.AddDkimKeyRequest.SerializeToString,
+            wire_dot_admin__pb2.DkimKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDkimKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ListDkimKeys',
+            wire_dot_admin__pb2.ListDkimKeysRequest.SerializeToString,
+            wire_dot_admin__pb2.DkimKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeDkimKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ChangeDkimKey',
+            wire_dot_admin__pb2.ChangeDkimKeyRequest.SerializeToString,
+            wire_dot_admin__pb2.DkimKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveDkimKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/RemoveDkimKey',
+            wire_dot_admin__pb2.RemoveDkimKeyRequest.SerializeToString,
+            wire_dot_admin__pb2.RemoveDkimKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateDkimKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/RotateDkimKeys',
+            wire_dot_admin__pb2.RotateDkimKeysRequest.SerializeToString,
+            wire_dot_admin__pb2.DkimKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDnsRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ListDnsRecords',
+            wire_dot_admin__pb2.ListDnsRecordsRequest.SerializeToString,
+            wire_dot_admin__pb2.DnsRecord.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,15 @@ class DirectoryStub:
     ListEntries: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]
     ChangeEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeEntryRequest, _admin_pb2.Entry]
     RemoveEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveEntryRequest, _admin_pb2.RemoveEntryResponse]
+    AddDkimKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddDkimKeyRequest, _admin_pb2.DkimKey]
+    """The keys that sign a domain's mail (RFC 6376). A private half goes in, where it is from elsewhere, and never out."""
+    ListDkimKeys: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListDkimKeysRequest, _admin_pb2.DkimKey]
+    ChangeDkimKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeDkimKeyRequest, _admin_pb2.DkimKey]
+    RemoveDkimKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveDkimKeyRequest, _admin_pb2.RemoveDkimKeyResponse]
+    RotateDkimKeys: _grpc.UnaryStreamMultiCallable[_admin_pb2.RotateDkimKeysRequest, _admin_pb2.DkimKey]
+    """New keys, waiting, for the algorithms that sign (both, where none does); none where they wait already."""
+    ListDnsRecords: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListDnsRecordsRequest, _admin_pb2.DnsRecord]
+    """What a domain should publish in the DNS."""
 
 @_typing.type_check_only
 class DirectoryAsyncStub(DirectoryStub):
@@ -83,6 +92,15 @@ class DirectoryAsyncStub(DirectoryStub):
     ListEntries: _aio.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     ChangeEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeEntryRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     RemoveEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveEntryRequest, _admin_pb2.RemoveEntryResponse]  # type: ignore[assignment]
+    AddDkimKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddDkimKeyRequest, _admin_pb2.DkimKey]  # type: ignore[assignment]
+    """The keys that sign a domain's mail (RFC 6376). A private half goes in, where it is from elsewhere, and never out."""
+    ListDkimKeys: _aio.UnaryStreamMultiCallable[_admin_pb2.ListDkimKeysRequest, _admin_pb2.DkimKey]  # type: ignore[assignment]
+    ChangeDkimKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeDkimKeyRequest, _admin_pb2.DkimKey]  # type: ignore[assignment]
+    RemoveDkimKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveDkimKeyRequest, _admin_pb2.RemoveDkimKeyResponse]  # type: ignore[assignment]
+    RotateDkimKeys: _aio.UnaryStreamMultiCallable[_admin_pb2.RotateDkimKeysRequest, _admin_pb2.DkimKey]  # type: ignore[assignment]
+    """New keys, waiting, for the algorithms that sign (both, where none does); none where they wait already."""
+    ListDnsRecords: _aio.UnaryStreamMultiCallable[_admin_pb2.ListDnsRecordsRequest, _admin_pb2.DnsRecord]  # type: ignore[assignment]
+    """What a domain should publish in the DNS."""
 
 class DirectoryServicer(metaclass=_abc_1.ABCMeta):
     """Domains, accounts and the addresses that lead to them. Names and addresses may be spelled in any way that SMTP
@@ -194,6 +212,51 @@ class DirectoryServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.RemoveEntryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.RemoveEntryResponse, _abc.Awaitable[_admin_pb2.RemoveEntryResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddDkimKey(
+        self,
+        request: _admin_pb2.AddDkimKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.DkimKey, _abc.Awaitable[_admin_pb2.DkimKey]]:
+        """The keys that sign a domain's mail (RFC 6376). A private half goes in, where it is from elsewhere, and never out."""
+
+    @_abc_1.abstractmethod
+    def ListDkimKeys(
+        self,
+        request: _admin_pb2.ListDkimKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.DkimKey], _abc.AsyncIterator[_admin_pb2.DkimKey]]: ...
+
+    @_abc_1.abstractmethod
+    def ChangeDkimKey(
+        self,
+        request: _admin_pb2.ChangeDkimKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.DkimKey, _abc.Awaitable[_admin_pb2.DkimKey]]: ...
+
+    @_abc_1.abstractmethod
+    def RemoveDkimKey(
+        self,
+        request: _admin_pb2.RemoveDkimKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RemoveDkimKeyResponse, _abc.Awaitable[_admin_pb2.RemoveDkimKeyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RotateDkimKeys(
+        self,
+        request: _admin_pb2.RotateDkimKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.DkimKey], _abc.AsyncIterator[_admin_pb2.DkimKey]]:
+        """New keys, waiting, for the algorithms that sign (both, where none does); none where they wait already."""
+
+    @_abc_1.abstractmethod
+    def ListDnsRecords(
+        self,
+        request: _admin_pb2.ListDnsRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.DnsRecord], _abc.AsyncIterator[_admin_pb2.DnsRecord]]:
+        """What a domain should publish in the DNS."""
 
 def add_DirectoryServicer_to_server(servicer: DirectoryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

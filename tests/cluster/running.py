@@ -196,7 +196,7 @@ class Cluster:
 
     def _want(self) -> None:
         """No more processes than the tests need."""
-        wanted = msgspec.json.encode(Wanted(queue=0, reputation=0, greylist=0))
+        wanted = msgspec.json.encode(Wanted(queue=0, reputation=0, greylist=0, throttle=0))
         self.loop.run(self.observer.registry.change({self.observer.layout.wanted: wanted}), 10)
 
     def stop(self) -> None:

@@ -5,7 +5,6 @@ test_promises.py tries each for a moment in the suite, `python -m tests.fuzz.lon
 """
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,28 +26,31 @@ from actors.mailbox.state import Mailbox, decode_head, encode_head
 from actors.mailbox.storage import pack_emails, unpack_emails
 from cluster.blobs.codec import pack, unpack
 from cluster.config import load as load_settings
-from cluster.dns import codec as dns
 from cluster.errors import Corrupt, Misconfigured
-from gateway.web.http import BadRequest, read_request
-from mail.message.header import fields
+from mail import proxy, sasl
 from mail.message.record import encode, read_message
-from mail.trust import authres, chain, dane, dmarc_record, mtasts, spf_record
-from mail.trust.dmarc_reports import report_destinations
-from mail.trust.questions import Question
-from mail.trust.spf import check_mail_from
+from mail.proxy.header import V2_BYTES_MAX
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
-from tests.authorities import Certified
+from tests.fuzz import network, signatures
+from tests.fuzz.network import NETWORK
+from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
-from tests.unit.mail.trust.asking import Answer, Zone
 
 Promise = Callable[[bytes], None]
+
+
 TABLE: Final = {
     "domains": [{"name": "x.test", "subaddress_separators": "+"}],
     "accounts": {"one": ["a@x.test"]},
     "aliases": {"all@x.test": ["a@x.test", "all@x.test", "far@y.test"]},
 }
+
+
+PROXY_SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
+
+
 TOKEN: Final = bytes(range(32))  # where a message record has its digest
 
 
@@ -131,6 +133,37 @@ def address(data: bytes) -> None:
         assert parse(str(read)) == read
 
 
+def proxy_header(data: bytes) -> None:
+    """What a relay says in front: BadHeader, or a header that is read the same byte by byte, and nothing behind it."""
+    for stream in (data, PROXY_SIGNATURE + data):
+        with contextlib.suppress(proxy.BadHeader):
+            header = proxy.parse(stream)
+            assert header is None or header == proxy.parse(stream[: header.size]) == _step_by_step(stream)
+            assert header is not None or len(stream) < V2_BYTES_MAX
+
+
+def _step_by_step(stream: bytes) -> proxy.Header | None:
+    had = 0
+    while (header := proxy.parse(stream[:had])) is None:
+        had = proxy.wanted(stream[:had])
+    assert header.size == had
+    return header
+
+
+def sasl_exchange(data: bytes) -> None:
+    """What a client says to log in, lines of it: no error leaves, nobody is let in whom nobody knows, it ends."""
+    for name in sasl.MECHANISMS:
+        bindings = (sasl.Binding("tls-unique", b"x"),)
+        exchange = sasl.begin(name, nonce="n", secret=b"s" * 16, bindings=bindings)
+        for line in data.split(b"\n"):
+            step = exchange.step(line)
+            if not isinstance(step, sasl.Challenge | sasl.Done | sasl.Failed):
+                step = exchange.answer(None if isinstance(step, sasl.NeedScram) else False)
+            assert not isinstance(step, sasl.Done)
+            if isinstance(step, sasl.Failed):
+                break
+
+
 def mbox(data: bytes) -> None:
     """An mbox file: every byte from the first From_ line on is in one message, no error leaves."""
     with tempfile.TemporaryDirectory() as place:
@@ -153,153 +186,28 @@ def maildir(data: bytes) -> None:
     assert b"\n" not in one.content.replace(b"\r\n", b"")
 
 
-class _Everywhere(Zone):
-    """A DNS where every name has the same records."""
-
-    def __init__(self, kinds: dict[str, list[Any]]) -> None:
-        super().__init__({})
-        self.kinds = kinds
-
-    def answer(self, question: Question) -> Answer:
-        self.asked.append(question)
-        assert 0 < len(question.name) <= 253
-        assert question.name.isascii()
-        return Answer("ok", tuple(self.kinds.get(question.kind, ())), name=question.name)
-
-
-def spf(data: bytes) -> None:
-    """An SPF record, and the explanation it leads to: one of the seven results after a bounded number of questions
-    about names; a record is a problem, or terms; an explanation is a line of ASCII.
-    """
-    record = spf_record.read(b"v=spf1 " + data)
-    assert not record.problem or not record.terms
-    kinds: dict[str, list[Any]] = {
-        "TXT": [b"v=spf1 " + data],
-        "A": ["203.0.113.9"],
-        "MX": [(1, "m.test")],
-        "PTR": ["p.test"],
+PROMISES: Final[dict[str, Promise]] = (
+    SIGNATURES
+    | NETWORK
+    | {
+        one.__name__: one
+        for one in (
+            log_entry,
+            head,
+            index_page,
+            garbage,
+            message,
+            blob,
+            directory_row,
+            settings,
+            address,
+            proxy_header,
+            sasl_exchange,
+            mbox,
+            maildir,
+        )
     }
-    for ip, sender in (("192.0.2.1", "a.b+c@x.test"), ("2001:db8::1", "ä@x.test")):
-        zone = _Everywhere(kinds)
-        found = zone.run(check_mail_from(ip, sender, "client.test"))
-        assert found.result in ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
-        assert len(zone.asked) <= 35
-        assert found.explanation == "" or (found.explanation.isascii() and found.explanation.isprintable())
-
-
-def dmarc(data: bytes) -> None:
-    """A DMARC record: none, or policies, numbers within their bounds, and a bounded number of addresses that mail can
-    be sent to.
-    """
-    record = dmarc_record.read(data)
-    assert (record is not None) == dmarc_record.is_record(data[: dmarc_record.RECORD_BYTES_MAX])
-    if record is None:
-        return
-    assert all(record.policy_for(tag)[0] in ("none", "quarantine", "reject") for tag in ("p", "sp", "np"))
-    assert 0 <= record.pct <= 100
-    assert 0 <= record.ri_s < 1 << 32
-    zone = _Everywhere({"TXT": [data]})
-    found = zone.run(report_destinations(record, "x.test"))
-    assert len(found) <= dmarc_record.URIS_MAX**2
-    for one in found:
-        assert not one.may_be_sent or (one.address.count("@") == 1 and one.address.isprintable())
-
-
-def authentication_results(data: bytes) -> None:
-    """An Authentication-Results field: nothing, or results that are written, and then read as the same; nobody's field
-    is taken for ours but by its name; taking ours away takes only such fields.
-    """
-    what = authres.parse(data)
-    if what is not None:
-        assert authres.claims(data, (what.authserv_id,))
-        with contextlib.suppress(ValueError):  # a word that we would not write
-            written = authres.render(what)
-            again = authres.parse(written.partition(b":")[2])
-            assert again is not None
-            assert authres.render(again) == written
-    head = b"A: b\r\nAuthentication-Results: x.test; none\r\nAuthentication-Results:" + data + b"\r\nC: d\r\n"
-    removed = authres.to_remove(head, ("x.test",))
-    left = authres.without(head, removed)
-    assert len(fields(left)) == len(fields(head)) - len(removed)
-    assert authres.to_remove(left, ("x.test",)) == []
-
-
-def dns_response(data: bytes) -> None:
-    """A response of a DNS server, behind its question and as it is: an answer or a failure, never an error."""
-    for kind in dns.KINDS:
-        question = dns.question(dns.wire_name("host.example.test"), kind)
-        for message in (data, b"\0\7\x81\x80\0\1" + data[:6].ljust(6, b"\0") + question + data[6:]):
-            if dns.is_answer(message, question):
-                reply = dns.read(message, "host.example.test", kind)
-                assert reply.status != "tempfail" or reply.why
-                assert len(reply.records) <= dns.RECORDS_MAX
-
-
-def dns_name(data: bytes) -> None:
-    """A name that is asked for: sent as it is, or it is none; what was sent is read as the same."""
-    name = data.decode("utf-8", "surrogateescape")
-    if wire := dns.wire_name(name):
-        question = dns.question(wire, "A")
-        assert dns.is_answer(b"\0\7\x81\x80\0\1" + bytes(6) + dns.shaken(question, 2**4096 - 1), question)
-        assert dns.read(b"\0\7\x81\x80\0\1" + bytes(6) + question, name, "A").status == "ok"
-
-
-def mta_sts_policy(data: bytes) -> None:
-    """An MTA-STS policy: BadPolicy, or one that prints as it was read."""
-    with contextlib.suppress(mtasts.BadPolicy):
-        policy = mtasts.read_policy(data)
-        assert mtasts.read_policy(mtasts.render(policy)) == policy
-        assert all(policy.names(host.replace("*", "x")) for host in policy.mx)
-
-
-def mta_sts_record(data: bytes) -> None:
-    """MTA-STS records: an id of letters and digits, or why there is none."""
-    for texts in ([data], [b"v=STSv1;" + data], data.split(b"\n")):
-        record = mtasts.read_record(texts)
-        assert bool(record.why) != (record.id.isalnum() and record.id.isascii())
-
-
-def tlsa(data: bytes) -> None:
-    """TLSA records and certificates: none raises anything, and what does not belong together does not fit."""
-    records = dane.usable([(data[0] % 5, data[1] % 3, data[2] % 4, data[3:])] if len(data) > 3 else [])
-    whole = (_CERTIFIED.der, _CERTIFIED.spki, data)
-    fitting = [digest for one in whole for digest in (one, hashlib.sha256(one).digest(), hashlib.sha512(one).digest())]
-    for shown in ([data], [_CERTIFIED.der, data], [data, _CERTIFIED.der], []):
-        assert not chain.match(shown, records, ("mx.example.test",), 1.0).ok or data[3:] in fitting
-
-
-def web_request(data: bytes) -> None:
-    """A request to our HTTPS listener: BadRequest with a status, or a request."""
-    for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
-        with contextlib.suppress(BadRequest):
-            assert read_request(head).method in ("GET", "HEAD")
-
-
-PROMISES: Final[dict[str, Promise]] = {
-    one.__name__: one
-    for one in (
-        log_entry,
-        head,
-        index_page,
-        garbage,
-        message,
-        blob,
-        directory_row,
-        settings,
-        address,
-        mbox,
-        maildir,
-        spf,
-        dmarc,
-        authentication_results,
-        dns_response,
-        dns_name,
-        mta_sts_policy,
-        mta_sts_record,
-        tlsa,
-        web_request,
-    )
-}
+)
 
 
 def valid(name: str) -> list[bytes]:
@@ -337,63 +245,60 @@ def _row(record: Any) -> bytes:
 
 
 _RAW: Final = b"From: a@b.test\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
-_CERTIFIED: Final = Certified.root()
+
+
 _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
-_VALID: Final[dict[str, list[bytes]]] = {
-    "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
-    "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
-    "index_page": [_page(), unpack(_page()[1:]), b""],
-    "garbage": [pack_emails(load([_page()]).emails), b"\1" * 16, b"\1" * 15],
-    "message": [b"\1\1" + TOKEN + encode(read_message(_RAW)), encode(read_message(_RAW)), b"\1", b"\1\1"],
-    # The last two are frames whose head says that they hold 2^40 bytes.
-    "blob": [pack(_RAW), pack(_RAW * 3000), b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\1\0\0"],
-    "directory_row": [_row(Alias("a@x.test", ("b@x.test",))), b"\x94\1" + _NESTED],
-    "settings": [
-        b"hostname = 'x'\n[imap]\nidle_s = 1800\n[[listen]]\nprotocol = 'smtp'\nport = 25\n",
-        b"[tls]\ncertificate = { env = 'HOME' }\nkey = { file = '/x' }\n",
-        b"data = 1979-05-27T07:32:00Z\n",
-        b"a = " + b"[" * 5000,
-        b"hostname = " + b"9" * 5000,
-    ],
-    "address": [
-        b"a+b@x.test",
-        b'"a b"@x.test',
-        b"all@x.test",
-        "ä@bücher.test".encode(),
-        b"a@[127.0.0.1]",
-        b"\xff@x.test",
-    ],
-    "mbox": [
-        b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
-        b"Status: RO\nX-UID: 1\n\nx\n",
-    ],
-    "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
-    "spf": [
-        b"ip4:192.0.2.0/24 ip6:2001:db8::/32 a mx/24//64 ptr:%{d2} exists:%{ir}.%{l1r+-}.x.test ?all",
-        b"include:%{d} redirect=%{o} exp=%{h} x=y",
-        b"-all exp=%{d}",
-        b"a:%%%_%-.x.test " * 20,
-    ],
-    "dmarc": [
-        b"v=DMARC1; p=none; sp=reject; np=quarantine; rua=mailto:a@x.test!10m,mailto:b@y.test; ruf=mailto:c@x.test",
-        b"v=DMARC1; p=reject; adkim=s; aspf=r; fo=1:d:s; pct=50; ri=3600; psd=y; t=y;",
-    ],
-    "authentication_results": [
-        b' y.test 1; spf=pass smtp.mailfrom=a@b.test; dkim=fail reason="x" header.d=b.test (c (d)) header.b="A/="',
-        b" y.test; none",
-        b' "x.test"; iprev=pass policy.iprev=192.0.2.1',
-        b"\r\n\t(x) x.test\r\n 1;\r\n dkim/1=pass",
-    ],
-    "dns_response": [
-        b"\0\1\0\0\0\0\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
-        b"\0\1\0\0\0\0\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2\xc0\x0c",
-        b"\0\1\0\0\0\0\xc0\x0c\0\x0f\0\1\0\0\0\x3c\0\7\0\1\2mx\xc0\x11",
-        b"\0\0\0\1\0\0\xc0\x0c\0\6\0\1\0\0\0\x3c\0\x16\0\0" + bytes(20),
-    ],
-    "dns_name": [b"host.example.test", b"_25._tcp.mx.test.", b"a..b", "bücher.test".encode(), b"a\\b.\xff"],
-    "mta_sts_policy": [b"version: STSv1\r\nmode: enforce\nmx: a.test\nmx: *.b.test\nmax_age: 604800\n"],
-    "mta_sts_record": [b"v=STSv1; id=20160831085700Z;", b"v=STSv1;id=a;x=y\nv=spf1"],
-    "tlsa": [b"\3\1\1" + bytes(32), b"\2\0\0" + _CERTIFIED.der, b"\2\1\0" + _CERTIFIED.spki, _CERTIFIED.der],
-    "web_request": [b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test\r\n\r\n"],
-}
+
+
+_VALID: Final[dict[str, list[bytes]]] = (
+    signatures.VALID
+    | network.VALID
+    | {
+        "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
+        "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],
+        "index_page": [_page(), unpack(_page()[1:]), b""],
+        "garbage": [pack_emails(load([_page()]).emails), b"\1" * 16, b"\1" * 15],
+        "message": [b"\1\1" + TOKEN + encode(read_message(_RAW)), encode(read_message(_RAW)), b"\1", b"\1\1"],
+        "blob": [pack(_RAW), pack(_RAW * 3000), b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\1\0\0"],
+        "directory_row": [_row(Alias("a@x.test", ("b@x.test",))), b"\x94\1" + _NESTED],
+        "settings": [
+            b"hostname = 'x'\n[imap]\nidle_s = 1800\n[[listen]]\nprotocol = 'smtp'\nport = 25\n",
+            b"[tls]\ncertificate = { env = 'HOME' }\nkey = { file = '/x' }\n",
+            b"data = 1979-05-27T07:32:00Z\n",
+            b"a = " + b"[" * 5000,
+            b"hostname = " + b"9" * 5000,
+        ],
+        "address": [
+            b"a+b@x.test",
+            b'"a b"@x.test',
+            b"all@x.test",
+            "ä@bücher.test".encode(),
+            b"a@[127.0.0.1]",
+            b"\xff@x.test",
+        ],
+        "proxy_header": [
+            b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 25\r\nEHLO a\r\n",
+            b"PROXY TCP6 2001:db8::1 ::1 40000 25\r\n",
+            b"PROXY UNKNOWN\r\n",
+            b"\x21\x11\x00\x20" + bytes(12) + b"\x20\x00\x0d\x01\0\0\0\0\x21\x00\x05TLSv1" + b"\x02\x00\x01a",
+            b"\x21\x11\x00\x13" + bytes(12) + b"\x03\x00\x04\0\0\0\0",
+            b"\x20\x00\x00\x00",
+        ],
+        "sasl_exchange": [
+            b"n,,n=user,r=abc\nc=biws,r=abcn,p=AAAA\n\n",
+            b"p=tls-unique,a=x,n=user,r=abc\nc=cD10bHMtdW5pcXVlLGE9eCx4,r=abcn,p=AAAA",
+            b"n,a=user,\x01host=a\x01auth=Bearer abc\x01\x01\n\x01",
+            b"user=a\x01auth=Bearer abc\x01\x01\n",
+            b"\0user\0pass",
+            b"\nuser\npass",
+        ],
+        "mbox": [
+            b"Content-Length: 5\n\nHello\nFrom b@c Tue Nov  3 12:00:00 2020\n\n>From x\n",
+            b"Status: RO\nX-UID: 1\n\nx\n",
+        ],
+        "maildir": [_RAW, b"0 $Work\n1 b\n27 c\n", b"\n \n"],
+    }
+)
+
+
 assert _VALID.keys() == PROMISES.keys()

@@ -65,7 +65,7 @@ class QueueRounds:
         self._sink_folder.mkdir(parents=True)
         (self._sink_port,) = free_ports(1)
         self._sink: subprocess.Popen[bytes] | None = None
-        outbound = OUTBOUND.format(host=sink.HOST, port=self._sink_port, domains=[*map(_domain, range(DESTINATIONS))])
+        outbound = OUTBOUND.format(host=sink.HOST, port=self._sink_port)
         settings = SETTINGS.format(outbound=outbound) + f'[store]\nkind = "{self.store}"\n'
         self.server = Running(self.place / "data", settings=settings)
 
@@ -233,5 +233,6 @@ OUTBOUND: Final = """
 name = "sink"
 host = "{host}"
 port = {port}
-domains = {domains}
+[outbound.routes]
+"*" = "sink"
 """

@@ -24,7 +24,6 @@ name = "{name}"
 host = "{host}"
 port = {port}
 tls = "{tls}"
-domains = ["{name}.test"]
 """
 
 
@@ -46,7 +45,8 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
         ROUTE.format(name=kind.name, host=HOST, port=ports[kind.name], tls="encrypt" if kind.has_tls else "opportunistic")
         for kind in KINDS
     )
-    with peopled(tmp_path_factory.mktemp("ours"), SETTINGS + routes) as ours:
+    table = "".join(f'"{kind.name}.test" = "{kind.name}"\n' for kind in KINDS)
+    with peopled(tmp_path_factory.mktemp("ours"), f"{SETTINGS}{routes}[outbound.routes]\n{table}") as ours:
         now = dt.datetime.now(dt.UTC)
         yield Neighbourhood(ours, ports, tmp_path_factory.mktemp("peers"), Certified.root(now=now))
 

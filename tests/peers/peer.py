@@ -37,6 +37,7 @@ class Peer(ABC):
 
     name: ClassVar[str]
     part: ClassVar[str]  # of ops/parts.py
+    has_tls: ClassVar[bool] = True
     can: ClassVar[Abilities] = Abilities()
     own_users: ClassVar[dict[str, str]] = {}  # that it wants to run as, with their homes
 
@@ -102,10 +103,11 @@ class Peer(ABC):
 
     @contextlib.contextmanager
     def client(self) -> Iterator[smtplib.SMTP]:
-        """A connection under TLS, as one of its users has it."""
+        """A connection as one of its users has it, under TLS where it can."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with smtplib.SMTP(HOST, self.port, CLIENT) as smtp:
-            smtp.starttls(context=context)
+            if self.has_tls:
+                smtp.starttls(context=context)
             smtp.ehlo()
             yield smtp

@@ -19,7 +19,7 @@ from cluster.placement.watching import Watching
 from tests.ray.machines import Machines
 from tests.ray.roles import Line, Settings, lines
 
-FEW = Wanted(mailbox=1, queue=0, reputation=0, greylist=0, gateway=1)
+FEW = Wanted(mailbox=1, queue=0, reputation=0, greylist=0, throttle=0, gateway=1)
 
 
 class Cluster(NamedTuple):

@@ -8,10 +8,10 @@ A mechanism never looks up an account and never compares a password: it asks. No
 account exists.
 """
 
-from mail.sasl.mechanisms import CLEAR_PASSWORD, MECHANISMS, begin
+from mail.sasl.mechanisms import CLEAR_PASSWORD, MECHANISMS, begin, offered
 from mail.sasl.saslprep import NotPrintable, saslprep
 from mail.sasl.scram import Binding, derive_scram
-from mail.sasl.steps import Challenge, Done, Exchange, Failed, NeedPassword, NeedScram, ScramKeys, Step
+from mail.sasl.steps import Challenge, Done, Exchange, Failed, NeedPassword, NeedScram, NeedToken, ScramKeys, Step
 
 __all__ = [
     "CLEAR_PASSWORD",
@@ -23,10 +23,12 @@ __all__ = [
     "Failed",
     "NeedPassword",
     "NeedScram",
+    "NeedToken",
     "NotPrintable",
     "ScramKeys",
     "Step",
     "begin",
     "derive_scram",
+    "offered",
     "saslprep",
 ]

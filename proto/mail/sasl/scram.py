@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mail.sasl.saslprep import NotPrintable, saslprep
@@ -32,7 +33,7 @@ _CLIENT_FINAL = re.compile(rb"(c=([A-Za-z0-9+/=]+),r=(" + _NONCE + rb")(?:,[A-Za
 
 
 class Binding(NamedTuple):
-    """A channel binding (RFC 5929, RFC 9266): `tls-exporter` or `tls-server-end-point`, and its bytes."""
+    """A channel binding (RFC 5929, RFC 9266): `tls-server-end-point`, `tls-unique` or `tls-exporter`, and its bytes."""
 
     kind: str
     data: bytes
@@ -50,19 +51,26 @@ def _hmac(key: bytes, data: bytes) -> bytes:
 
 
 class Scram:
-    """One exchange; `binding` is there when the -PLUS form was chosen."""
+    """One exchange; `bindings` are there when the -PLUS form was chosen."""
 
     def __init__(
-        self, *, nonce: str, secret: bytes, iterations: int, binding: Binding | None = None, plus_offered: bool = False
+        self,
+        *,
+        nonce: str,
+        secret: bytes,
+        iterations: int,
+        bindings: Sequence[Binding] = (),
+        plus_offered: bool = False,
     ) -> None:
         """`nonce`: ours, fresh and printable without a comma. `secret`: the server's, for the salt of unknown users.
 
-        `iterations`: what real accounts have.
+        `iterations`: what real accounts have. `bindings`: of each kind that is there one; the client chooses.
         """
         self._server_nonce = nonce.encode()
         self._secret = secret
         self._iterations = iterations
-        self._binding = binding
+        self._bindings = {binding.kind.encode(): binding.data for binding in bindings}
+        self._binding = b""
         self._plus_offered = plus_offered
         self._asked = False
         self._user = ""
@@ -102,8 +110,8 @@ class Scram:
             return Failed("client-first-message cannot be read")
         self._header, flag, kind, authzid, self._first_bare, name, nonce = found.groups()
         wrong = self._wrong_binding(flag, kind)
-        if wrong:
-            return Failed(wrong)
+        if wrong is not None:
+            return wrong
         try:
             self._user = saslprep(_unescape(name).decode())
             self._authzid = saslprep(_unescape(authzid or b"").decode())
@@ -112,23 +120,28 @@ class Scram:
         self._nonce = nonce + self._server_nonce
         return NeedScram(self._user)
 
-    def _wrong_binding(self, flag: bytes | None, kind: bytes | None) -> str:
-        """RFC 5802 6."""
-        if self._binding is None:
+    def _wrong_binding(self, flag: bytes | None, kind: bytes | None) -> Failed | None:
+        """RFC 5802 6. What is told is the text of its server-error-value (RFC 5802 7)."""
+        if not self._bindings:
             if kind is not None:
-                return "channel binding without -PLUS"
-            return "a downgrade: the client can bind, and was not offered -PLUS" if self._downgraded(flag) else ""
-        return "" if kind == self._binding.kind.encode() else "-PLUS without our channel binding"
-
-    def _downgraded(self, flag: bytes | None) -> bool:
-        return flag == b"y" and self._plus_offered
+                return Failed("channel binding without -PLUS", says="channel-binding-not-supported")
+            if flag == b"y" and self._plus_offered:
+                why = "a downgrade: the client can bind, and was not offered -PLUS"
+                return Failed(why, says="server-does-support-channel-binding")
+            return None
+        if kind is None:
+            return Failed("-PLUS without channel binding", says="channel-bindings-dont-match")
+        if kind not in self._bindings:
+            return Failed("-PLUS with a channel binding that is not here", says="unsupported-channel-binding-type")
+        self._binding = self._bindings[kind]
+        return None
 
     def _client_final(self, data: bytes, keys: ScramKeys) -> Step:
         found = _CLIENT_FINAL.fullmatch(data)
         if found is None:
             return Failed("client-final-message cannot be read", self._user)
         without_proof, binding, nonce, proof = found.groups()
-        expected = self._header + (self._binding.data if self._binding else b"")
+        expected = self._header + self._binding
         if binding != binascii.b2a_base64(expected, newline=False) or nonce != self._nonce:
             return Failed("channel binding or nonce is another", self._user)
         auth_message = b",".join((self._first_bare, self._server_first, without_proof))

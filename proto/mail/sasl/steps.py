@@ -34,6 +34,16 @@ class NeedScram(NamedTuple):
     user: str
 
 
+class NeedToken(NamedTuple):
+    """Whose is this token? `answer(True)` when it is this user's, or anybody's where `user` is empty; else `False`."""
+
+    user: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"NeedToken({self.user!r}, ...)"
+
+
 class Done(NamedTuple):
     """The client proved to be `authcid`, and wants to act as `authzid` (empty: as itself)."""
 
@@ -42,13 +52,14 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The end. `why` is for the log; the client only hears that it failed."""
+    """The end. `why` is for the log; the client only hears that it failed, and `says` where that helps it."""
 
     why: str
     authcid: str = ""
+    says: str = ""
 
 
-Step: TypeAlias = Challenge | NeedPassword | NeedScram | Done | Failed
+Step: TypeAlias = Challenge | NeedPassword | NeedScram | NeedToken | Done | Failed
 
 
 class Exchange(Protocol):
@@ -59,5 +70,5 @@ class Exchange(Protocol):
         ...
 
     def answer(self, found: "bool | ScramKeys | None") -> Step:
-        """The answer to NeedPassword or NeedScram."""
+        """The answer to NeedPassword, NeedScram or NeedToken."""
         ...

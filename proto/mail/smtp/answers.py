@@ -49,6 +49,11 @@ _WHY = {
 }
 
 
+def priority_changed(priority: int) -> Reply:
+    """The answer to a MAIL whose MT-PRIORITY is not granted: the new one comes first (RFC 6710 4.1, 9)."""
+    return Reply(250, "2.3.6", f"{priority} is the new priority assigned to the message")
+
+
 def out_of_order(role: Role, state: State, verb: bytes) -> Reply:
     """Why this command cannot be taken now."""
     if state is State.START:

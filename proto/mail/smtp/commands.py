@@ -67,15 +67,23 @@ def _mail(now: Situation, argument: bytes) -> Event:
         raise Refusal(replies.TLS_FIRST)  # RFC 3207 4
     if now.offers.auth_required and not now.authenticated:
         raise Refusal(replies.AUTH_FIRST)  # RFC 4954 6, RFC 6409 4.3
-    return parse_mail(argument, now.limits)
+    return parse_mail(argument, now.limits, now.offers, tls=now.tls, authenticated=now.authenticated)
 
 
 def _rcpt(now: Situation, argument: bytes) -> Event:
     assert now.mail is not None
-    rcpt = parse_rcpt(argument, now.limits, smtputf8=now.mail.smtputf8)
+    rcpt = parse_rcpt(argument, now.limits, now.offers, smtputf8=now.mail.smtputf8)
     if len(now.rcpts) >= now.limits.recipients_max:
         raise Refusal(replies.TOO_MANY_RECIPIENTS)
+    if now.limits.domains_max:
+        domains = {_domain(one) for one in now.rcpts}
+        if len(domains) >= now.limits.domains_max and _domain(rcpt) not in domains:
+            raise Refusal(replies.TOO_MANY_DOMAINS)  # RFC 9422 4.3
     return rcpt
+
+
+def _domain(rcpt: RcptTo) -> str:
+    return rcpt.recipient.rpartition("@")[2].lower()
 
 
 def _data(now: Situation, argument: bytes) -> Event:
@@ -105,10 +113,15 @@ def _alone(event: Event) -> Command:
 
 
 def _with_text(kind: type[Verify | Expand]) -> Command:
+    """With SMTPUTF8 behind it the name may be UTF-8 (RFC 6531 3.7.4.2)."""
+
     def read(_now: Situation, argument: bytes) -> Event:
-        if not argument:
+        found = grammar.NAME.fullmatch(argument)
+        if found is None:
             raise Refusal(replies.NEEDS_ARGUMENT)
-        return kind(argument.decode("utf-8", "backslashreplace"))
+        if not found[1].isascii() and not found[2]:
+            raise Refusal(replies.NAME_NEEDS_UTF8)
+        return kind(found[1].decode("utf-8", "backslashreplace"))
 
     return read
 

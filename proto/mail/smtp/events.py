@@ -38,7 +38,25 @@ class MailFrom(Event, frozen=True):
     envid: str = ""
     """ENVID= (RFC 3461 4.4), decoded."""
     auth: str | None = None
-    """AUTH= (RFC 4954 5), decoded; `<>` when the client could not say; None when not given."""
+    """AUTH= (RFC 4954 5), decoded; `<>` when the client could not say or has not logged in; None when not given."""
+    require_tls: bool = False
+    """REQUIRETLS (RFC 8689): to be passed on under proven TLS only, or returned."""
+    by_s: int = 0
+    """BY= (RFC 2852): seconds from now, also negative; means something only with a mode."""
+    by_mode: str = ""
+    """What then: N (notify) or R (return); empty when not given."""
+    by_trace: bool = False
+    """Whether each relay is to be told to the sender."""
+    hold_for_s: int = 0
+    """HOLDFOR= (RFC 4865), 0 when not given."""
+    hold_until_ms: int = 0
+    """HOLDUNTIL=, in milliseconds since 1970, perhaps in the past; 0 when not given."""
+    priority: int = 0
+    """MT-PRIORITY= (RFC 6710), -9 to 9, as it is granted."""
+    priority_asked: int = 0
+    """What the client asked for; where it differs the standard answer says so."""
+    solicit: tuple[str, ...] = ()
+    """SOLICIT= (RFC 3865): the classes of solicitation the message is of."""
 
 
 class RcptTo(Event, frozen=True):

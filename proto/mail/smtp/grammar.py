@@ -27,6 +27,7 @@ MAIL = re.compile(rb"(?i:FROM): ?(<" + _ROUTE + rb"(" + _MAILBOX + rb")?>)(?: +(
 # "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters]
 RCPT = re.compile(rb"(?i:TO): ?(<" + _ROUTE + rb"(" + _MAILBOX + rb"|(?i:postmaster))>)(?: +(.+))?")
 DOT_STRING = re.compile(_DOT_STRING)
+MAILBOX = re.compile(_MAILBOX)
 # esmtp-param = esmtp-keyword ["=" esmtp-value]; esmtp-value = 1*(%d33-60 / %d62-126) / UTF8-non-ascii (RFC 6531 3.3)
 PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")
 # xtext = *( xchar / hexchar ); hexchar = "+" two upper case hexadecimal digits (RFC 3461 4)
@@ -34,8 +35,22 @@ XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEXCHAR = re.compile(rb"\+([0-9A-F]{2})")
 # original-recipient-address = addr-type ";" xtext; with utf-8 the value may be UTF-8 itself (RFC 6533 3)
 ORCPT = re.compile(rb"(" + _DOT_STRING + rb");((?:[!-*,-<>-~\x80-\xff]|\+[0-9A-F]{2})+)")
+# by-value = by-time ";" by-mode [by-trace]; by-time = ["-" / "+"] 1*9DIGIT (RFC 2852 4); letters in either case
+BY = re.compile(rb"([+-]?[0-9]{1,9});([NRnr])([Tt])?")
+# future-release-integer = 1*9DIGIT (RFC 4865 3)
+HOLD_FOR = re.compile(rb"[0-9]{1,9}")
+# date-time (RFC 3339 5.6); RFC 4865 3 writes it in UTC, another offset says no less
+DATE_TIME = re.compile(
+    rb"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
+)
+# priority-value = (["-"] NZDIGIT) / "0" (RFC 6710 5)
+PRIORITY = re.compile(rb"-?[1-9]|0")
+# Solicitation-keywords = word 0*("," word); word = ALPHA 0*(wordchar) (RFC 3865 2.1)
+SOLICIT = re.compile(rb"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
 # The name after HELO is not held to its grammar: real clients err, and it must not be refused for that (RFC 5321 4.1.4)
 HELLO = re.compile(rb"[!-~\x80-\xff]{1,255}")
+# The argument of VRFY and EXPN: String [SP "SMTPUTF8"] (RFC 5321 4.1.1.6, RFC 6531 3.7.4.2)
+NAME = re.compile(rb"(?!(?i:SMTPUTF8)\Z)(.+?)( +(?i:SMTPUTF8))?", re.DOTALL)
 # bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] (RFC 3030 2); 12 digits are a terabyte
 BDAT = re.compile(rb"([0-9]{1,12})(?: +((?i:LAST)))?")
 # auth-command = "AUTH" SP sasl-mech [SP initial-response] (RFC 4954 8); sasl-mech as in RFC 4422 3.1

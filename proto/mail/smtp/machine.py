@@ -17,7 +17,7 @@ import binascii
 from collections.abc import Iterator, Sequence
 
 from mail.smtp import grammar, replies
-from mail.smtp.answers import FOREIGN, STANDARD, out_of_order
+from mail.smtp.answers import FOREIGN, STANDARD, out_of_order, priority_changed
 from mail.smtp.commands import COMMANDS, from_base64
 from mail.smtp.content import Content, DottedContent, Newlines
 from mail.smtp.events import (
@@ -38,7 +38,7 @@ from mail.smtp.events import (
 )
 from mail.smtp.limits import Limits
 from mail.smtp.lines import TOO_LONG, Input
-from mail.smtp.offers import Offers, keywords
+from mail.smtp.offers import Offering, Offers, keywords
 from mail.smtp.parameters import Refusal
 from mail.smtp.replies import Reply
 from mail.smtp.states import END, RESPONSE, TRANSITIONS, Role, State
@@ -58,19 +58,25 @@ class Server:
         role: Role,
         host: str,
         *,
-        offers: Offers | None = None,
+        offers: Offers | Offering | None = None,
         limits: Limits | None = None,
         newlines: Newlines = Newlines.REFUSE,
         tls: bool = False,
     ) -> None:
-        """`host` is our name for greeting and EHLO; `tls` says that the connection began with TLS."""
+        """`host` is our name for greeting and EHLO; `tls` says that the connection began with TLS.
+
+        `offers` may depend on TLS and on who the client is: it is then asked again when either changes.
+        """
         self.role = role
         self.host = host
-        self.offers = offers or Offers()
+        self._offering: Offering | None = None if offers is None or isinstance(offers, Offers) else offers
+        self.offers = offers if isinstance(offers, Offers) else Offers()
+        """What is offered now; the driver may set it too, between events."""
         self.limits = limits or Limits()
         self.newlines = newlines
         self.tls = tls
         self.authenticated = False
+        self._offer()
         self.closing = False
         """Nothing more will be read; send what is outgoing and close."""
         self.state = State.START
@@ -87,7 +93,7 @@ class Server:
         self._chunk_last = False
         self._chunk_refusal: Reply | None = None
         self._reading_chunk = False
-        self._errors = self._unknowns = self._commands = self._auth_failures = 0
+        self._errors = self._unknowns = self._commands = self._auth_failures = self._mails = 0
         self._move = TRANSITIONS[State.START][b"NOOP"]
 
     # -- what the driver calls -------------------------------------------------------------------------------------
@@ -152,6 +158,8 @@ class Server:
             self._answer((self._hello_answer(event),), positive=True)
         elif event is None:
             raise ProtocolMisuse("nothing to accept")
+        elif type(event) is MailFrom and event.priority != event.priority_asked:
+            self.send(priority_changed(event.priority))
         else:
             canned = STANDARD[type(event)]
             many = len(self.rcpts) if self.role is Role.LMTP and type(event) is Message else 1
@@ -180,6 +188,7 @@ class Server:
         self.tls = True
         self.authenticated = False
         self.hello = None
+        self._offer()
         self._clear_transaction()
         self.state = State.START
 
@@ -218,6 +227,8 @@ class Server:
         move = TRANSITIONS[self.state].get(verb)
         if move is None:
             return self._early_talk(verb) or self._reject(out_of_order(self.role, self.state, verb), verb)
+        if verb == b"MAIL" and self._mails_used_up():
+            return self._give_up(replies.TOO_MANY_MAILS, verb)
         try:
             event = command(self, argument)
         except Refusal as refusal:
@@ -225,6 +236,11 @@ class Server:
         self._move = move
         self._pending = event
         return event
+
+    def _mails_used_up(self) -> bool:
+        """Each MAIL counts, whatever becomes of it (RFC 9422 4.1)."""
+        self._mails += 1
+        return 0 < self.limits.mails_max < self._mails
 
     def _unknown(self, verb: bytes) -> Event:
         """Only the beginning is told, as it may be a password sent at the wrong moment."""
@@ -290,7 +306,9 @@ class Server:
         self._chunk_last = found[2] is not None
         in_order = b"BDAT" in TRANSITIONS[self.state]
         self._chunk_refusal = None if in_order else out_of_order(self.role, self.state, b"BDAT")
-        if in_order and self._content is None:
+        if not self.offers.chunking:
+            self._chunk_refusal = replies.NOT_OFFERED
+        elif in_order and self._content is None:
             self._content = Content(self.limits.message_bytes_max)
         read_before = self._content.overflow_bytes if self._content else 0
         if read_before + self._chunk_left > self.limits.discard_bytes_max:
@@ -355,6 +373,8 @@ class Server:
             authenticated=self.authenticated,
             message_bytes_max=self.limits.message_bytes_max,
             recipients_max=self.limits.recipients_max,
+            mails_max=self.limits.mails_max,
+            domains_max=self.limits.domains_max,
         )
 
     def _answer(self, encoded: Sequence[bytes], *, positive: bool) -> None:
@@ -386,6 +406,7 @@ class Server:
                 self._clear_transaction()
             case Auth() | AuthResponse():
                 self.authenticated = True
+                self._offer()
             case Quit():
                 self.closing = True
             case StartTls():
@@ -408,6 +429,10 @@ class Server:
                 pass
         if self._errors > self.limits.errors_max and not self.closing:
             self.close(replies.TOO_MANY_ERRORS)
+
+    def _offer(self) -> None:
+        if self._offering is not None:
+            self.offers = self._offering(self.tls, self.authenticated)
 
     def _clear_transaction(self) -> None:
         self.mail = None

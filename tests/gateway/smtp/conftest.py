@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cluster.certificates import server_context
 from cluster.hosting.sockets import listen
+from gateway.proxy import Relays, relays
 from gateway.smtp.server import SmtpServer, Tls
 from mail.smtp.states import Role
 from tests.unit.gateway.smtp.fakes import Fakes
@@ -24,6 +26,12 @@ LISTENERS: Mapping[str, tuple[Role, Tls]] = {
     "submission": (Role.SUBMISSION, "starttls"),
     "submissions": (Role.SUBMISSION, "implicit"),
     "lmtp": (Role.LMTP, "none"),
+}
+RELAYED: Mapping[str, tuple[Role, Tls, Relays | None]] = {
+    "relayed": (Role.SMTP, "starttls", relays(["127.0.0.0/8"])),
+    "relayed-submissions": (Role.SUBMISSION, "implicit", relays(["127.0.0.0/8"])),
+    "others": (Role.SMTP, "none", relays(["10.0.0.0/8"])),
+    "others-direct": (Role.SUBMISSION, "implicit", relays(["10.0.0.0/8"], "direct")),
 }
 
 Start = Callable[..., Awaitable["Running"]]
@@ -80,8 +88,7 @@ def client_tls(certificate: Path) -> ssl.SSLContext:
 async def start(certificate: Path) -> AsyncIterator[Start]:
     """Start servers with given settings; they are stopped at the end."""
     running: list[Running] = []
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
+    context = server_context(certificate, certificate)
 
     async def begin(**settings: object) -> Running:
         fakes = Fakes(**settings)
@@ -91,6 +98,10 @@ async def start(certificate: Path) -> AsyncIterator[Start]:
             sock = listen("127.0.0.1", 0)
             made.port[name] = sock.getsockname()[1]
             await server.listen(sock, role, tls)
+        for name, (role, tls, behind) in RELAYED.items():
+            sock = listen("127.0.0.1", 0)
+            made.port[name] = sock.getsockname()[1]
+            await server.listen(sock, role, tls, behind=behind)
         running.append(made)
         return made
 

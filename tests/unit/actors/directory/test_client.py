@@ -140,3 +140,16 @@ async def test_postmaster_without_a_domain_is_somebody() -> None:
     made.close()
     assert isinstance(found, Local)
     assert [target.account for target in found.targets] == [account.id]
+
+
+async def test_members_of_what_leads_to_others(directory: DirectoryClient) -> None:
+    await directory.add_list("team@example.test", ["alice@example.test", "x@far.test"])
+    await directory.add_group("desk@example.test", ["alice@example.test"])
+    await directory.add_alias("al@example.test", ["alice@example.test"])
+    await directory.add_list("none@example.test")
+    assert await directory.members("Team") == ("alice@example.test", "x@far.test")
+    assert await directory.members("desk@example.test") == ("alice@example.test",)
+    assert await directory.members("al@example.test") == ("alice@example.test",)
+    assert await directory.members("none@example.test") == ()
+    for other in ("alice@example.test", "nobody@example.test", "a@far.test", "", "@"):
+        assert await directory.members(other) is None

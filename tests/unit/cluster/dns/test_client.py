@@ -1,6 +1,7 @@
 """The resolver of a running server against a DNS server that misbehaves by name; nothing here is timed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from random import Random
 
@@ -212,3 +213,22 @@ async def test_names_of_the_settings_need_no_server(clock: ManualClock) -> None:
     await resolver.close()
     with pytest.raises(Misconfigured, match="is no A record"):
         DnsResolver(settings("127.0.0.1:1", static={"x": {"A": ("y",)}}), clock, Random(1))
+
+
+async def test_who_knows_all_but_sends_from_elsewhere_is_not_heard(hasty: DnsResolver) -> None:
+    asking = asyncio.create_task(hasty.ask("never.odd.test", "A"))
+    await asyncio.sleep(0)
+    (flight,) = hasty._mux._flying
+    assert flight.line is not None
+    head = flight.ident.to_bytes(2, "big") + b"\x81\x80\0\1\0\1\0\0\0\0"
+    forged = head + flight.sent + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\6\6\6\6"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as impostor:
+        impostor.sendto(forged, flight.line.sock.getsockname())
+        assert (await asking).status == "tempfail"
+    asking = asyncio.create_task(hasty.ask("never.odd.test", "AAAA"))
+    await asyncio.sleep(0)
+    (flight,) = hasty._mux._flying
+    assert flight.line is not None
+    right = flight.ident.to_bytes(2, "big") + b"\x81\x80\0\1\0\0\0\0\0\0" + flight.sent
+    hasty._mux._received(flight.line, right)  # the same, had it come by the socket
+    assert (await asking).status == "ok"

@@ -61,16 +61,22 @@ class Person:
 
 
 class People:
-    """A directory of two, alice and bob, whose password is `demo`."""
+    """A directory of two, alice and bob, whose password is `demo` and whose tokens are `token.of.NAME`."""
 
     def __init__(self) -> None:
         self.people = {"alice": Person(ALICE, "alice"), "bob": Person(BOB, "bob")}
+        self.takes_tokens = True
+        self.token_scope = "imap"
 
     async def verify(self, login: str, password: str) -> Person | None:
         return self.people.get(login) if password == PASSWORD else None
 
     async def principal(self, login: str) -> Person | None:
         return self.people.get(login)
+
+    async def token(self, login: str, token: str) -> Person | None:
+        name = token.removeprefix("token.of.")
+        return self.people.get(name) if token != name and login in {"", name} else None
 
     async def scram(self, login: str) -> sasl.ScramKeys | None:
         return sasl.derive_scram(PASSWORD, _SALT, 4096) if login in self.people else None

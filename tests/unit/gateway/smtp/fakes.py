@@ -14,13 +14,14 @@ from cluster.clock import ManualClock
 from cluster.errors import Trouble
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
+from gateway.smtp.offering import Facts, offers_of
 from gateway.smtp.partly import Partly
-from gateway.smtp.server import offers_of
 from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
 from gateway.smtp.world import World
 from mail.sasl import ScramKeys, derive_scram
 from mail.smtp.machine import Server
+from mail.smtp.offers import Offers
 from mail.smtp.states import Role
 
 ALICE = Principal(account=1, login="alice@example.test")
@@ -33,6 +34,8 @@ class FakeDirectory:
 
     def __init__(self) -> None:
         self.trouble: Trouble | None = None
+        self.takes_tokens = False
+        self.token_scope = "mail"
 
     def _fail(self) -> None:
         if self.trouble is not None:
@@ -61,6 +64,14 @@ class FakeDirectory:
 
     async def principal(self, login: str) -> Principal | None:
         return ALICE if login == ALICE.login else None
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        self._fail()
+        return ALICE if token == "alices.token" and login in {"", ALICE.login} else None
+
+    async def members(self, address: str) -> tuple[str, ...] | None:
+        self._fail()
+        return ("alice@example.test", "bob@example.test") if address in {"list", "list@example.test"} else None
 
     async def may_send_as(self, principal: Principal, address: str) -> bool:
         return address.lower() in {principal.login, "al@example.test"}
@@ -186,11 +197,18 @@ class Fakes:
 class Talk:
     """A session that is spoken to without a network."""
 
-    def __init__(self, fakes: Fakes, role: str = "smtp", *, tls: bool = False, ip: str = "192.0.2.7") -> None:
+    def __init__(
+        self, fakes: Fakes, role: str = "smtp", *, tls: bool = False, ip: str = "192.0.2.7", bound: bool = False
+    ) -> None:
+        def offering(active: bool, authenticated: bool) -> Offers:
+            tokens = fakes.directory.takes_tokens
+            facts = Facts("t", Role(role), True, ip, active, authenticated, bound, tokens, fakes.world.clock.now_ms())
+            return offers_of(facts, fakes.settings)
+
         self.machine = Server(
             Role(role),
             fakes.world.host_name,
-            offers=offers_of(Role(role), "starttls", fakes.settings),
+            offers=offering,
             limits=fakes.settings.limits(),
             newlines=fakes.settings.newlines(),
             tls=tls,

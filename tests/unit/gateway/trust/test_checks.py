@@ -13,7 +13,7 @@ from actors.trace.types import Fact
 from cluster.clock import ManualClock
 from gateway.trust.checks import APART_FROM_BYTES, Checks
 from gateway.trust.settings import TrustSettings
-from gateway.trust.verdict import Verdict
+from gateway.trust.verdict import Seal, Verdict
 from mail.trust.authres import Property, Result, parse
 from mail.trust.questions import Asking, Question
 from tests.unit.gateway.trust.resolving import Knowing, Resolver
@@ -46,6 +46,9 @@ class Chain(NamedTuple):
     result: str
     why: str = ""
     oldest_pass: int = 0
+    seals: tuple[Seal, ...] = ()
+    newest: str = ""
+    temporary: bool = False
 
 
 UNCHAINED = Chain("none")

@@ -17,11 +17,13 @@ from mail.sasl import (
     Failed,
     NeedPassword,
     NeedScram,
+    NeedToken,
     NotPrintable,
     ScramKeys,
     Step,
     begin,
     derive_scram,
+    offered,
     saslprep,
 )
 
@@ -32,8 +34,8 @@ _FIRST = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
 _FINAL = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 
 
-def start(name: str, binding: Binding | None = None) -> Exchange:
-    return begin(name, nonce=_NONCE, secret=_SECRET, iterations=4096, binding=binding)
+def start(name: str, *bindings: Binding) -> Exchange:
+    return begin(name, nonce=_NONCE, secret=_SECRET, iterations=4096, bindings=bindings, scope="mail")
 
 
 def test_plain_of_rfc4616() -> None:
@@ -136,6 +138,50 @@ def test_channel_binding(name: str, header: bytes, bound: bytes, works: bool) ->
 
 
 @pytest.mark.parametrize(
+    ("name", "first", "says"),
+    [
+        ("SCRAM-SHA-256-PLUS", b"p=tls-exporter,,n=u,r=x", "unsupported-channel-binding-type"),
+        ("SCRAM-SHA-256-PLUS", b"y,,n=u,r=x", "channel-bindings-dont-match"),
+        ("SCRAM-SHA-256", b"p=tls-unique,,n=u,r=x", "channel-binding-not-supported"),
+        ("SCRAM-SHA-256", b"y,,n=u,r=x", "server-does-support-channel-binding"),
+    ],
+)
+def test_a_client_with_another_binding_is_told_so(name: str, first: bytes, says: str) -> None:
+    exchange = start(name, Binding("tls-server-end-point", b"hash"), Binding("tls-unique", b"finished"))
+    step = exchange.step(first)
+    assert isinstance(step, Failed)
+    assert step.says == says
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "works"),
+    [(b"tls-unique", b"finished", True), (b"tls-server-end-point", b"hash", True), (b"tls-unique", b"hash", False)],
+)
+def test_the_client_chooses_among_the_bindings(kind: bytes, data: bytes, works: bool) -> None:
+    exchange = start("SCRAM-SHA-256-PLUS", Binding("tls-server-end-point", b"hash"), Binding("tls-unique", b"finished"))
+    keys = derive_scram("pencil", _SALT, 4096)
+    salted = hashlib.pbkdf2_hmac("sha256", b"pencil", _SALT, 4096)
+    header = b"p=" + kind + b",,"
+    exchange.step(header + b"n=user,r=abc")
+    step = exchange.step(client(keys, salted, b"n=user,r=abc", header + data, exchange.answer(keys)))
+    assert isinstance(step, Challenge) == works
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"tls": False}, ("SCRAM-SHA-256",)),
+        ({"tls": False, "bound": True, "tokens": True}, ("SCRAM-SHA-256",)),
+        ({"tls": False, "clear": True}, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"tls": True}, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"tls": True, "bound": True, "tokens": True}, MECHANISMS),
+    ],
+)
+def test_what_is_offered_depends_on_the_connection(facts: dict[str, bool], wanted: tuple[str, ...]) -> None:
+    assert offered(**facts) == wanted
+
+
+@pytest.mark.parametrize(
     "message",
     [b"", b"n,,n=,r=x", b"n,,n=a=b,r=x", b"n,,m=1,n=a,r=x", b"n,,n=a", b"x,,n=a,r=b", b"n,,n=\xff,r=x", b"n" * 3000],
 )
@@ -165,7 +211,10 @@ def test_unassigned_is_refused_only_for_what_is_kept() -> None:
         saslprep("\u0221", stored=True)
 
 
-@given(st.sampled_from(MECHANISMS), st.lists(st.one_of(st.binary(max_size=40), st.just(_FIRST)), max_size=5))
+@given(
+    st.sampled_from([name for name in MECHANISMS if not name.endswith("-PLUS")]),
+    st.lists(st.one_of(st.binary(max_size=40), st.just(_FIRST)), max_size=5),
+)
 def test_nothing_is_raised_and_nobody_gets_in(name: str, messages: list[bytes]) -> None:
     exchange = start(name)
     for message in messages:
@@ -174,6 +223,8 @@ def test_nothing_is_raised_and_nobody_gets_in(name: str, messages: list[bytes]) 
             step = exchange.answer(False)
         elif isinstance(step, NeedScram):
             step = exchange.answer(None)
+        elif isinstance(step, NeedToken):
+            step = exchange.answer(False)
         assert isinstance(step, Challenge | Failed)
         if isinstance(step, Failed):
             break

@@ -1,7 +1,8 @@
 """A driver for the tests that decides by the look of an address, and a reader of conversation files.
 
 role: lmtp                  smtp (default), submission or lmtp
-offers: starttls auth       starttls, auth, tls-required
+offers: starttls auth       starttls, auth, tls-required; any field of Offers, with `=` its value, with `no-` off
+authed: vrfy                the same, from AUTH on
 limits: errors_max=2        any of Limits
 newlines: neutralise
 C: a line, sent with CRLF   R: raw bytes with Python's escapes, sent without
@@ -89,22 +90,37 @@ def raw(text: str) -> bytes:
     return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
 
 
+def _offers(words: list[str], role: Role) -> Offers:
+    auth = "auth" in words
+    fields: dict[str, object] = {
+        "tls_required": "tls-required" in words,
+        "auth_required": role is Role.SUBMISSION,
+        "mechanisms_tls": ("SCRAM-SHA-256", "PLAIN") if auth else (),
+        "mechanisms_clear": ("SCRAM-SHA-256",) if auth else (),
+    }
+    for word in words:
+        name, has_value, value = word.partition("=")
+        if name in {"auth", "tls", "tls-required"}:
+            continue
+        kind = Offers.__annotations__[name.removeprefix("no-").replace("-", "_")]
+        fields[name.removeprefix("no-")] = (
+            (tuple(value.split(",")) if kind == tuple[str, ...] else kind(value))
+            if has_value
+            else not name.startswith("no-")
+        )
+    return Offers(**fields)  # type: ignore[arg-type]
+
+
 def machine_for(settings: dict[str, str]) -> Server:
     """A machine as the head of a conversation asks for it."""
-    words = settings.get("offers", "").split()
-    auth = "auth" in words
+    words, authed = settings.get("offers", "").split(), settings.get("authed", "").split()
     limits = {name: int(value) for name, _, value in (w.partition("=") for w in settings.get("limits", "").split())}
     role = Role(settings.get("role", "smtp"))
+    always, known = _offers(words, role), _offers(words + authed, role)
     return Server(
         role,
         "mx.example",
-        offers=Offers(
-            starttls="starttls" in words,
-            tls_required="tls-required" in words,
-            auth_required=role is Role.SUBMISSION,
-            mechanisms_tls=("SCRAM-SHA-256", "PLAIN") if auth else (),
-            mechanisms_clear=("SCRAM-SHA-256",) if auth else (),
-        ),
+        offers=(lambda _tls, authenticated: known if authenticated else always) if authed else always,
         limits=Limits(**limits),
         newlines=Newlines(settings.get("newlines", "refuse")),
         tls="tls" in words,

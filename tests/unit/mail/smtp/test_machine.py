@@ -11,7 +11,7 @@ from tests.unit.mail.smtp.driver import Session, machine_for
 
 
 def test_the_envelope_comes_with_the_message_and_holds_accepted_recipients_only() -> None:
-    session = Session(machine_for({}))
+    session = Session(machine_for({"offers": "auth"}))
     session.say(
         b"EHLO a\r\nMAIL FROM:<x@b.c> SIZE=3 RET=FULL ENVID=a+20b AUTH=<>\r\n"
         b'RCPT TO:<"q"@b.c> NOTIFY=success,DELAY ORCPT=rfc822;A+2Bb@c\r\nRCPT TO:<unknown@b.c>\r\nDATA\r\n'

@@ -28,5 +28,5 @@ def test_every_figure_is_there(passable: Path, monkeypatch: pytest.MonkeyPatch) 
     assert whats == {value.what for value in values if value.server == "LMDB"}
     assert "cold account of 5 messages: INBOX selected" in whats
     idle = [value.value for value in values if value.what.startswith("memory, idle")]
-    assert len(idle) == 6
+    assert len(idle) == 7
     assert min(idle) > 1

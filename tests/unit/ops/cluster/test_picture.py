@@ -17,7 +17,7 @@ async def test_an_empty_registry_is_an_empty_cluster(world: World) -> None:
     found = await state(world)
     assert (list(found.nodes), found.leader, found.name) == ([], "", "test")
     assert {kind.kind: kind.unowned for kind in found.kinds} == dict.fromkeys(
-        ("mailbox", "queue", "reputation", "greylist"), 4096
+        ("mailbox", "queue", "reputation", "greylist", "throttle"), 4096
     )
 
 
@@ -44,7 +44,7 @@ async def test_nodes_have_their_processes_and_slots(world: World) -> None:
         ("queue-b-1", "b", 0),
     ]
     assert found.leader == "controller-1"
-    assert [kind.unowned for kind in found.kinds] == [0, 4096, 4096, 4096]
+    assert [kind.unowned for kind in found.kinds] == [0, 4096, 4096, 4096, 4096]
 
 
 async def test_slots_of_the_dead_have_no_owner(world: World) -> None:

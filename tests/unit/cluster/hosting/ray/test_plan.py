@@ -4,7 +4,7 @@ from cluster.hosting.ray.plan import Plan, RayNode, plan
 from cluster.membership.members import Wanted
 
 A, B = RayNode("a", "id-a"), RayNode("b", "id-b")
-WANTED = Wanted(mailbox=1, queue=0, reputation=0, greylist=0, gateway=1)
+WANTED = Wanted(mailbox=1, queue=0, reputation=0, greylist=0, throttle=0, gateway=1)
 CONTROLLERS = {"controller-1", "controller-2"}
 WHOLE = CONTROLLERS | {"gateway-a-1", "mailbox-a-1", "gateway-b-1", "mailbox-b-1"}
 
@@ -42,7 +42,7 @@ def test_nothing_is_to_be_done_where_all_is_well() -> None:
 
 
 def test_a_shard_goes_only_without_slots() -> None:
-    wanted = Wanted(mailbox=0, queue=0, reputation=0, greylist=0, gateway=1)
+    wanted = Wanted(mailbox=0, queue=0, reputation=0, greylist=0, throttle=0, gateway=1)
     todo = planned(WHOLE, wanted=wanted, slots={"mailbox-a-1": 5})
     assert (todo.empty, todo.remove) == (["mailbox-a-1"], ["mailbox-b-1"])
 
@@ -59,7 +59,7 @@ def test_what_is_on_a_node_that_is_away_is_left_alone() -> None:
 
 def test_nodes_that_declare_what_they_may_have_are_believed() -> None:
     nodes = (RayNode("a", "id-a", gateways=1), RayNode("b", "id-b", shards=1))
-    wanted = Wanted(mailbox=2, queue=0, reputation=0, greylist=0, gateway=3)
+    wanted = Wanted(mailbox=2, queue=0, reputation=0, greylist=0, throttle=0, gateway=3)
     assert set(made(planned(CONTROLLERS, wanted=wanted, nodes=nodes))) == {"gateway-a-1", "mailbox-b-1"}
 
 

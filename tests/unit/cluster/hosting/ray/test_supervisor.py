@@ -112,7 +112,7 @@ async def world() -> AsyncIterator[World]:
 
 
 def wanted(mailbox: int) -> bytes:
-    return msgspec.json.encode(Wanted(mailbox=mailbox, queue=0, reputation=0, greylist=0, gateway=0))
+    return msgspec.json.encode(Wanted(mailbox=mailbox, queue=0, reputation=0, greylist=0, throttle=0, gateway=0))
 
 
 async def test_what_is_missing_is_made_once(world: World, thread: ThreadPoolExecutor) -> None:
