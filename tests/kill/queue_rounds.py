@@ -96,9 +96,7 @@ class QueueRounds:
     def _start_sink(self) -> None:
         command = [sys.executable, "-m", "tests.kill.sink", str(self._sink_folder), str(self._sink_port)]
         with (self._sink_folder / "output").open("ab") as output:
-            self._sink = subprocess.Popen(
-                [*command, str(self.seed)], env=environment(), stdout=output, stderr=output
-            )
+            self._sink = subprocess.Popen([*command, str(self.seed)], env=environment(), stdout=output, stderr=output)
         deadline = time.monotonic() + 30
         while not (self._sink_folder / sink.READY).exists():
             assert time.monotonic() < deadline, (self._sink_folder / "output").read_text()
@@ -129,7 +127,9 @@ class QueueRounds:
     async def _transaction(self, wire: Wire) -> None:
         token = f"{self.seed}.{next(self._numbers)}"
         chosen = [_domain(number) for number in self.dice.sample(range(DESTINATIONS), self.dice.choice((1, 1, 1, 2)))]
-        recipients = tuple(f"{user}@{domain}" for domain in chosen for user in ("ann", "ben")[: self.dice.choice((1, 2))])
+        recipients = tuple(
+            f"{user}@{domain}" for domain in chosen for user in ("ann", "ben")[: self.dice.choice((1, 2))]
+        )
         self.ledger.sent[token] += 1
         envelope = f"MAIL FROM:<{SENDER}> ENVID={token} RET=HDRS\r\n"
         envelope += "".join(f"RCPT TO:<{to}>\r\n" for to in recipients)

@@ -42,7 +42,9 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
     """Ours runs, with a route to each peer; mail to those that have TLS never goes without."""
     ports = dict(zip((kind.name for kind in KINDS), free_ports(len(KINDS)), strict=True))
     routes = "".join(
-        ROUTE.format(name=kind.name, host=HOST, port=ports[kind.name], tls="encrypt" if kind.has_tls else "opportunistic")
+        ROUTE.format(
+            name=kind.name, host=HOST, port=ports[kind.name], tls="encrypt" if kind.has_tls else "opportunistic"
+        )
         for kind in KINDS
     )
     table = "".join(f'"{kind.name}.test" = "{kind.name}"\n' for kind in KINDS)
@@ -51,7 +53,9 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
         yield Neighbourhood(ours, ports, tmp_path_factory.mktemp("peers"), Certified.root(now=now))
 
 
-@pytest.fixture(scope="session", params=[pytest.param(kind, id=kind.name, marks=pytest.mark.part(kind.part)) for kind in KINDS])
+@pytest.fixture(
+    scope="session", params=[pytest.param(kind, id=kind.name, marks=pytest.mark.part(kind.part)) for kind in KINDS]
+)
 def peer(request: pytest.FixtureRequest, neighbourhood: Neighbourhood) -> Iterator[Peer]:
     """One of them, running."""
     if not world.can_make():

@@ -1,0 +1,66 @@
+"""What users of other servers send to ours, through their servers."""
+
+import re
+
+import pytest
+
+from tests.peers import texts
+from tests.peers.letters import awaited
+from tests.peers.peer import Peer
+from tests.peopled import Peopled
+from tests.running import DOMAIN
+
+
+@pytest.mark.parametrize("name", texts.ALL)
+def test_a_message_arrives_as_it_was_sent(peer: Peer, ours: Peopled, login: str, name: str) -> None:
+    text = texts.ALL[name]
+    if text.options.keys() & {"SMTPUTF8"} and not peer.can.smtputf8:
+        pytest.skip(f"{peer.name} has no SMTPUTF8")
+    mark, raw = text.letter(peer.address(), login)
+    with peer.client() as smtp:
+        smtp.sendmail(peer.address(), [login], raw, mail_options=[*text.options])
+    stored = awaited(ours, login, mark)
+    assert stored.endswith(raw)
+    assert re.search(rb"Received: from mx.%b " % peer.domain.encode(), stored)
+    assert b"with ESMTPS" in stored or b"with UTF8SMTPS" in stored
+
+
+def test_exim_sends_in_chunks(peer: Peer, ours: Peopled, login: str) -> None:
+    """K in Exim's log: CHUNKING was used (its specification, 52.10). The others never send so."""
+    if peer.name != "exim":
+        pytest.skip(f"{peer.name} sends no BDAT")
+    mark, raw = texts.ALL["dots"].letter(peer.address(), login)
+    with peer.client() as smtp:
+        smtp.sendmail(peer.address(), [login], raw)
+    awaited(ours, login, mark)
+    log = (peer.world.log / "exim/main").read_text()
+    assert re.search(rf"=> {re.escape(login)} .* K C=", log), log
+
+
+def test_their_server_tells_who_is_not_here(peer: Peer, ours: Peopled) -> None:
+    mark, raw = texts.ALL["plain"].letter(peer.address(), f"nobody@{DOMAIN}")
+    with peer.client() as smtp:
+        smtp.sendmail(peer.address(), [f"nobody@{DOMAIN}"], raw)
+    report = peer.received(mark)
+    assert b"5.1.1" in report
+    assert f"nobody@{DOMAIN}".encode() in report
+    assert b"mailbox" in report.lower() or b"address" in report.lower()
+
+
+def test_success_is_reported_where_it_was_asked_for(peer: Peer, ours: Peopled, login: str) -> None:
+    """The peer hands NOTIFY on, and the report is ours (RFC 3461 5.2)."""
+    mark, raw = texts.ALL["plain"].letter(peer.address(), login)
+    with peer.client() as smtp:
+        smtp.sendmail(
+            peer.address(),
+            [login],
+            raw,
+            mail_options=["RET=HDRS", "ENVID=of-a-test"],
+            rcpt_options=["NOTIFY=SUCCESS", f"ORCPT=rfc822;{login}"],
+        )
+    awaited(ours, login, mark)
+    report = peer.received(b"Reporting-MTA: dns; mx.example.test", "ann")
+    assert b"Action: delivered" in report
+    assert b"Original-Envelope-Id: of-a-test" in report
+    assert f"Final-Recipient: rfc822; {login}".encode() in report
+    assert mark in report
