@@ -1,4 +1,5 @@
-"""The state of an `alone` server: stores, directory, the mailbox shard and its client. No gateway, no port.
+"""The state of an `alone` server: stores, directory, the shards of mailboxes and queue, and their clients. No gateway,
+no port.
 
 The law: whoever opens a data directory holds its lock, so there is one owner; what is opened is closed in the reverse
 order. The server and the command line (when no server runs) both stand on this.
@@ -6,10 +7,10 @@ order. The server and the command line (when no server runs) both stand on this.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -22,6 +23,13 @@ from actors.mailbox.packing import ALL, Packer, Ranges
 from actors.mailbox.shard import Shard
 from actors.mailbox.sweeper import Sweeper
 from actors.mailbox.types import Quota
+from actors.queue.bodies import Bodies
+from actors.queue.client import QueueClient
+from actors.queue.state import Queue, QueueSettings
+from actors.shell.client import Direct
+from actors.shell.metrics import ShellMetrics
+from actors.shell.shard import Shard as ShellShard
+from actors.throttle.state import Throttle, ThrottleShardSettings
 from actors.trace.client import TraceClient, TraceSettings
 from cluster.blobs.blobs import Blobs
 from cluster.blobs.files import FileBlobs
@@ -32,6 +40,8 @@ from cluster.blobs.s3 import ObjectBlobs
 from cluster.blobs.settings import S3Settings
 from cluster.clock import Clock, Dice, SystemClock, system_dice
 from cluster.disk import make_directory
+from cluster.dns.client import DnsResolver
+from cluster.dns.settings import DnsSettings
 from cluster.errors import Misconfigured
 from cluster.meta.lmdb import LmdbStore
 from cluster.meta.lock import DataLock
@@ -39,12 +49,22 @@ from cluster.meta.sqlite import SqliteStore
 from cluster.meta.store import Store
 from cluster.placement.claims import Alone, next_incarnation
 from cluster.placement.slots import SLOTS
+from cluster.rpc.service import Calling
 from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
 BLOBS_PREFIX: Final = b"B"
 ELSEWHERE: Final = "elsewhere"  # the file beside no store that says where it is
 BLOBS_ELSEWHERE: Final = "blobs-elsewhere"  # the same for large messages
+
+
+class Parts(NamedTuple):
+    """Settings of what a core holds besides stores and the directory."""
+
+    queue: QueueSettings = QueueSettings()
+    traces: TraceSettings = TraceSettings()
+    throttling: ThrottleShardSettings = ThrottleShardSettings()
+    dns: DnsSettings = DnsSettings()
 
 
 class Core(NamedTuple):
@@ -57,7 +77,13 @@ class Core(NamedTuple):
     dice: Dice
     registry: CollectorRegistry
     alive: Callable[[], bool]
+    blobs: Blobs
+    threads: Executor  # for large messages
+    calling: Calling  # asks shards of all kinds but mailboxes
+    queue: QueueClient
     traces: TraceClient
+    resolver: DnsResolver
+    outbox: ShellShard[Any, Any] | None = None  # the queue's shard, where it is in this process
 
 
 class OneShard:
@@ -77,7 +103,7 @@ async def opened(
     settings: StoreSettings | None = None,
     directory: DirectorySettings | None = None,
     registry: CollectorRegistry | None = None,
-    traces: TraceSettings | None = None,
+    parts: Parts | None = None,
 ) -> AsyncIterator[Core]:
     """Open a data directory as its one owner. Raises Misconfigured while another has it, Corrupt, StoreFull."""
     settings = settings or StoreSettings()
@@ -85,7 +111,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         stack.callback(DataLock(data).release)
         store, blobs, packs = await open_stores(stack, data, settings, clock)
-        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, traces)
+        core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, parts)
         made = await stack.enter_async_context(core)
         while_open(stack, "trace sweeper", made.traces.run(lambda: True))
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
@@ -126,23 +152,48 @@ async def over(
     settings: DirectorySettings | None,
     registry: CollectorRegistry,
     packs: Objects | None = None,
-    traces: TraceSettings | None = None,
+    parts: Parts | None = None,
 ) -> AsyncIterator[Core]:
     """The actors over stores that stay the caller's to close."""
     directory = DirectoryClient(store, clock, dice, settings)
+    incarnation, parts = await next_incarnation(store), parts or Parts()
 
-    shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), await next_incarnation(store))
+    shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), incarnation)
     shard.start()
-    with ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message") as threads:
-        try:
-            mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
-            tracing = TraceClient(store, clock, traces, registry)
-            yield Core(store, directory, mailboxes, clock, dice, registry, lambda: shard.alive, tracing)
-            await tracing.stop()
-            mailboxes.close()
-        finally:
-            await shard.stop()
-            directory.close()
+    async with AsyncExitStack() as stack:
+        stack.callback(directory.close)
+        stack.push_async_callback(shard.stop)
+        metrics = ShellMetrics(registry)
+        shells: dict[str, ShellShard[Any, Any]] = {}
+        for kind, every_s in ((Queue(parts.queue), parts.queue.sweep_every_s),
+                              (Throttle(), parts.throttling.sweep_every_s)):  # fmt: skip
+            shells[kind.name] = ShellShard(kind, store, clock, Alone(), incarnation, metrics)
+            shells[kind.name].start(every_s)
+            stack.push_async_callback(shells[kind.name].stop)
+        threads = stack.enter_context(ThreadPoolExecutor(MESSAGE_THREADS, thread_name_prefix="message"))
+        mailboxes = MailboxClient(OneShard(shard), store, blobs, clock, threads, packs)
+        stack.callback(mailboxes.close)
+        calling = Direct(dict(shells))
+        traces = TraceClient(store, clock, parts.traces, registry)
+        stack.push_async_callback(traces.stop)
+        resolver = DnsResolver(parts.dns, clock, dice)
+        stack.push_async_callback(resolver.close)
+        yield Core(
+            store,
+            directory,
+            mailboxes,
+            clock,
+            dice,
+            registry,
+            lambda: shard.alive and all(shell.alive for shell in shells.values()),
+            blobs,
+            threads,
+            calling,
+            QueueClient(calling, store, blobs, Bodies()),
+            traces,
+            resolver,
+            shells["queue"],
+        )
 
 
 def quotas(directory: DirectoryClient) -> Callable[[int], Awaitable[Quota]]:

@@ -26,15 +26,15 @@ from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
-from gateway.smtp.partly import Partly
 from gateway.smtp.server import SmtpServer
-from gateway.smtp.world import World as SmtpWorld
 from gateway.web.mtasts import policy_resource
 from gateway.web.server import WebServer
 from mail.smtp.states import Role
 from mail.trust import mtasts
 from ops.admin.signing import Shown
 from ops.core import Core
+from ops.intake import world
+from ops.rules import Ruling
 from ops.settings import Listener, Settings
 
 TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
@@ -75,9 +75,15 @@ def shown(settings: Settings) -> Shown:
 
 
 async def serve_gateways(
-    stack: AsyncExitStack, core: Core, settings: Settings, bound: Sequence[Bound], tls: ssl.SSLContext | None
+    stack: AsyncExitStack,
+    core: Core,
+    settings: Settings,
+    bound: Sequence[Bound],
+    tls: ssl.SSLContext | None,
+    rules: Ruling,
 ) -> None:
-    """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed."""
+    """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
+    Raises Misconfigured."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
@@ -98,18 +104,7 @@ async def serve_gateways(
         tls,
     )
     smtp = SmtpServer(
-        SmtpWorld(
-            core.directory,
-            core.mailboxes,
-            settings.smtp,
-            log,
-            core.clock,
-            core.dice,
-            settings.hostname,
-            Partly(),
-            secret,
-            traces=core.traces,
-        ),
+        world(core, settings, rules, secret),
         SmtpMetrics(core.registry),
         tls=tls,
     )

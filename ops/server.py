@@ -8,12 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from actors.directory.key_tender import KeyTender
 from cluster.hosting import privileges
 from cluster.observe.metrics import new_registry
+from cluster.placement.slots import SLOTS
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
-from ops.core import Core, opened
+from ops.core import Core, Parts, opened, while_open
+from ops.delivery import delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
+from ops.outbound import hands
+from ops.rules import ruling
 from ops.settings import Settings
 
 
@@ -30,12 +35,17 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     data = Path(settings.data)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        core = await stack.enter_async_context(
-            opened(data, settings.store, settings.directory, registry, settings.traces)
-        )
+        parts = Parts(settings.queue, settings.traces, settings.throttling, settings.dns)
+        core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry, parts))
         if furnish is not None:
             await furnish(core)
-        await serve_gateways(stack, core, settings, bound, tls)
+        rules = await ruling(stack, core, settings)
+        assert core.outbox is not None
+        every, make = range(SLOTS), hands(rules)
+        await delivering(stack, core, settings, make, core.outbox, core.queue, lambda: every, recall=True)
+        tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
+        while_open(stack, "dkim keys", tender.run(lambda: True))
+        await serve_gateways(stack, core, settings, bound, tls, rules)
         admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin, shown=shown(settings))
         stack.push_async_callback(admin.stop)
         await admin.start()

@@ -26,9 +26,13 @@ from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
 from gateway.milter.settings import MilterSettings
+from gateway.outbound.deliverysettings import DeliverySettings
+from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
+from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
+from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
@@ -102,6 +106,13 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: Annotated[str, Meta(description="PEM file with its private key.")] = ""
 
 
+class OutgoingSettings(QueueSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Outgoing mail."""
+
+    schedule: ScheduleSettings = ScheduleSettings()
+    delivery: DeliverySettings = DeliverySettings()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Rookery server."""
 
@@ -131,6 +142,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySettings = DirectorySettings()
     dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    trust: TrustSettings = TrustSettings()
+    screen: ScreenSettings = ScreenSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     milter: Annotated[
         tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
@@ -138,7 +151,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     imap: ImapSettings = ImapSettings()
     outbound: OutboundSettings = OutboundSettings()
     admin: AdminSettings = AdminSettings()
-    queue: QueueSettings = QueueSettings()
+    queue: OutgoingSettings = OutgoingSettings()
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()

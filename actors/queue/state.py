@@ -1,8 +1,9 @@
 """What a queue shard decides: pure.
 
-The law: an entry is lent to one worker at a time. Who reports that it was delivered is believed, however late, so it is
-not sent again; any other report counts only from the newest lease. An ended entry is remembered for a while, so that an
-Enqueue made again does not queue it again.
+The law: an entry is lent to one worker at a time. Who reports that a recipient has the mail is believed, however late,
+so it is not sent again; any other report counts only from the newest lease. While a notice is owed to the sender the
+entry does not end, so no crash loses it. An ended entry is remembered for a while, so that an Enqueue made again does
+not queue it again.
 """
 
 from collections.abc import Mapping
@@ -10,22 +11,17 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from actors.mailbox import keys as mailbox
 from actors.mailbox.removal import may_be_gone
-from actors.queue import keys
-from actors.queue.entry import Condition, Entry
+from actors.queue import keys, rows
+from actors.queue.checks import BY_BYTES_MAX, wrong
+from actors.queue.entry import ENDED, HEARD_BYTES_MAX, Condition, Entry, after, cut, destination, fitted
+from actors.queue.listing import filter_of, meant, tally
 from actors.queue.types import (
-    ADDRESS_BYTES_MAX,
-    DOMAIN_BYTES_MAX,
-    DUE_MAX,
-    IDEM_BYTES_MAX,
-    INLINE_BYTES_MAX,
-    LEASE_S_MAX,
-    PAGE_MAX,
-    RECIPIENTS_BYTES_MAX,
-    RECIPIENTS_MAX,
-    SAID_BYTES_MAX,
+    Alter,
+    Altered,
     Asked,
     Change,
     Due,
@@ -33,16 +29,24 @@ from actors.queue.types import (
     Lent,
     List,
     Listed,
+    Notified,
+    Outcome,
+    Owed,
+    Passed,
     Queued,
     Read,
     Report,
+    Shown,
     Step,
+    Tallied,
+    Tally,
+    Told,
     What,
+    Wish,
     Work,
 )
-from actors.shell.keys import TIME_MAX
-from actors.shell.kind import Decision, Guard, Needs, Timer, decode_command, decode_unit, encode
-from cluster.blobs.blobs import DIGEST_BYTES
+from actors.shell.kind import Decision, Guard, Needs, Timer, decode_command
+from actors.shell.places import place_of
 from cluster.errors import NotFound, Refused, Trouble, Unavailable
 
 Entries = Mapping[bytes, Entry | None]
@@ -58,7 +62,6 @@ class QueueSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 _commands: Final[msgspec.msgpack.Decoder[Asked]] = msgspec.msgpack.Decoder(Asked)
-_units: Final = msgspec.msgpack.Decoder(Entry)
 
 
 class Queue:
@@ -73,7 +76,7 @@ class Queue:
     def decode(self, slot: int, body: bytes) -> Asked:
         """Raises Refused."""
         command = decode_command(_commands, body)
-        if why := _wrong(slot, command):
+        if why := wrong(slot, command):
             raise Refused("The queue cannot take this.", log=f"{type(command).__name__} in slot {slot}: {why}")
         return command
 
@@ -81,8 +84,8 @@ class Queue:
         """The entry named, those due, or a page."""
         match command:
             case Due():
-                return Needs(work_max=command.limit)
-            case List():
+                return Needs(work_max=command.limit, work_lane=command.lane, work_after=command.after)
+            case List() | Alter() | Tally():
                 return Needs(after=command.after, page_max=command.limit)
             case Enqueue():
                 return Needs((keys.entry_id(command.mail.domain, command.idem),), guard=_guard(command))
@@ -91,11 +94,11 @@ class Queue:
 
     def load(self, stored: bytes) -> Entry:
         """Raises Corrupt."""
-        return decode_unit(_units, stored)
+        return rows.load(stored)
 
     def store(self, unit: Entry) -> bytes:
         """The inverse."""
-        return encode(unit)
+        return rows.store(unit)
 
     def timer(self, unit: Entry) -> Timer | None:
         """When it is due, or forgotten."""
@@ -114,42 +117,142 @@ class Queue:
                 return _lend(command, units, now_ms)
             case Report():
                 return self._report(command, _named(command.id, units), now_ms)
+            case Notified():
+                return _notified(command, _named(command.id, units), now_ms)
             case Change():
                 return self._change(command, _named(command.id, units), now_ms)
             case Read():
                 return Decision(_named(command.id, units).shown(command.id, whole=True))
             case List():
-                return _list(command, units)
+                which = filter_of(command)
+                found = tuple(one for one in _page(units) if meant(which, one))
+                return Decision(Listed(found, max(units, default=b"")))
+            case Tally():
+                found = tuple(one for one in _page(units) if one.status not in ENDED and meant(command.which, one))
+                return Decision(Tallied(tally(found), max(units, default=b"")))
+            case Alter():
+                return self._alter(command, units, now_ms)
 
     def _report(self, command: Report, entry: Entry, now_ms: int) -> Decision[Entry]:
-        now = entry.now
+        now, count = entry.now, len(entry.mail.recipients)
         if not 0 < command.attempt <= now.attempts:
             raise Refused("There was no such attempt.", log=f"attempt {command.attempt} of {now.attempts}")
+        named = [*(one.recipients for one in command.told), *(one.recipients for one in command.owed)]
+        if any(index >= count for indices in named for index in indices):
+            raise Refused("There is no such recipient.", log=f"{count} recipients of {command.id.hex()}")
         newest = now.status == "lent" and command.attempt == now.attempts
-        if now.status == "delivered" or not (newest or command.outcome == "delivered"):
+        told = _counting(command.told, now, newest=newest)
+        if not told and (command.told or not newest):
             return Decision(entry.shown(command.id))
-        until_ms = command.until_ms if command.outcome == "deferred" else now_ms + self._remember_ms
-        step = Step(command.outcome, now_ms, until_ms, command.attempt, _cut(command.said))
+        step = Step(
+            _what(told, tried=command.tried), now_ms, max(command.until_ms, now_ms), command.attempt,
+            told=fitted(told, HEARD_BYTES_MAX), owed=_owed(command.owed, told),
+        )  # fmt: skip
+        if after(now, step, count).status in ENDED:
+            step = replace(step, until_ms=now_ms + self._remember_ms)
         return _stepped(command.id, entry, step)
 
     def _change(self, command: Change, entry: Entry, now_ms: int) -> Decision[Entry]:
         now = entry.now
-        what = _STEP_OF[command.what]
-        if _is_so(now, what):
+        if _is_so(entry, now, command, now_ms):
             return Decision(entry.shown(command.id))
-        if now.ended:
+        if now.status in ENDED and command.what != "recall":
             raise Refused(f"This mail is {now.status} already.")
-        until_ms = now_ms + self._remember_ms if what == "cancelled" else 0
-        return _stepped(command.id, entry, Step(what, now_ms, until_ms, said=_cut(command.by)))
+        return _stepped(command.id, entry, self._step(command, now_ms))
+
+    def _step(self, wish: Change, now_ms: int) -> Step:
+        """What a wish comes to."""
+        until_ms = now_ms + self._remember_ms if wish.what == "cancel" else 0
+        said = f"{wish.route} {wish.target}" if wish.what == "reroute" else cut(wish.by, BY_BYTES_MAX)
+        return Step(_STEP_OF[wish.what], now_ms, until_ms, said=said, value=wish.value)
+
+    def _alter(self, command: Alter, units: Entries, now_ms: int) -> Decision[Entry]:
+        """A wish for a page: what it means and has not ended, and is not so already."""
+        found = 0
+        decision: Decision[Entry] = Decision(Altered(0, 0, 0))
+        for name, entry in units.items():
+            if entry is None or (now := entry.now).ended or (now.status in ENDED and command.wish.what != "recall"):
+                continue
+            if not meant(command.which, entry.shown(name)):
+                continue
+            found += 1
+            if not _is_so(entry, now, command.wish, now_ms):
+                one = _stepped(name, entry, self._step(command.wish, now_ms))
+                decision.changes |= one.changes
+                decision.rows |= one.rows
+        decision.reply = Altered(len(units), found, len(decision.changes), max(units, default=b""))
+        return decision
 
 
-_STEP_OF: Final[dict[str, What]] = {"hold": "held", "release": "released", "cancel": "cancelled"}
+_STEP_OF: Final[dict[Wish, What]] = {
+    "hold": "held",
+    "release": "released",
+    "cancel": "cancelled",
+    "retry": "retried",
+    "reroute": "rerouted",
+    "expire": "expires",
+    "prioritise": "prioritised",
+    "recall": "recalled",
+}
 
 
-def _is_so(now: Condition, what: What) -> bool:
-    if what == "cancelled":
+def _is_so(entry: Entry, now: Condition, wish: Change, now_ms: int) -> bool:
+    """Whether there is nothing to do about it."""
+    if wish.what == "recall":
+        return now.wake_ms != now.lease_ms or now.lease_ms <= now_ms
+    if wish.what == "cancel":
         return now.status == "cancelled"
-    return not now.ended and now.held == (what == "held")
+    if now.status in ENDED:
+        return False
+    match wish.what:
+        case "hold" | "release":
+            return now.held == (wish.what == "hold")
+        case "reroute":
+            return (now.route, now.target) == (wish.route, wish.target)
+        case "expire":
+            return now.expires_ms == wish.value
+        case "prioritise":
+            return (entry.mail.priority if now.priority is None else now.priority) == wish.value
+        case _:
+            return now.forced and now.due_ms <= now_ms
+
+
+def _counting(told: tuple[Told, ...], now: Condition, *, newest: bool) -> tuple[Told, ...]:
+    """Of what is reported, what counts: nothing of those that have the mail; all else of the newest lease, of an older
+    one only that somebody has it."""
+    done = {index for one in now.heard if one.result.outcome == "delivered" for index in one.recipients}
+    counting = (one for one in told if newest or one.result.outcome == "delivered")
+    left = ((one, tuple(index for index in one.recipients if index not in done)) for one in counting)
+    return tuple(Told(one.result, recipients) for one, recipients in left if recipients)
+
+
+def _what(told: tuple[Told, ...], *, tried: bool) -> What:
+    """The word for a report."""
+    outcomes: set[Outcome] = {one.result.outcome for one in told}
+    if "deferred" in outcomes or not outcomes:
+        return "deferred" if tried else "postponed"
+    return "failed" if "failed" in outcomes else "delivered"
+
+
+_FITS: Final[dict[str, Outcome]] = {
+    "failure": "failed",
+    "delay": "deferred",
+    "success": "delivered",
+    "relayed": "delivered",
+}
+
+
+def _owed(owed: tuple[Owed, ...], told: tuple[Told, ...]) -> tuple[Owed, ...]:
+    """Of the notices, what the results that count leave of them."""
+    outcome = {index: one.result.outcome for one in told for index in one.recipients}
+    left = (Owed(one.kind, tuple(i for i in one.recipients if outcome.get(i) == _FITS[one.kind])) for one in owed)
+    return tuple(one for one in left if one.recipients)
+
+
+def _notified(command: Notified, entry: Entry, now_ms: int) -> Decision[Entry]:
+    if command.owed not in entry.now.owed:
+        return Decision(entry.shown(command.id))
+    return _stepped(command.id, entry, Step("told", now_ms, said=command.owed.kind, owed=(command.owed,)))
 
 
 def _named(name: bytes, units: Entries) -> Entry:
@@ -161,10 +264,10 @@ def _named(name: bytes, units: Entries) -> Entry:
 
 def _stepped(name: bytes, entry: Entry, step: Step) -> Decision[Entry]:
     """One more step; with the last one the body is let go."""
-    after = entry.then(step)
-    ended = after.now.ended and not entry.now.ended
+    then = entry.then(step)
+    ended = then.now.ended and not entry.now.ended
     gone = keys.body(name) if entry.mail.inline else keys.blob_ref(entry.mail.digest, name)
-    return Decision(after.shown(name), {name: after}, {gone: None} if ended else {})
+    return Decision(then.shown(name), {name: then}, {gone: None} if ended else {})
 
 
 def _guard(command: Enqueue) -> Guard | None:
@@ -187,7 +290,7 @@ def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:
         return Decision(Queued(name, again=True))
     inline = command.packed is not None
     mail = msgspec.structs.replace(command.mail, inline=inline, queued_ms=now_ms)
-    entry = Entry(mail, Condition(), (Step("queued", now_ms, command.due_ms or now_ms),))
+    entry = Entry(mail, Condition(), (Step("queued", now_ms, max(command.due_ms, now_ms)),))
     body = keys.body(name) if inline else keys.blob_ref(mail.digest, name)
     return Decision(Queued(name), {name: entry}, {body: command.packed or b""})
 
@@ -195,62 +298,25 @@ def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:
 def _lend(command: Due, units: Entries, now_ms: int) -> Decision[Entry]:
     changes: dict[bytes, Entry | None] = {}
     work: list[Work] = []
-    lease_ms = now_ms + command.lease_s * 1000
+    passed: dict[str, Passed] = {}
+    place = b""
+    lease_ms, busy = now_ms + command.lease_s * 1000, set(command.busy)
     for name, entry in units.items():
         assert entry is not None  # those found are there
         now = entry.now
-        if now.ended or now.held or now.due_ms > now_ms:  # changed by a command of the same commit
+        # Changed by a command of the same commit: it has its place elsewhere now.
+        if now.ended or (now.held and not now.owed) or now.wake_ms > now_ms:
             continue
-        attempt = now.attempts + 1
-        changes[name] = entry.then(Step("lent", now_ms, lease_ms, attempt))
-        work.append(Work(name, attempt, lease_ms, entry.mail))
-    return Decision(Lent(tuple(work)), changes)
+        place = place_of(now.wake_ms, name)
+        where = destination(entry.mail, now.route, now.target)
+        if where in busy and not now.owed:
+            passed.setdefault(where, Passed(where, place))
+            continue
+        changes[name] = entry.then(Step("lent", now_ms, lease_ms, now.attempts + 1))
+        work.append(entry.work(name, now, lease_ms))
+    more = (place or command.after or place_of(0)) if len(units) == command.limit else b""
+    return Decision(Lent(tuple(work), tuple(passed.values()), more), changes)
 
 
-def _list(command: List, units: Entries) -> Decision[Entry]:
-    shown = [entry.shown(name) for name, entry in units.items() if entry is not None]
-    found = tuple(
-        one for one in shown
-        if command.domain in ("", one.mail.domain) and command.status in ("", one.status)
-    )  # fmt: skip
-    return Decision(Listed(found, max(units, default=b"")))
-
-
-def _cut(said: str) -> str:
-    return said.encode("utf-8", "replace")[:SAID_BYTES_MAX].decode("utf-8", "ignore")
-
-
-def _wrong(slot: int, command: Asked) -> str:
-    """What is wrong with a command; empty for nothing."""
-    match command:
-        case Enqueue():
-            return _wrong_mail(slot, command)
-        case Due():
-            return "" if 0 < command.limit <= DUE_MAX and 0 < command.lease_s <= LEASE_S_MAX else "limit or lease"
-        case List():
-            own = not command.after or _is_id(slot, command.after)
-            return "" if 0 < command.limit <= PAGE_MAX and own else "limit or position"
-        case Report() if not 0 <= command.until_ms < TIME_MAX:
-            return "time"
-        case _:
-            return "" if _is_id(slot, command.id) else "id"
-
-
-def _is_id(slot: int, name: bytes) -> bool:
-    return len(name) == keys.ID_BYTES and keys.slot_of_id(name) == slot
-
-
-def _wrong_mail(slot: int, command: Enqueue) -> str:
-    mail = command.mail
-    sizes = [len(address.encode()) for address in (mail.sender, *(one.address for one in mail.recipients))]
-    checks = {
-        "domain": 0 < len(mail.domain.encode()) <= DOMAIN_BYTES_MAX and keys.slot_of(mail.domain) == slot,
-        "recipients": 0 < len(mail.recipients) <= RECIPIENTS_MAX and sum(sizes) <= RECIPIENTS_BYTES_MAX,
-        "address": max(sizes) <= ADDRESS_BYTES_MAX,
-        "digest": len(mail.digest) == DIGEST_BYTES,
-        "idem": 0 < len(command.idem) <= IDEM_BYTES_MAX,
-        "time": 0 <= command.due_ms < TIME_MAX,
-        "body": len(command.packed or b"") <= INLINE_BYTES_MAX,
-        "size": 0 <= mail.size < TIME_MAX,
-    }
-    return next((what for what, right in checks.items() if not right), "")
+def _page(units: Entries) -> list[Shown]:
+    return [entry.shown(name) for name, entry in units.items() if entry is not None]

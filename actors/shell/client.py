@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from actors.shell.kind import encode
-from cluster.errors import Refused, Unavailable
+from cluster.errors import Moved, Refused, Unavailable
 from cluster.rpc.service import Calling, Service, Sink, Subscription
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
@@ -31,6 +31,30 @@ class Asking:
             return msgspec.msgpack.decode(answer, type=reply)
         except msgspec.MsgspecError as error:
             raise Unavailable("An answer cannot be read.", log=f"{self._kind} slot {slot}: {error}") from error
+
+
+class Near:
+    """A Calling that asks a shard of this process first, and then whoever has the slot."""
+
+    def __init__(self, here: Mapping[str, Service], far: Calling) -> None:
+        self._here = here
+        self._far = far
+
+    async def call(self, kind: str, slot: int, body: bytes, *, timeout_s: float = CALL_S) -> bytes:
+        """The owner's answer. Raises its Trouble, Unavailable."""
+        service = self._here.get(kind)
+        if service is not None:
+            try:
+                return await service.call(slot, body)
+            except Moved:
+                pass
+        return await self._far.call(kind, slot, body, timeout_s=timeout_s)
+
+    async def subscribe(
+        self, kind: str, slot: int, body: bytes, sink: Sink, *, timeout_s: float = CALL_S
+    ) -> Subscription:
+        """As the far one does."""
+        return await self._far.subscribe(kind, slot, body, sink, timeout_s=timeout_s)
 
 
 class Direct:

@@ -13,12 +13,13 @@ p, lookups L, blobs B, the incarnation c.
 from struct import Struct
 from typing import Final
 
+from actors.shell.places import TIME_MAX
+
 _SLOT = Struct(">cHc")
 _CLAIM = Struct(">ccH")
 _LANE = Struct(">cHcB")
 _TIMER = Struct(">cHcBQ")
 ID_BYTES_MAX: Final = 400  # leaves room for a timer's key in 511 bytes
-TIME_MAX: Final = 2**63 - 1  # milliseconds since 1970
 
 Span = tuple[bytes, bytes]
 
@@ -61,6 +62,27 @@ class Layout:
     def timers_until(self, slot: int, lane: int, time_ms: int) -> Span:
         """Range of the timers of a lane that have come by a time."""
         return _LANE.pack(self._letter, slot, b"T", lane), self.timer(slot, lane, time_ms + 1, b"")
+
+    def timers_after(self, slot: int, lane: int, place: bytes) -> Span:
+        """Range of the timers of a lane behind a place in it (from its beginning: the empty one)."""
+        lane_key = _LANE.pack(self._letter, slot, b"T", lane)
+        return (lane_key + place + b"\0" if place else lane_key), _LANE.pack(self._letter, slot, b"T", lane + 1)
+
+    def work_from(self, slot: int, lane: int) -> Span:
+        """Range that begins with the timers of a lane of a slot, and goes on through all rows after them."""
+        return _LANE.pack(self._letter, slot, b"T", lane), bytes((self._letter[0] + 1,))
+
+    def timer_lane(self, key: bytes) -> int | None:
+        """The lane of a row that is a timer; None for another row."""
+        return key[_SLOT.size] if key[3:4] == b"T" and len(key) >= _TIMER.size else None
+
+    def timer_ms(self, key: bytes) -> int:
+        """The time of a timer."""
+        return int.from_bytes(key[_LANE.size : _TIMER.size], "big")
+
+    def place(self, key: bytes) -> bytes:
+        """A timer's place in its lane."""
+        return key[_LANE.size :]
 
     def timer_name(self, key: bytes) -> bytes:
         """The name in a timer's key."""

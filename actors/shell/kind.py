@@ -14,7 +14,8 @@ from actors.shell.keys import Layout
 from cluster.errors import Corrupt, Refused, Trouble
 
 EXPIRY: Final = 0  # the lane of timers that the shell's sweep looks at
-WORK: Final = 1  # the lane of timers that a kind's own commands look at
+WORK: Final = 1  # the first lane of timers that a kind's own commands look at; it may have more, up to LANE_MAX
+LANE_MAX: Final = 9
 
 Command = TypeVar("Command")
 Unit = TypeVar("Unit")
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 class Timer(NamedTuple):
-    """When a unit wants to be looked at, and by whom: EXPIRY or WORK."""
+    """When a unit wants to be looked at, and by whom: EXPIRY, WORK, or a kind's further lane."""
 
     lane: int
     time_ms: int
@@ -37,11 +38,14 @@ class Guard(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """Which units a command is decided over: named ones; of the WORK lane those whose time has come, longest ago
-    first, up to a number; those with names after one, up to a number. And what must allow it."""
+    """Which units a command is decided over: named ones; of a lane those whose time has come, longest ago first, up
+    to a number, behind a place (keys.Layout.place); those with names after one, up to a number. And what must allow
+    it."""
 
     names: tuple[bytes, ...] = ()
     work_max: int = 0
+    work_lane: int = WORK
+    work_after: bytes = b""
     after: bytes = b""
     page_max: int = 0
     guard: Guard | None = None
@@ -54,6 +58,15 @@ class Decision(Generic[Unit]):
     reply: msgspec.Struct
     changes: dict[bytes, Unit | None] = field(default_factory=dict)
     rows: dict[bytes, bytes | None] = field(default_factory=dict)
+
+
+class Watch(Protocol):
+    """Who wants to know of work in this process without asking for it."""
+
+    def due(self, slot: int, lane: int, time_ms: int) -> None:
+        """A lane of the slot may have a unit due at that time: said of each timer once it is durable, and of the first
+        that has not come yet whenever all that have come were looked at. Must not block."""
+        ...
 
 
 class Kind(Protocol[Command, Unit]):
@@ -103,7 +116,7 @@ def decode_command(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
         raise Refused("The call cannot be read.", log=f"a call of {len(body)} bytes: {error}") from error
 
 
-def decode_unit(decoder: msgspec.msgpack.Decoder[T], stored: bytes) -> T:
+def decode_unit(decoder: msgspec.msgpack.Decoder[T], stored: bytes | memoryview) -> T:
     """A row as a unit. Raises Corrupt."""
     try:
         return decoder.decode(stored)

@@ -7,14 +7,15 @@ fails, what it touched is forgotten and read anew. Past its claim a shard answer
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Generic
 
 import structlog
 
 from actors.shell.cache import Cache, Place
-from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit
+from actors.shell.kind import EXPIRY, LANE_MAX, WORK, Command, Kind, Needs, Unit, Watch
 from actors.shell.metrics import ShellMetrics
 from actors.shell.turn import NOTHING, SWEEP, SWEEP_UNITS, Asked, Sweep, Turn
 from cluster.clock import Clock
@@ -50,12 +51,14 @@ class Shard(Generic[Command, Unit]):
         units_max: int = UNITS_MAX,
     ) -> None:
         """`incarnation`: of claims.next_incarnation. `metrics`: one for all shards of a process."""
+        self._watch: Watch | None = None
         self._kind = kind
         self._store = store
         self._clock = clock
         self._claims = claims
         self._titles = Titles(store, claims, incarnation, kind.layout.claim)
         self._metrics = metrics
+        self._calls = metrics.calls.labels(kind.name)
         self._cache: Cache[Unit] = Cache(units_max, UNITS_BYTES_MAX)
         self._queue: deque[Asked[Command]] = deque()
         self._queued_bytes = 0
@@ -65,6 +68,28 @@ class Shard(Generic[Command, Unit]):
         self._stopping = False
         self._log = structlog.get_logger()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def watched_by(self, watch: Watch) -> None:
+        """Tell it of work from now on; what there was before, `find_work` finds."""
+        self._watch = watch
+
+    async def find_work(self, slots: Collection[int]) -> None:
+        """Tell of the next unit of every lane of those slots, from what is stored: two range reads or three for each
+        slot that has anything, none for the others. Raises Unavailable."""
+        layout, wanted = self._kind.layout, sorted(slots)
+        place, lane = 0, WORK
+        while place < len(wanted):
+            rows = await self._store.range(*layout.work_from(wanted[place], lane), limit=1)
+            if not rows:
+                return
+            found, found_lane = layout.slot_of(rows[0][0]), layout.timer_lane(rows[0][0])
+            if found == wanted[place] and found_lane is not None and self._watch is not None:
+                self._watch.due(found, found_lane, layout.timer_ms(rows[0][0]))
+            if found == wanted[place] and found_lane is not None and found_lane < LANE_MAX:
+                lane = found_lane + 1
+            else:
+                # Of a later slot any row may have come first: its timers are looked for by themselves.
+                place, lane = bisect_left(wanted, max(found, wanted[place] + 1)), WORK
 
     def start(self, sweep_every_s: float = 0) -> None:
         """Begin to serve; `sweep_every_s`: how often the slots are swept, 0 for never."""
@@ -89,7 +114,7 @@ class Shard(Generic[Command, Unit]):
 
     async def call(self, slot: int, body: bytes) -> bytes:
         """Carry out a call; durable on return. Raises Trouble: Moved when the slot is not here."""
-        self._metrics.calls.labels(self._kind.name).inc()
+        self._calls.inc()
         try:
             command = self._kind.decode(slot, body)
             return await self._enqueue(slot, command, self._kind.needs(command), len(body))
@@ -199,6 +224,11 @@ class Shard(Generic[Command, Unit]):
             self._cache.put(place, unit, turn.sizes[place])
         for asked, reply in decided:
             self._answer(asked, reply, committed=asked.slot in turn.slots)
+            if asked.next_ms is not None:
+                turn.worked(asked.slot, asked.needs.work_lane, asked.next_ms)
+        if self._watch is not None:
+            for (slot, lane), time_ms in turn.work.items():
+                self._watch.due(slot, lane, time_ms)
 
     def _take(self) -> list[Asked[Command]]:
         """The next calls, as many as fit one commit; at least one."""
@@ -274,7 +304,7 @@ class Shard(Generic[Command, Unit]):
         if isinstance(asked.command, Sweep):
             asked.timers = await self._timers(slot, EXPIRY, SWEEP_UNITS, now_ms)
         elif needs.work_max:
-            asked.timers = await self._timers(slot, WORK, needs.work_max, now_ms)
+            await self._due(asked, now_ms)
         asked.found = [layout.timer_name(key) for key in asked.timers]
         if not needs.page_max:
             return {}
@@ -287,6 +317,17 @@ class Shard(Generic[Command, Unit]):
         """Keys of the timers that have come, the longest ago first."""
         span = self._kind.layout.timers_until(slot, lane, now_ms)
         return [key for key, _empty in await self._store.range(*span, limit=limit)]
+
+    async def _due(self, asked: Asked[Command], now_ms: int) -> None:
+        """Note the timers of a lane that have come, and when the first one after them does."""
+        layout, needs = self._kind.layout, asked.needs
+        span = layout.timers_after(asked.slot, needs.work_lane, needs.work_after)
+        for key, _empty in await self._store.range(*span, limit=needs.work_max + 1):
+            if layout.timer_ms(key) > now_ms:
+                asked.next_ms = layout.timer_ms(key)
+                break
+            asked.timers.append(key)
+        del asked.timers[needs.work_max :]
 
     def _decide_all(
         self, batch: list[Asked[Command]], turn: Turn[Command, Unit], now_ms: int

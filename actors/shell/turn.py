@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic
 
 from actors.shell.cache import Place
-from actors.shell.kind import EXPIRY, Command, Kind, Needs, Unit, encode
+from actors.shell.kind import EXPIRY, WORK, Command, Kind, Needs, Unit, encode
 from cluster.errors import Corrupt, TooLarge
 from cluster.meta.store import VALUE_BYTES_MAX, Transaction
 
@@ -37,6 +37,7 @@ class Asked(Generic[Command]):
     found: list[bytes] = field(default_factory=list)  # names that its range reads came upon
     timers: list[bytes] = field(default_factory=list)  # and by which timers, the first of them
     finished: bool = False
+    next_ms: int | None = None  # when the first unit of its lane that it did not look at is due
 
     @property
     def weight(self) -> int:
@@ -60,6 +61,7 @@ class Turn(Generic[Command, Unit]):
         self.writes: dict[bytes, bytes | None] = {}  # None: cleared
         self.size = 0
         self.expired = 0
+        self.work: dict[tuple[int, int], int] = {}  # by slot and lane: the earliest timer written
 
     def write(self, slot: int, key: bytes, value: bytes | None) -> None:
         """The last write to a key counts."""
@@ -138,8 +140,15 @@ class Turn(Generic[Command, Unit]):
                 self.write(slot, before, None)
             if after is not None and before != after:
                 self.write(slot, after, b"")
+                lane, time_ms = layout.timer_lane(after), layout.timer_ms(after)
+                if lane is not None and lane >= WORK:
+                    self.worked(slot, lane, time_ms)
         for key, value in further.items():
             self.write(slot, key, value)
+
+    def worked(self, slot: int, lane: int, time_ms: int) -> None:
+        """Remember that a lane has something due then."""
+        self.work[slot, lane] = min(time_ms, self.work.get((slot, lane), time_ms))
 
     def _timer_key(self, slot: int, name: bytes, unit: Unit | None) -> bytes | None:
         timer = self._kind.timer(unit) if unit is not None else None

@@ -102,7 +102,8 @@ class Accepting:
             return Screened(body)
         if world.relays(origin.ip):
             return Screened(body)
-        return await world.screening.look(origin, arrived.mail.sender, body, head, arrived.story)
+        facts = self._gates.facts if self._gates is not None else None
+        return await world.screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
 
     async def _passed(self, arrived: Arrived, screened: Screened) -> Passed:
         if self._gates is None:

@@ -15,6 +15,7 @@ from gateway.milter.peer import Peer
 from gateway.milter.verdict import Verdict as MilterVerdict
 from gateway.rewriting import Rewriting
 from gateway.smtp.gatesettings import ACCEPT, DISCARD, JUNK, GateSettings, reply_of
+from gateway.smtp.screening import NOTHING
 from gateway.smtp.story import Story
 from gateway.throttles import At, Entry, Throttles
 from gateway.throttles import Refusal as Throttled
@@ -168,7 +169,7 @@ class Gates:
     async def data(self, event: MailFrom, recipients: Sequence[RcptTo], body: bytes, checked: dict[str, str]) -> Passed:
         """The message, and what the checks say of it."""
         facts = self.facts
-        facts |= {"spf": "none", "iprev": "none", "dkim": "none", "dmarc": "none", "arc": "none"} | checked
+        facts |= NOTHING | checked
         facts["size"] = len(body)
         passed = Passed(body, event.sender)
         if reply := await self._throttled("data", self._message_entries):

@@ -1,7 +1,7 @@
 """The settings by which mail is let in or not, each in words beside its default."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -36,15 +36,22 @@ class RuleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                     raise ValueError(f'{name}: {value[:60]!r} is neither {words} nor a reply like "550 5.7.1 Why"')
 
 
-class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is let in, and how addresses are changed."""
+class GateSettings(NamedTuple):
+    """Who is let in, and how addresses are changed: of SmtpSettings."""
 
-    rules: RuleSettings = RuleSettings()
-    rewrite: RewriteSettings = RewriteSettings()
-    relay: Annotated[
-        AtRcpt[bool],
-        Meta(description="Whether mail to other servers is taken from a client that has not logged in."),
-    ] = AtRcpt.of(False)
+    rules: RuleSettings
+    rewrite: RewriteSettings
+    relay: AtRcpt[bool]
+
+    @property
+    def are_open(self) -> bool:
+        """Whether nothing is refused or changed."""
+        rules, rewrite = self.rules, self.rewrite
+        steps = (rules.connect, rules.hello, rules.mail, rules.rcpt, rules.data)
+        if any(not one.is_plain or one.values[0] != ACCEPT for one in steps):
+            return False
+        changed = any(not one.is_plain or one.values[0] for one in (rewrite.sender, rewrite.recipient))
+        return not changed and self.relay.is_plain and not self.relay.values[0]
 
 
 def reply_of(text: str) -> Reply | None:

@@ -4,10 +4,12 @@ The law: who has logged in is not checked. A temporary failure of the DNS is a t
 What a message claims under our own name is removed before anybody reads it.
 """
 
-from typing import Annotated, Final, Literal, NamedTuple, Protocol
+from typing import Annotated, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
+from cluster.rules import Facts
+from gateway.facts import AtData
 from gateway.smtp import replies
 from gateway.smtp.story import Story
 from gateway.smtp.trace import Origin
@@ -15,6 +17,8 @@ from gateway.trust.verdict import Envelope, Verdict
 from mail.smtp.replies import Reply
 from mail.trust import authres
 
+W = TypeVar("W")
+NOTHING: Final = {"spf": "none", "iprev": "none", "dkim": "none", "dmarc": "none", "arc": "none"}
 JUNK: Final = "Junk"  # the mailbox; INBOX where an account has none
 
 
@@ -22,26 +26,26 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What follows from the checks on mail from other servers."""
 
     dmarc: Annotated[
-        Literal["enforce", "junk", "note"],
+        AtData[Literal["enforce", "junk", "note"]],
         Meta(
             description="Mail that fails DMARC. enforce: what the domain asks for, refused or into Junk. junk: into "
             "Junk, whatever it asks for. note: only written on it."
         ),
-    ] = "enforce"
+    ] = AtData.of("enforce")
     spf: Annotated[
-        Literal["reject", "note"],
+        AtData[Literal["reject", "note"]],
         Meta(
             description="Mail whose sender SPF says may not send from there. note: only written on it, and left to "
             "DMARC, as forwarded mail fails often."
         ),
-    ] = "note"
+    ] = AtData.of("note")
     on_temporary: Annotated[
-        Literal["defer", "accept"],
+        AtData[Literal["defer", "accept"]],
         Meta(
             description="Mail that DMARC cannot judge because the DNS does not answer. defer: the sender is told to "
             "try again. accept: taken, with temperror written on it."
         ),
-    ] = "defer"
+    ] = AtData.of("defer")
     trusted_sealers: Annotated[
         tuple[str, ...],
         Meta(
@@ -49,6 +53,11 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "it passed there."
         ),
     ] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing of it is said by rules."""
+        return self.dmarc.is_plain and self.spf.is_plain and self.on_temporary.is_plain
 
 
 class Checking(Protocol):
@@ -80,21 +89,24 @@ class Screened(NamedTuple):
     verdict: Verdict | None = None
     overridden: str = ""  # why less was done than DMARC asks for
 
-    @property
-    def said(self) -> dict[str, str]:
-        """The results in a word each, for rules."""
-        verdict = self.verdict
-        if verdict is None:
-            return {}
-        envelope, dkim = verdict.envelope, [one.result for one in verdict.dkim or ()]
-        found = {
-            "spf": envelope.spf.result if envelope.spf else None,
-            "iprev": envelope.iprev.result if envelope.iprev else None,
-            "dkim": "pass" if "pass" in dkim else dkim[0] if dkim else None,
-            "dmarc": verdict.dmarc.result if verdict.dmarc else None,
-            "arc": verdict.arc.result if verdict.arc else None,
-        }
-        return {name: str(result) for name, result in found.items() if result is not None}
+    said: dict[str, str] = {}  # the results in a word each, for rules
+
+
+def said_of(verdict: Verdict) -> dict[str, str]:
+    """The results in a word each."""
+    envelope, dkim = verdict.envelope, [one.result for one in verdict.dkim or ()]
+    found = {
+        "spf": envelope.spf.result if envelope.spf else None,
+        "iprev": envelope.iprev.result if envelope.iprev else None,
+        "dkim": "pass" if "pass" in dkim else dkim[0] if dkim else None,
+        "dmarc": verdict.dmarc.result if verdict.dmarc else None,
+        "arc": verdict.arc.result if verdict.arc else None,
+    }
+    return {name: str(result) for name, result in found.items() if result is not None}
+
+
+async def _chosen(choice: AtData[W], facts: Facts | None) -> W:
+    return choice.pick({}) if facts is None else await choice.choose(facts)
 
 
 class Screening:
@@ -115,36 +127,43 @@ class Screening:
         said = {"spf": found.spf.result if found.spf else None, "iprev": found.iprev.result if found.iprev else None}
         return {name: str(result) for name, result in said.items() if result is not None}
 
-    async def look(self, origin: Origin, sender: str, body: bytes, head: bytes, story: Story) -> Screened:
-        """Check a message; its facts go into the story."""
+    async def look(
+        self, origin: Origin, sender: str, body: bytes, head: bytes, story: Story, facts: Facts | None = None
+    ) -> Screened:
+        """Check a message; what was seen goes into the story. `facts`: for rules, where there are any."""
         helo = origin.hello.name
         verdict = await self._checks.run(ip=origin.ip, helo=helo, sender=sender, message=body)
         story.add(verdict.facts)
         clean = self._checks.without_forgeries(head)
         if clean is not head:
             body = clean + body[len(head) :]
-        refusal, mailbox, overridden = self._judged(verdict)
+        said = said_of(verdict)
+        if facts is not None:
+            facts |= NOTHING | said
+            facts["size"] = len(body)
+        refusal, mailbox, overridden = await self._judged(verdict, facts)
         if overridden:
             story.fact("policy", "overridden", why=overridden)
-        return Screened(body, refusal, verdict.authentication_results, mailbox, verdict, overridden)
+        return Screened(body, refusal, verdict.authentication_results, mailbox, verdict, overridden, said)
 
-    def _judged(self, verdict: Verdict) -> tuple[Reply | None, str, str]:
+    async def _judged(self, verdict: Verdict, facts: Facts | None) -> tuple[Reply | None, str, str]:
         """The refusal, the mailbox, and why DMARC's wish is not followed."""
         settings = self._settings
         spf, dmarc = verdict.envelope.spf, verdict.dmarc
-        if settings.spf == "reject" and spf is not None and spf.result == "fail":
+        if spf is not None and spf.result == "fail" and await _chosen(settings.spf, facts) == "reject":
             return replies.SPF_FAILED, "INBOX", ""
         if dmarc is None:
             return None, "INBOX", ""
-        if dmarc.result == "temperror" and settings.on_temporary == "defer":
+        if dmarc.result == "temperror" and await _chosen(settings.on_temporary, facts) == "defer":
             return replies.DNS_LATER, "INBOX", ""
         if dmarc.result != "fail" or dmarc.disposition == "none":
             return None, "INBOX", ""
         if self._was_good_at_a_trusted_sealer(verdict):
             return None, "INBOX", "trusted_forwarder"
-        if settings.dmarc == "note":
+        what = await _chosen(settings.dmarc, facts)
+        if what == "note":
             return None, "INBOX", "local_policy"
-        if settings.dmarc == "enforce" and dmarc.disposition == "reject":
+        if what == "enforce" and dmarc.disposition == "reject":
             return replies.DMARC_FAILED, "INBOX", ""
         return None, JUNK, "local_policy" if dmarc.disposition == "reject" else ""
 

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.facts import AtRcpt
+from gateway.rewriting import RewriteSettings
+from gateway.smtp.gatesettings import GateSettings, RuleSettings
 from mail.smtp.content import Newlines
 from mail.smtp.limits import MIB, Limits
 
@@ -98,6 +101,12 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     own_addresses_only: Annotated[
         bool, Meta(description="Who has logged in may send as their own addresses only (envelope and From).")
     ] = True
+    rules: RuleSettings = RuleSettings()
+    rewrite: RewriteSettings = RewriteSettings()
+    relay: Annotated[
+        AtRcpt[bool],
+        Meta(description="Whether mail to other servers is taken from a client that has not logged in."),
+    ] = AtRcpt.of(False)
     relay_from: Annotated[
         tuple[str, ...],
         Meta(description="Networks (10.0.0.0/8, 2001:db8::/32) whose mail to other servers is taken without login."),
@@ -109,6 +118,11 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     auth_pause_s: Annotated[Seconds, Meta(description="Pause after a wrong password; grows with each.")] = 1.0
     deliver_tries: Annotated[Positive, Meta(description="Attempts to store before the peer is told to retry.")] = 3
     deliver_pause_s: Annotated[Seconds, Meta(description="Pause before another attempt.")] = 0.2
+
+    @property
+    def gates(self) -> GateSettings:
+        """What of it decides over clients."""
+        return GateSettings(self.rules, self.rewrite, self.relay)
 
     def limits(self) -> Limits:
         """What of it the protocol machine holds."""

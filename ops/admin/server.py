@@ -102,8 +102,9 @@ class AdminServer:
         shown: "Shown | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
-        """The service over what a server holds; `cluster` and `queue` where it is part of a cluster, whose gateways all
-        serve the same: those of one machine share the port. `shown`: what it may tell others of itself."""
+        """The service over what a server holds; `cluster` where it is part of a cluster, whose gateways all serve the
+        same: those of one machine share the port. `queue`: another than the server's own. `shown`: what it may tell
+        others of itself."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
         from ops.admin.signing import Shown
@@ -118,7 +119,7 @@ class AdminServer:
             version,
             audit,
             cluster,
-            queue,
+            queue or core.queue,
             shown or Shown(),
         )
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)

@@ -101,11 +101,12 @@ protocol = "smtp"
 port = {self.ports.smtp}
 [smtp]
 relay_from = ["127.0.0.0/8"]
+[outbound.routes]
+"sink.test" = "sink"
 [[outbound.route]]
 name = "sink"
 host = "{HOST}"
 port = {self.sink}
-domains = ["sink.test"]
 """
 
 

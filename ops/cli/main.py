@@ -45,7 +45,9 @@ COMMANDS: Final[dict[str, Command]] = {
         "ops.cli.transfer:import_", "Read mbox files and Maildirs into an account; goes on where it was."
     ),
     "export": Command("ops.cli.transfer:export", "Write an account's mail as Maildir or mbox files."),
-    "queue": Command("ops.cli.queue:queue", "Mail on its way to other servers: list, show, hold, release, cancel."),
+    "queue": Command(
+        "ops.cli.queue:queue", "Mail on its way to other servers: what waits, why, and ways to change it."
+    ),
     "why": Command("ops.cli.why:why", "What happened to a message, and why: by Message-ID, queue id or address."),
     "certificate": Command("ops.cli.certificate:certificate", "Certificates for a cluster's nodes and operators."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),

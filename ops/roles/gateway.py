@@ -3,7 +3,7 @@
 The law: it keeps nothing. It takes no connection before it knows the cluster, and leaves by finishing what it promised.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,15 +13,19 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
+from actors.shell.client import Near
 from actors.trace.client import TraceClient
+from cluster.dns.client import DnsResolver
 from cluster.hosting.ray.place import Place
 from cluster.rpc.router import Router
+from cluster.rpc.service import Calling, Service
 from ops.admin.cluster import ClusterParts
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.roles.ground import Announced, Ground, founded
+from ops.rules import ruling
 from ops.settings import Settings
 
 
@@ -30,7 +34,6 @@ class Reach(NamedTuple):
 
     core: Core
     cluster: ClusterParts
-    queue: QueueClient
 
     def admin(self, settings: Settings) -> AdminServer:
         """The admin service over it, not yet started."""
@@ -40,7 +43,6 @@ class Reach(NamedTuple):
             version=current(),
             settings=settings.admin,
             cluster=self.cluster,
-            queue=self.queue,
             shown=shown(settings),
         )
 
@@ -57,13 +59,14 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         await admin.start()
         session = ground.session(f"{place.host}:{admin.port}" if admin.port else "")
         stack.push_async_callback(session.resign)
-        await serve_gateways(stack, reach.core, ground.settings, bound, tls)
+        rules = await ruling(stack, reach.core, ground.settings)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules)
         session.start()
         yield Announced(session)
 
 
-def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:
-    """The way to all shards, until the stack closes."""
+def reaching(stack: AsyncExitStack, ground: Ground, here: Mapping[str, Service] | None = None) -> Reach:
+    """The way to all shards, until the stack closes. `here`: shards of this process, which are asked directly."""
     router = Router(ground.watching, ground.dialer, ground.clock, ground.dice)
     stack.push_async_callback(router.close)
     directory = DirectoryClient(ground.store, ground.clock, ground.dice, ground.settings.directory)
@@ -74,6 +77,23 @@ def reaching(stack: AsyncExitStack, ground: Ground) -> Reach:
     stack.callback(mailboxes.close)
     traces = TraceClient(ground.store, ground.clock, ground.settings.traces, ground.metrics)
     stack.push_async_callback(traces.stop)
-    core = Core(ground.store, directory, mailboxes, ground.clock, ground.dice, ground.metrics, ground.ready, traces)
+    resolver = DnsResolver(ground.settings.dns, ground.clock, ground.dice)
+    stack.push_async_callback(resolver.close)
+    calling: Calling = Near(here, router) if here else router
+    core = Core(
+        ground.store,
+        directory,
+        mailboxes,
+        ground.clock,
+        ground.dice,
+        ground.metrics,
+        ground.ready,
+        ground.blobs,
+        threads,
+        calling,
+        QueueClient(calling, ground.store, ground.blobs),
+        traces,
+        resolver,
+    )
     parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)
-    return Reach(core, parts, QueueClient(router, ground.store, ground.blobs))
+    return Reach(core, parts)

@@ -14,8 +14,10 @@ from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.service import MailboxService
 from actors.mailbox.shard import Shard as MailboxShard
 from actors.mailbox.sweeper import Sweeper
+from actors.queue.client import QueueClient
 from actors.queue.state import Queue
 from actors.reputation.state import Reputation
+from actors.shell.client import Direct
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
 from actors.throttle.state import Throttle
@@ -27,10 +29,14 @@ from cluster.placement.control import KIND as CONTROL
 from cluster.placement.control import Control
 from cluster.placement.holding import Holding
 from cluster.placement.slots import SLOTS
+from cluster.placement.watching import Watching
 from cluster.rpc.grpc_link import GrpcListener
 from cluster.rpc.server import Server
 from cluster.rpc.service import Service
 from ops.core import quotas, run_packing, while_open
+from ops.delivery import MakeHands, delivering
+from ops.outbound import hands
+from ops.roles.gateway import reaching
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
 
@@ -100,30 +106,73 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
 
 def _shell(kind_of: Callable[[Settings], Any], every_s: Callable[[Settings], float]) -> Make:
     async def make(stack: AsyncExitStack, ground: Ground, claims: Holding) -> Made:
-        kind = kind_of(ground.settings)
-        metrics = ShellMetrics(ground.metrics)
-        shell: ShellShard[Any, Any] = ShellShard(kind, ground.store, ground.clock, claims, ground.incarnation, metrics)
-        shell.start(every_s(ground.settings))
-        stack.push_async_callback(shell.stop)
-
-        async def release(slot: int) -> None:
-            await shell.release(slot)
-            claims.release(slot)  # with nothing between: else the next call would take it up again at once
-
-        return Made(shell, release, lambda: shell.alive)
+        return _made(_begun(stack, ground, claims, kind_of(ground.settings), every_s(ground.settings)), claims)
 
     return make
 
 
-KINDS: Final[Mapping[str, Make]] = {
-    "mailbox": _mailbox,
-    "queue": _shell(lambda settings: Queue(settings.queue), lambda settings: settings.queue.sweep_every_s),
-    "reputation": _shell(
-        lambda settings: Reputation(settings.reputation), lambda settings: settings.reputation.sweep_every_s
-    ),
-    "greylist": _shell(lambda settings: Greylist(settings.greylist), lambda settings: settings.greylist.sweep_every_s),
-    "throttle": _shell(lambda _settings: Throttle(), lambda settings: settings.throttling.sweep_every_s),
-}
+def _begun(stack: AsyncExitStack, ground: Ground, claims: Holding, kind: Any, every_s: float) -> ShellShard[Any, Any]:
+    metrics = ShellMetrics(ground.metrics)
+    shell: ShellShard[Any, Any] = ShellShard(kind, ground.store, ground.clock, claims, ground.incarnation, metrics)
+    shell.start(every_s)
+    stack.push_async_callback(shell.stop)
+    return shell
+
+
+def _made(shell: ShellShard[Any, Any], claims: Holding) -> Made:
+    async def release(slot: int) -> None:
+        await shell.release(slot)
+        claims.release(slot)  # with nothing between: else the next call would take it up again at once
+
+    return Made(shell, release, lambda: shell.alive)
+
+
+def _queue(hands: MakeHands | None) -> Make:
+    """The queue, with who delivers from it where there are hands."""
+
+    async def make(stack: AsyncExitStack, ground: Ground, claims: Holding) -> Made:
+        settings = ground.settings
+        shell = _begun(stack, ground, claims, Queue(settings.queue), settings.queue.sweep_every_s)
+        if hands is not None:
+            here = {"queue": shell}
+            reach = reaching(stack, ground, here)
+            lending = QueueClient(Direct(here), ground.store, ground.blobs)
+            deliverer = await delivering(stack, reach.core, settings, hands, shell, lending, lambda: owned(claims))
+            stack.callback(ground.watching.on_change(_on_slots(ground.watching, deliverer.look)))
+        return _made(shell, claims)
+
+    return make
+
+
+def _on_slots(watching: Watching, look: Callable[[], None]) -> Callable[[], None]:
+    """Looks when the slots of the queue have been given out anew: the map is another one then."""
+    known: list[object] = [None]
+
+    def changed() -> None:
+        slots = watching.known.slots.get("queue")
+        if slots is not known[0]:
+            known[0] = slots
+            look()
+
+    return changed
+
+
+def kinds(hands: MakeHands | None = None) -> Mapping[str, Make]:
+    """How each kind of shard is made. `hands`: who sends mail to other servers; None: it waits in the queue."""
+    return {
+        "mailbox": _mailbox,
+        "queue": _queue(hands),
+        "reputation": _shell(
+            lambda settings: Reputation(settings.reputation), lambda settings: settings.reputation.sweep_every_s
+        ),
+        "greylist": _shell(
+            lambda settings: Greylist(settings.greylist), lambda settings: settings.greylist.sweep_every_s
+        ),
+        "throttle": _shell(lambda _settings: Throttle(), lambda settings: settings.throttling.sweep_every_s),
+    }
+
+
+KINDS: Final = kinds(hands())
 
 
 def owned(claims: Claims) -> list[int]:

@@ -90,7 +90,16 @@ class _QueueChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueueChan
     """is sent to nobody until released"""
     QUEUE_CHANGE_RELEASE: _QueueChange.ValueType  # 2
     QUEUE_CHANGE_CANCEL: _QueueChange.ValueType  # 3
-    """is never sent"""
+    """is never sent, and nobody is told"""
+    QUEUE_CHANGE_RETRY: _QueueChange.ValueType  # 4
+    """is tried now"""
+    QUEUE_CHANGE_REROUTE: _QueueChange.ValueType  # 5
+    """goes another way"""
+    QUEUE_CHANGE_EXPIRE: _QueueChange.ValueType  # 6
+    """is given up at another time, and its sender told"""
+    QUEUE_CHANGE_PRIORITISE: _QueueChange.ValueType  # 7
+    QUEUE_CHANGE_RECALL: _QueueChange.ValueType  # 8
+    """what a process that is known to be dead had under way is sent by others at once"""
 
 class QueueChange(_QueueChange, metaclass=_QueueChangeEnumTypeWrapper): ...
 
@@ -99,7 +108,16 @@ QUEUE_CHANGE_HOLD: QueueChange.ValueType  # 1
 """is sent to nobody until released"""
 QUEUE_CHANGE_RELEASE: QueueChange.ValueType  # 2
 QUEUE_CHANGE_CANCEL: QueueChange.ValueType  # 3
-"""is never sent"""
+"""is never sent, and nobody is told"""
+QUEUE_CHANGE_RETRY: QueueChange.ValueType  # 4
+"""is tried now"""
+QUEUE_CHANGE_REROUTE: QueueChange.ValueType  # 5
+"""goes another way"""
+QUEUE_CHANGE_EXPIRE: QueueChange.ValueType  # 6
+"""is given up at another time, and its sender told"""
+QUEUE_CHANGE_PRIORITISE: QueueChange.ValueType  # 7
+QUEUE_CHANGE_RECALL: QueueChange.ValueType  # 8
+"""what a process that is known to be dead had under way is sent by others at once"""
 Global___QueueChange: _TypeAlias = QueueChange  # noqa: Y015
 
 @_typing.final
@@ -1955,26 +1973,70 @@ class ListQueueRequest(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     domain: _builtins.str
     """empty: all"""
     status: _builtins.str
     """waiting, lent, delivered, failed, cancelled; empty: all"""
     limit: _builtins.int
     """0: 1000"""
+    @_builtins.property
+    def filter(self) -> Global___QueueFilter:
+        """besides"""
+
     def __init__(
         self,
         *,
         domain: _builtins.str = ...,
         status: _builtins.str = ...,
         limit: _builtins.int = ...,
+        filter: Global___QueueFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "limit", b"limit", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "filter", b"filter", "limit", b"limit", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListQueueRequest: _TypeAlias = ListQueueRequest  # noqa: Y015
+
+@_typing.final
+class QueueFilter(_message.Message):
+    """What is empty means any."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENDER_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    BEFORE_MS_FIELD_NUMBER: _builtins.int
+    sender: _builtins.str
+    """an address, or "@domain"; "<>" is the null sender"""
+    recipient: _builtins.str
+    """the same"""
+    domain: _builtins.str
+    """of the recipients"""
+    status: _builtins.str
+    """waiting, scheduled, held, lent, delivered, failed, cancelled"""
+    before_ms: _builtins.int
+    """queued before this time"""
+    def __init__(
+        self,
+        *,
+        sender: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        domain: _builtins.str = ...,
+        status: _builtins.str = ...,
+        before_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_ms", b"before_ms", "domain", b"domain", "recipient", b"recipient", "sender", b"sender", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueFilter: _TypeAlias = QueueFilter  # noqa: Y015
 
 @_typing.final
 class GetQueueEntryRequest(_message.Message):
@@ -2001,21 +2063,212 @@ class ChangeQueueEntryRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
+    WISH_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     change: Global___QueueChange.ValueType
+    @_builtins.property
+    def wish(self) -> Global___QueueWish:
+        """what some changes need"""
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         change: Global___QueueChange.ValueType = ...,
+        wish: Global___QueueWish | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "id", b"id", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChangeQueueEntryRequest: _TypeAlias = ChangeQueueEntryRequest  # noqa: Y015
+
+@_typing.final
+class QueueWish(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    """of REROUTE: one of [outbound.route]; with an empty target: the domain's own way again"""
+    target: _builtins.str
+    """of REROUTE: mail goes to this domain's or host's servers"""
+    expires_ms: _builtins.int
+    """of EXPIRE: given up then; 0: by the schedule again"""
+    priority: _builtins.int
+    """of PRIORITISE: -9 to 9"""
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        target: _builtins.str = ...,
+        expires_ms: _builtins.int = ...,
+        priority: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_ms", b"expires_ms", "priority", b"priority", "route", b"route", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueWish: _TypeAlias = QueueWish  # noqa: Y015
+
+@_typing.final
+class ChangeQueueRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    WISH_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    change: Global___QueueChange.ValueType
+    all: _builtins.bool
+    """must be true where the filter means everything"""
+    @_builtins.property
+    def filter(self) -> Global___QueueFilter: ...
+    @_builtins.property
+    def wish(self) -> Global___QueueWish: ...
+    def __init__(
+        self,
+        *,
+        filter: Global___QueueFilter | None = ...,
+        change: Global___QueueChange.ValueType = ...,
+        wish: Global___QueueWish | None = ...,
+        all: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "change", b"change", "filter", b"filter", "wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeQueueRequest: _TypeAlias = ChangeQueueRequest  # noqa: Y015
+
+@_typing.final
+class QueueProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOTS_FIELD_NUMBER: _builtins.int
+    OF_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    MEANT_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    slots: _builtins.int
+    """looked at, of how many"""
+    of: _builtins.int
+    seen: _builtins.int
+    """entries"""
+    meant: _builtins.int
+    changed: _builtins.int
+    def __init__(
+        self,
+        *,
+        slots: _builtins.int = ...,
+        of: _builtins.int = ...,
+        seen: _builtins.int = ...,
+        meant: _builtins.int = ...,
+        changed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "meant", b"meant", "of", b"of", "seen", b"seen", "slots", b"slots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueProgress: _TypeAlias = QueueProgress  # noqa: Y015
+
+@_typing.final
+class GetQueueStatusRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def filter(self) -> Global___QueueFilter: ...
+    def __init__(
+        self,
+        *,
+        filter: Global___QueueFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueueStatusRequest: _TypeAlias = GetQueueStatusRequest  # noqa: Y015
+
+@_typing.final
+class QueueStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESTINATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def destinations(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueDestination]:
+        """those with most entries first"""
+
+    def __init__(
+        self,
+        *,
+        destinations: _abc.Iterable[Global___QueueDestination] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destinations", b"destinations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueStatus: _TypeAlias = QueueStatus  # noqa: Y015
+
+@_typing.final
+class QueueDestination(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    LENT_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    OLDEST_MS_FIELD_NUMBER: _builtins.int
+    DUE_MS_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    destination: _builtins.str
+    """a domain, or "route NAME"; empty: the many that are not listed"""
+    entries: _builtins.int
+    held: _builtins.int
+    """of them"""
+    lent: _builtins.int
+    """of them: being delivered"""
+    recipients: _builtins.int
+    """not yet served"""
+    oldest_ms: _builtins.int
+    """when it was queued"""
+    due_ms: _builtins.int
+    """when the next is tried; 0: none will be"""
+    why: _builtins.str
+    """what one that was tried heard last"""
+    def __init__(
+        self,
+        *,
+        destination: _builtins.str = ...,
+        entries: _builtins.int = ...,
+        held: _builtins.int = ...,
+        lent: _builtins.int = ...,
+        recipients: _builtins.int = ...,
+        oldest_ms: _builtins.int = ...,
+        due_ms: _builtins.int = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "due_ms", b"due_ms", "entries", b"entries", "held", b"held", "lent", b"lent", "oldest_ms", b"oldest_ms", "recipients", b"recipients", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueDestination: _TypeAlias = QueueDestination  # noqa: Y015
 
 @_typing.final
 class QueueEntry(_message.Message):
@@ -2033,6 +2286,16 @@ class QueueEntry(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     FORGOTTEN_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    PEOPLE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    IDENT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    OWED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     domain: _builtins.str
     sender: _builtins.str
@@ -2044,10 +2307,28 @@ class QueueEntry(_message.Message):
     attempts: _builtins.int
     forgotten: _builtins.int
     """older steps that are not kept"""
+    word: _builtins.str
+    """the status, or held, or scheduled"""
+    tries: _builtins.int
+    """attempts that were made"""
+    route: _builtins.str
+    target: _builtins.str
+    expires_ms: _builtins.int
+    """an operator's; 0: by the schedule"""
+    priority: _builtins.int
+    ident: _builtins.str
+    """what traces call it"""
+    message_id: _builtins.str
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueStep]: ...
+    @_builtins.property
+    def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueRecipient]: ...
+    @_builtins.property
+    def owed(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueNotice]:
+        """notices that are to be sent yet"""
+
     def __init__(
         self,
         *,
@@ -2063,14 +2344,157 @@ class QueueEntry(_message.Message):
         attempts: _builtins.int = ...,
         steps: _abc.Iterable[Global___QueueStep] | None = ...,
         forgotten: _builtins.int = ...,
+        word: _builtins.str = ...,
+        tries: _builtins.int = ...,
+        people: _abc.Iterable[Global___QueueRecipient] | None = ...,
+        route: _builtins.str = ...,
+        target: _builtins.str = ...,
+        expires_ms: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        ident: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        owed: _abc.Iterable[Global___QueueNotice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "domain", b"domain", "due_ms", b"due_ms", "forgotten", b"forgotten", "held", b"held", "id", b"id", "queued_ms", b"queued_ms", "recipients", b"recipients", "sender", b"sender", "size", b"size", "status", b"status", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "domain", b"domain", "due_ms", b"due_ms", "expires_ms", b"expires_ms", "forgotten", b"forgotten", "held", b"held", "id", b"id", "ident", b"ident", "message_id", b"message_id", "owed", b"owed", "people", b"people", "priority", b"priority", "queued_ms", b"queued_ms", "recipients", b"recipients", "route", b"route", "sender", b"sender", "size", b"size", "status", b"status", "steps", b"steps", "target", b"target", "tries", b"tries", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueEntry: _TypeAlias = QueueEntry  # noqa: Y015
+
+@_typing.final
+class QueueRecipient(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    DELAYED_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    at_ms: _builtins.int
+    delayed: _builtins.bool
+    """the sender was told of the delay"""
+    @_builtins.property
+    def result(self) -> Global___QueueResult:
+        """the last one; absent: nothing was tried"""
+
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        result: Global___QueueResult | None = ...,
+        at_ms: _builtins.int = ...,
+        delayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "at_ms", b"at_ms", "delayed", b"delayed", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueRecipient: _TypeAlias = QueueRecipient  # noqa: Y015
+
+@_typing.final
+class QueueResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    IP_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    RELAYED_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """delivered, deferred, failed"""
+    code: _builtins.int
+    """the remote server's; 0: the words are ours"""
+    status: _builtins.str
+    """RFC 3463"""
+    said: _builtins.str
+    host: _builtins.str
+    ip: _builtins.str
+    tls: _builtins.str
+    proof: _builtins.str
+    relayed: _builtins.bool
+    cause: _builtins.str
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+        code: _builtins.int = ...,
+        status: _builtins.str = ...,
+        said: _builtins.str = ...,
+        host: _builtins.str = ...,
+        ip: _builtins.str = ...,
+        tls: _builtins.str = ...,
+        proof: _builtins.str = ...,
+        relayed: _builtins.bool = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "code", b"code", "host", b"host", "ip", b"ip", "outcome", b"outcome", "proof", b"proof", "relayed", b"relayed", "said", b"said", "status", b"status", "tls", b"tls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueResult: _TypeAlias = QueueResult  # noqa: Y015
+
+@_typing.final
+class QueueNotice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """failure, delay, success, relayed"""
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """indices"""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        recipients: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "recipients", b"recipients"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueNotice: _TypeAlias = QueueNotice  # noqa: Y015
+
+@_typing.final
+class QueueTold(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___QueueResult: ...
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """indices"""
+
+    def __init__(
+        self,
+        *,
+        result: Global___QueueResult | None = ...,
+        recipients: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueTold: _TypeAlias = QueueTold  # noqa: Y015
 
 @_typing.final
 class QueueStep(_message.Message):
@@ -2081,11 +2505,24 @@ class QueueStep(_message.Message):
     UNTIL_MS_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     SAID_FIELD_NUMBER: _builtins.int
+    TOLD_FIELD_NUMBER: _builtins.int
+    OWED_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
     what: _builtins.str
     at_ms: _builtins.int
     until_ms: _builtins.int
     attempt: _builtins.int
     said: _builtins.str
+    value: _builtins.int
+    """the priority or the time that was set"""
+    @_builtins.property
+    def told(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueTold]:
+        """how an attempt ended for whom"""
+
+    @_builtins.property
+    def owed(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueNotice]:
+        """notices that followed"""
+
     def __init__(
         self,
         *,
@@ -2094,10 +2531,13 @@ class QueueStep(_message.Message):
         until_ms: _builtins.int = ...,
         attempt: _builtins.int = ...,
         said: _builtins.str = ...,
+        told: _abc.Iterable[Global___QueueTold] | None = ...,
+        owed: _abc.Iterable[Global___QueueNotice] | None = ...,
+        value: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempt", b"attempt", "said", b"said", "until_ms", b"until_ms", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempt", b"attempt", "owed", b"owed", "said", b"said", "told", b"told", "until_ms", b"until_ms", "value", b"value", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

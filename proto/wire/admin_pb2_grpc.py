@@ -1650,6 +1650,16 @@ class QueueStub:
                 request_serializer=wire_dot_admin__pb2.ChangeQueueEntryRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.QueueEntry.FromString,
                 _registered_method=True)
+        self.ChangeQueue = channel.unary_stream(
+                '/rookery.admin.v1.Queue/ChangeQueue',
+                request_serializer=wire_dot_admin__pb2.ChangeQueueRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.QueueProgress.FromString,
+                _registered_method=True)
+        self.GetQueueStatus = channel.unary_unary(
+                '/rookery.admin.v1.Queue/GetQueueStatus',
+                request_serializer=wire_dot_admin__pb2.GetQueueStatusRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.QueueStatus.FromString,
+                _registered_method=True)
 
 
 class QueueServicer:
@@ -1670,7 +1680,22 @@ class QueueServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeQueueEntry(self, request, context):
-        """Hold, release or cancel one entry.
+        """A wish for one entry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeQueue(self, request, context):
+        """A wish for all entries that a filter means and that have not ended; tells how far it is. Interrupted, it is done
+        for those told of; again is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueueStatus(self, request, context):
+        """What waits, by destination.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1693,6 +1718,16 @@ def add_QueueServicer_to_server(servicer, server):
                     servicer.ChangeQueueEntry,
                     request_deserializer=wire_dot_admin__pb2.ChangeQueueEntryRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.QueueEntry.SerializeToString,
+            ),
+            'ChangeQueue': grpc.unary_stream_rpc_method_handler(
+                    servicer.ChangeQueue,
+                    request_deserializer=wire_dot_admin__pb2.ChangeQueueRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.QueueProgress.SerializeToString,
+            ),
+            'GetQueueStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueStatus,
+                    request_deserializer=wire_dot_admin__pb2.GetQueueStatusRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.QueueStatus.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1777,6 +1812,60 @@ class Queue:
             '/rookery.admin.v1.Queue/ChangeQueueEntry',
             wire_dot_admin__pb2.ChangeQueueEntryRequest.SerializeToString,
             wire_dot_admin__pb2.QueueEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Queue/ChangeQueue',
+            wire_dot_admin__pb2.ChangeQueueRequest.SerializeToString,
+            wire_dot_admin__pb2.QueueProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Queue/GetQueueStatus',
+            wire_dot_admin__pb2.GetQueueStatusRequest.SerializeToString,
+            wire_dot_admin__pb2.QueueStatus.FromString,
             options,
             channel_credentials,
             insecure,

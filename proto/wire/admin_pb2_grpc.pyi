@@ -497,7 +497,13 @@ class QueueStub:
     GetQueueEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetQueueEntryRequest, _admin_pb2.QueueEntry]
     """with its history"""
     ChangeQueueEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeQueueEntryRequest, _admin_pb2.QueueEntry]
-    """Hold, release or cancel one entry."""
+    """A wish for one entry."""
+    ChangeQueue: _grpc.UnaryStreamMultiCallable[_admin_pb2.ChangeQueueRequest, _admin_pb2.QueueProgress]
+    """A wish for all entries that a filter means and that have not ended; tells how far it is. Interrupted, it is done
+    for those told of; again is harmless.
+    """
+    GetQueueStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetQueueStatusRequest, _admin_pb2.QueueStatus]
+    """What waits, by destination."""
 
 @_typing.type_check_only
 class QueueAsyncStub(QueueStub):
@@ -508,7 +514,13 @@ class QueueAsyncStub(QueueStub):
     GetQueueEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetQueueEntryRequest, _admin_pb2.QueueEntry]  # type: ignore[assignment]
     """with its history"""
     ChangeQueueEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeQueueEntryRequest, _admin_pb2.QueueEntry]  # type: ignore[assignment]
-    """Hold, release or cancel one entry."""
+    """A wish for one entry."""
+    ChangeQueue: _aio.UnaryStreamMultiCallable[_admin_pb2.ChangeQueueRequest, _admin_pb2.QueueProgress]  # type: ignore[assignment]
+    """A wish for all entries that a filter means and that have not ended; tells how far it is. Interrupted, it is done
+    for those told of; again is harmless.
+    """
+    GetQueueStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetQueueStatusRequest, _admin_pb2.QueueStatus]  # type: ignore[assignment]
+    """What waits, by destination."""
 
 class QueueServicer(metaclass=_abc_1.ABCMeta):
     """The outbound queue."""
@@ -534,7 +546,25 @@ class QueueServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ChangeQueueEntryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.QueueEntry, _abc.Awaitable[_admin_pb2.QueueEntry]]:
-        """Hold, release or cancel one entry."""
+        """A wish for one entry."""
+
+    @_abc_1.abstractmethod
+    def ChangeQueue(
+        self,
+        request: _admin_pb2.ChangeQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.QueueProgress], _abc.AsyncIterator[_admin_pb2.QueueProgress]]:
+        """A wish for all entries that a filter means and that have not ended; tells how far it is. Interrupted, it is done
+        for those told of; again is harmless.
+        """
+
+    @_abc_1.abstractmethod
+    def GetQueueStatus(
+        self,
+        request: _admin_pb2.GetQueueStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.QueueStatus, _abc.Awaitable[_admin_pb2.QueueStatus]]:
+        """What waits, by destination."""
 
 def add_QueueServicer_to_server(servicer: QueueServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from actors.greylist import keys as greylist
 from actors.queue import keys as queue
 from actors.reputation import keys as reputation
-from actors.shell.keys import ID_BYTES_MAX, TIME_MAX, Layout
+from actors.shell.keys import ID_BYTES_MAX, Layout
+from actors.shell.places import TIME_MAX
 from cluster.meta.store import KEY_BYTES_MAX
 from cluster.placement.slots import SLOTS
 
@@ -42,4 +43,4 @@ def test_the_longest_key_is_allowed() -> None:
 def test_a_queue_entry_says_its_slot() -> None:
     name = queue.entry_id("example.net", b"key")
     assert len(name) == queue.ID_BYTES
-    assert queue.slot_of_id(name) == queue.slot_of("example.net")
+    assert queue.slot_of_id(name) == queue.slot_of("example.net", b"key")

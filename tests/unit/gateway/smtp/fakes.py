@@ -82,6 +82,7 @@ class FakeIntake:
 
     def __init__(self) -> None:
         self.stored: list[tuple[int, bytes]] = []
+        self.mailboxes: list[str] = []
         self.troubles: dict[int, list[Trouble]] = {}
         self.seen: set[tuple[int, bytes]] = set()
         self.full: set[int] = set()
@@ -100,12 +101,12 @@ class FakeIntake:
         return raw
 
     async def deliver(self, account: int, prepared: bytes, *, idem: bytes, mailbox: str = "INBOX") -> None:
-        assert mailbox == "INBOX"
         if self.troubles.get(account):
             raise self.troubles[account].pop(0)
         if (account, idem) not in self.seen:
             self.seen.add((account, idem))
             self.stored.append((account, prepared))
+            self.mailboxes.append(mailbox)
 
     async def has_room(self, account: int, size: int) -> bool:
         return account not in self.full

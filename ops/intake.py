@@ -1,0 +1,66 @@
+"""What the SMTP gateway is given besides sockets: gates, checks, a signer, and the way out; put together from settings.
+
+The law: what is not set up is not there, and costs nothing.
+"""
+
+import structlog
+
+from actors.queue.outbox import Outbox
+from gateway.milter.chain import Milters
+from gateway.rewriting import Rewriting
+from gateway.smtp.gates import Keepers
+from gateway.smtp.partly import Partly
+from gateway.smtp.screening import Screening
+from gateway.smtp.world import World
+from gateway.trust.checks import Checks
+from gateway.trust.signing import Signer
+from mail.trust import arc, dkim
+from mail.trust.dkim_canon import Signable
+from ops.core import Core
+from ops.rules import Ruling
+from ops.settings import Settings
+
+
+def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World:
+    """What all SMTP sessions of this process share. Raises Misconfigured."""
+    return World(
+        core.directory,
+        core.mailboxes,
+        settings.smtp,
+        structlog.get_logger(),
+        core.clock,
+        core.dice,
+        settings.hostname,
+        Partly(),
+        secret,
+        outgoing=Outbox(core.queue, core.blobs, core.clock, core.threads),
+        traces=core.traces,
+        keepers=_keepers(core, settings, rules),
+        screening=_screening(core, settings),
+        signer=Signer(core.directory, core.clock, settings.signing),
+    )
+
+
+def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:
+    gates = settings.smtp.gates
+    wanted = [one for one in settings.milter if one.enabled]
+    if gates.are_open and not wanted and rules.throttles is None and settings.screen.is_plain:
+        return None
+    milters = Milters(wanted, clock=core.clock, log=structlog.get_logger()) if wanted else None
+    return Keepers(gates, rules.tools, Rewriting(gates.rewrite, core.registry), rules.throttles, milters)
+
+
+def _screening(core: Core, settings: Settings) -> Screening | None:
+    if not settings.trust.checks:
+        return None
+    checks = Checks(
+        core.resolver,
+        core.clock,
+        core.dice,
+        settings.hostname,
+        dkim=dkim.verify,
+        arc=arc.verify,
+        prepare=Signable,
+        settings=settings.trust,
+    )
+    return Screening(checks, settings.screen)
