@@ -33,6 +33,7 @@ LOAD_S: Final = (0.3, 2.5)
 KILLED_AT_START: Final = 0.15  # share of rounds in which the next server is killed while it starts
 EMPTY_S_MAX: Final = 240.0
 LOOK_S: Final = 1.0
+MESSAGE_ID_END: Final = "@kill.test"  # of tests/load/messages.py
 SENDER: Final = f"alice@{DOMAIN}"
 # As impatient as the settings allow.
 SETTINGS: Final = """
@@ -181,12 +182,18 @@ class QueueRounds:
         """What is in the queue when it is empty, or after EMPTY_S_MAX."""
         deadline = time.monotonic() + EMPTY_S_MAX
         while (waiting := self._waiting()) and time.monotonic() < deadline:
-            self._command("queue", "retry")
+            self._command("queue", "retry", "--all")
             time.sleep(LOOK_S)
-        return [(entry["envid"], one["address"]) for entry in waiting for one in entry["recipients"]]
+        return [
+            (entry["message_id"].removesuffix(MESSAGE_ID_END), person["address"])
+            for entry in waiting
+            for person in entry["people"]
+            if person["result"]["outcome"] not in ("delivered", "failed")
+        ]
 
     def _waiting(self) -> list[dict[str, Any]]:
-        entries = json.loads(self._command("queue", "list", "--limit", "1000000", "--json"))
+        lines = self._command("queue", "list", "--limit", "1000000", "--json").splitlines()
+        entries = [json.loads(line) for line in lines]
         return [entry for entry in entries if entry["status"] not in ("delivered", "failed", "cancelled")]
 
     def _command(self, *words: str) -> str:
@@ -229,6 +236,13 @@ async def _expect(wire: Wire, code: int) -> None:
 
 
 OUTBOUND: Final = """
+[queue.schedule]
+retry = [1, 1, 2]
+[queue.delivery]
+backoff_first_s = 1
+backoff_max_s = 1
+[outbound]
+host_retry_s = 0.2
 [[outbound.route]]
 name = "sink"
 host = "{host}"

@@ -66,7 +66,8 @@ def peer(request: pytest.FixtureRequest, neighbourhood: Neighbourhood) -> Iterat
     key = rsa.generate_private_key(65537, 2048)
     certified = neighbourhood.root.server(f"mx.{kind.name}.test", now=dt.datetime.now(dt.UTC), key=key)
     ours = neighbourhood.ours.ports["smtp"]
-    made = kind(folder / "world", neighbourhood.ports[kind.name], ours, certified.write(folder))
+    trusted = neighbourhood.ours.certificate
+    made = kind(folder / "world", neighbourhood.ports[kind.name], ours, certified.write(folder), trusted)
     made.start()
     yield made
     made.world.close()

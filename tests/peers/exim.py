@@ -66,7 +66,9 @@ next:
   driver = smtp
   port = {next_port}
   hosts_require_tls = *
-  tls_try_verify_hosts =
+  tls_verify_hosts = *
+  tls_verify_certificates = /etc/tls/next.pem
+  tls_verify_cert_hostnames =
 maildir:
   driver = appendfile
   maildir_format

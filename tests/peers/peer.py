@@ -17,6 +17,7 @@ from ops import parts
 from tests.peers.world import World
 
 HOST: Final = "127.0.0.1"
+NEXT_NAME: Final = "localhost"
 USERS: Final = ("ann", "ben")
 CLIENT: Final = "client.example.test"
 START_S_MAX: Final = 30.0
@@ -41,8 +42,11 @@ class Peer(ABC):
     can: ClassVar[Abilities] = Abilities()
     own_users: ClassVar[dict[str, str]] = {}  # that it wants to run as, with their homes
 
-    def __init__(self, folder: Path, port: int, next_port: int, certificate: tuple[Path, Path]) -> None:
-        """`next_port`: who gets what is not for its own domain. `certificate`: the chain and the key."""
+    def __init__(
+        self, folder: Path, port: int, next_port: int, certificate: tuple[Path, Path], trusted: Path
+    ) -> None:
+        """`next_port`: who gets what is not for its own domain. `certificate`: the chain and the key. `trusted`: the
+        certificate that the next must have, for NEXT_NAME."""
         self.port = port
         users = self.own_users | {user: f"/var/mail/{user}" for user in USERS}
         is_unpacked = bool(parts.PARTS[self.part].unpacked_with)
@@ -50,6 +54,7 @@ class Peer(ABC):
         chain, key = certificate
         self.world.write("etc/tls/chain.pem", chain.read_text())
         self.world.write("etc/tls/key.pem", key.read_text(), 0o600)
+        self.world.write("etc/tls/next.pem", trusted.read_text())
         for user in USERS:
             self.world.folder(f"var/mail/{user}", owner=user)
         self.furnish(next_port)

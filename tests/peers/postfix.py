@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tests.peers.peer import HOST, USERS, Peer
+from tests.peers.peer import HOST, NEXT_NAME, USERS, Peer
 
 SERVICES: Final = """\
 pickup    unix  n - n 60    1 pickup
@@ -73,7 +73,9 @@ virtual_gid_maps = texthash:/etc/postfix/owners
 relayhost = [{HOST}]:{next_port}
 smtp_host_lookup = native
 smtp_dns_support_level = disabled
-smtp_tls_security_level = encrypt
+smtp_tls_security_level = verify
+smtp_tls_CAfile = /etc/tls/next.pem
+smtp_tls_verify_cert_match = {NEXT_NAME}
 smtp_tls_loglevel = 1
 smtpd_tls_loglevel = 1
 queue_run_delay = 1s

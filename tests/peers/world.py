@@ -98,14 +98,14 @@ class World:
         for name in SHARED:
             there = Path("/") / name
             if there.is_symlink():
-                (self.root / name).symlink_to(os.readlink(there))
+                (self.root / name).symlink_to(there.readlink())
             elif there.exists():
                 self._bind(there, name)
         for there in sorted(Path("/usr").iterdir()):
             ours = unpacked / "usr" / there.name if unpacked else None
             own = ours is not None and there.name in ("sbin", "libexec") and ours.exists()
             if there.is_symlink():
-                (self.root / "usr" / there.name).symlink_to(os.readlink(there))
+                (self.root / "usr" / there.name).symlink_to(there.readlink())
             elif there.is_dir():
                 self._bind(ours if own and ours else there, f"usr/{there.name}")
         self.library_path = ""
