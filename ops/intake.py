@@ -7,7 +7,11 @@ import structlog
 
 from actors.queue.outbox import Outbox
 from gateway.milter.chain import Milters
+from gateway.outbound.notices import Notices
+from gateway.outbound.outgoing import HereOrAway
+from gateway.outbound.schedule import Schedule
 from gateway.rewriting import Rewriting
+from gateway.smtp.aftermath import After, Several, Successes
 from gateway.smtp.gates import Keepers
 from gateway.smtp.partly import Partly
 from gateway.smtp.screening import Screening
@@ -17,6 +21,7 @@ from gateway.trust.signing import Signer
 from mail.trust import arc, dkim
 from mail.trust.dkim_canon import Signable
 from ops.core import Core
+from ops.outbound import NoticeSigner
 from ops.rules import Ruling
 from ops.settings import Settings
 
@@ -38,7 +43,15 @@ def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World
         keepers=_keepers(core, settings, rules),
         screening=_screening(core, settings),
         signer=Signer(core.directory, core.clock, settings.signing),
+        after=_after(core, settings),
     )
+
+
+def _after(core: Core, settings: Settings) -> After:
+    outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
+    signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
+    notices = Notices(settings.hostname, outgoing, Schedule(settings.queue.schedule), core.clock, signer=signer)
+    return Several([Successes(notices, core.clock, structlog.get_logger())])
 
 
 def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:

@@ -129,7 +129,7 @@ class Accepting:
         return [reply]
 
     async def _after(
-        self, arrived: Arrived, screened: Screened, message: bytes, reply: Reply, applied: str, here: tuple[bool, ...]
+        self, arrived: Arrived, screened: Screened, message: bytes, reply: Reply, applied: str, here: tuple[RcptTo, ...]
     ) -> None:
         if self._world.after is None:
             return
@@ -144,7 +144,7 @@ class Accepting:
     # -- finishing -------------------------------------------------------------------------------------------------
 
     async def _ready(self, arrived: Arrived, screened: Screened, passed: Passed) -> Ready:
-        world, body = self._world, passed.body
+        world, body = self._world, trace.apart(passed.body)
         head = trace.head_of(body)
         now_ms = world.clock.now_ms()
         event = arrived.event
@@ -197,7 +197,7 @@ class Accepting:
             answers = [delivery.verdict(outcome, outcome)]
         self._told(arrived, outcome)
         worst = max(answers, key=lambda reply: reply.code)
-        here = tuple(bool(one.accounts) for one in arrived.taken)
+        here = tuple(one.rcpt for one in arrived.taken if one.accounts)
         applied = "quarantine" if ready.mailbox == JUNK else "none"
         await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
         return [_named(reply, arrived.ident) for reply in answers]

@@ -58,6 +58,7 @@ SPF_FAILED: Final = Reply(550, "5.7.23", "The sender's domain says that mail is 
 DMARC_FAILED: Final = Reply(
     550, "5.7.1", "The domain in From asks to refuse mail that does not prove to be its own (DMARC)"
 )
+WHOSE: Final = Reply(550, "5.7.1", "From does not name one author in a way that everybody reads alike")
 DNS_LATER: Final = Reply(451, "4.7.24", "The domain in From cannot be checked now: its DNS does not answer; try again")
 WRONG_PASSWORD: Final = Reply(535, "5.7.8", "Wrong name or password")
 AUTH_LATER: Final = Reply(454, "4.7.0", "Cannot check this now; try again later")

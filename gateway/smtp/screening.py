@@ -29,7 +29,8 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         AtData[Literal["enforce", "junk", "note"]],
         Meta(
             description="Mail that fails DMARC. enforce: what the domain asks for, refused or into Junk. junk: into "
-            "Junk, whatever it asks for. note: only written on it."
+            "Junk, whatever it asks for. note: only written on it. Mail whose From cannot be judged, and may show "
+            "several authors, is refused, put into Junk, or noted."
         ),
     ] = AtData.of("enforce")
     spf: Annotated[
@@ -156,6 +157,8 @@ class Screening:
             return None, "INBOX", ""
         if dmarc.result == "temperror" and await _chosen(settings.on_temporary, facts) == "defer":
             return replies.DNS_LATER, "INBOX", ""
+        if dmarc.result == "permerror" and (verdict.author.misleading or len(verdict.author.domains) > 1):
+            return await self._of_nobody_in_particular(facts)
         if dmarc.result != "fail" or dmarc.disposition == "none":
             return None, "INBOX", ""
         if self._was_good_at_a_trusted_sealer(verdict):
@@ -167,12 +170,20 @@ class Screening:
             return replies.DMARC_FAILED, "INBOX", ""
         return None, JUNK, "local_policy" if dmarc.disposition == "reject" else ""
 
+    async def _of_nobody_in_particular(self, facts: Facts | None) -> tuple[Reply | None, str, str]:
+        """From names several, or can be read as somebody else, and DMARC could not judge it (RFC 7489 6.6.1): a domain
+        that asks for protection may be among them."""
+        what = await _chosen(self._settings.dmarc, facts)
+        return (replies.WHOSE if what == "enforce" else None), ("INBOX" if what == "note" else JUNK), ""
+
     def _was_good_at_a_trusted_sealer(self, verdict: Verdict) -> bool:
-        """RFC 8617 7.2.1: the newest set's own results, if the chain holds and its sealer is trusted."""
+        """RFC 8617 7.2.1: the newest set's own results, if the chain holds and its sealer is trusted. Of several
+        authors there may be several results: none may be another than pass."""
         arc = verdict.arc
         if arc is None or arc.result != "pass" or not self._settings.trusted_sealers or not arc.seals:
             return False
         if arc.seals[-1].domain.lower() not in self._settings.trusted_sealers:
             return False
         found = authres.parse(arc.newest.encode())
-        return found is not None and any(one.method == "dmarc" and one.result == "pass" for one in found.results)
+        results = [one.result for one in found.results if one.method == "dmarc"] if found is not None else []
+        return set(results) == {"pass"}

@@ -7,6 +7,7 @@ import re
 import time
 from typing import NamedTuple
 
+from mail.message.header import header_end
 from mail.smtp.events import Hello
 from mail.smtp.states import Role
 
@@ -63,6 +64,12 @@ def head_of(body: bytes) -> bytes:
         return b""
     end = body.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX)
     return body[:HEAD_BYTES_MAX] if end < 0 else body[: end + 2]
+
+
+def apart(body: bytes) -> bytes:
+    """The message as fields can stand before it. One that does not begin with a field has no header, and was judged as
+    such: an empty line keeps it so, else its first lines would become fields, or go on with our last one."""
+    return body if not body or header_end(body, 0, len(body)) else b"\r\n" + body
 
 
 def received_count(head: bytes) -> int:

@@ -80,8 +80,7 @@ class Checks:
     ) -> Verdict:
         """Everything of a message. `envelope`: what is known of it already. `besides`: results of others for the field
         (auth=, for one). Raises nothing for any message or answer."""
-        head = message[: header_end(message, 0, min(len(message), LIMITS.header_bytes_max))]
-        author = author_of(head)
+        author = author_of(message[: min(header_end(message, 0, len(message)), LIMITS.header_bytes_max + 1)])
         async with self._asker() as asker:
             asked = self._on_envelope(ip, helo, sender) if envelope is None else []
             asked.append(self._look_ahead(author))

@@ -190,11 +190,17 @@ def measure(make: dict[str, Make], directory: Scratch, rounds: int, *, quick: bo
 def relaying(sink: Sink, names: list[str]) -> dict[str, Callable[[Path], Server]]:
     """Ours, and Postfix where the peers are measured."""
     made: dict[str, Callable[[Path], Server]] = {
-        Rookery.name: lambda path: RelayingRookery(path, free_ports(), sink=sink.port)
+        Rookery.name: lambda path: RelayingRookery(path, one_port(), sink=sink.port)
     }
     if len(names) > 1:
-        made[POSTFIX] = lambda path: RelayingPostfix(path, free_ports(), sink.port)
+        made[POSTFIX] = lambda path: RelayingPostfix(path, one_port(), sink.port)
     return made
+
+
+def one_port() -> Ports:
+    """Of a server that has SMTP alone."""
+    port = free_ports().smtp
+    return Ports(port, port)
 
 
 def one_round(server: Server, sink: Sink, count: int) -> Iterator[Value]:

@@ -33,8 +33,9 @@ from mail.proxy.header import V2_BYTES_MAX
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
-from tests.fuzz import network, signatures
+from tests.fuzz import network, queued, signatures
 from tests.fuzz.network import NETWORK
+from tests.fuzz.queued import QUEUE
 from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
 
@@ -189,6 +190,7 @@ def maildir(data: bytes) -> None:
 PROMISES: Final[dict[str, Promise]] = (
     SIGNATURES
     | NETWORK
+    | QUEUE
     | {
         one.__name__: one
         for one in (
@@ -253,6 +255,7 @@ _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
 _VALID: Final[dict[str, list[bytes]]] = (
     signatures.VALID
     | network.VALID
+    | queued.VALID
     | {
         "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
         "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],

@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from mail.message.header import Field, fields
+from mail.message.limits import Limits
 from mail.trust.names import u_label
 
 NAME: Final = b"Authentication-Results"
 VALUE_BYTES_MAX: Final = 16 * 1024  # of a field that is read; the longest in use have 2,000
-VALUE_CHARS_MAX: Final = 320  # of one written value: an address (RFC 5321 4.5.3.1)
+VALUE_CHARS_MAX: Final = 320  # of one written value, in UTF-8: an address (RFC 5321 4.5.3.1); a line has 998 bytes
 REASON_CHARS_MAX: Final = 200
 RESULTS_MAX: Final = 100  # of one field that is read or written
 PROPERTIES_MAX: Final = 50  # of one result
@@ -28,6 +29,8 @@ _ADDRESS: Final = re.compile(
     r"[0-9A-Za-z\x80-\U0010ffff_-]+(?:\.[0-9A-Za-z\x80-\U0010ffff_-]+)*\Z"
 )
 _TOKEN_WHOLE: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-~]+\Z")
+_STRAY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|\n(?![ \t])")
+_ALL: Final = Limits(fields_max=1 << 20)  # no field may be one too many to be looked at; the caller bounds the header
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -103,7 +106,8 @@ def _keyword(text: str) -> str:
 
 def _fit(text: str, most: int) -> str:
     """Without what no field can have: controls, line ends, lone surrogates."""
-    return _UNFIT.sub(" ", text[:most])
+    text = _UNFIT.sub(" ", text[:most])
+    return text if text.isascii() else text.encode()[:most].decode("utf-8", "ignore")
 
 
 def _value(text: str) -> str:
@@ -160,9 +164,15 @@ def _claimed(value: bytes) -> tuple[str | None, int]:
 
 def claims(value: bytes, ids: Collection[str]) -> bool:
     """Whether a field from outside must be removed (5): its authserv-id is one of ours (any case, A- or U-labels), or
-    cannot be read, or its version is none that we know."""
+    cannot be read, or its version is none that we know, or another reader may see a line's end within."""
     found, version = _claimed(value)
-    if found is None or "\ufffd" in found or version != 1 or len(value) > VALUE_BYTES_MAX:
+    if (
+        _STRAY.search(value.rstrip(b"\r\n"))
+        or found is None
+        or "\ufffd" in found
+        or version != 1
+        or len(value) > VALUE_BYTES_MAX
+    ):
         return True
     return _comparable(found) in {_comparable(one) for one in ids}
 
@@ -170,9 +180,11 @@ def claims(value: bytes, ids: Collection[str]) -> bool:
 def to_remove(raw: bytes, ids: Collection[str], start: int = 0, end: int | None = None) -> list[Field]:
     """The fields of a header that came from outside and claim to be ours, in order."""
     name = NAME.lower()
+    if name not in raw.lower():
+        return []
     return [
         field
-        for field in fields(raw, start, end)
+        for field in fields(raw, start, end, _ALL)
         if field.name.lower() == name and claims(raw[field.value_start : field.end], ids)
     ]
 

@@ -22,8 +22,9 @@ _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")  # RFC 6376 3.5: at lea
 _FIELD_NAME: Final = re.compile(r"[!-9<-~]+")
 _HASHES: Final = ("sha256", "sha1")
 _STAMP_DIGITS_MAX: Final = 12  # RFC 6376 3.5
-_FOLDS: Final = re.compile(r"[ \t\r\n]+")
-_HEX: Final = re.compile(r"=([0-9A-F]{2})")
+_FOLDS: Final = re.compile(rb"[ \t\r\n]+")
+_HEX: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
+_WAYS: Final = frozenset({"dns/txt", "dns"})  # the second is how RFC 6376's drafts wrote the first, and old signers do
 
 
 class Signature(NamedTuple):
@@ -83,7 +84,7 @@ def _common(field: Field, tags: Tags) -> Signature:
         signature=signature,
         domain=a_labels(tags.text("d"), "d"),
         selector=a_labels(tags.text("s"), "s", _SELECTOR),
-        b=_FOLDS.sub("", place.value.decode("ascii")),
+        b=_FOLDS.sub(b"", place.value).decode("ascii"),
         blank=(field.raw[: place.start] + field.raw[place.end :]).removesuffix(b"\r\n"),
         signed_s=_stamp(tags, "t"),
     )
@@ -101,11 +102,9 @@ def _over_a_message(signature: Signature, tags: Tags) -> Signature:
     forms = tags.text("c", "simple/simple").split("/")
     if len(forms) > 2 or any(form not in ("simple", "relaxed") for form in forms):
         raise BadTags("the canonicalization is unknown")
-    if "dns/txt" not in tags.words("q", "dns/txt"):
+    if not _WAYS & set(tags.words("q", "dns/txt")):
         raise BadTags("the key is to be had by an unknown way")
-    names = tags.words("h", "") if "h" in tags else ()
-    if not names or not all(_FIELD_NAME.fullmatch(name) for name in names):
-        raise BadTags("h= is no list of fields" if names else "h= is missing")
+    names = _names(tags)
     body_hash = tags.binary("bh")
     if len(body_hash) != (20 if signature.algorithm == "rsa-sha1" else 32):
         raise BadTags("bh= is not a hash of the algorithm")
@@ -120,6 +119,17 @@ def _over_a_message(signature: Signature, tags: Tags) -> Signature:
         length=tags.number("l"),
         expires_s=expires_s,
     )
+
+
+def _names(tags: Tags) -> tuple[str, ...]:
+    """h=. Empty names are passed over, as all verifiers in use do: there is no such field, so that they sign nothing.
+    Whether the others will do is for who judges the signature."""
+    if "h" not in tags:
+        raise BadTags("h= is missing")
+    names = tuple(name for name in tags.words("h", "") if name)
+    if not all(_FIELD_NAME.fullmatch(name) for name in names):
+        raise BadTags("h= is no list of fields")
+    return names
 
 
 def _seal(signature: Signature, tags: Tags) -> Signature:
@@ -146,25 +156,22 @@ def _stamp(tags: Tags, name: str) -> int | None:
 
 
 def _identity(tags: Tags, domain: str) -> str:
-    """i= (RFC 6376 3.5): within d=."""
+    """i= (RFC 6376 3.5): within d=. All of it is quoted-printable, the domain too."""
     if "i" not in tags:
         return f"@{domain}"
-    local, at, place = tags.text("i").rpartition("@")
+    local, at, place = _quoted_printable(tags["i"].value).rpartition("@")
     if not at:
         raise BadTags("i= has no domain")
     place = a_labels(place, "i")
     if place != domain and not place.endswith(f".{domain}"):
         raise BadTags("i= is not within d=")
-    return f"{_quoted_printable(local)}@{place}"
+    return f"{local}@{place}"
 
 
-def _quoted_printable(text: str) -> str:
-    """dkim-quoted-printable (RFC 6376 2.11): white space says nothing, =XX is a byte."""
-    folded = _HEX.sub(lambda found: chr(int(found[1], 16)), _FOLDS.sub("", text))
-    try:
-        return folded.encode("latin-1").decode()
-    except UnicodeError:  # UTF-8 as it is (RFC 8616 4), or bytes that are none: only shown
-        return folded
+def _quoted_printable(value: bytes) -> str:
+    """dkim-quoted-printable (RFC 6376 2.11): white space says nothing, =XX is a byte. It may be UTF-8 (RFC 8616 4);
+    where it is not, it is only shown."""
+    return _HEX.sub(lambda found: bytes((int(found[1], 16),)), _FOLDS.sub(b"", value)).decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=4096)  # a few hundred domains sign most of the mail; converting one costs 10 us and more

@@ -59,11 +59,10 @@ def read_record(texts: Iterable[bytes]) -> Record:
     found = [text for text in texts if text.startswith(_VERSION + b";")]
     if len(found) != 1:
         return Record(why="several records" if found else "no record")
-    fields = [field.strip(" \t") for field in found[0].decode("latin-1").split(";")[1:]]
-    if fields and not fields[-1]:
-        fields.pop()
     pairs: dict[str, str] = {}
-    for field in fields:
+    for field in [field.strip(" \t") for field in found[0].decode("latin-1").split(";")[1:]]:
+        if not field:  # at the end the RFC allows one; more, as other readers do, since nothing can hide in them
+            continue
         if not (match := _FIELD.fullmatch(field)):
             return Record(why="the record is malformed")
         pairs.setdefault(match[1], match[2])  # RFC 8461 §3.2: of one name, the first counts

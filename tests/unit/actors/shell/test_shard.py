@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from actors.shell import shard as sharding
 from actors.shell.kind import EXPIRY, WORK, encode
 from actors.shell.metrics import ShellMetrics
+from actors.shell.places import place_of, time_of
 from actors.shell.shard import Shard
 from cluster.clock import ManualClock
 from cluster.errors import Corrupt, Fenced, Moved, Refused, StoreFull, TooLarge, Unavailable
@@ -313,3 +314,81 @@ async def test_who_stops_waiting_harms_nobody(site: Site) -> None:
     site.store.before = None
     await shard.release(SLOT)
     assert await read(shard, "b") is None
+
+
+class Watcher:
+    """What it was told, by slot and lane."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int, int]] = []
+
+    def due(self, slot: int, lane: int, time_ms: int) -> None:
+        self.told.append((slot, lane, time_ms))
+
+
+async def test_who_watches_is_told_of_work_once_it_is_durable(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    watcher = Watcher()
+    shard.watched_by(watcher)
+    now = site.clock.now_ms()
+    await write(shard, "a", "x", lane=WORK, wake_ms=now + 5)
+    await write(shard, "b", "x", lane=WORK + 1, wake_ms=now + 7)
+    await write(shard, "c", "x", lane=EXPIRY, wake_ms=now + 9)
+    assert watcher.told == [(SLOT, WORK, now + 5), (SLOT, WORK + 1, now + 7)]
+    watcher.told.clear()
+    await ask(shard, Take(10))
+    assert watcher.told == [(SLOT, WORK, now + 5)], "nothing has come yet, and this is next"
+    watcher.told.clear()
+    site.store.before = Unavailable("Not now.")
+    with pytest.raises(Unavailable):
+        await write(shard, "d", "x", lane=WORK, wake_ms=now)
+    assert watcher.told == []
+
+
+async def test_of_many_in_one_commit_the_earliest_is_told(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    watcher = Watcher()
+    shard.watched_by(watcher)
+    await write(shard, "first", "x")
+    times = (900, 300, 600)
+    await asyncio.gather(*(write(shard, f"{time}", "x", lane=WORK, wake_ms=time) for time in times))
+    assert watcher.told == [(SLOT, WORK, 300)]
+
+
+async def test_work_is_found_in_the_slots_that_are_asked_for_with_few_reads(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    for slot in (3, 5, 9, 4095):
+        for lane in (EXPIRY, WORK, WORK + 2):
+            await write(shard, f"{lane}", "x", slot, lane=lane, wake_ms=1000 + slot)
+    await write(shard, "silent", "x", 7)
+    watcher, reads = Watcher(), 0
+    shard.watched_by(watcher)
+    search = site.store.range
+
+    async def counted(*span, **limits):  # type: ignore[no-untyped-def]
+        nonlocal reads
+        reads += 1
+        return await search(*span, **limits)
+
+    site.store.range = counted  # type: ignore[method-assign]
+    await shard.find_work([3, 4, 7, 9, 4095])
+    assert watcher.told == [(slot, lane, 1000 + slot) for slot in (3, 9, 4095) for lane in (WORK, WORK + 2)]
+    assert reads <= 3 * 5
+    watcher.told.clear()
+    await shard.find_work([])
+    await shard.find_work([6, 8])
+    assert watcher.told == []
+
+
+async def test_a_lane_is_looked_at_from_a_place_on(site: Site) -> None:
+    shard, _ = await site.owner(Notes())
+    layout = Notes.layout
+    for number in range(3):
+        await write(shard, f"{number}", "x", lane=WORK + 1, wake_ms=100 + number)
+    key = layout.timer(SLOT, WORK + 1, 100, b"0")
+    rows = await site.store.range(*layout.timers_after(SLOT, WORK + 1, layout.place(key)))
+    assert [(layout.timer_name(row), layout.timer_ms(row)) for row, _value in rows] == [(b"1", 101), (b"2", 102)]
+    assert len(await site.store.range(*layout.timers_after(SLOT, WORK + 1, place_of(100)))) == 3
+    assert layout.timer_lane(key) == WORK + 1
+    assert layout.timer_lane(layout.unit(SLOT, b"0")) is None
+    assert time_of(place_of(100, b"0")) == 100

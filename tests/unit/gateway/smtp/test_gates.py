@@ -11,7 +11,8 @@ from cluster.rules.choice import Choice
 from gateway.facts import AtConnect, AtData, AtHello, AtMail, AtRcpt
 from gateway.rewriting import RewriteSettings, Rewriting
 from gateway.smtp.gates import Keepers
-from gateway.smtp.gatesettings import GateSettings, RuleSettings, reply_of
+from gateway.smtp.gatesettings import RuleSettings, reply_of
+from gateway.smtp.settings import SmtpSettings
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
@@ -24,7 +25,8 @@ def ruled(kind: type[Choice[Any]], *rules: tuple[str, Any], otherwise: Any = "ac
 
 def fakes(rules: RuleSettings | None = None, *, early: bool = False, **more: Any) -> Fakes:
     made = Fakes()
-    settings = GateSettings(rules=rules or RuleSettings(), **more)
+    smtp = SmtpSettings(rules=rules or RuleSettings(), **more)
+    settings = smtp.gates
     keepers = Keepers(settings, Tools(registry=made.registry), Rewriting(settings.rewrite, made.registry))
     made.world = dataclasses.replace(made.world, keepers=keepers)
     return made

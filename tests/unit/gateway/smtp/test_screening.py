@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from cluster.clock import ManualClock
+from gateway.facts import AtData
 from gateway.smtp.screening import Screening, ScreenSettings
 from gateway.smtp.story import Story
 from gateway.smtp.trace import Origin
@@ -38,10 +39,16 @@ class Checks:
 
     authserv_id = "mx.test"
 
-    def __init__(self, dmarc: DmarcResult | None, spf: str = "none", arc: Chain | None = None) -> None:
+    def __init__(
+        self,
+        dmarc: DmarcResult | None,
+        spf: str = "none",
+        arc: Chain | None = None,
+        author: Author = Author(("x.test",)),  # noqa: B008
+    ) -> None:
         self.known = Envelope("192.0.2.1", "client.test", "a@x.test")
         self.known = replace(self.known, spf=SpfResult(spf, "x.test", "mailfrom"))  # type: ignore[arg-type]
-        self.verdict = Verdict(self.known, Author(("x.test",), ""), (), arc, dmarc, FIELD, ())
+        self.verdict = Verdict(self.known, author, (), arc, dmarc, FIELD, ())
 
     async def envelope(self, ip: str, helo: str, sender: str) -> Envelope:
         return self.known
@@ -55,7 +62,8 @@ class Checks:
 
 async def look(checks: Checks, body: bytes = b"From: a@x.test\r\n\r\nbody", **settings: Any) -> Any:
     head = body.partition(b"\r\n\r\n")[0] + b"\r\n"
-    screening = Screening(checks, ScreenSettings(**settings))
+    chosen: Any = {name: AtData.of(value) if isinstance(value, str) else value for name, value in settings.items()}
+    screening = Screening(checks, ScreenSettings(**chosen))
     return await screening.look(ORIGIN, "a@x.test", body, head, Story(ManualClock()))
 
 
@@ -84,6 +92,22 @@ async def test_what_dmarc_asks_for(dmarc: DmarcResult | None, settings: dict[str
     assert found.front == FIELD
 
 
+@pytest.mark.parametrize(
+    ("author", "setting", "outcome"),
+    [
+        (Author(problem="2 From fields", misleading=True), "enforce", "550"),
+        (Author(problem="2 From fields", misleading=True), "junk", "Junk"),
+        (Author(problem="2 From fields", misleading=True), "note", "INBOX"),
+        (Author(("bank.test", "[192.0.2.1]")), "enforce", "550"),
+        (Author(problem="no From field"), "enforce", "INBOX"),
+        (Author(("localhost",)), "enforce", "INBOX"),
+    ],
+)
+async def test_a_from_that_may_show_somebody_else(author: Author, setting: str, outcome: str) -> None:
+    found = await look(Checks(DmarcResult("permerror"), author=author), dmarc=setting)
+    assert (str(found.refusal.code) if found.refusal else found.mailbox) == outcome
+
+
 async def test_spf_alone_refuses_only_where_it_is_told_to() -> None:
     assert (await look(Checks(None, "fail"))).refusal is None
     assert (await look(Checks(None, "fail"), spf="reject")).refusal.code == 550
@@ -96,6 +120,9 @@ async def test_spf_alone_refuses_only_where_it_is_told_to() -> None:
     [
         (Chain("pass", (Sealed("List.test"),), "list.test; dmarc=pass header.from=x.test"), True),
         (Chain("pass", (Sealed("list.test"),), "list.test; dmarc=fail header.from=x.test"), False),
+        (Chain("pass", (Sealed("list.test"),), "list.test; dmarc=pass header.from=evil.test; dmarc=fail"), False),
+        (Chain("pass", (Sealed("list.test"),), "list.test; spf=pass"), False),
+        (Chain("pass", (), ""), False),
         (Chain("pass", (Sealed("other.test"),), "list.test; dmarc=pass"), False),
         (Chain("pass", (Sealed("list.test"), Sealed("other.test")), "list.test; dmarc=pass"), False),
         (Chain("fail", (Sealed("list.test"),), "list.test; dmarc=pass"), False),

@@ -43,6 +43,15 @@ async def test_a_message_is_stored_with_its_trace_in_front() -> None:
     assert fakes.count("messages", "accepted") == 1
 
 
+@pytest.mark.parametrize("first", [b"\t; dmarc=pass header.from=bank.test", b"rubbish"])
+async def test_a_first_line_that_is_no_field_neither_goes_on_with_ours_nor_begins_a_header(first: bytes) -> None:
+    fakes = Fakes()
+    talk = await mx(fakes)
+    await talk.send("x@y.test", ["alice@example.test"], first + b"\nFrom: boss@bank.test\n\nbody")
+    ((_, raw),) = fakes.intake.stored
+    assert raw.endswith(b" +0000\r\n\r\n" + first + b"\r\nFrom: boss@bank.test\r\n\r\nbody\r\n")
+
+
 async def test_an_account_gets_one_copy_however_often_it_is_named() -> None:
     fakes = Fakes()
     talk = await mx(fakes)

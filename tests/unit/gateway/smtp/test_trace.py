@@ -46,6 +46,18 @@ def test_head(body: bytes, head: bytes) -> None:
     assert trace.head_of(body) == head
 
 
+@pytest.mark.parametrize("body", [b"A: b\r\n\r\nx", b"A: b\r\n", b"\r\nA: b\r\n", b"From a@b\r\nA: b\r\n", b""])
+def test_fields_may_stand_before_a_header(body: bytes) -> None:
+    assert trace.apart(body) == body
+
+
+@pytest.mark.parametrize(
+    "body", [b" go on\r\nFrom: a@b\r\n\r\n", b"\t; dmarc=pass\r\n", b"rubbish\r\nFrom: a@b\r\n", b" \r\nFrom: a@b\r\n"]
+)
+def test_what_does_not_begin_with_a_field_gets_none(body: bytes) -> None:
+    assert trace.apart(body) == b"\r\n" + body
+
+
 def test_of_a_message_that_is_all_header_only_the_beginning_is_looked_at() -> None:
     """Patterns over 50 MB of it held all clients up for two seconds."""
     endless = b"X: y\r\n" * trace.HEAD_BYTES_MAX

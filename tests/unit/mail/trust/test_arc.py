@@ -132,8 +132,18 @@ def _with_names(names: list[str], more: tuple[tuple[str, str], ...] = ()) -> byt
 def test_what_a_message_signature_may_name() -> None:
     assert result(_with_names(["From", "Subject"])).result == "pass"
     assert result(_with_names(["From", "ARC-Authentication-Results"])).result == "pass"  # old sealers do
-    assert "From is not signed" in result(_with_names(["Subject"])).why
+    assert result(_with_names(["From", "", "Subject"])).result == "pass"
     assert "h= has a seal" in result(_with_names(["From", "ARC-Seal"])).why
+
+
+@pytest.mark.parametrize("names", [["Subject"], [""], []])
+def test_a_chain_that_leaves_from_open_holds_and_vouches_for_nothing(names: list[str]) -> None:
+    found = result(_with_names(names).replace(b"From: ", b"From: boss@example.com, "))
+    assert (found.result, found.instances) == ("pass", 1)
+    assert (found.seals, found.payloads, found.recorded) == ((), (), None)
+    assert "From is not signed" in found.why
+    further = result(sealed(_with_names(names)))  # the next sealer's covers it
+    assert (further.result, len(further.seals)) == ("pass", 2)
 
 
 def test_a_length_must_be_the_whole_body() -> None:

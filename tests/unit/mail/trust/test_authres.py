@@ -264,6 +264,8 @@ OURS = ("mx.Example.org", "bücher.example")
         b'"mx.example.org; spf=pass',
         b"mx.exam\xffple.org; spf=pass",
         b"other.test;" + b" " * VALUE_BYTES_MAX,
+        b"other.test; x=y\rAuthentication-Results: mx.example.org; dkim=pass",
+        b"other.test; x=y\x00; dkim=pass",
     ],
 )
 def test_claims_to_be_ours(value: bytes) -> None:
@@ -281,6 +283,18 @@ def test_claimed_id() -> None:
     assert claimed_id(b' (x) "a b" rest') == "a b"
     assert claimed_id(b"a.test;") == "a.test"
     assert claimed_id(b" ,") is None
+
+
+def test_no_field_is_one_too_many_to_be_looked_at() -> None:
+    many = b"X: y\r\n" * 5000
+    head = many + b"Authentication-Results: mx.example.org; dkim=pass\r\n"
+    assert without(head, to_remove(head, OURS)) == many
+
+
+def test_no_line_is_too_long_whatever_is_told() -> None:
+    for text in ("\U0001f600" * 1000, '"' * 1000, "\\" * 1000, "\u00e9," * 1000):
+        field = render(AuthResults(text, (Result("dmarc", "fail", (Property("header", "from", text),), reason=text),)))
+        assert max(map(len, field.split(b"\r\n"))) < 998
 
 
 def test_removal_leaves_all_else_as_it_is() -> None:

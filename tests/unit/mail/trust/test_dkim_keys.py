@@ -61,6 +61,13 @@ def test_a_modulus_has_a_largest_size() -> None:
     assert public_key("rsa", encoded)[1] == "the key has more than 8192 bits"
 
 
+def test_an_exponent_has_a_largest_size() -> None:
+    numbers = rsa_key().public_key().public_numbers()
+    for exponent, why in (((1 << 32) | 1, ""), ((1 << 33) | 1, "the key's exponent has more than 33 bits")):
+        key = type(numbers)(exponent, numbers.n).public_key()
+        assert public_key("rsa", key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))[1] == why
+
+
 @pytest.mark.parametrize("key", [rsa_key(), ed25519_key()], ids=["rsa", "ed25519"])
 def test_signing_and_verifying(key: Any) -> None:
     signature = made(key, DIGEST)

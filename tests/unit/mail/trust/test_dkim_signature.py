@@ -45,6 +45,11 @@ def test_what_it_says_and_what_it_leaves_open() -> None:
     assert (found.length, found.signed_s, found.expires_s, found.names) == (7, 5, 9, (b"from",))
 
 
+def test_empty_names_sign_nothing() -> None:
+    assert _read(f"v=1; a=rsa-sha256; d=example.org; s=r; h=:from: :to:; bh={HASH}; b=AAAA").names == (b"from", b"to")
+    assert _read(f"v=1; a=rsa-sha256; d=example.org; s=r; h=; bh={HASH}; b=AAAA").names == ()
+
+
 def test_b_is_emptied_with_the_white_space_around_it_and_nothing_else() -> None:
     rest = f"a=rsa-sha256; d=example.org; s=r; h=from; bh={HASH}"
     assert _read(f"v=1; b= AA\r\n\tAA ;{rest}").blank == f"DKIM-Signature:v=1; b=;{rest}".encode()

@@ -115,9 +115,7 @@ async def test_every_wish_is_carried_out(queued: Admin) -> None:
         pb.QUEUE_CHANGE_RECALL: pb.QueueWish(),
     }
     for change, wish in wishes.items():
-        shown = await queued.queue.ChangeQueueEntry(
-            pb.ChangeQueueEntryRequest(id=entry.id, change=change, wish=wish)
-        )
+        shown = await queued.queue.ChangeQueueEntry(pb.ChangeQueueEntryRequest(id=entry.id, change=change, wish=wish))
     assert (shown.route, shown.expires_ms, shown.priority) == ("relay", 1_800_000_000_000, -3)
     found = await queued.queue.GetQueueEntry(pb.GetQueueEntryRequest(id=entry.id))
     assert [step.what for step in found.steps] == ["queued", "rerouted", "expires", "prioritised"]
