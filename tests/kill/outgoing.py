@@ -2,9 +2,11 @@
 
 The law: each recipient of an acknowledged message has it at the sink, or its sender has a bounce, or it waits in the
 queue still; never none of these. A 250 of the sink is final: the same message for the same recipient comes again only
-if the server was killed within SETTLE_S after the sink wrote that 250. Within that time nobody outside can tell
-whether the server had read it, nor whether what it had read was on its disk; after it there is no excuse, and without a
-kill there is none at all. A half 250, or none because the sink had hung up, promises the sink's client nothing.
+if the server that had opened this connection was killed before the sink wrote that 250, or within SETTLE_S after it.
+Within that time nobody outside can tell whether the server had read it, nor whether what it had read was on its disk
+(more bytes on the connection do not tell: they may have been on their way before); after it there is no excuse, and
+without a kill there is none at all. A half 250, or none because the sink had hung up, promises the sink's client
+nothing.
 """
 
 import json
@@ -24,6 +26,7 @@ class Taken(NamedTuple):
 
     token: str
     to: tuple[str, ...]
+    since: float  # when the connection began
     at: float
     whole: bool
     heard: bool  # something more came from the server on that connection
@@ -38,8 +41,8 @@ class Outgoing:
     killed_at: list[float] = field(default_factory=list)
 
     def excuse(self, taken: Taken) -> bool:
-        """Whether a kill came so soon after this 250 that it may have been lost."""
-        return any(0 <= at - taken.at <= SETTLE_S for at in self.killed_at)
+        """Whether a kill came before this 250, or so soon after it that it may have been lost."""
+        return any(taken.since <= at <= taken.at + SETTLE_S for at in self.killed_at)
 
     def reckon(self, log: Iterable[Taken], bounced: Iterable[Mail], queued: Iterable[Mail]) -> "Reckoned":
         """Everything against everything. Raises Broken."""
@@ -98,4 +101,7 @@ def read_log(lines: Iterable[bytes]) -> list[Taken]:
             heard.add(entry["n"])
         else:
             entries[entry["n"]] = entry
-    return [Taken(one["token"], tuple(one["to"]), one["at"], one["whole"], n in heard) for n, one in entries.items()]
+    return [
+        Taken(one["token"], tuple(one["to"]), one["since"], one["at"], one["whole"], n in heard)
+        for n, one in entries.items()
+    ]

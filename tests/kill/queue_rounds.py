@@ -194,7 +194,7 @@ class QueueRounds:
     def _waiting(self) -> list[dict[str, Any]]:
         lines = self._command("queue", "list", "--limit", "1000000", "--json").splitlines()
         entries = [json.loads(line) for line in lines]
-        return [entry for entry in entries if entry["status"] not in ("delivered", "failed", "cancelled")]
+        return [one for one in entries if one["owed"] or one["status"] not in ("delivered", "failed", "cancelled")]
 
     def _command(self, *words: str) -> str:
         command = [sys.executable, "-m", "ops.cli", *words, "--data", str(self.server.data)]

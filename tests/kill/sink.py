@@ -48,10 +48,11 @@ class Log:
         self._file = path.open("ab", buffering=0)
         self._count = 0
 
-    def taken(self, token: str, recipients: Iterable[str], *, whole: bool) -> int:
-        """Durable on return; its number."""
+    def taken(self, token: str, recipients: Iterable[str], *, whole: bool, since: float) -> int:
+        """Durable on return; its number. `since`: when the connection began."""
         self._count += 1
-        self._write({"n": self._count, "token": token, "to": [*recipients], "whole": whole, "at": time.monotonic()})
+        entry = {"n": self._count, "token": token, "to": [*recipients], "whole": whole, "since": since}
+        self._write(entry | {"at": time.monotonic()})
         os.fsync(self._file.fileno())
         return self._count
 
@@ -72,6 +73,7 @@ class Session:
     log: Log
     dice: random.Random
     folder: Path
+    since: float = field(default_factory=time.monotonic)
     recipients: list[str] = field(default_factory=list)
     in_mail: bool = False
     chunks: bytearray = field(default_factory=bytearray)
@@ -195,7 +197,9 @@ class Session:
     async def take(self, text: bytes, recipients: list[str]) -> None:
         """The one place where it says 250 to a message."""
         token = token_of(text)
-        self.unheard = self.log.taken(token, recipients, whole=bool(token) and is_sent_on(text, token))
+        self.unheard = self.log.taken(
+            token, recipients, whole=bool(token) and is_sent_on(text, token), since=self.since
+        )
         self.writer.write(b"250 2.0.0 taken\r\n")
         await self.writer.drain()
         if self.happens(CLOSING_SHARE):

@@ -17,8 +17,8 @@ def ledger() -> Outgoing:
     return made
 
 
-def taken(at: float, *to: str, token: str = "t", whole: bool = True) -> Taken:
-    return Taken(token, to or (HERE, THERE), at, whole, heard=False)
+def taken(at: float, *to: str, token: str = "t", whole: bool = True, since: float | None = None) -> Taken:
+    return Taken(token, to or (HERE, THERE), at if since is None else since, at, whole, heard=False)
 
 
 def test_at_the_sink_or_back_or_waiting(ledger: Outgoing) -> None:
@@ -46,6 +46,10 @@ def test_twice_without_a_kill_soon_after(ledger: Outgoing, first: float) -> None
 
 def test_twice_because_of_a_kill(ledger: Outgoing) -> None:
     assert ledger.reckon([taken(99.9), taken(130.0, HERE)], [], []).again == 1
+
+
+def test_twice_because_nobody_read_the_first_answer(ledger: Outgoing) -> None:
+    assert ledger.reckon([taken(104.0, since=99.0), taken(130.0, HERE)], [], []).again == 1
 
 
 def test_the_second_time_needs_an_excuse_for_a_third(ledger: Outgoing) -> None:
@@ -81,6 +85,6 @@ def test_a_bounce_of_nothing(ledger: Outgoing) -> None:
 
 
 def test_the_log() -> None:
-    lines = [b'{"n": 1, "token": "t", "to": ["a@b"], "whole": true, "at": 5.5}\n', b'{"n": 1, "heard": 5.6}\n']
-    assert read_log(lines) == [Taken("t", ("a@b",), 5.5, True, True)]
-    assert read_log(lines[:1]) == [Taken("t", ("a@b",), 5.5, True, False)]
+    lines = [b'{"n": 1, "token": "t", "to": ["a@b"], "whole": true, "since": 5.0, "at": 5.5}\n', b'{"n": 1, "heard": 5.6}\n']
+    assert read_log(lines) == [Taken("t", ("a@b",), 5.0, 5.5, True, True)]
+    assert read_log(lines[:1]) == [Taken("t", ("a@b",), 5.0, 5.5, True, False)]
