@@ -8,15 +8,18 @@ from contextlib import AsyncExitStack
 import structlog
 from msgspec.structs import replace
 
+from actors.policies.client import PolicyClient
 from actors.queue.outbox import Outbox
 from actors.queue.types import Envelope, Recipient
 from cluster.rules import Facts
 from gateway.facts import set_recipient, set_sender
+from gateway.outbound.fetch import HttpsFetcher
 from gateway.outbound.local import Locally
 from gateway.outbound.metrics import Metrics
 from gateway.outbound.parts import Pass
 from gateway.outbound.remote import Remote
-from gateway.outbound.tls import SettledPolicies
+from gateway.outbound.sts import StsPolicies
+from gateway.outbound.tlspolicy import TlsPolicies
 from gateway.smtp.routing import domain_of
 from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer
@@ -31,15 +34,19 @@ def hands(rules: Ruling | None = None) -> MakeHands:
 
     async def make(stack: AsyncExitStack, core: Core, settings: Settings) -> Hands:
         known = rules or await ruling(stack, core, settings)
+        policies = PolicyClient(core.store, core.clock)
+        sts = StsPolicies(core.resolver, policies, HttpsFetcher(core.resolver), core.clock, settings.outbound.tls)
+        stack.push_async_callback(sts.close)
         remote = Remote(
             settings.outbound,
             hostname=settings.hostname,
             resolver=core.resolver,
-            policies=SettledPolicies(settings.outbound.tls, core.clock),
+            policies=TlsPolicies(core.resolver, sts, settings.outbound.tls, core.clock),
             clock=core.clock,
             dice=core.dice,
             log=structlog.get_logger(),
             metrics=Metrics(core.registry),
+            tools=known.tools,
         )
         stack.push_async_callback(remote.close)
         outbox = Outbox(core.queue, core.blobs, core.clock, core.threads)

@@ -1,6 +1,7 @@
 """Certificate authorities for tests: roots, intermediates, and servers with whatever names and dates a test wants."""
 
 import datetime as dt
+import ipaddress
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,9 +54,18 @@ class Certified:
         """An authority below this one."""
         return self._make(name, self, now, key, ca=True, path_length=path_length)
 
-    def server(self, *names: str, now: dt.datetime = NOW, common_name: str = "", key: Any = None) -> Self:
+    def server(
+        self,
+        *names: str,
+        now: dt.datetime = NOW,
+        common_name: str = "",
+        key: Any = None,
+        addresses: Sequence[str] = (),
+    ) -> Self:
         """A server's certificate."""
-        return self._make(common_name or "server", self, now, key, names=names)
+        listed: list[x509.GeneralName] = [x509.DNSName(one) for one in names]
+        listed += [x509.IPAddress(ipaddress.ip_address(one)) for one in addresses]
+        return self._make(common_name or "server", self, now, key, names=listed)
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """PEM files: the chain, and the key."""
@@ -73,7 +83,7 @@ class Certified:
         now: dt.datetime,
         key: Any,
         *,
-        names: Sequence[str] = (),
+        names: Sequence[x509.GeneralName] = (),
         ca: bool = False,
         path_length: int | None = None,
     ) -> Self:
@@ -98,8 +108,7 @@ class Certified:
             usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
             builder = builder.add_extension(usage, critical=False)
         if names:
-            alternative = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
-            builder = builder.add_extension(alternative, critical=False)
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
         return cls(builder.sign(signer, digest), key, issuer)
 

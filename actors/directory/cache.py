@@ -1,7 +1,7 @@
 """Answers kept for a while, as long as the directory has not changed.
 
-The law: an answer is older than the store by at most CHECK_SECONDS; what is not there is never remembered, so an
-account added by another process is found at once.
+The law: an answer is older than the store by at most CHECK_SECONDS; what is not there is not remembered, so an
+account added by another process is found at once; but for who says that half a second does not matter.
 """
 
 from collections import OrderedDict

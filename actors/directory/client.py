@@ -17,7 +17,7 @@ from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
 from actors.directory.state import Defaults, may_send_as, resolve
 from actors.directory.tokens import Ask, OauthSettings, Tokens
-from actors.directory.types import Account, Alias, Local, OwnAddress, Principal, Resolution
+from actors.directory.types import Account, Alias, Local, NotLocal, OwnAddress, Principal, Resolution
 from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
@@ -81,9 +81,12 @@ class DirectoryClient(Editor):
         """Take no more passwords."""
         self._verifier.close()
 
-    async def resolve(self, address: str) -> Resolution:
-        """Who gets mail for the address. No text is refused; raises what the store does."""
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
+        """Who gets mail for the address. No text is refused; raises what the store does. `loosely`: a domain that has
+        become ours within half a second may be taken for another's."""
         kept: Resolution | None = await self._cache.get(("resolve", address))
+        if kept is None and loosely:  # most mail that leaves goes to few domains
+            kept = await self._cache.get(("elsewhere", address.rpartition("@")[2]))
         if kept is not None:
             return kept
         generation = self._cache.generation
@@ -97,6 +100,8 @@ class DirectoryClient(Editor):
             and len(found.targets) + len(found.skipped) + len(found.elsewhere) <= KEPT_TARGETS_MAX
         ):
             self._cache.put(("resolve", address), found, generation)
+        elif isinstance(found, NotLocal):
+            self._cache.put(("elsewhere", address.rpartition("@")[2]), found, generation)
         return found
 
     async def verify(self, login: str, password: str) -> Principal | None:

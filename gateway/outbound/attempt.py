@@ -98,7 +98,9 @@ class Attempts:
         begun = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._settings.attempt_max_s):
-                results = await self._courier.send(mail, recipients, body, route=work.route)
+                results = await self._courier.send(
+                    mail, recipients, body, route=work.route, retry=work.tries, cause=_cause(work, recipients)
+                )
         except TimeoutError:
             slow = Result(
                 "deferred", status="4.4.2", said="The attempt took too long and was cut off.", cause="timeout"
@@ -231,3 +233,12 @@ _TOLD: Final = ("code", "status", "said", "host", "ip", "tls", "proof", "relayed
 def _worst(settled: Settled) -> str:
     outcomes = {told.result.outcome for told in settled.told}
     return next(outcome for outcome in ("failed", "deferred", "delivered") if outcome in outcomes)
+
+
+def _cause(work: Work, recipients: tuple[int, ...]) -> str:
+    """What became of the last attempt, in a word; empty where there was none."""
+    for number in recipients:
+        result = work.fates[number].result if number < len(work.fates) else None
+        if result is not None and result.cause:
+            return result.cause
+    return ""

@@ -12,8 +12,9 @@ from typing import Final, Literal, Protocol, cast
 
 from msgspec import Struct
 
+from gateway.outbound.peer import chain_of
 from gateway.outbound.settings import Timeouts
-from gateway.outbound.tls import REQUIRED, TlsPolicies, TlsPolicy, chain_of
+from gateway.outbound.tls import REQUIRED, Policies, TlsPolicy, Verdict
 from mail.smtp.client.auth import Credentials
 from mail.smtp.client.envelope import Transaction
 from mail.smtp.client.events import (
@@ -98,7 +99,7 @@ class Connection(asyncio.Protocol):
         """Version and cipher; empty in the clear."""
         self.proof: Literal["", "dane", "sts", "pkix"] = ""
         self.tls_failure = self.tls_why = ""
-        """What is wrong with the certificate though the policy lets it pass, for reports (RFC 8461 5: testing)."""
+        """What is wrong though the policy lets it pass, for reports: no TLS, or (RFC 8461 5: testing) a certificate."""
         self.deadline_s = 0.0
         """By the loop's clock, when the server must have done something; the sweep calls `late` after it."""
         self.owner: Owner | None = None
@@ -192,7 +193,7 @@ class Connection(asyncio.Protocol):
 
     # -- setting up ------------------------------------------------------------------------------------------------
 
-    async def prepare(self, context: ssl.SSLContext, policies: TlsPolicies, nonce: str) -> None:
+    async def prepare(self, context: ssl.SSLContext, policies: Policies, nonce: str) -> None:
         """From the greeting to where transactions can be sent. Raises NotReady."""
         try:
             if self.way.implicit_tls:
@@ -209,27 +210,37 @@ class Connection(asyncio.Protocol):
         if self.way.require_tls and not self.client.capabilities.requiretls:  # RFC 8689 4.2.1
             raise NotReady("The server does not offer REQUIRETLS", "tls", status="5.7.30", failed=True)
 
-    async def _start_tls(self, context: ssl.SSLContext, policies: TlsPolicies) -> None:
-        level = self.way.policy.level
-        if level == "none" or self.client.tls:
+    async def _start_tls(self, context: ssl.SSLContext, policies: Policies) -> None:
+        if self.way.policy.level == "none" or self.client.tls:
             return
         if not self.client.capabilities.starttls:
-            if level in REQUIRED:
-                raise _no_tls("The server does not offer STARTTLS", "starttls-not-supported")
+            self._judge_clear(policies, "The server does not offer STARTTLS")
             return
         self.client.start_tls()
         self.flush()
         answer = await self._expect((TlsGo, TlsRefused), self._timeouts.hello_s)
         if isinstance(answer, TlsRefused):
-            if level in REQUIRED:
-                raise _no_tls("The server refuses STARTTLS now", "starttls-not-supported", answer.reply)
+            self._judge_clear(policies, "The server refuses STARTTLS now", answer.reply)
             return
         await self._handshake(context, policies)
         self.client.tls_started()
         self.flush()
         await self._expect(Ready, self._timeouts.hello_s)
 
-    async def _handshake(self, context: ssl.SSLContext, policies: TlsPolicies) -> None:
+    def _judge_clear(self, policies: Policies, why: str, reply: Reply | None = None) -> None:
+        """What a server is worth that has no TLS for us. Raises NotReady where the policy asks for it."""
+        verdict = policies.check_clear(self.way.policy)
+        if not verdict.ok:
+            raise self._no_tls(why, verdict, reply)
+        self.tls_failure, self.tls_why = verdict.failure, why
+
+    def _no_tls(self, why: str, verdict: Verdict, reply: Reply | None = None) -> NotReady:
+        """RFC 8689 4.2.1: under REQUIRETLS that is final, unless the server says that it is not."""
+        final = self.way.require_tls and reply is None
+        status = "5.7.10" if final else "4.7.5"
+        return NotReady(why, "tls", status=status, reply=reply, failed=final, tls_failure=verdict.failure)
+
+    async def _handshake(self, context: ssl.SSLContext, policies: Policies) -> None:
         assert self._transport is not None
         required = self.way.policy.level in REQUIRED
         try:
@@ -237,7 +248,7 @@ class Connection(asyncio.Protocol):
                 self._transport,
                 self,
                 context,
-                server_hostname=_sni(self.way.host),
+                server_hostname=_sni(self.way),
                 ssl_handshake_timeout=self._timeouts.tls_s,
             )
         except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError
@@ -253,7 +264,7 @@ class Connection(asyncio.Protocol):
         self._transport = upgraded
         self._judge(policies)
 
-    def _judge(self, policies: TlsPolicies) -> None:
+    def _judge(self, policies: Policies) -> None:
         """What the certificate is worth under the policy."""
         assert self._transport is not None
         session = self._transport.get_extra_info("ssl_object")
@@ -261,7 +272,7 @@ class Connection(asyncio.Protocol):
         self.tls = f"{session.version()} {cipher[0]}" if cipher else "TLS"
         verdict = policies.check(self.way.policy, chain_of(session), self.way.host)
         if not verdict.ok:
-            raise _no_tls(f"The server's certificate is not valid: {verdict.why}"[:300], verdict.failure)
+            raise self._no_tls(f"The server's certificate is not valid: {verdict.why}"[:300], verdict)
         self.proof = verdict.proof
         self.tls_failure, self.tls_why = verdict.failure, verdict.why
 
@@ -342,14 +353,14 @@ class Connector(Protocol):
     """`connect`, or what a test has in its place."""
 
     async def __call__(
-        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: TlsPolicies, *, nonce: str
+        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: Policies, *, nonce: str
     ) -> Connection:
         """A connection that is ready for transactions. Raises NotReady."""
         ...
 
 
 async def connect(
-    way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: TlsPolicies, *, nonce: str
+    way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: Policies, *, nonce: str
 ) -> Connection:
     """A connection that is ready for transactions. `nonce`: fresh, for SCRAM. Raises NotReady."""
     connection = await _open(way, timeouts, context)
@@ -360,7 +371,7 @@ async def connect(
 async def _open(way: Way, timeouts: Timeouts, context: ssl.SSLContext) -> Connection:
     loop = asyncio.get_running_loop()
     implicit = context if way.implicit_tls else None
-    sni = _sni(way.host) if implicit else None
+    sni = _sni(way) if implicit else None
     try:
         async with asyncio.timeout(timeouts.connect_s):
             if way.address.startswith("/"):
@@ -387,13 +398,9 @@ async def _open(way: Way, timeouts: Timeouts, context: ssl.SSLContext) -> Connec
     return made
 
 
-def _sni(host: str) -> str | None:
-    """What the handshake names: never a path."""
-    return None if host.startswith("/") else host
-
-
-def _no_tls(why: str, failure: str, reply: Reply | None = None) -> NotReady:
-    return NotReady(why, "tls", status="4.7.5", reply=reply, tls_failure=failure)
+def _sni(way: Way) -> str | None:
+    """What the handshake names (of DANE: RFC 7672 8.1): never a path."""
+    return way.policy.sni or (None if way.host.startswith("/") else way.host)
 
 
 def _closed(event: Closed) -> NotReady:

@@ -13,8 +13,16 @@ class Courier(Protocol):
     """Delivers to one destination domain."""
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         """Attempt delivery to those recipients (indices of `mail.recipients`). `body`: the message with CRLF lines.
-        `route`: a name from [outbound.route] in place of the domain's MX."""
+        `route`: a name from [outbound.route] in place of what the settings say; mx: the domain's own hosts. `retry`:
+        attempts before this one, and `cause`, what became of the last: for rules."""
         ...

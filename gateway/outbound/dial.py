@@ -6,14 +6,27 @@ bounded, and mail never goes to ourselves, nor to hosts that are less preferred 
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from cluster.clock import Clock, Dice
 from cluster.dns.resolver import Answer, Resolver
-from gateway.outbound.settings import OutboundSettings, Route
-from gateway.outbound.tls import TlsPolicies, TlsPolicy
+from gateway.outbound.policysettings import Wish
+from gateway.outbound.settings import MX, OutboundSettings, Route, Source
+from gateway.outbound.tls import Observer, Policies, TlsOutcome, TlsPolicy
+
+
+class Demands(NamedTuple):
+    """What a message asks of its way: `route` names one of the settings in place of the domain's own; the others are
+    those of Policies.plan."""
+
+    route: str = ""
+    require_tls: bool = False
+    tls_optional: bool = False
+    level: Wish = "opportunistic"
 
 
 class Nowhere(NamedTuple):
@@ -25,6 +38,13 @@ class Nowhere(NamedTuple):
     cause: str
 
 
+class Leaving(msgspec.Struct, frozen=True):
+    """As whom we come to a host."""
+
+    sources: tuple[Source, ...] = ()
+    hello: str = ""  # where the source has none; empty: the hostname
+
+
 class Host(msgspec.Struct, frozen=True):
     """One server: its name for SNI and certificates, and where it is, IPv6 and IPv4 in turn."""
 
@@ -32,6 +52,7 @@ class Host(msgspec.Struct, frozen=True):
     rank: int  # 0: the most preferred
     addresses: tuple[str, ...]
     policy: TlsPolicy
+    leaving: Leaving = Leaving()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -45,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
     route: Route | None = None
     require_tls: bool = False  # RFC 8689: the server must offer REQUIRETLS
     key: tuple[object, ...] = ()
+    connections_max: int = 20
 
 
 class Candidate(NamedTuple):
@@ -67,47 +89,55 @@ class Dialer:
         settings: OutboundSettings,
         hostname: str,
         resolver: Resolver,
-        policies: TlsPolicies,
+        policies: Policies,
         clock: Clock,
+        observe: Observer = lambda _outcome: None,
+        dress: Callable[[Plan], Plan | Nowhere] = lambda plan: plan,
         *,
         plans_max: int = 10_000,
     ) -> None:
-        """`plans_max`: domains remembered; about 1 kB each."""
+        """`dress` adds to a plan what is the same for all mail. `plans_max`: plans remembered; about 1 kB each."""
         self._settings = settings
         self._resolver = resolver
         self._policies = policies
         self._clock = clock
+        self._observe = observe
+        self._dress = dress
         self._plans_max = plans_max
-        self._plans: dict[tuple[str, bool, bool, str], tuple[float, Plan]] = {}
+        self._plans: dict[tuple[str, Demands], tuple[float, Plan]] = {}
         self._routes = {route.name: route for route in settings.route}
-        self._own_names = {name.lower() for name in (hostname, settings.hello) if name}
+        self._rows = settings.rows
+        self._own_names = {name.lower() for name in (hostname, *settings.hello.values) if name}
         self._own_names |= {source.hello.lower() for source in settings.source if source.hello}
         self._own_addresses = set(settings.own_addresses) | {source.address for source in settings.source}
 
-    async def plan(self, domain: str, *, route: str, require_tls: bool, tls_optional: bool) -> Plan | Nowhere:
-        """Where mail for the domain goes; `route` names a way of the settings in place of the domain's own."""
-        key = (domain, require_tls, tls_optional, route)
+    async def plan(self, domain: str, demands: Demands) -> Plan | Nowhere:
+        """Where mail for the domain goes. May take a minute, where an MTA-STS policy is fetched."""
+        key = (domain, demands)
         now = self._clock.monotonic()
         found = self._plans.get(key)
         if found is not None and found[0] > now:
             return found[1]
-        name = route or self._route_of(domain)
-        if name:
-            made, ttl_s = await self._routed(domain, name)
+        name = demands.route or self.route_of(domain)
+        if name and name != MX:
+            made, ttl_s = await self._routed(domain, name, demands)
         else:
-            made, ttl_s = await self._by_mx(domain, require_tls=require_tls, tls_optional=tls_optional)
+            made, ttl_s = await self._by_mx(domain, demands)
+        if isinstance(made, Plan):
+            made = self._dress(made)
         if isinstance(made, Plan):
             self._keep(key, made, now + min(max(ttl_s, 1), self._settings.plan_s))
         return made
 
-    def _keep(self, key: tuple[str, bool, bool, str], plan: Plan, until: float) -> None:
+    def _keep(self, key: tuple[str, Demands], plan: Plan, until: float) -> None:
         self._plans.pop(key, None)
         if len(self._plans) >= self._plans_max:
             del self._plans[next(iter(self._plans))]
         self._plans[key] = (until, plan)
 
-    def _route_of(self, domain: str) -> str:
-        routes = self._settings.routes
+    def route_of(self, domain: str) -> str:
+        """The name of the route that the settings have for a domain; empty: its MX."""
+        routes = self._rows
         if not routes:
             return ""
         if domain in routes:
@@ -121,12 +151,16 @@ class Dialer:
 
     # -- routes ----------------------------------------------------------------------------------------------------
 
-    async def _routed(self, domain: str, name: str) -> tuple[Plan | Nowhere, float]:
+    async def _routed(self, domain: str, name: str, demands: Demands) -> tuple[Plan | Nowhere, float]:
         route = self._routes.get(name)
         addresses: tuple[str, ...]
         if route is None:
             return Nowhere("deferred", "4.3.5", f"The settings have no route {name[:100]}", "system"), 0
-        policy = TlsPolicy(route.tls)
+        require_tls = demands.require_tls and route.protocol == "smtp" and not route.host.startswith("/")
+        if require_tls and route.tls == "none":
+            said = f"REQUIRETLS, but the route {name[:100]} has no TLS"
+            return Nowhere("failed", "5.7.10", said, "tls"), 0
+        policy = TlsPolicy("pkix" if require_tls else route.tls)
         if route.host.startswith("/") or _address(route.host):
             addresses, ttl_s = (route.host,), self._settings.plan_s
         else:
@@ -135,7 +169,8 @@ class Dialer:
                 status = "4.4.3" if temporary else "4.4.4"
                 return Nowhere("deferred", status, f"No address is found for {route.host}", "dns"), 0
         host = Host(route.host, 0, addresses[: self._settings.addresses_max], policy)
-        return self._made(domain, (host,), route.port, lmtp=route.protocol == "lmtp", route=route), ttl_s
+        lmtp = route.protocol == "lmtp"
+        return self._made(domain, (host,), route.port, lmtp=lmtp, route=route, require_tls=require_tls), ttl_s
 
     def _made(
         self,
@@ -153,7 +188,7 @@ class Dialer:
 
     # -- MX --------------------------------------------------------------------------------------------------------
 
-    async def _by_mx(self, domain: str, *, require_tls: bool, tls_optional: bool) -> tuple[Plan | Nowhere, float]:
+    async def _by_mx(self, domain: str, demands: Demands) -> tuple[Plan | Nowhere, float]:
         if domain.startswith("["):
             found: list[_Mx] | Nowhere = _literal(domain)
             secure, ttl_s = True, self._settings.plan_s
@@ -171,12 +206,19 @@ class Dialer:
             return located, 0
         names = [mx.host for mx, _ in located]
         policies = await self._policies.plan(
-            domain, names, mx_secure=secure, require_tls=require_tls, tls_optional=tls_optional
+            domain,
+            names,
+            mx_secure=secure,
+            require_tls=demands.require_tls,
+            tls_optional=demands.tls_optional,
+            level=demands.level,
         )
+        refused = {name: policy for name, policy in policies.items() if policy.level == "refused"}
+        self._tell_refused(domain, refused)
         hosts = self._hosts(located, policies)
         if not hosts:
-            return _refused(domain, names, policies, require_tls=require_tls), 0
-        plan = self._made(domain, hosts, self._settings.port, require_tls=require_tls)
+            return _refused(domain, refused, require_tls=demands.require_tls), 0
+        plan = self._made(domain, hosts, self._settings.port, require_tls=demands.require_tls)
         return plan, min(ttl_s or 60, ttl_addresses_s or 60)
 
     def _before_us(self, found: list[_Mx]) -> list[_Mx]:
@@ -206,6 +248,14 @@ class Dialer:
         if temporary:
             return Nowhere("deferred", "4.4.3", f"The addresses of {domain} cannot be looked up now", "dns"), 0
         return Nowhere("failed", "5.4.4", f"No server of {domain} has an address to send to", "dns"), 0
+
+    def _tell_refused(self, domain: str, refused: dict[str, TlsPolicy]) -> None:
+        """Of a host that is not even connected to, reports are to know, too (RFC 8460 §4.3.2)."""
+        for host, policy in refused.items():
+            if policy.problems:
+                *others, last = policy.problems
+                told = replace(policy, problems=tuple(others))  # the last is what became of the session
+                self._observe(TlsOutcome(domain, host, "", "", told, last.failure, last.why))
 
     def _hosts(self, located: list[tuple[_Mx, tuple[str, ...]]], policies: dict[str, TlsPolicy]) -> tuple[Host, ...]:
         ranks = {preference: rank for rank, preference in enumerate(sorted({mx.preference for mx, _ in located}))}
@@ -267,10 +317,11 @@ def _address(text: str) -> str:
         return ""
 
 
-def _refused(domain: str, names: list[str], policies: dict[str, TlsPolicy], *, require_tls: bool) -> Nowhere:
-    why = next((policy.why for name in names if (policy := policies.get(name)) and policy.why), "")
+def _refused(domain: str, refused: dict[str, TlsPolicy], *, require_tls: bool) -> Nowhere:
+    """All hosts are."""
+    why = next((policy.why for policy in refused.values() if policy.why), "")
     said = f"No server of {domain} meets the demands on TLS" + (f": {why}" if why else "")
-    if require_tls:  # RFC 8689 4.2.1
+    if require_tls and not any(policy.passing for policy in refused.values()):  # RFC 8689 4.2.1
         return Nowhere("failed", "5.7.10", said[:300], "tls")
     return Nowhere("deferred", "4.7.5", said[:300], "tls")
 

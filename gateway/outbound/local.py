@@ -18,8 +18,8 @@ HERE: Final = "local"  # what traces call us as the remote server
 class Directory(Protocol):
     """Who is who."""
 
-    async def resolve(self, address: str) -> Resolution:
-        """Who gets mail for an address. Raises Unavailable."""
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
+        """Who gets mail for an address; `loosely`: perhaps as of half a second ago. Raises Unavailable."""
         ...
 
 
@@ -53,16 +53,23 @@ class Locally:
         self._remote = remote
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         """As Courier has it."""
         if route:
-            return await self._remote.send(mail, recipients, body, route=route)
+            return await self._remote.send(mail, recipients, body, route=route, retry=retry, cause=cause)
         found: list[Resolution | Trouble] = [
             await self._resolve(mail.recipients[number].address) for number in recipients
         ]
         if any(isinstance(one, NotLocal) for one in found):  # a domain is ours or not, for all of them
-            return await self._remote.send(mail, recipients, body)
+            return await self._remote.send(mail, recipients, body, retry=retry, cause=cause)
         try:
             prepared = await self._mailboxes.prepare(f"Return-Path: <{mail.sender}>\r\n".encode() + body)
         except Trouble as trouble:
@@ -74,7 +81,7 @@ class Locally:
 
     async def _resolve(self, address: str) -> Resolution | Trouble:
         try:
-            return await self._directory.resolve(address)
+            return await self._directory.resolve(address, loosely=True)
         except Trouble as trouble:
             return trouble
 

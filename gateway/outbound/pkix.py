@@ -3,6 +3,7 @@
 The law: no certificate raises anything; the word for what is wrong is that of RFC 8460 §4.3.
 """
 
+import ipaddress
 import ssl
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from mail.trust.chain import CHAIN_MAX, name_fits
+
+UNREADABLE: Final = (ValueError, TypeError, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What certificates raise that are none."""
 
 WHY_CHARACTERS_MAX: Final = 200
 
@@ -39,9 +43,9 @@ class Authorities:
         leaf: x509.Certificate | None = None
         try:
             leaf, *others = [x509.load_der_x509_certificate(one) for one in chain[:CHAIN_MAX]]
-            verifier = PolicyBuilder().store(self._trusted()).time(now).build_server_verifier(x509.DNSName(host))
+            verifier = PolicyBuilder().store(self._trusted()).time(now).build_server_verifier(_subject(host))
             verifier.verify(leaf, others)
-        except (VerificationError, ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
+        except (VerificationError, *UNREADABLE) as error:
             return Verified(False, _failure(leaf, host, now), str(error)[:WHY_CHARACTERS_MAX])
         return Verified(True)
 
@@ -52,6 +56,13 @@ class Authorities:
         return self._store
 
 
+def _subject(host: str) -> x509.DNSName | x509.IPAddress:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
 def _readable(roots: Iterable[bytes]) -> Iterator[x509.Certificate]:
     """The system may have some that RFC 5280 does not allow: nobody is vouched for by those."""
     with warnings.catch_warnings():
@@ -59,7 +70,7 @@ def _readable(roots: Iterable[bytes]) -> Iterator[x509.Certificate]:
         for root in roots:
             try:
                 yield x509.load_der_x509_certificate(root)
-            except ValueError:
+            except UNREADABLE:
                 continue
 
 
@@ -71,6 +82,6 @@ def _failure(leaf: x509.Certificate | None, host: str, now: datetime) -> str:
             return "certificate-expired"
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         fits = any(name_fits(host, name) for name in names.get_values_for_type(x509.DNSName))
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, *UNREADABLE):
         return "certificate-not-trusted"
     return "certificate-not-trusted" if fits else "certificate-host-mismatch"

@@ -4,12 +4,22 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.facts import AtOutbound
+
 Wish = Literal["none", "opportunistic", "encrypt", "pkix", "dane"]
 
 
-class TlsPolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked of a server before mail is given to it. Part of [outbound]."""
+class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of another domain's server before mail is given to it. [outbound.tls]"""
 
+    level: Annotated[
+        AtOutbound[Wish],
+        Meta(
+            description="What is asked at least; what a domain publishes may ask for more. none: no TLS. "
+            "opportunistic: TLS if it is offered. encrypt: TLS. pkix: a certificate for the host by a known authority. "
+            "dane: TLSA records, or no mail."
+        ),
+    ] = AtOutbound.of("opportunistic")
     dane: Annotated[
         bool, Meta(description="Heed TLSA records (RFC 7672), where [dns] has a resolver that is believed.")
     ] = True
@@ -19,9 +29,10 @@ class TlsPolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     destinations: Annotated[
         dict[str, Wish],
         Meta(
-            description="Domains (`.example.org`: all below it) of which something else is asked than they publish. "
-            "none: never TLS. opportunistic: TLS if it is offered, whatever they publish. encrypt: at least TLS. pkix: "
-            "at least a certificate for the host by a known authority. dane: TLSA records, or no mail."
+            description="Domains (`.example.org`: all below it) of which something else is asked than they publish, "
+            "whatever the level. none: never TLS. opportunistic: TLS if it is offered, whatever they publish. encrypt: "
+            "at least TLS. pkix: at least a certificate for the host by a known authority. dane: TLSA records, or no "
+            "mail."
         ),
     ] = {}
     sts_check_s: Annotated[

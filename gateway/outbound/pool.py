@@ -19,7 +19,7 @@ from gateway.outbound.bounces import classify
 from gateway.outbound.connection import Connection, Connector, NotReady, Way, connect
 from gateway.outbound.dial import Candidate, Plan, candidates
 from gateway.outbound.settings import OutboundSettings, Source
-from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, TlsPolicy
+from gateway.outbound.tls import Observer, Policies, TlsOutcome, TlsPolicy
 from mail.smtp.client.auth import Credentials
 from mail.smtp.client.envelope import BadAddress, Transaction
 from mail.smtp.client.events import Closed, Finished
@@ -56,7 +56,7 @@ class Destination:
 
     def __init__(self, pool: "Pool", plan: Plan) -> None:
         self.plan = plan
-        self.limit = pool.settings.connections_per_destination_max
+        self.limit = plan.connections_max
         self.queue: deque[Job] = deque()
         self.connections: dict[Connection, deque[Job]] = {}
         self._pool = pool
@@ -247,7 +247,7 @@ class Destination:
         first = event.results[0]
         if first.how == "delivered":
             self._taken += 1
-            if self._taken >= self.limit and self.limit < self._pool.settings.connections_per_destination_max:
+            if self._taken >= self.limit and self.limit < self.plan.connections_max:
                 self._taken = 0
                 self.limit += 1
         elif first.reply is not None:
@@ -267,7 +267,7 @@ class Pool:
         self,
         settings: OutboundSettings,
         hostname: str,
-        policies: TlsPolicies,
+        policies: Policies,
         context: ssl.SSLContext,
         dice: Dice,
         observe: Observer,
@@ -279,7 +279,7 @@ class Pool:
         self._sweep_s = sweep_s
         self._connector = connector
         self.dice = dice
-        self._hello = settings.hello or hostname
+        self._hostname = hostname
         self._policies = policies
         self._context = context
         self._observe = observe
@@ -387,7 +387,7 @@ class Pool:
     def way(self, plan: Plan, candidate: Candidate) -> Way:
         """How to reach an address."""
         route = plan.route
-        source = self._source(candidate)
+        source = _source(candidate)
         credentials = None
         if route is not None and route.user:
             oauth = route.mechanism in ("XOAUTH2", "OAUTHBEARER")
@@ -402,7 +402,7 @@ class Pool:
             host=candidate.host.name,
             address=candidate.address,
             port=plan.port,
-            hello=(source.hello if source else "") or self._hello,
+            hello=(source.hello if source else "") or candidate.host.leaving.hello or self._hostname,
             source=source.address if source else "",
             lmtp=plan.lmtp,
             policy=candidate.host.policy,
@@ -411,14 +411,6 @@ class Pool:
             plaintext_auth=route is not None and route.plaintext_auth,
             require_tls=plan.require_tls,
         )
-
-    def _source(self, candidate: Candidate) -> Source | None:
-        """Of our addresses of the same family, always the same one for a host."""
-        if candidate.address.startswith("/"):
-            return None
-        six = ":" in candidate.address
-        fitting = [source for source in self.settings.source if (":" in source.address) == six]
-        return fitting[zlib.crc32(candidate.host.name.encode()) % len(fitting)] if fitting else None
 
     async def connect(self, plan: Plan, way: Way) -> tuple[Connection | None, NotReady | None]:
         """A connection, or why there is none; without TLS where that fails and nothing asks for it."""
@@ -440,7 +432,7 @@ class Pool:
                 raise
             clear = replace(way, policy=TlsPolicy("none"))
             return await self._connector(clear, self.settings.timeouts, self._context, self._policies, nonce=nonce)
-        if made.tls:
+        if made.tls or made.tls_failure:
             self._report(plan, way, made.tls_failure, made.tls_why)
         return made
 
@@ -462,3 +454,13 @@ class Pool:
         """Drop destinations that nobody waits for, oldest first."""
         for key in [key for key, one in self._destinations.items() if not one.busy][: DESTINATIONS_MAX // 10]:
             del self._destinations[key]
+
+
+def _source(candidate: Candidate) -> Source | None:
+    """Of our addresses of the same family, always the same one for a host."""
+    sources = candidate.host.leaving.sources
+    if not sources or candidate.address.startswith("/"):
+        return None
+    six = ":" in candidate.address
+    fitting = [source for source in sources if (":" in source.address) == six]
+    return fitting[zlib.crc32(candidate.host.name.encode()) % len(fitting)] if fitting else None

@@ -11,14 +11,17 @@ from typing import Protocol
 from actors.queue.types import SAID_BYTES_MAX, Envelope, Outcome, Result
 from cluster.clock import Clock, Dice
 from cluster.dns.resolver import Resolver
+from cluster.rules import Tools
 from gateway.outbound.bounces import classify
+from gateway.outbound.choosing import Chooser
 from gateway.outbound.connection import Connection, NotReady, Way
-from gateway.outbound.dial import Dialer, Nowhere, Plan
+from gateway.outbound.dial import Demands, Dialer, Nowhere, Plan
 from gateway.outbound.fitting import Fitted, Message, Misfit
 from gateway.outbound.metrics import Metrics
+from gateway.outbound.policysettings import Wish
 from gateway.outbound.pool import SWEEP_S, Pool
-from gateway.outbound.settings import OutboundSettings
-from gateway.outbound.tls import Observer, TlsOutcome, TlsPolicies, client_context
+from gateway.outbound.settings import MX, OutboundSettings
+from gateway.outbound.tls import Observer, Policies, TlsOutcome, client_context
 from mail.smtp.client.envelope import Transaction
 from mail.smtp.client.events import Finished, Settled
 
@@ -40,35 +43,79 @@ class Remote:
         *,
         hostname: str,
         resolver: Resolver,
-        policies: TlsPolicies,
+        policies: Policies,
         clock: Clock,
         dice: Dice,
         log: Log,
         metrics: Metrics,
+        tools: Tools | None = None,
         observe: Observer = lambda _outcome: None,
         context: ssl.SSLContext | None = None,
         sweep_s: float = SWEEP_S,
     ) -> None:
-        """`observe` is told of every TLS session and failure (RFC 8460). `sweep_s`: how late a timeout may be."""
+        """`tools`: what rules of the settings are asked with. `observe` is told of every TLS session and failure (RFC
+        8460). `sweep_s`: how late a timeout may be."""
         self._clock = clock
         self._log = log
         self._metrics = metrics
         self._observe = observe
-        self._dialer = Dialer(settings, hostname, resolver, policies, clock)
+        self._chooser = Chooser(settings, tools or Tools(clock=clock, dice=dice))
+        self._plain_route, self._plain_level = self._chooser.plain
+        self._dialer = Dialer(settings, hostname, resolver, policies, clock, self._session, self._chooser.dress_plainly)
         self._pool = Pool(
             settings, hostname, policies, context or client_context(), dice, self._session, sweep_s=sweep_s
         )
         metrics.open.set_function(lambda: self._pool.connections)
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         """See Courier."""
-        # RFC 8689 5: a bounce is not lost for want of REQUIRETLS
-        require_tls = mail.require_tls and bool(mail.sender)
-        plan = await self._dialer.plan(
-            mail.domain, route=route, require_tls=require_tls, tls_optional=mail.tls_optional and not mail.require_tls
+        if not self._chooser.is_plain:
+            return await self._send_by_rules(mail, recipients, body, (route, retry, cause))
+        plan = await self._dialer.plan(mail.domain, _demands(mail, route or self._plain_route, self._plain_level))
+        return await self._send(mail, recipients, body, plan)
+
+    async def _send_by_rules(
+        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, given: tuple[str, int, str]
+    ) -> tuple[Result, ...]:
+        """At the same time to all for whom the rules say different things."""
+        groups: dict[object, tuple[Plan | Nowhere, list[int]]] = {}
+        plan: Plan | Nowhere | None = None
+        for recipient in recipients:
+            if plan is None or self._chooser.by_recipient:
+                plan = await self._plan_by_rules(mail, recipient, len(body), given)
+            key = plan if isinstance(plan, Nowhere) else plan.key
+            groups.setdefault(key, (plan, []))[1].append(recipient)
+        sent = await asyncio.gather(
+            *(self._send(mail, tuple(group), body, chosen) for chosen, group in groups.values())
         )
+        results: dict[int, Result] = {}
+        for (_, group), settled in zip(groups.values(), sent, strict=True):
+            results.update(zip(group, settled, strict=True))
+        return tuple(results[recipient] for recipient in recipients)
+
+    async def _plan_by_rules(
+        self, mail: Envelope, recipient: int, size: int, given: tuple[str, int, str]
+    ) -> Plan | Nowhere:
+        route, retry, cause = given
+        chooser = self._chooser
+        facts = chooser.facts(mail, recipient, size, retry, cause)
+        route = route or await chooser.route(facts) or self._dialer.route_of(mail.domain)
+        facts["route"] = "" if route == MX else route
+        plan = await self._dialer.plan(mail.domain, _demands(mail, route, await chooser.level(facts)))
+        return plan if isinstance(plan, Nowhere) or chooser.leaves_plainly else await chooser.dress(plan, facts)
+
+    async def _send(
+        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, plan: Plan | Nowhere
+    ) -> tuple[Result, ...]:
         if isinstance(plan, Nowhere):
             result = Result(plan.outcome, status=plan.status, said=_cut(plan.said), cause=plan.cause)
             results = (result,) * len(recipients)
@@ -111,6 +158,11 @@ class Remote:
             cause=worst.cause,
             recipients=len(results),
         )
+
+
+def _demands(mail: Envelope, route: str, level: Wish) -> Demands:
+    # RFC 8689 5: a bounce is not lost for want of REQUIRETLS
+    return Demands(route, mail.require_tls and bool(mail.sender), mail.tls_optional and not mail.require_tls, level)
 
 
 class _Delivery:

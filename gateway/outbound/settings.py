@@ -1,10 +1,12 @@
 """The settings of outgoing connections, each in words beside its default."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from cluster.config.secret import Secret
+from gateway.facts import AtOutbound
+from gateway.outbound.policysettings import TlsSettings
 from mail.smtp.client.events import Where
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -20,6 +22,12 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="Name or address of the server; one that begins with / is a Unix socket.", min_length=1)
     ]
     port: Annotated[Port, Meta(description="Its TCP port.")] = 25
+    domains: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Which domains go this way, as in [outbound.routes]: a domain, .domain for all under it, or *."
+        ),
+    ] = ()
     protocol: Annotated[Literal["smtp", "lmtp"], Meta(description="What it speaks.")] = "smtp"
     tls: Annotated[
         Literal["none", "opportunistic", "encrypt", "pkix"],
@@ -44,6 +52,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An address of ours to send from."""
 
     address: Annotated[str, Meta(description="The IPv4 or IPv6 address.")]
+    name: Annotated[str, Meta(description="What choose_source calls it; several may have the same.")] = ""
     hello: Annotated[str, Meta(description="The name to give with EHLO, as DNS has it; empty: that of the server.")] = (
         ""
     )
@@ -80,10 +89,20 @@ class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 return self.hello_s
 
 
+MX: Final = "mx"
+"""In place of a route's name: none, but the domain's own hosts."""
+
+
 class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Mail to other servers."""
 
-    hello: Annotated[str, Meta(description="The name to give with EHLO; empty: the server's hostname.")] = ""
+    hello: Annotated[
+        AtOutbound[str],
+        Meta(
+            description="The name to give with EHLO, where the address that is sent from has none of its own; empty: "
+            "the server's hostname."
+        ),
+    ] = AtOutbound.of("")
     port: Annotated[Port, Meta(description="The port of other domains' servers.")] = 25
     route: Annotated[tuple[Route, ...], Meta(description="Ways that are not a domain's MX.")] = ()
     routes: Annotated[
@@ -93,15 +112,29 @@ class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "the name of a route."
         ),
     ] = {}
-    source: Annotated[tuple[Source, ...], Meta(description="Addresses to send from; none: the system chooses.")] = ()
+    choose_route: Annotated[
+        AtOutbound[str],
+        Meta(description="The name of a route, or mx for the domain's own hosts; empty: as [outbound.routes] says."),
+    ] = AtOutbound.of("")
+    source: Annotated[
+        tuple[Source, ...],
+        Meta(
+            description="Addresses to send from: of those of a host's kind always the same one for a host; none: the "
+            "system chooses."
+        ),
+    ] = ()
+    choose_source: Annotated[
+        AtOutbound[str],
+        Meta(
+            description="The name of sources, or the address of one: mail leaves from no other. Empty: any of them. "
+            "Asked with each host as mx."
+        ),
+    ] = AtOutbound.of("")
     own_addresses: Annotated[
         tuple[str, ...],
         Meta(description="Addresses that lead to this server, besides those it sends from: mail to them is a loop."),
     ] = ()
-    tls: Annotated[
-        Literal["none", "opportunistic", "encrypt", "pkix"],
-        Meta(description="TLS to domains that say nothing of it themselves; see the routes."),
-    ] = "opportunistic"
+    tls: TlsSettings = TlsSettings()
     ipv6: Annotated[bool, Meta(description="Whether IPv6 addresses are tried, first.")] = True
     mx_max: Annotated[Positive, Meta(description="Hosts of a domain that are looked at.")] = 10
     addresses_max: Annotated[Positive, Meta(description="Addresses of a domain that are tried.")] = 12
@@ -114,8 +147,9 @@ class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 60
     connections_max: Annotated[Positive, Meta(description="Outgoing connections of this process.")] = 1000
     connections_per_destination_max: Annotated[
-        Positive, Meta(description="Connections for domains that share their servers.")
-    ] = 20
+        AtOutbound[Positive],
+        Meta(description="Connections for domains that share their servers, and for mail of which rules say the same."),
+    ] = AtOutbound.of(20)
     connections_per_host_max: Annotated[Positive, Meta(description="Connections to one address.")] = 20
     backlog_per_connection: Annotated[
         Positive, Meta(description="Messages under way or waiting for which one more connection is opened.")
@@ -123,3 +157,28 @@ class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     messages_per_connection_max: Annotated[Positive, Meta(description="Messages before a connection is closed.")] = 1000
     idle_s: Annotated[Seconds, Meta(description="How long a connection is kept that nobody needs.")] = 10
     timeouts: Timeouts = Timeouts()
+
+    def __post_init__(self) -> None:
+        names = [route.name for route in self.route]
+        if twice := {name for name in names if names.count(name) > 1 or name == MX}:
+            raise ValueError(f"route: {min(twice)!r} is taken")
+        rows = [domain.lower() for domain in (*self.routes, *(one for route in self.route for one in route.domains))]
+        if again := {row for row in rows if rows.count(row) > 1}:
+            raise ValueError(f"routes: {min(again)!r} has more than one")
+        for where, named in (("routes", self.routes.values()), ("choose_route", _texts(self.choose_route))):
+            if unknown := set(named) - {*names, MX, ""}:
+                raise ValueError(f"{where}: there is no route {min(unknown)!r}")
+        sources = {word for source in self.source for word in (source.name, source.address)}
+        if unknown := _texts(self.choose_source) - {*sources, ""}:
+            raise ValueError(f"choose_source: there is no source {min(unknown)!r}")
+
+    @property
+    def rows(self) -> dict[str, str]:
+        """Which domains go which way: `routes`, and what the routes say themselves."""
+        rows = {domain: route.name for route in self.route for domain in route.domains} | self.routes
+        return {domain.lower(): name for domain, name in rows.items()}
+
+
+def _texts(choice: AtOutbound[str]) -> set[str]:
+    """Those that are known before any mail: without places to be filled in."""
+    return {value for value in choice.values if "${" not in value}

@@ -15,7 +15,7 @@ from cluster.clock import Clock
 from cluster.dns.resolver import Resolver
 from cluster.errors import Trouble
 from gateway.outbound.fetch import Fetch, FetchError
-from gateway.outbound.policysettings import TlsPolicySettings
+from gateway.outbound.policysettings import TlsSettings
 from mail.trust.mtasts import BadPolicy, Policy, read_policy, read_record
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class StsPolicies:
     """Finds policies, and keeps them for all processes of the cluster."""
 
     def __init__(
-        self, resolver: Resolver, policies: PolicyClient, fetch: Fetch, clock: Clock, settings: TlsPolicySettings
+        self, resolver: Resolver, policies: PolicyClient, fetch: Fetch, clock: Clock, settings: TlsSettings
     ) -> None:
         self._resolver = resolver
         self._policies = policies

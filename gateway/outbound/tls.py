@@ -1,38 +1,65 @@
-"""How a connection must be protected: what is asked of the policies, and the simplest that answers.
+"""The words in which TLS with other servers is spoken of: what is asked of a host, what its certificate is worth, how a
+session went; and the context of all outgoing handshakes.
 
-The law: opportunistic is the least, never a reason to fail; whatever is more is never sent without. A certificate is
-judged after the handshake, by the policy alone.
+The law: opportunistic is the least, never a reason to fail; whatever is more is never sent without. The handshake
+itself judges nothing: policies do (tlspolicy.py).
 """
 
-import contextlib
-import datetime as dt
-import ipaddress
 import ssl
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
-from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from cluster.clock import Clock
+from gateway.outbound.policysettings import Wish
+from mail.trust.dane import Tlsa
 
 Level = Literal["none", "opportunistic", "encrypt", "dane", "sts", "pkix", "refused"]
+Kind = Literal["tlsa", "sts", "no-policy-found"]
 REQUIRED: Final = frozenset({"encrypt", "dane", "sts", "pkix"})
 """Levels under which nothing is sent in the clear."""
 
+PASSING: Final = frozenset(
+    {"dnssec-invalid", "sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"}
+)  # what a later look may not find again
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong before any host was connected to, for reports: a result type of RFC 8460 §4.3, and why."""
+
+    kind: Kind
+    failure: str
+    why: str = ""
+
 
 class TlsPolicy(msgspec.Struct, frozen=True):
-    """What is asked of one host. Must be hashable: connections are shared where it is the same."""
+    """What is asked of one host, and what a report says of it (RFC 8460 §4.4). Equal policies may share connections.
+
+    none: never TLS. opportunistic: if it is offered. encrypt: TLS, whoever it is with. dane: a certificate that fits
+    `tlsa`. sts, pkix: one for the host by a known authority. refused: nothing may be sent to this host now; `why`.
+    """
 
     level: Level = "opportunistic"
     why: str = ""
-    """Of `refused`: why nothing may be sent to this host."""
+    sni: str = ""  # the name to ask for; empty: the host's
+    tlsa: tuple[Tlsa, ...] = ()
+    names: tuple[str, ...] = ()  # that a certificate under a trust anchor of `tlsa` may be for
+    testing: bool = False  # MTA-STS: what would be asked for is reported, but mail goes on
+    kind: Kind = "no-policy-found"
+    domain: str = ""  # whose policy it is: the recipients', or of TLSA the name they were found at
+    strings: tuple[str, ...] = ()  # the policy: TLSA records, or lines
+    patterns: tuple[str, ...] = ()  # hosts that an MTA-STS policy names
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is what it is because something could not be had that may be had later."""
+        return any(problem.failure in PASSING for problem in self.problems)
 
 
 class Verdict(NamedTuple):
-    """What a certificate is worth. `failure`: the result type of RFC 8460 4.3, also of one that may pass."""
+    """What a server is worth. `failure`: a result type of RFC 8460 §4.3; in testing there may be one of what is
+    `ok`."""
 
     ok: bool
     proof: Literal["", "dane", "sts", "pkix"] = ""
@@ -41,7 +68,7 @@ class Verdict(NamedTuple):
 
 
 class TlsOutcome(msgspec.Struct, frozen=True):
-    """One session, for reports (RFC 8460). `failure` empty: it went well."""
+    """One session, or that there was none, for reports (RFC 8460). `failure` empty: it went well."""
 
     domain: str
     host: str
@@ -55,11 +82,18 @@ class TlsOutcome(msgspec.Struct, frozen=True):
 Observer = Callable[[TlsOutcome], None]
 
 
-class TlsPolicies(Protocol):
-    """Who knows the policies of domains."""
+class Policies(Protocol):
+    """Who knows the policies of domains: TlsPolicies."""
 
     async def plan(
-        self, domain: str, hosts: Sequence[str], *, mx_secure: bool, require_tls: bool, tls_optional: bool
+        self,
+        domain: str,
+        hosts: Sequence[str],
+        *,
+        mx_secure: bool,
+        require_tls: bool,
+        tls_optional: bool,
+        level: Wish,
     ) -> dict[str, TlsPolicy]:
         """The policy for each of the domain's hosts. Raises nothing for anything the network does."""
         ...
@@ -68,90 +102,9 @@ class TlsPolicies(Protocol):
         """What this chain, leaf first, is worth."""
         ...
 
-
-class SettledPolicies:
-    """One level for all, from the settings; REQUIRETLS (RFC 8689 2) where DNSSEC proves the MX."""
-
-    def __init__(self, level: Level, clock: Clock, roots: Iterable[bytes] = ()) -> None:
-        """`roots`: trusted certificates (DER); none: the system's."""
-        self._level = level
-        self._clock = clock
-        self._roots = tuple(roots)
-        self._store: Store | None = None
-
-    async def plan(
-        self,
-        domain: str,  # noqa: ARG002 - of the interface
-        hosts: Sequence[str],
-        *,
-        mx_secure: bool,
-        require_tls: bool,
-        tls_optional: bool,
-    ) -> dict[str, TlsPolicy]:
-        """The same for each host."""
-        policy = TlsPolicy(self._level)
-        if tls_optional and self._level in REQUIRED:
-            policy = TlsPolicy("opportunistic")
-        if require_tls:
-            policy = TlsPolicy("pkix") if mx_secure else TlsPolicy("refused", "its MX is not proven")
-        return dict.fromkeys(hosts, policy)
-
-    def check(self, policy: TlsPolicy, chain_der: Sequence[bytes], host: str) -> Verdict:
-        """Judged only where the policy is pkix."""
-        if policy.level != "pkix":
-            return Verdict(policy.level not in ("dane", "sts", "refused"))
-        if self._store is None:
-            self._store = Store(_readable(self._roots or _system_roots()))
-        now = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, dt.UTC)
-        return check_pkix(chain_der, host, self._store, now)
-
-
-def check_pkix(chain_der: Sequence[bytes], host: str, store: Store, now: dt.datetime) -> Verdict:
-    """Whether a chain leads to a trusted root and is for the host (RFC 9525)."""
-    try:
-        leaf, *others = [x509.load_der_x509_certificate(der) for der in chain_der]
-        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(_subject(host))
-        verifier.verify(leaf, others)
-    except VerificationError as error:
-        return Verdict(False, "", _failure(leaf, host, now), str(error)[:200])
-    except ValueError as error:  # no chain, or one that cannot be read
-        return Verdict(False, "", "certificate-not-trusted", str(error)[:200])
-    return Verdict(True, "pkix")
-
-
-def _subject(host: str) -> x509.DNSName | x509.IPAddress:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _failure(leaf: x509.Certificate, host: str, now: dt.datetime) -> str:
-    """RFC 8460 4.3.1."""
-    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
-        return "certificate-expired"
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        listed = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
-    except (x509.ExtensionNotFound, ValueError):
-        listed = []
-    wild = "*." + host.lower().partition(".")[2]
-    return "certificate-not-trusted" if host.lower() in listed or wild in listed else "certificate-host-mismatch"
-
-
-def _readable(roots: Iterable[bytes]) -> list[x509.Certificate]:
-    """Some systems trust certificates that break the rules of today: these prove nothing here."""
-    found: list[x509.Certificate] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for der in roots:
-            with contextlib.suppress(ValueError):
-                found.append(x509.load_der_x509_certificate(der))
-    return found
-
-
-def _system_roots() -> list[bytes]:
-    return ssl.create_default_context().get_ca_certs(binary_form=True)
+    def check_clear(self, policy: TlsPolicy) -> Verdict:
+        """What a server without TLS is worth."""
+        ...
 
 
 def client_context() -> ssl.SSLContext:
@@ -163,17 +116,3 @@ def client_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION
     return context
-
-
-def chain_of(session: ssl.SSLObject | None) -> list[bytes]:
-    """The certificates the server showed, leaf first (DER)."""
-    if session is None:
-        return []
-    if hasattr(session, "get_unverified_chain"):  # Python 3.13
-        return list(session.get_unverified_chain())
-    inner = getattr(session, "_sslobj", None)
-    chain = inner.get_unverified_chain() if inner is not None else None  # as Python 3.10 to 3.12 have it
-    if chain:
-        return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain]
-    leaf = session.getpeercert(binary_form=True)
-    return [leaf] if leaf else []

@@ -8,78 +8,25 @@ judged after the handshake, by the policy alone.
 import asyncio
 import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
 from cluster.clock import Clock
 from cluster.dns.resolver import Resolver
 from gateway.outbound.pkix import Authorities
-from gateway.outbound.policysettings import TlsPolicySettings, Wish
+from gateway.outbound.policysettings import TlsSettings, Wish
 from gateway.outbound.sts import Found, StsPolicies
+from gateway.outbound.tls import Level, Problem, TlsPolicy, Verdict
+from gateway.trust.driver import Asker
 from mail.trust.chain import match
-from mail.trust.dane import PORT, Tlsa, TlsaPlan, tlsa_for
+from mail.trust.dane import PORT, TlsaPlan, tlsa_for
 from mail.trust.mtasts import Policy, lines_of
-from mail.trust.questions import Asking
 
-T = TypeVar("T")
-
-Level = Literal["none", "opportunistic", "encrypt", "dane", "sts", "pkix", "refused"]
-Kind = Literal["tlsa", "sts", "no-policy-found"]
-REQUIRED: Final = frozenset({"encrypt", "dane", "sts", "pkix"})
-"""Levels under which nothing is sent in the clear."""
-
-ROUNDS_MAX: Final = 20  # of questions for one host: an evaluator asks fewer
+ASKING_S: Final = 20.0  # for the TLSA records of all of a domain's hosts; then they could not be had
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """What went wrong before any host was connected to, for reports: a result type of RFC 8460 §4.3, and why."""
-
-    kind: Kind
-    failure: str
-    why: str = ""
-
-
-class TlsPolicy(msgspec.Struct, frozen=True):
-    """What is asked of one host, and what a report says of it (RFC 8460 §4.4). Equal policies may share connections.
-
-    none: never TLS. opportunistic: if it is offered. encrypt: TLS, whoever it is with. dane: a certificate that fits
-    `tlsa`. sts, pkix: one for the host by a known authority. refused: nothing may be sent to this host now; `why`.
-    """
-
-    level: Level = "opportunistic"
-    why: str = ""
-    sni: str = ""  # the name to ask for; empty: the host's
-    tlsa: tuple[Tlsa, ...] = ()
-    names: tuple[str, ...] = ()  # that a certificate under a trust anchor of `tlsa` may be for
-    testing: bool = False  # MTA-STS: what would be asked for is reported, but mail goes on
-    kind: Kind = "no-policy-found"
-    domain: str = ""  # whose policy it is: the recipients', or of TLSA the name they were found at
-    strings: tuple[str, ...] = ()  # the policy: TLSA records, or lines
-    patterns: tuple[str, ...] = ()  # hosts that an MTA-STS policy names
-    problems: tuple[Problem, ...] = ()
-
-
-class Verdict(NamedTuple):
-    """What a certificate is worth. `failure`: a result type of RFC 8460 §4.3; in testing there may be one of what is
-    `ok`."""
-
-    ok: bool
-    proof: Literal["", "dane", "sts", "pkix"] = ""
-    failure: str = ""
-    why: str = ""
-
-
-class TlsOutcome(msgspec.Struct, frozen=True):
-    """One session, for reports (RFC 8460). `failure` empty: it went well."""
-
-    domain: str
-    host: str
-    ip: str
-    source: str
-    policy: TlsPolicy
-    failure: str = ""
-    why: str = ""
+_NO_DANE: Final = TlsaPlan("none", why="DANE does not apply")
 
 
 class _Demands(NamedTuple):
@@ -97,36 +44,40 @@ class TlsPolicies:
         self,
         resolver: Resolver,
         sts: StsPolicies | None,
-        settings: TlsPolicySettings,
+        settings: TlsSettings,
         clock: Clock,
         *,
-        level: Wish = "opportunistic",
         roots: Iterable[bytes] = (),
         port: int = PORT,
     ) -> None:
-        """`level`: what is asked of domains that publish nothing. `roots`: authorities (DER); none: the system's."""
+        """`roots`: authorities (DER); none: the system's. `port`: whose TLSA records are looked for."""
         self._resolver = resolver
         self._sts = sts if settings.mta_sts else None
         self._settings = settings
         self._clock = clock
-        self._level: Wish = level
         self._authorities = Authorities(roots)
         self._port = port
 
     async def plan(
-        self, domain: str, hosts: Sequence[str], *, mx_secure: bool, require_tls: bool, tls_optional: bool
+        self,
+        domain: str,
+        hosts: Sequence[str],
+        *,
+        mx_secure: bool,
+        require_tls: bool,
+        tls_optional: bool,
+        level: Wish,
     ) -> dict[str, TlsPolicy]:
         """The policy for each of the domain's hosts, which the caller bounds. Raises nothing for anything the network
-        does. `mx_secure`: the answer that named them was validated."""
+        does; the first fetch of a domain's MTA-STS policy may take a minute. `mx_secure`: the answer that named them
+        was validated. `level`: what is asked at least, unless the settings name the domain."""
         wish = self._wish(domain)
         if not require_tls and (tls_optional or wish in ("none", "opportunistic")):
             if wish is None or (tls_optional and wish != "none"):  # RFC 8689 §3: what is published is not heeded
                 wish = "opportunistic"
             return dict.fromkeys(hosts, TlsPolicy(wish))
-        demands = _Demands(wish or self._level, require_tls, mx_secure)
-        sts, planned = await asyncio.gather(
-            self._sts_of(domain), asyncio.gather(*(self._dane_of(domain, host, mx_secure) for host in hosts))
-        )
+        demands = _Demands(wish or level, require_tls, mx_secure)
+        sts, planned = await asyncio.gather(self._sts_of(domain), self._dane_of(domain, hosts, mx_secure))
         return {host: self._policy(domain, host, dane, sts, demands) for host, dane in zip(hosts, planned, strict=True)}
 
     def check(self, policy: TlsPolicy, chain_der: Sequence[bytes], host: str) -> Verdict:
@@ -165,10 +116,15 @@ class TlsPolicies:
             return Found()
         return await self._sts.find(domain)
 
-    async def _dane_of(self, domain: str, host: str, mx_secure: bool) -> TlsaPlan:
-        if not self._settings.dane or _is_address(host):
-            return TlsaPlan("none", why="DANE does not apply")
-        return await drive(tlsa_for(host, mx_secure=mx_secure, names=(domain,), port=self._port), self._resolver)
+    async def _dane_of(self, domain: str, hosts: Sequence[str], mx_secure: bool) -> list[TlsaPlan]:
+        """In the order of the hosts."""
+        named = [host for host in hosts if self._settings.dane and not _is_address(host)]
+        async with Asker(self._resolver, ASKING_S) as asker:
+            found = await asker.run_all(
+                [tlsa_for(host, mx_secure=mx_secure, names=(domain,), port=self._port) for host in named]
+            )
+        plans: dict[str, TlsaPlan] = dict(zip(named, found, strict=True))
+        return [plans.get(host, _NO_DANE) for host in hosts]
 
     # -- what follows from it ------------------------------------------------------------------------------------------
 
@@ -271,16 +227,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def drive(asking: Asking[T], resolver: Resolver) -> T:
-    """Run one evaluator to its end."""
-    try:
-        questions = next(asking)
-        for _ in range(ROUNDS_MAX):
-            answers = await asyncio.gather(*(resolver.ask(one.name, one.kind) for one in questions))
-            questions = asking.send(tuple(answers))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    raise RuntimeError("an evaluator does not end")

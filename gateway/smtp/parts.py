@@ -19,8 +19,9 @@ Prepared: TypeAlias = Any
 class Directory(Protocol):
     """Who is who."""
 
-    async def resolve(self, address: str) -> Resolution:
-        """The owners of `local@domain`, or of a bare `Postmaster`. Raises Unavailable."""
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
+        """The owners of `local@domain`, or of a bare `Postmaster`; `loosely`: perhaps as of half a second ago. Raises
+        Unavailable."""
         ...
 
     async def verify(self, login: str, password: str) -> Principal | None:

@@ -230,7 +230,8 @@ class Session:
 
     async def _resolve(self, rcpt: RcptTo, address: str) -> Taken | Reply:
         """Where a recipient leads, or why it is refused. Raises Unavailable."""
-        found = await self._world.directory.resolve(address)
+        trusted = self.principal is not None or self._world.relays(self._ip)
+        found = await self._world.directory.resolve(address, loosely=trusted)
         match found:
             case Local():
                 taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere)

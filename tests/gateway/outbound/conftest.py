@@ -14,12 +14,15 @@ from prometheus_client import CollectorRegistry
 from actors.queue.types import Envelope, Recipient, Result
 from cluster.certificates import self_signed, server_context
 from cluster.clock import SystemClock
-from cluster.dns.resolver import Answer
+from cluster.dns.resolver import Answer, Resolver
+from gateway.facts import AtOutbound
 from gateway.outbound.metrics import Metrics
+from gateway.outbound.policysettings import TlsSettings, Wish
 from gateway.outbound.remote import Remote
 from gateway.outbound.settings import OutboundSettings, Route, Timeouts
-from gateway.outbound.tls import Level, SettledPolicies, TlsOutcome, TlsPolicies
+from gateway.outbound.tls import Policies, TlsOutcome
 from tests.gateway.outbound.peer import Handler, Peer
+from tests.unit.gateway.outbound.settled import settled
 
 BODY = b"Subject: x\r\n\r\nHello\r\n.\r\nbye\r\n"
 
@@ -70,20 +73,22 @@ class Office:
     def courier(
         self,
         *,
-        level: Level = "opportunistic",
-        policies: TlsPolicies | None = None,
+        level: Wish = "opportunistic",
+        policies: Policies | None = None,
         answers: dict[tuple[str, str], Answer] | None = None,
+        resolver: Resolver | None = None,
         **settings: Any,
     ) -> Remote:
         """A courier; times are short."""
         timeouts = Timeouts(connect_s=5, greeting_s=0.2, hello_s=0.2, mail_s=0.2, rcpt_s=0.2, data_s=0.2, end_s=0.2)
         usual: dict[str, Any] = {"timeouts": timeouts, "loopback": True}
+        usual["tls"] = TlsSettings(level=AtOutbound.of(level))
         chosen = OutboundSettings(**(usual | settings))
         made = Remote(
             chosen,
             hostname="me.example",
-            resolver=Table(answers or {}),
-            policies=policies or SettledPolicies(level, SystemClock()),
+            resolver=resolver or Table(answers or {}),
+            policies=policies or settled(SystemClock()),
             clock=SystemClock(),
             dice=random.Random(1),
             log=self.log,

@@ -1,23 +1,20 @@
 """The courier against servers on loopback: what arrives, what is told, what is shared, and what cannot hang it."""
 
 import asyncio
-import datetime as dt
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from actors.queue.types import Recipient
-from cluster.clock import SystemClock
+from cluster.config.loading import load
 from cluster.config.secret import Secret
 from cluster.dns.resolver import Answer
-from gateway.outbound.settings import Source
-from gateway.outbound.tls import SettledPolicies, TlsPolicy, Verdict
+from gateway.facts import AtOutbound
+from gateway.outbound.settings import OutboundSettings, Source
 from tests.gateway.outbound.conftest import BODY, Office, mail, send
 from tests.gateway.outbound.peer import Peer
-from tests.unit.gateway.outbound.authority import Authority
 
 
 def a(address: str) -> Answer:
@@ -41,7 +38,7 @@ async def test_a_message_arrives_as_it_is(office: Office) -> None:
 @pytest.mark.parametrize("offers", [[], ["PIPELINING"], ["CHUNKING"], ["PIPELINING", "CHUNKING"]], ids=str)
 async def test_many_share_few_connections(office: Office, offers: list[str]) -> None:
     peer = await office.peer(*offers)
-    courier = office.courier(**office.to(peer), connections_per_destination_max=3)
+    courier = office.courier(**office.to(peer), connections_per_destination_max=AtOutbound.of(3))
     bodies = [b"Subject: %d\r\n\r\n.\r\n" % number for number in range(60)]
     results = await asyncio.gather(*(send(courier, body=body) for body in bodies))
     assert {one.outcome for result in results for one in result} == {"delivered"}
@@ -193,35 +190,6 @@ async def test_sessions_are_observed(office: Office, server_tls: ssl.SSLContext)
         ("x.test", "m.test", ""),
         ("x.test", "m.test", "certificate-host-mismatch"),
     ]
-
-
-async def test_a_proven_server_and_what_it_offers_then(office: Office, tmp_path: Path) -> None:
-    authority = Authority(dt.datetime.now(dt.UTC))
-    leaf, key = authority.signed("m.test")
-    chain = "".join(ssl.DER_cert_to_PEM_cert(one) for one in (leaf, authority.root))
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    (tmp_path / "chain.pem").write_text(secret + chain)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "chain.pem")
-    seen: list[int] = []
-
-    class Counting(SettledPolicies):
-        def check(self, policy: TlsPolicy, chain_der: Sequence[bytes], host: str) -> Verdict:
-            seen.append(len(chain_der))
-            return super().check(policy, chain_der, host)
-
-    policies = Counting("pkix", SystemClock(), [authority.root])
-    peer = await office.peer("REQUIRETLS", tls=context)
-    answers = {("x.test", "MX"): Answer("ok", ((1, "m.test"),), True, ttl_s=60), ("m.test", "A"): a("127.0.0.1")}
-    courier = office.courier(port=peer.port, answers=answers, policies=policies)
-    (result,) = await send(courier, mail(require_tls=True))
-    assert (result.outcome, result.proof) == ("delivered", "pkix")
-    assert peer.messages[0][0] == "MAIL FROM:<a@me.example> REQUIRETLS"
-    assert seen == [2]  # the whole chain is there to be judged
-    peer.offers = []
-    other = office.courier(port=peer.port, answers=answers, policies=policies)
-    (result,) = await send(other, mail(require_tls=True))
-    assert (result.outcome, result.status) == ("failed", "5.7.30")
 
 
 async def test_requiretls_needs_a_server_that_offers_it(office: Office) -> None:
@@ -403,3 +371,46 @@ async def test_a_defect_of_ours_defers_that_message_only(office: Office) -> None
     (result,) = await send(courier, mail(priority="high", smtputf8=None, by_mode="R", by_ms=None))
     assert (result.outcome, result.cause) == ("deferred", "system")
     assert (await send(courier))[0].outcome == "delivered"
+
+
+# -- rules -------------------------------------------------------------------------------------------------------------
+
+
+def by_rules(text: str, *names: str) -> dict[str, Any]:
+    """Settings as they are written, by name."""
+    made = load(OutboundSettings, text, {})
+    return {name: getattr(made, name) for name in names}
+
+
+async def test_rules_choose_for_each_recipient(office: Office) -> None:
+    near, far = await office.peer(), await office.peer()
+    text = f"""
+choose_route = [{{ if = "recipient.startsWith('n')", then = "near" }}, {{ else = "far" }}]
+choose_source = [{{ if = "route == 'near'", then = "two" }}, {{ else = "three" }}]
+hello = [{{ if = "retry > 1", then = "again.example" }}, {{ else = "first.example" }}]
+connections_per_destination_max = [{{ if = "mx == '127.0.0.1'", then = 1 }}, {{ else = 9 }}]
+route = [{{ name = "near", host = "127.0.0.1", port = {near.port} }},
+         {{ name = "far", host = "127.0.0.1", port = {far.port} }}]
+source = [{{ address = "127.0.0.2", name = "two" }}, {{ address = "127.0.0.3", name = "three" }}]
+"""
+    names = ("choose_route", "choose_source", "hello", "connections_per_destination_max", "route", "source")
+    courier = office.courier(**by_rules(text, *names))
+    envelope = mail("n1@x.test", "f1@x.test", "n2@x.test")
+    assert [one.outcome for one in await send(courier, envelope)] == ["delivered"] * 3
+    assert near.messages[0][1] == ("RCPT TO:<n1@x.test>", "RCPT TO:<n2@x.test>")
+    assert far.messages[0][1] == ("RCPT TO:<f1@x.test>",)
+    assert (near.clients, far.clients) == (["127.0.0.2"], ["127.0.0.3"])
+    assert near.commands[0] == "EHLO first.example"
+    (result,) = await courier.send(envelope, (1,), BODY, route="near", retry=2)
+    assert result.outcome == "delivered"
+    assert "EHLO again.example" in near.commands
+
+
+async def test_rules_choose_how_much_tls(office: Office) -> None:
+    peer = await office.peer()
+    answers = {("x.test", "MX"): mx((1, "m.test")), ("m.test", "A"): a("127.0.0.1")}
+    text = """tls.level = [{ if = "sender_domain == 'bank.example'", then = "encrypt" }, { else = "opportunistic" }]"""
+    courier = office.courier(answers=answers, port=peer.port, **by_rules(text, "tls"))
+    assert (await send(courier))[0].outcome == "delivered"
+    (result,) = await send(courier, mail(sender="a@bank.example"))
+    assert (result.outcome, result.cause) == ("deferred", "tls")

@@ -5,12 +5,15 @@ import random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cluster.clock import ManualClock
 from cluster.dns.resolver import Answer
-from gateway.outbound.dial import Dialer, Nowhere, Plan, candidates
+from gateway.outbound.dial import Demands, Dialer, Nowhere, Plan, candidates
+from gateway.outbound.policysettings import Wish
 from gateway.outbound.settings import OutboundSettings, Route, Source
-from gateway.outbound.tls import Level, SettledPolicies, TlsPolicy
+from gateway.outbound.tls import TlsPolicy
+from tests.unit.gateway.outbound.settled import settled
 
 
 class Table:
@@ -41,16 +44,18 @@ TWO = {
 class Where:
     """A dialer to ask."""
 
-    def __init__(self, answers: dict[str, Any], *, level: Level = "opportunistic", **settings: Any) -> None:
+    def __init__(self, answers: dict[str, Any], *, level: Wish = "opportunistic", **settings: Any) -> None:
         self.table = Table(answers)
         self.clock = ManualClock()
-        policies = SettledPolicies(level, self.clock)
+        policies = settled(self.clock)
+        self.level = level
         self.dialer = Dialer(OutboundSettings(**settings), "me.test", self.table, policies, self.clock, plans_max=3)
 
     def ask(
         self, domain: str, *, route: str = "", require_tls: bool = False, tls_optional: bool = False
     ) -> Plan | Nowhere:
-        return asyncio.run(self.dialer.plan(domain, route=route, require_tls=require_tls, tls_optional=tls_optional))
+        demands = Demands(route, require_tls, tls_optional, self.level)
+        return asyncio.run(self.dialer.plan(domain, demands))
 
 
 def hosts(found: Plan | Nowhere) -> list[tuple[str, tuple[str, ...]]]:
@@ -161,13 +166,15 @@ def test_the_same_hosts_are_the_same_destination() -> None:
 def test_routes_by_domain() -> None:
     settings: dict[str, Any] = {
         "route": (
-            Route(name="near", host="/run/lmtp", protocol="lmtp"),
+            Route(name="near", host="/run/lmtp", protocol="lmtp", domains=("here.test", ".here.test")),
             Route(name="relay", host="relay.test", port=587, tls="encrypt"),
             Route(name="gone", host="gone.test"),
         ),
-        "routes": {"local.test": "near", ".corp.test": "relay", "*": "gone", "typo.test": "none"},
+        "routes": {"local.test": "near", ".Corp.test": "relay", "*": "gone", "own.test": "mx"},
     }
-    where = Where({"relay.test A": ["192.0.2.5"]}, **settings)
+    where = Where({"relay.test A": ["192.0.2.5"], "own.test A": ["192.0.2.6"]}, **settings)
+    assert hosts(where.ask("own.test")) == [("own.test", ("192.0.2.6",))]
+    assert hosts(where.ask("own.test", route="relay")) == [("relay.test", ("192.0.2.5",))]
     near = where.ask("local.test")
     assert hosts(near) == [("/run/lmtp", ("/run/lmtp",))]
     assert isinstance(near, Plan)
@@ -175,11 +182,28 @@ def test_routes_by_domain() -> None:
     relay = where.ask("a.b.corp.test")
     assert isinstance(relay, Plan)
     assert (relay.port, relay.hosts[0].policy) == (587, TlsPolicy("encrypt"))
-    for domain, status in (("corp.test", "4.4.4"), ("typo.test", "4.3.5")):
-        nowhere = where.ask(domain)
+    for domain, route, status in (("corp.test", "", "4.4.4"), ("corp.test", "typo", "4.3.5")):
+        nowhere = where.ask(domain, route=route)
         assert isinstance(nowhere, Nowhere)
         assert (nowhere.outcome, nowhere.status) == ("deferred", status)
+    for domain in ("here.test", "a.here.test"):
+        assert hosts(where.ask(domain)) == [("/run/lmtp", ("/run/lmtp",))]
     assert hosts(where.ask("else.test", route="near")) == [("/run/lmtp", ("/run/lmtp",))]
+
+
+def test_what_is_the_same_for_all_is_added_once() -> None:
+    where, dressed = Where(TWO), []
+
+    def dress(plan: Plan) -> Plan | Nowhere:
+        dressed.append(plan)
+        return replace(plan, connections_max=3)
+
+    where.dialer._dress = dress
+    for _ in range(2):
+        found = where.ask("x.test")
+        assert isinstance(found, Plan)
+        assert found.connections_max == 3
+    assert len(dressed) == 1
 
 
 def test_demands_on_tls() -> None:

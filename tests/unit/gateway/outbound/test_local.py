@@ -26,7 +26,7 @@ class World:
         self.away = False
         self.courier = Locally(self, self, self, self)
 
-    async def resolve(self, address: str) -> Resolution:
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
         if self.away:
             raise Unavailable("away")
         return DIRECTORY[address]
@@ -45,7 +45,14 @@ class World:
         self.forwarded.append(addresses)
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         self.sent.append((recipients, route))
         return (Result("delivered"),) * len(recipients)

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.outbound.pkix import Authorities
@@ -28,6 +28,7 @@ TRUSTED = Authorities([ROOT.der])
         ([], "mx.example.test", 0, "certificate-not-trusted"),
         ([b"no certificate"], "mx.example.test", 0, "certificate-not-trusted"),
         (SERVER.chain, "192.0.2.1", 0, "certificate-host-mismatch"),
+        (ROOT.server("mx.example.test", addresses=["192.0.2.1"]).chain, "192.0.2.1", 0, ""),
         (SERVER.chain, "", 0, "certificate-host-mismatch"),
         (SERVER.chain, "bücher.test", 0, "certificate-host-mismatch"),
     ],
@@ -38,6 +39,7 @@ def test_a_chain(chain: list[bytes], host: str, days: int, failure: str) -> None
     assert bool(found.why) == bool(failure)
 
 
+@example(at=SERVER.der.index(b"\xa0\x03\x02\x01\x02") + 4, change=1)  # a version that there is not
 @given(st.integers(0, len(SERVER.der) - 1), st.integers(1, 255))
 def test_no_bytes_raise_anything(at: int, change: int) -> None:
     spoilt = bytearray(SERVER.der)

@@ -14,10 +14,11 @@ from gateway.outbound.connection import Connection, NotReady, Way
 from gateway.outbound.dial import Host, Plan
 from gateway.outbound.pool import Pool
 from gateway.outbound.settings import OutboundSettings, Timeouts
-from gateway.outbound.tls import SettledPolicies, TlsPolicies, TlsPolicy
+from gateway.outbound.tls import Policies, TlsPolicy
 from mail.smtp.client.envelope import Sender, Target, Transaction
 from mail.smtp.client.events import Finished
 from tests import virtual
+from tests.unit.gateway.outbound.settled import settled
 
 
 class Wire(asyncio.Transport):
@@ -77,7 +78,7 @@ class World:
         self.pool = Pool(
             OutboundSettings(**settings),
             "me.test",
-            SettledPolicies("none", ManualClock()),
+            settled(ManualClock()),
             ssl.create_default_context(),
             random.Random(1),
             lambda _outcome: None,
@@ -85,7 +86,7 @@ class World:
         )
 
     async def connect(
-        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: TlsPolicies, *, nonce: str
+        self, way: Way, timeouts: Timeouts, context: ssl.SSLContext, policies: Policies, *, nonce: str
     ) -> Connection:
         self.tried.append(way.address)
         await asyncio.sleep(self.delay_s)
@@ -134,9 +135,9 @@ class Task:
         self.ended.set_result(error.why)
 
 
-def plan(*addresses: str, key: str = "k") -> Plan:
+def plan(*addresses: str, key: str = "k", connections_max: int = 20) -> Plan:
     hosts = tuple(Host(f"h{rank}.test", rank, (address,), TlsPolicy("none")) for rank, address in enumerate(addresses))
-    return Plan("x.test", hosts, 25, key=(key,))
+    return Plan("x.test", hosts, 25, key=(key,), connections_max=connections_max)
 
 
 def play(main: Coroutine[Any, Any, None]) -> None:
@@ -152,12 +153,13 @@ async def deliver(world: World, where: Plan, count: int) -> list[str]:
 
 def test_connections_grow_with_the_backlog_up_to_their_limit() -> None:
     async def main() -> None:
-        world = World(connections_per_destination_max=5, backlog_per_connection=4)
-        assert await deliver(world, plan("1.1.1.1"), 1) == ["delivered 1.1.1.1"]
+        world = World(backlog_per_connection=4)
+        where = plan("1.1.1.1", connections_max=5)
+        assert await deliver(world, where, 1) == ["delivered 1.1.1.1"]
         assert world.open_most == 1
-        await deliver(world, plan("1.1.1.1"), 8)
+        await deliver(world, where, 8)
         assert world.open_most == 2
-        await deliver(world, plan("1.1.1.1"), 200)
+        await deliver(world, where, 200)
         assert world.open_most == 5
         await world.pool.close()
         assert world.open == 0
@@ -258,8 +260,8 @@ def test_a_server_that_always_goes_away_is_tried_so_often() -> None:
 
 def test_slower_where_the_host_has_had_enough_and_faster_again() -> None:
     async def main() -> None:
-        world = World(connections_per_destination_max=8, backlog_per_connection=1)
-        where = plan("1.1.1.1")
+        world = World(backlog_per_connection=1)
+        where = plan("1.1.1.1", connections_max=8)
         await deliver(world, where, 1)
         destination = world.pool._destinations[where.key]
         world.end = b"451 4.7.0 too many messages, rate limited\r\n"
@@ -290,9 +292,9 @@ def test_a_silent_server_is_given_up() -> None:
 @pytest.mark.parametrize("offers", [["PIPELINING"], []])
 def test_messages_of_a_connection_are_bounded(offers: list[str]) -> None:
     async def main() -> None:
-        world = World(messages_per_connection_max=4, connections_per_destination_max=1)
+        world = World(messages_per_connection_max=4)
         world.offers = offers
-        await deliver(world, plan("1.1.1.1"), 20)
+        await deliver(world, plan("1.1.1.1", connections_max=1), 20)
         assert len(world.wires) >= 5
         assert world.open_most <= 2  # one that says goodbye, one that comes
 

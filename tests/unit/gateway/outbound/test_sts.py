@@ -10,7 +10,7 @@ from cluster.dns.memory import MemoryResolver
 from cluster.errors import Unavailable
 from cluster.meta.memory import MemoryStore
 from gateway.outbound.fetch import FetchError
-from gateway.outbound.policysettings import TlsPolicySettings
+from gateway.outbound.policysettings import TlsSettings
 from gateway.outbound.sts import Found, StsPolicies
 from mail.trust.mtasts import Policy, render
 
@@ -25,7 +25,7 @@ class World:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore()
-        self.settings = TlsPolicySettings(sts_check_s=60, sts_refresh_s=DAY_S, sts_retry_s=300)
+        self.settings = TlsSettings(sts_check_s=60, sts_refresh_s=DAY_S, sts_retry_s=300)
         self.fetched: list[str] = []
         self.answer: Policy | bytes | FetchError = POLICY
         self.may_answer = asyncio.Event()

@@ -8,9 +8,10 @@ import pytest
 
 from cluster.clock import ManualClock
 from cluster.dns.memory import MemoryResolver
-from gateway.outbound.policysettings import TlsPolicySettings
+from gateway.outbound.policysettings import TlsSettings, Wish
 from gateway.outbound.sts import Found
-from gateway.outbound.tlspolicy import Problem, TlsPolicies, TlsPolicy
+from gateway.outbound.tls import Problem, TlsPolicy
+from gateway.outbound.tlspolicy import TlsPolicies
 from mail.trust.mtasts import Mode, Policy, lines_of
 from tests.authorities import NOW, Certified
 
@@ -44,24 +45,28 @@ def policy(mode: Mode = "enforce", *mx: str) -> Policy:
 
 
 def policies(sts: Policy | None = None, failure: str = "", roots: bool = True, **settings: Any) -> TlsPolicies:
-    level = settings.pop("level", "opportunistic")
     resolver = MemoryResolver(ZONES, secure=["dane.test"], failing=["_25._tcp.lost.dane.test"])
     found = Found(sts, failure, "it failed" if failure else "")
     return TlsPolicies(
         resolver,
         Sts({"example.test": found}),  # type: ignore[arg-type] # as much of it as is used
-        TlsPolicySettings(**settings),
+        TlsSettings(**settings),
         ManualClock(int(NOW.timestamp() * 1000)),
-        level=level,
         roots=[ROOT.der] if roots else [Certified.root("Other").der],
     )
 
 
 async def plan(
-    of: TlsPolicies, host: str, *, mx_secure: bool = True, require_tls: bool = False, tls_optional: bool = False
+    of: TlsPolicies,
+    host: str,
+    *,
+    mx_secure: bool = True,
+    require_tls: bool = False,
+    tls_optional: bool = False,
+    level: Wish = "opportunistic",
 ) -> TlsPolicy:
     planned = await of.plan(
-        "example.test", [host], mx_secure=mx_secure, require_tls=require_tls, tls_optional=tls_optional
+        "example.test", [host], mx_secure=mx_secure, require_tls=require_tls, tls_optional=tls_optional, level=level
     )
     assert list(planned) == [host]
     hash(planned[host])
@@ -148,17 +153,19 @@ async def test_settings_by_destination(wish: str, host: str, level: str) -> None
 
 
 async def test_settings_for_all() -> None:
-    assert (await plan(policies(level="encrypt"), "mx.plain.test")).level == "encrypt"
-    assert (await plan(policies(level="none"), "mx.plain.test")).level == "none"
-    assert (await plan(policies(level="none"), "mx.dane.test")).level == "dane"
+    assert (await plan(policies(), "mx.plain.test", level="encrypt")).level == "encrypt"
+    assert (await plan(policies(), "mx.plain.test", level="none")).level == "none"
+    assert (await plan(policies(), "mx.dane.test", level="none")).level == "dane"
     assert (await plan(policies(dane=False), "mx.dane.test")).level == "opportunistic"
     assert (await plan(policies(policy(), mta_sts=False), "mx.plain.test")).level == "opportunistic"
-    assert (await plan(policies(level="encrypt"), "mx.plain.test", tls_optional=True)).level == "opportunistic"
+    assert (await plan(policies(), "mx.plain.test", tls_optional=True, level="encrypt")).level == "opportunistic"
 
 
 async def test_hosts_of_a_domain_differ() -> None:
     hosts = ["mx.dane.test", "mx.sts.test", "mx.plain.test"]
-    found = await policies(policy()).plan("example.test", hosts, mx_secure=True, require_tls=False, tls_optional=False)
+    found = await policies(policy()).plan(
+        "example.test", hosts, mx_secure=True, require_tls=False, tls_optional=False, level="encrypt"
+    )
     assert {host: one.level for host, one in found.items()} == {
         "mx.dane.test": "dane",
         "mx.sts.test": "sts",

@@ -54,7 +54,14 @@ class FakeCourier:
         self._clock = clock
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         self.sent.append((self._clock.monotonic() - START_S, mail, recipients, route))
         self.bodies.add(body)

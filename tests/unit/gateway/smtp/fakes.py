@@ -41,7 +41,7 @@ class FakeDirectory:
         if self.trouble is not None:
             raise self.trouble
 
-    async def resolve(self, address: str) -> Resolution:
+    async def resolve(self, address: str, *, loosely: bool = False) -> Resolution:
         self._fail()
         local, _, domain = address.partition("@")
         if domain not in {"example.test", ""}:

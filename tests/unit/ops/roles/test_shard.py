@@ -83,7 +83,14 @@ class Courier:
         self.sent: list[str] = []
 
     async def send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, *, route: str = ""
+        self,
+        mail: Envelope,
+        recipients: tuple[int, ...],
+        body: bytes,
+        *,
+        route: str = "",
+        retry: int = 0,
+        cause: str = "",
     ) -> tuple[Result, ...]:
         self.sent.append(mail.domain)
         return (Result("delivered", 250),) * len(recipients)
