@@ -24,6 +24,7 @@ name = "{name}"
 host = "{host}"
 port = {port}
 tls = "{tls}"
+domains = ["{name}.test"]
 """
 
 
@@ -37,7 +38,7 @@ class Neighbourhood:
     root: Certified
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbourhood]:
     """Ours runs, with a route to each peer; mail to those that have TLS never goes without."""
     ports = dict(zip((kind.name for kind in KINDS), free_ports(len(KINDS)), strict=True))
@@ -47,14 +48,13 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
         )
         for kind in KINDS
     )
-    table = "".join(f'"{kind.name}.test" = "{kind.name}"\n' for kind in KINDS)
-    with peopled(tmp_path_factory.mktemp("ours"), f"{SETTINGS}{routes}[outbound.routes]\n{table}") as ours:
+    with peopled(tmp_path_factory.mktemp("ours"), SETTINGS + routes) as ours:
         now = dt.datetime.now(dt.UTC)
         yield Neighbourhood(ours, ports, tmp_path_factory.mktemp("peers"), Certified.root(now=now))
 
 
 @pytest.fixture(
-    scope="session", params=[pytest.param(kind, id=kind.name, marks=pytest.mark.part(kind.part)) for kind in KINDS]
+    scope="module", params=[pytest.param(kind, id=kind.name, marks=pytest.mark.part(kind.part)) for kind in KINDS]
 )
 def peer(request: pytest.FixtureRequest, neighbourhood: Neighbourhood) -> Iterator[Peer]:
     """One of them, running."""

@@ -10,6 +10,7 @@ class Exim(Peer):
 
     name = "exim"
     part: ClassVar[str] = "exim"
+    unknown_words: ClassVar[str] = "no such person here"
     own_users: ClassVar[dict[str, str]] = {"Debian-exim": "/var/spool/exim4"}
 
     def furnish(self, next_port: int) -> None:

@@ -1,6 +1,8 @@
 """What is in mailboxes of ours, once it is there."""
 
+import email
 import time
+from email.message import Message
 
 from tests.peers.peer import LOOK_S, WAIT_S_MAX
 from tests.peopled import Peopled
@@ -23,3 +25,17 @@ def awaited(server: Peopled, login: str, mark: bytes, besides: bytes = b"") -> b
         time.sleep(LOOK_S)
     (message,) = found
     return message
+
+
+def told(report: bytes) -> tuple[Message, list[Message]]:
+    """The fields of a report about the message, and those about each recipient (RFC 3464 2.1)."""
+    for part in email.message_from_bytes(report).walk():
+        if part.get_content_type() == "message/delivery-status":
+            about, *recipients = (one for one in part.get_payload() if isinstance(one, Message) and one.keys())
+            return about, recipients
+    raise AssertionError(f"no report: {report[:2000]!r}")
+
+
+def typed(value: str) -> str:
+    """What a field such as `rfc822; somebody@there` says behind its type."""
+    return value.partition(";")[2].strip()

@@ -12,6 +12,7 @@ class OpenSmtpd(Peer):
 
     name = "opensmtpd"
     part: ClassVar[str] = "opensmtpd"
+    unknown_words: ClassVar[str] = "550 Invalid recipient"
     has_tls: ClassVar[bool] = False
     can: ClassVar[Abilities] = Abilities(chunking=False, smtputf8=False)
     own_users: ClassVar[dict[str, str]] = {"opensmtpd": "/var/lib/opensmtpd/empty", "opensmtpq": "/nonexistent"}

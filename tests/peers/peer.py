@@ -38,6 +38,7 @@ class Peer(ABC):
 
     name: ClassVar[str]
     part: ClassVar[str]  # of ops/parts.py
+    unknown_words: ClassVar[str]  # of an address that it has not
     has_tls: ClassVar[bool] = True
     can: ClassVar[Abilities] = Abilities()
     own_users: ClassVar[dict[str, str]] = {}  # that it wants to run as, with their homes

@@ -33,6 +33,7 @@ class Postfix(Peer):
 
     name = "postfix"
     part: ClassVar[str] = "smtp-source"
+    unknown_words: ClassVar[str] = "Recipient address rejected: User unknown in virtual mailbox table"
 
     def furnish(self, next_port: int) -> None:
         """Of Peer."""
