@@ -29,7 +29,7 @@ def test_at_the_sink_or_back_or_waiting(ledger: Outgoing) -> None:
 
 
 def test_nowhere(ledger: Outgoing) -> None:
-    with pytest.raises(Lost, match="b@s1.test"):
+    with pytest.raises(Lost, match="b@s1"):
         ledger.reckon([taken(50.0, HERE)], [], [])
 
 
@@ -85,6 +85,9 @@ def test_a_bounce_of_nothing(ledger: Outgoing) -> None:
 
 
 def test_the_log() -> None:
-    lines = [b'{"n": 1, "token": "t", "to": ["a@b"], "whole": true, "since": 5.0, "at": 5.5}\n', b'{"n": 1, "heard": 5.6}\n']
+    lines = [
+        b'{"n": 1, "token": "t", "to": ["a@b"], "whole": true, "since": 5.0, "at": 5.5}\n',
+        b'{"n": 1, "heard": 5.6}\n',
+    ]
     assert read_log(lines) == [Taken("t", ("a@b",), 5.0, 5.5, True, True)]
     assert read_log(lines[:1]) == [Taken("t", ("a@b",), 5.0, 5.5, True, False)]

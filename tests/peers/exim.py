@@ -23,9 +23,9 @@ class Exim(Peer):
             "etc/exim4/exim4.conf",
             f"""\
 primary_hostname = mx.{self.domain}
-domainlist local_domains = {self.domain}
+domainlist local_domains = {self.domain} : {self.data_domain}
 hostlist relay_from_hosts = {HOST}
-local_interfaces = <; {HOST}.{self.port}
+local_interfaces = <; {HOST}.{self.port} ; {HOST}.{self.data_port}
 log_file_path = /log/exim/%s
 keep_environment =
 deliver_drop_privilege = true
@@ -34,7 +34,7 @@ rfc1413_query_timeout = 0s
 tls_advertise_hosts = *
 tls_certificate = /etc/tls/chain.pem
 tls_privatekey = /etc/tls/key.pem
-chunking_advertise_hosts = *
+chunking_advertise_hosts = ${{if eq{{$received_port}}{{{self.data_port}}}{{}}{{*}}}}
 dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
 accept_8bitmime = true

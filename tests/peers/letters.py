@@ -1,11 +1,23 @@
-"""What is in mailboxes of ours, once it is there."""
+"""Users of ours: what they send, and what is in their mailboxes, once it is there."""
 
+import contextlib
 import email
+import smtplib
 import time
+from collections.abc import Iterator
 from email.message import Message
 
-from tests.peers.peer import LOOK_S, WAIT_S_MAX
-from tests.peopled import Peopled
+from tests.peers.peer import CLIENT, LOOK_S, WAIT_S_MAX
+from tests.peopled import HOST, Peopled
+from tests.running import PASSWORD
+
+
+@contextlib.contextmanager
+def submission(ours: Peopled, login: str) -> Iterator[smtplib.SMTP]:
+    """A session of a user of ours."""
+    with smtplib.SMTP_SSL(HOST, ours.ports["submissions"], CLIENT, context=ours.trust) as smtp:
+        smtp.login(login, PASSWORD)
+        yield smtp
 
 
 def inbox(server: Peopled, login: str) -> list[bytes]:

@@ -29,9 +29,10 @@ pki own cert "/etc/tls/chain.pem"
 pki own key "/etc/tls/key.pem"
 smtp max-message-size "50M"
 listen on {HOST} port {self.port} tls pki own hostname mx.{self.domain}
+listen on {HOST} port {self.data_port} tls pki own hostname mx.{self.domain}
 action here maildir "/var/mail/%{{user.username}}"
 action away relay host "smtp+tls://{HOST}:{next_port}" tls no-verify helo mx.{self.domain}
-match from any for domain "{self.domain}" action here
+match from any for domain {{ "{self.domain}", "{self.data_domain}" }} action here
 match from local for any action away
 """,
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
 from ops import parts
+from tests.peers.texts import Text
 from tests.peers.world import World
 
 HOST: Final = "127.0.0.1"
@@ -26,15 +27,18 @@ LOOK_S: Final = 0.05
 
 
 class Abilities(NamedTuple):
-    """Extensions of the peer; what its EHLO must offer for a test to mean anything."""
+    """Extensions of the peer that not every one of them has."""
 
     chunking: bool = True
-    dsn: bool = True
     smtputf8: bool = True
+
+    def carry(self, text: Text) -> bool:
+        """Whether it takes such a message."""
+        return self.smtputf8 or "SMTPUTF8" not in text.options
 
 
 class Peer(ABC):
-    """A server that takes mail for ann and ben @NAME.test, and relays what this machine gives it to one other server."""
+    """A server that takes mail for ann and ben @NAME.test, and relays what this machine gives it to one other."""
 
     name: ClassVar[str]
     part: ClassVar[str]  # of ops/parts.py
@@ -44,11 +48,12 @@ class Peer(ABC):
     own_users: ClassVar[dict[str, str]] = {}  # that it wants to run as, with their homes
 
     def __init__(
-        self, folder: Path, port: int, next_port: int, certificate: tuple[Path, Path], trusted: Path
+        self, folder: Path, ports: tuple[int, int], next_port: int, certificate: tuple[Path, Path], trusted: Path
     ) -> None:
-        """`next_port`: who gets what is not for its own domain. `certificate`: the chain and the key. `trusted`: the
-        certificate that the next must have, for NEXT_NAME."""
-        self.port = port
+        """`ports`: its own, and one where it does not offer CHUNKING. `next_port`: who gets what is not for its own
+        domains. `certificate`: the chain and the key. `trusted`: the certificate that the next must have, for
+        NEXT_NAME."""
+        self.port, self.data_port = ports
         users = self.own_users | {user: f"/var/mail/{user}" for user in USERS}
         is_unpacked = bool(parts.PARTS[self.part].unpacked_with)
         self.world = World(folder, users, parts.unpacked(self.part) if is_unpacked else None)
@@ -65,9 +70,14 @@ class Peer(ABC):
         """Its own."""
         return f"{self.name}.test"
 
-    def address(self, user: str = "ann") -> str:
+    @property
+    def data_domain(self) -> str:
+        """Its own too, for mail that goes to the port without CHUNKING."""
+        return f"data.{self.domain}"
+
+    def address(self, user: str = "ann", *, by_data: bool = False) -> str:
         """Of a user."""
-        return f"{user}@{self.domain}"
+        return f"{user}@{self.data_domain if by_data else self.domain}"
 
     @abstractmethod
     def furnish(self, next_port: int) -> None:

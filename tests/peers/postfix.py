@@ -38,9 +38,11 @@ class Postfix(Peer):
     def furnish(self, next_port: int) -> None:
         """Of Peer."""
         mail = self.world.ids[USERS[0]]
-        self.world.write("etc/postfix/master.cf", f"{HOST}:{self.port} inet n - n - - smtpd\n{SERVICES}")
-        boxes = "".join(f"{self.address(user)} {user}/\n" for user in USERS)
-        owners = "".join(f"{self.address(user)} {self.world.ids[user]}\n" for user in USERS)
+        own = f"{HOST}:{self.data_port} inet n - n - - smtpd\n  -o smtpd_discard_ehlo_keywords=chunking\n"
+        self.world.write("etc/postfix/master.cf", f"{HOST}:{self.port} inet n - n - - smtpd\n{own}{SERVICES}")
+        both = [(user, self.address(user, by_data=by_data)) for user in USERS for by_data in (False, True)]
+        boxes = "".join(f"{address} {user}/\n" for user, address in both)
+        owners = "".join(f"{address} {self.world.ids[user]}\n" for user, address in both)
         self.world.write("etc/postfix/boxes", boxes)
         self.world.write("etc/postfix/owners", owners)
         self.world.write("etc/postfix/postfix-files", Path("/etc/postfix/postfix-files").read_text())
@@ -65,7 +67,7 @@ smtpd_tls_chain_files = /etc/tls/key.pem, /etc/tls/chain.pem
 smtpd_tls_received_header = yes
 smtpd_discard_ehlo_keywords =
 smtputf8_enable = yes
-virtual_mailbox_domains = {self.domain}
+virtual_mailbox_domains = {self.domain}, {self.data_domain}
 virtual_mailbox_base = /var/mail
 virtual_mailbox_maps = texthash:/etc/postfix/boxes
 virtual_minimum_uid = {mail}

@@ -5,17 +5,19 @@ import re
 import pytest
 
 from tests.peers import texts
+from tests.peers.conftest import everything, of
+from tests.peers.exim import Exim
 from tests.peers.letters import awaited, told, typed
 from tests.peers.peer import Peer
+from tests.peers.postfix import Postfix
+from tests.peers.smuggling import ENDS, comes_in_once
 from tests.peopled import Peopled
 from tests.running import DOMAIN
 
 
-@pytest.mark.parametrize("name", texts.ALL)
+@pytest.mark.parametrize(("peer", "name"), everything(), indirect=["peer"])
 def test_a_message_arrives_as_it_was_sent(peer: Peer, ours: Peopled, login: str, name: str) -> None:
     text = texts.ALL[name]
-    if text.options.keys() & {"SMTPUTF8"} and not peer.can.smtputf8:
-        pytest.skip(f"{peer.name} has no SMTPUTF8")
     mark, raw = text.letter(peer.address(), login)
     with peer.client() as smtp:
         smtp.sendmail(peer.address(), [login], raw, mail_options=[*text.options])
@@ -25,10 +27,9 @@ def test_a_message_arrives_as_it_was_sent(peer: Peer, ours: Peopled, login: str,
     assert b"with ESMTPS" in stored or b"with UTF8SMTPS" in stored
 
 
+@pytest.mark.parametrize("peer", [of(Exim)], indirect=True)
 def test_exim_sends_in_chunks(peer: Peer, ours: Peopled, login: str) -> None:
-    """K in Exim's log: CHUNKING was used (its specification, 52.10). The others never send so."""
-    if peer.name != "exim":
-        pytest.skip(f"{peer.name} sends no BDAT")
+    """K in Exim's log: CHUNKING was used. The others never send so."""
     mark, raw = texts.ALL["dots"].letter(peer.address(), login)
     with peer.client() as smtp:
         smtp.sendmail(peer.address(), [login], raw)
@@ -64,3 +65,8 @@ def test_success_is_reported_where_it_was_asked_for(peer: Peer, ours: Peopled, l
     assert one["Action"] == "delivered"
     assert typed(one["Final-Recipient"]) == login
     assert about["Original-Envelope-Id"] == "of-a-test"
+
+
+@pytest.mark.parametrize("peer", [of(Postfix), of(Exim)], indirect=True)
+def test_what_would_be_two_messages_elsewhere_is_one_or_comes_back(peer: Peer, ours: Peopled, login: str) -> None:
+    comes_in_once(ours, login, peer, ENDS)

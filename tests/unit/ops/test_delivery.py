@@ -56,7 +56,7 @@ class Hanging:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
-    async def sign(self, message: bytes, sender: str) -> bytes:  # noqa: ARG002 - of Signer
+    async def sign(self, message: bytes, sender: str) -> bytes:
         self.asked.set()
         await asyncio.Event().wait()
         return b""
