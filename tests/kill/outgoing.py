@@ -78,6 +78,7 @@ class Outgoing:
                 raise Doubled(f"{mail} was taken at {[each.at for each in times]}, elsewhere too: {is_elsewhere}")
             found.again += 1
             found.again_heard += one.heard
+            found.settle_s = max(found.settle_s, min(at for at in self.killed_at if at >= one.since) - one.at)
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Reckoned:
     queued: int = 0
     again: int = 0  # times that mail came again after a 250, by excuse
     again_heard: int = 0  # of these, where the server had said more after the 250
+    settle_s: float = 0.0  # the longest time from such a 250 to the kill
 
 
 def read_log(lines: Iterable[bytes]) -> list[Taken]:

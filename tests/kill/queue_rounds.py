@@ -55,7 +55,7 @@ class QueueRounds:
     seed: int
     store: str = "lmdb"
     ledger: Outgoing = field(default_factory=Outgoing)
-    rounds: int = 0
+    played: int = 0
     start_s: list[float] = field(default_factory=list)
     reckoned: Reckoned = field(default_factory=Reckoned)
 
@@ -79,9 +79,19 @@ class QueueRounds:
             if kills:
                 self._maybe_kill_at_start()
                 self._start()
-            self.rounds += 1
+            self.played += 1
             yield number + 1
         self._finish()
+
+    @property
+    def acknowledged(self) -> int:
+        """Messages."""
+        return len(self.ledger.acknowledged)
+
+    @property
+    def killed(self) -> int:
+        """How often the server was killed."""
+        return len(self.ledger.killed_at)
 
     def close(self) -> None:
         """Nothing goes on running."""
