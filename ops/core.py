@@ -26,6 +26,7 @@ from actors.mailbox.types import Quota
 from actors.queue.bodies import Bodies
 from actors.queue.client import QueueClient
 from actors.queue.state import Queue, QueueSettings
+from actors.report.client import Ledger
 from actors.shell.client import Direct
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
@@ -50,6 +51,8 @@ from cluster.meta.store import Store
 from cluster.placement.claims import Alone, next_incarnation
 from cluster.placement.slots import SLOTS
 from cluster.rpc.service import Calling
+from gateway.reports.schedule import sweeping
+from gateway.reports.settings import ReportSettings
 from ops.settings import StoreSettings
 
 MESSAGE_THREADS: Final = 2  # read and pack large messages; more would only fight for the processor
@@ -65,6 +68,7 @@ class Parts(NamedTuple):
     traces: TraceSettings = TraceSettings()
     throttling: ThrottleShardSettings = ThrottleShardSettings()
     dns: DnsSettings = DnsSettings()
+    reports: ReportSettings = ReportSettings()
 
 
 class Core(NamedTuple):
@@ -82,6 +86,7 @@ class Core(NamedTuple):
     calling: Calling  # asks shards of all kinds but mailboxes
     queue: QueueClient
     traces: TraceClient
+    reports: Ledger
     resolver: DnsResolver
     outbox: ShellShard[Any, Any] | None = None  # the queue's shard, where it is in this process
 
@@ -114,6 +119,8 @@ async def opened(
         core = over(store, blobs, clock, dice, directory, registry or CollectorRegistry(), packs, parts)
         made = await stack.enter_async_context(core)
         while_open(stack, "trace sweeper", made.traces.run(lambda: True))
+        swept = sweeping(made.reports, clock, (parts or Parts()).reports, lambda: True)
+        while_open(stack, "report sweeper", swept)
         sweeper = Sweeper(store, blobs, clock, grace_ms=settings.keep_expunged_s * 1000)
         while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
         if packs is not None:
@@ -176,6 +183,8 @@ async def over(
         calling = Direct(dict(shells))
         traces = TraceClient(store, clock, parts.traces, registry)
         stack.push_async_callback(traces.stop)
+        reports = Ledger(store, clock, registry)
+        stack.push_async_callback(reports.stop)
         resolver = DnsResolver(parts.dns, clock, dice)
         stack.push_async_callback(resolver.close)
         yield Core(
@@ -191,6 +200,7 @@ async def over(
             calling,
             QueueClient(calling, store, blobs, Bodies()),
             traces,
+            reports,
             resolver,
             shells["queue"],
         )

@@ -21,7 +21,7 @@ from gateway.outbound.metrics import OutboundMetrics
 from gateway.outbound.notices import Notices, Signer
 from gateway.outbound.outgoing import HereOrAway
 from gateway.outbound.parts import Gate
-from gateway.outbound.schedule import Choosing, Schedule
+from gateway.outbound.schedule import Choosing, Pace, Schedule
 from ops.core import Core, while_open
 from ops.settings import Settings
 
@@ -29,13 +29,14 @@ DRAIN_SHARE: Final = 0.8  # of drain_s for attempts under way: the rest is for w
 
 
 class Hands(NamedTuple):
-    """What sends mail out, and what stands around it. `choose`: schedules by rule, in place of [queue.schedule]."""
+    """What sends mail out, and what stands around it. `choose`: the schedule, in place of what
+    [queue.schedule] says without its rules."""
 
     courier: Courier
     signer: Signer | None = None
     gate: Gate | None = None
     tracing: Tracing | None = None
-    choose: Choosing | None = None
+    choose: Choosing | Pace | None = None
 
 
 MakeHands = Callable[[AsyncExitStack, Core, Settings], Awaitable[Hands]]
@@ -55,7 +56,7 @@ async def delivering(
     """A deliverer that works until the stack closes. `core.queue` reaches all shards, `lending` this one, which owns
     `slots` now. `recall`: whoever had mail under way before is dead for sure."""
     hands = await make(stack, core, settings)
-    schedule = Schedule(hands.choose or settings.queue.schedule)
+    schedule = Schedule(hands.choose or settings.queue.schedule.pace)
     outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
     notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=hands.signer)
     deliverer = Deliverer(

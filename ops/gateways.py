@@ -34,6 +34,7 @@ from mail.trust import mtasts
 from ops.admin.signing import Shown
 from ops.core import Core
 from ops.intake import world
+from ops.reporting import reporting
 from ops.rules import Ruling
 from ops.settings import Listener, Settings
 
@@ -104,7 +105,7 @@ async def serve_gateways(
         tls,
     )
     smtp = SmtpServer(
-        world(core, settings, rules, secret),
+        world(core, settings, rules, secret, reporting(stack, core, settings).hearing),
         SmtpMetrics(core.registry),
         tls=tls,
     )

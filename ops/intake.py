@@ -3,12 +3,16 @@
 The law: what is not set up is not there, and costs nothing.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from actors.queue.outbox import Outbox
+from cluster.rules.choice import choices_in
 from gateway.milter.chain import Milters
 from gateway.outbound.notices import Notices
 from gateway.outbound.outgoing import HereOrAway
+from gateway.outbound.pacing import pace_of
 from gateway.outbound.schedule import Schedule
 from gateway.rewriting import Rewriting
 from gateway.smtp.aftermath import After, Several, Successes
@@ -26,8 +30,8 @@ from ops.rules import Ruling
 from ops.settings import Settings
 
 
-def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World:
-    """What all SMTP sessions of this process share. Raises Misconfigured."""
+def world(core: Core, settings: Settings, rules: Ruling, secret: bytes, *hearing: After) -> World:
+    """What all SMTP sessions of this process share. `hearing`: who hears of messages besides. Raises Misconfigured."""
     return World(
         core.directory,
         core.mailboxes,
@@ -43,24 +47,30 @@ def world(core: Core, settings: Settings, rules: Ruling, secret: bytes) -> World
         keepers=_keepers(core, settings, rules),
         screening=_screening(core, settings),
         signer=Signer(core.directory, core.clock, settings.signing),
-        after=_after(core, settings),
+        after=_after(core, settings, rules, hearing),
     )
 
 
-def _after(core: Core, settings: Settings) -> After:
+def _after(core: Core, settings: Settings, rules: Ruling, hearing: Sequence[After]) -> After:
     outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
     signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
-    notices = Notices(settings.hostname, outgoing, Schedule(settings.queue.schedule), core.clock, signer=signer)
-    return Several([Successes(notices, core.clock, structlog.get_logger())])
+    schedule = Schedule(pace_of(settings.queue.schedule, rules.tools))
+    notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=signer)
+    return Several([Successes(notices, core.clock, structlog.get_logger()), *hearing])
 
 
 def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:
     gates = settings.smtp.gates
     wanted = [one for one in settings.milter if one.enabled]
-    if gates.are_open and not wanted and rules.throttles is None and settings.screen.is_plain:
+    if gates.are_open and not wanted and rules.throttles is None and _says_nothing_else(settings):
         return None
     milters = Milters(wanted, clock=core.clock, log=structlog.get_logger()) if wanted else None
     return Keepers(gates, rules.tools, Rewriting(gates.rewrite, core.registry), rules.throttles, milters)
+
+
+def _says_nothing_else(settings: Settings) -> bool:
+    """Whether no rule is asked about a client besides the gates themselves."""
+    return settings.screen.is_plain and all(choice.is_plain for _, choice in choices_in(settings.smtp))
 
 
 def _screening(core: Core, settings: Settings) -> Screening | None:

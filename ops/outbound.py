@@ -3,6 +3,8 @@
 The law: one of each in a process. Mail whose domain is ours is stored, not sent.
 """
 
+import asyncio
+import hashlib
 from contextlib import AsyncExitStack
 
 import structlog
@@ -10,16 +12,18 @@ from msgspec.structs import replace
 
 from actors.policies.client import PolicyClient
 from actors.queue.outbox import Outbox
-from actors.queue.types import Envelope, Recipient
-from cluster.rules import Facts
-from gateway.facts import set_recipient, set_sender
+from actors.queue.types import Envelope, Recipient, Work
+from cluster.rules import Tools
 from gateway.outbound.fetch import HttpsFetcher
+from gateway.outbound.leaving import leaving_facts
 from gateway.outbound.local import Locally
 from gateway.outbound.metrics import Metrics
+from gateway.outbound.pacing import pace_of
 from gateway.outbound.parts import Pass
 from gateway.outbound.remote import Remote
 from gateway.outbound.sts import StsPolicies
 from gateway.outbound.tlspolicy import TlsPolicies
+from gateway.reports.counting import Noted
 from gateway.smtp.routing import domain_of
 from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer
@@ -47,14 +51,15 @@ def hands(rules: Ruling | None = None) -> MakeHands:
             log=structlog.get_logger(),
             metrics=Metrics(core.registry),
             tools=known.tools,
+            observe=Noted(core.reports, settings.reports).tls,
         )
         stack.push_async_callback(remote.close)
         outbox = Outbox(core.queue, core.blobs, core.clock, core.threads)
         courier = Locally(core.directory, core.mailboxes, Forwarding(outbox), remote)
         signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
-        throttled = known.throttles is not None and known.throttles.has("outbound")
-        gate = OutboundGate(known) if throttled else None
-        return Hands(courier, signer, gate, core.traces)
+        throttles = known.throttles
+        gate = OutboundGate(throttles, known.tools) if throttles is not None and throttles.has("outbound") else None
+        return Hands(courier, signer, gate, core.traces, pace_of(settings.queue.schedule, known.tools))
 
     return make
 
@@ -68,9 +73,15 @@ class Forwarding:
     async def forward(self, mail: Envelope, recipient: Recipient, addresses: tuple[str, ...], body: bytes) -> None:
         """An entry for each address. Raises Trouble."""
         kept = await self._outbox.keep(body)
-        for number, address in enumerate(addresses):
+        for address in addresses:
             onward = replace(mail, domain=domain_of(address), recipients=(replace(recipient, address=address),))
-            await self._outbox.send(onward, kept, idem=f"{mail.ident}/{recipient.address}/{number}".encode()[-64:])
+            await self._outbox.send(onward, kept, idem=_once(mail, recipient, address))
+
+
+def _once(mail: Envelope, recipient: Recipient, address: str) -> bytes:
+    """The same for the same message on the same way, however often its entry is lent; else never the same."""
+    said = (mail.ident, mail.digest.hex(), str(mail.queued_ms), recipient.address, address)
+    return hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).digest()
 
 
 class NoticeSigner:
@@ -87,33 +98,29 @@ class NoticeSigner:
 class _Passing:
     """A place under throttles, given back without waiting."""
 
-    def __init__(self, entry: Entry, spawn: "set[object]") -> None:
+    def __init__(self, entry: Entry, leaving: set[asyncio.Task[None]]) -> None:
         self._entry = entry
-        self._spawn = spawn
+        self._leaving = leaving
 
     def leave(self) -> None:
         """Once."""
-        import asyncio
-
-        task = asyncio.ensure_future(self._entry.leave())
-        self._spawn.add(task)
-        task.add_done_callback(self._spawn.discard)
+        task = asyncio.get_running_loop().create_task(self._entry.leave())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
 
 class OutboundGate:
     """The throttles on what leaves."""
 
-    def __init__(self, rules: Ruling) -> None:
-        assert rules.throttles is not None
-        self._throttles: Throttles = rules.throttles
-        self._tools = rules.tools
-        self._leaving: set[object] = set()
+    def __init__(self, throttles: Throttles, tools: Tools) -> None:
+        self._throttles = throttles
+        self._tools = tools
+        self._leaving: set[asyncio.Task[None]] = set()  # kept, so that they end
 
-    async def enter(self, mail: Envelope) -> Pass | float:
-        """The leave to send it, or after how many seconds to ask again."""
-        facts = Facts(self._tools, size=mail.size, priority=mail.priority, recipients=len(mail.recipients))
-        facts |= {"mx": "", "retry": 0, "cause": "", "route": ""}
-        set_sender(facts, mail.sender)
-        set_recipient(facts, mail.recipients[0].address)
+    async def enter(self, work: Work, cause: str) -> Pass | float:
+        """The leave to send it, or after how many seconds to ask again. The recipient in question is the first one."""
+        mail = work.mail
+        facts = leaving_facts(self._tools, mail, 0, size=mail.size, retry=work.tries, cause=cause)
+        facts["route"] = work.route
         found = await self._throttles.enter("outbound", facts)
         return found.seconds if isinstance(found, Refusal) else _Passing(found, self._leaving)

@@ -18,6 +18,7 @@ from ops.core import Core, Parts, opened, while_open
 from ops.delivery import delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.outbound import hands
+from ops.reporting import sending_daily
 from ops.rules import ruling
 from ops.settings import Settings
 
@@ -35,7 +36,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     data = Path(settings.data)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        parts = Parts(settings.queue, settings.traces, settings.throttling, settings.dns)
+        parts = Parts(settings.queue, settings.traces, settings.throttling, settings.dns, settings.reports)
         core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry, parts))
         if furnish is not None:
             await furnish(core)
@@ -45,8 +46,16 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         await delivering(stack, core, settings, make, core.outbox, core.queue, lambda: every, recall=True)
         tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
         while_open(stack, "dkim keys", tender.run(lambda: True))
+        send_reports = sending_daily(stack, core, settings, lambda: True)
         await serve_gateways(stack, core, settings, bound, tls, rules)
-        admin = AdminServer.over(core, data / SOCKET, version=current(), settings=settings.admin, shown=shown(settings))
+        admin = AdminServer.over(
+            core,
+            data / SOCKET,
+            version=current(),
+            settings=settings.admin,
+            shown=shown(settings),
+            send_reports=send_reports,
+        )
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core

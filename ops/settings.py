@@ -29,6 +29,7 @@ from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
+from gateway.reports.settings import ReportSettings
 from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
@@ -155,6 +156,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     traces: TraceSettings = TraceSettings()
+    reports: ReportSettings = ReportSettings()
     throttle: tuple[ThrottleSettings, ...] = ()
     throttling: ThrottleShardSettings = ThrottleShardSettings()
     lookup: dict[str, LookupSettings] = {}

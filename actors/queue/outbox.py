@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from actors.queue.client import QueueClient
+from actors.queue.keys import entry_id
 from actors.queue.types import INLINE_BYTES_MAX, Envelope
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack
@@ -49,6 +50,11 @@ class Outbox:
         started_ms = self._clock.now_ms()
         await self._blobs.put(digest, raw, packed=packed)
         return Kept(digest, len(raw), None, started_ms)
+
+    @staticmethod
+    def name_of(domain: str, idem: bytes) -> bytes:
+        """The id of the entry that `send` makes for a domain."""
+        return entry_id(domain, idem)
 
     async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
         """Queue the message for one destination; the entry's id, once durable. The same `idem` for a domain queues it

@@ -57,6 +57,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     queued_ms: int = 0
     stored_ms: int = 0
     ident: str = ""  # what traces call the message
+    taken_ms: int = 0  # and when it came
     message_id: str = ""  # of its header, without <>
     account: int = 0  # who submitted it; 0: nobody of ours
     body: Body = "7BIT"  # BODY= (RFC 6152, RFC 3030)

@@ -128,6 +128,18 @@ class Ledger:
 
         await self._store.transact(body)
 
+    async def is_sent(self, kind: bytes, day: int, domain: str, whom: str) -> bool:
+        """Whether the report was sent to one of those who want it. Raises Unavailable."""
+        return await self._store.get(keys.sent_to(kind, day, domain, whom)) is not None
+
+    async def sent(self, kind: bytes, day: int, domain: str, whom: str) -> None:
+        """It was. Raises Unavailable."""
+
+        async def body(transaction: Transaction) -> None:
+            transaction.set(keys.sent_to(kind, day, domain, whom), b"")
+
+        await self._store.transact(body)
+
     async def forget(self, kind: bytes, day: int) -> None:
         """Everything of the days up to one. Raises Unavailable."""
 
@@ -143,13 +155,23 @@ class Ledger:
 
     # -- reports that came -----------------------------------------------------------------------------------------
 
-    async def keep(self, report: Received) -> None:
-        """Keep a report; the same again is the same. Raises Unavailable."""
+    async def keep(self, report: Received) -> bool:
+        """Keep a report; whether it is new: one of the same id is kept already. Raises Unavailable."""
 
-        async def body(transaction: Transaction) -> None:
+        async def body(transaction: Transaction) -> bool:
+            if await transaction.get(keys.named(report.id)) is not None:
+                return False
+            transaction.set(keys.named(report.id), keys.time_value(report.at_ms))
             transaction.set(keys.received(report.at_ms, report.id), _encode(report))
+            return True
 
-        await self._store.transact(body)
+        return await self._store.transact(body)
+
+    async def read(self, name: bytes) -> Received | None:
+        """The report of an id, if it is kept. Raises Unavailable."""
+        at = await self._store.get(keys.named(name))
+        stored = await self._store.get(keys.received(keys.time_of(at), name)) if at is not None else None
+        return _received.decode(stored) if stored is not None else None
 
     async def newest(self, limit: int, before_ms: int = 0, *, domain: str = "", kind: str = "") -> list[Received]:
         """Reports that came, the newest first. Raises Unavailable."""
@@ -166,6 +188,14 @@ class Ledger:
             end = rows[-1][0]
         return found[:limit]
 
+    async def since(self, at_ms: int) -> AsyncIterator[Received]:
+        """Reports that came from a time on, the oldest first. Raises Unavailable."""
+        begin, end = keys.received_until(max(at_ms - 1, 0))[1], keys.received_until(keys.DAY_MS * 10**6)[1]
+        while rows := await self._store.range(begin, end, limit=PAGE):
+            for _key, stored in rows:
+                yield _received.decode(stored)
+            begin = rows[-1][0] + b"\0"
+
     async def sweep(self, older_ms: int) -> int:
         """Remove received reports from before a time; how many. Raises Unavailable."""
         removed = 0
@@ -175,8 +205,10 @@ class Ledger:
             if not rows:
                 return removed
 
-            async def body(transaction: Transaction, last: bytes = rows[-1][0]) -> None:
-                transaction.clear_range(begin, last + b"\0")
+            async def body(transaction: Transaction, rows: list[tuple[bytes, bytes]] = rows) -> None:
+                transaction.clear_range(begin, rows[-1][0] + b"\0")
+                for key, _stored in rows:
+                    transaction.clear(keys.named(keys.name_in(key)))
 
             await self._store.transact(body)
             removed += len(rows)

@@ -3,7 +3,9 @@
     y C kind day domain 0 row     how often something like `row` was seen; row is hashed, an atomic counter
     y D kind day domain 0 row     the row itself
     y S kind day domain           the report of that day has been sent, or there is nobody to send it to
+    y S kind day domain 0 whom    it has been sent to one of those who want it; whom is hashed
     y R time name                 a report that was received
+    y N name                      when it was, so that the same again is the same
 
 The law: a kind is one byte, a day a number of four, so days and the domains in them are in order.
 """
@@ -15,6 +17,7 @@ COUNT: Final = b"C"
 ROW: Final = b"D"
 _SENT: Final = b"S"
 _RECEIVED: Final = b"R"
+_NAMED: Final = b"N"
 _LETTER: Final = b"y"
 DAY_MS: Final = 86_400_000
 HASH_BYTES: Final = 16
@@ -71,6 +74,11 @@ def sent(kind: bytes, day: int, domain: str) -> bytes:
     return _of_day(_SENT, kind, day) + _name(domain)
 
 
+def sent_to(kind: bytes, day: int, domain: str, whom: str) -> bytes:
+    """Key that says that a report has been sent to one address."""
+    return sent(kind, day, domain) + b"\0" + hashlib.sha256(whom.encode("utf-8", "replace")).digest()[:HASH_BYTES]
+
+
 def sent_until(kind: bytes, day: int) -> Span:
     """Range of those of the days up to one."""
     return days_until(kind, day, _SENT)
@@ -79,6 +87,26 @@ def sent_until(kind: bytes, day: int) -> Span:
 def received(at_ms: int, name: bytes) -> bytes:
     """Key of a received report."""
     return _LETTER + _RECEIVED + at_ms.to_bytes(TIME_BYTES, "big") + name
+
+
+def name_in(key: bytes) -> bytes:
+    """The name in the key of a received report."""
+    return key[2 + TIME_BYTES :]
+
+
+def named(name: bytes) -> bytes:
+    """Key that says when a report was received."""
+    return _LETTER + _NAMED + name
+
+
+def time_value(at_ms: int) -> bytes:
+    """What stands there."""
+    return at_ms.to_bytes(TIME_BYTES, "big")
+
+
+def time_of(value: bytes) -> int:
+    """The time in it."""
+    return int.from_bytes(value, "big")
 
 
 def received_until(at_ms: int) -> Span:

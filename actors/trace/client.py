@@ -5,7 +5,6 @@ and go into the next one together. Mail never fails for want of a trace: what ca
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Annotated, Final, NamedTuple, Protocol
 
 import structlog
@@ -134,7 +133,7 @@ class TraceClient:
     async def _write_batch(self, batch: list[_Waiting]) -> None:
         async def body(transaction: Transaction) -> None:
             for note, row, _done in batch:
-                transaction.set(keys.note_row(note.at_ms, keys.name_of(note)), row)
+                transaction.set(keys.note_row(note), row)
                 for key in keys.word_rows(note):
                     transaction.set(key, b"")
 
@@ -151,32 +150,28 @@ class TraceClient:
     async def find(self, word: str, limit: int = 10) -> list[Story]:
         """The newest messages that have to do with a word: our name of the message, a Message-ID, a queue id, an
         address. Raises Unavailable."""
-        idents: dict[str, None] = {}
+        stories: list[Story] = []
         begin, end = keys.named(word)
-        while len(idents) < limit:
-            page = await self._store.range(begin, end, limit=4 * limit, reverse=True)
+        while len(stories) < limit:
+            page = await self._store.range(begin, end, limit=limit, reverse=True)
             if not page:
                 break
-            for note in await self._notes(keys.row_of(key) for key, _empty in page):
-                idents.setdefault(note.ident)
+            for key, _empty in page:
+                notes_of = await self._notes(*keys.notes_at(key))
+                if notes_of:  # else swept between two reads
+                    stories.append(Story(notes_of[0].ident, tuple(notes_of)))
             end = page[-1][0]
-        return [await self._story(ident) for ident in list(idents)[:limit]]
+        return stories[:limit]
 
-    async def _story(self, ident: str) -> Story:
-        page = await self._store.range(*keys.named(ident), limit=NOTES_MAX)
-        found = await self._notes(keys.row_of(key) for key, _empty in page)
-        return Story(ident, tuple(note for note in found if note.ident == ident))
-
-    async def _notes(self, rows: Iterable[bytes]) -> list[Note]:
+    async def _notes(self, begin: bytes, end: bytes) -> list[Note]:
+        """The notes of a message, the oldest first."""
         found = []
-        for row in await self._store.get_many(list(rows)):
-            if row is None:  # swept between two reads
-                continue
+        for _key, row in await self._store.range(begin, end, limit=NOTES_MAX):
             try:
                 found.append(notes.read(row))
             except Corrupt as error:
                 self._log.error("traces.corrupt", why=error.log)
-        return found
+        return sorted(found, key=lambda note: (note.at_ms, note.step != keys.FIRST))
 
     async def sweep(self) -> int:
         """Remove what is older than the settings say; how many. Raises Unavailable."""

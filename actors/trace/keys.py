@@ -1,11 +1,11 @@
 """Where notes are in the store, and by what they are found.
 
-    x N time name           a note, packed
-    x I hash time name      that a note can be found by a word: a name of the message, an address
+    x N began message step      a note, packed; `began`: when the message came, `message` and `step` hashed
+    x I word began message      that a message can be found by a word: a name of it, an address
 
-The law: `name` is made of the note's message and step, so the same note written again is the same row; rows are in the
-order of time, so that what is old goes with one range. Words are hashed: an address may be longer than a key, and case
-does not count.
+The law: all notes of a message are side by side, in the order in which messages came, so that what is old goes with one
+range; a note written again is the same row. Only the first note of a message leads to it by words, those that follow
+know when it came. Words are hashed: an address may be longer than a key, and case does not count.
 """
 
 import hashlib
@@ -17,52 +17,60 @@ from actors.trace.types import ADDRESSES_MAX, Note
 _NOTES: Final = b"xN"
 _WORDS: Final = b"xI"
 TIME_BYTES: Final = 8
-NAME_BYTES: Final = 16
+NAME_BYTES: Final = 8
 WORD_BYTES: Final = 12
 
 Span = tuple[bytes, bytes]
 
 
-def name_of(note: Note) -> bytes:
-    """What tells a note from all others."""
-    return hashlib.sha256(f"{note.ident}\0{note.step}".encode()).digest()[:NAME_BYTES]
-
-
-def note_row(at_ms: int, name: bytes) -> bytes:
+def note_row(note: Note) -> bytes:
     """Key of a note."""
-    return _NOTES + at_ms.to_bytes(TIME_BYTES, "big") + name
+    return _NOTES + _message(note) + _hash(note.step, NAME_BYTES)
 
 
-def row_of(index_key: bytes) -> bytes:
-    """Key of the note that a row of a word names."""
-    return _NOTES + index_key[len(_WORDS) + WORD_BYTES :]
+def notes_at(index_key: bytes) -> Span:
+    """Range of the notes of the message that a row of a word names."""
+    begin = _NOTES + index_key[len(_WORDS) + WORD_BYTES :]
+    return begin, begin + b"\xff" * (NAME_BYTES + 1)
 
 
 def notes_until(at_ms: int) -> Span:
-    """Range of the notes made by a time."""
+    """Range of the notes of messages that came by a time."""
     return _NOTES, _NOTES + (at_ms + 1).to_bytes(TIME_BYTES, "big")
 
 
 def named(word: str) -> Span:
-    """Range of the rows of a word, the oldest note first."""
-    begin = _WORDS + _hash(word)
-    return begin, begin + b"\xff" * (TIME_BYTES + NAME_BYTES)
+    """Range of the rows of a word, the oldest message first."""
+    begin = _WORDS + _hash(_folded(word), WORD_BYTES)
+    return begin, begin + b"\xff" * (TIME_BYTES + NAME_BYTES + 1)
 
 
 def word_rows(note: Note) -> Iterator[bytes]:
-    """Keys that lead to a note."""
-    tail = note.at_ms.to_bytes(TIME_BYTES, "big") + name_of(note)
-    for word in words_of(note):
-        yield _WORDS + _hash(word) + tail
+    """Keys that lead to the message of a note: none where its first note has them."""
+    if not note.began_ms or note.step == FIRST:
+        message = _message(note)
+        for word in words_of(note):
+            yield _WORDS + _hash(_folded(word), WORD_BYTES) + message
 
 
 def words_of(note: Note) -> set[str]:
-    """All by which a note is found."""
+    """All by which a message is found."""
     words = {note.ident, note.message_id, note.sender, *note.recipients[:ADDRESSES_MAX]}
     words |= {name.hex() for name in note.queue_ids[:ADDRESSES_MAX]}
     words.discard("")
     return words
 
 
-def _hash(word: str) -> bytes:
-    return hashlib.sha256(word.strip().strip("<>").lower().encode("utf-8", "surrogateescape")).digest()[:WORD_BYTES]
+FIRST: Final = "intake"  # the step of a message's first note
+
+
+def _message(note: Note) -> bytes:
+    return (note.began_ms or note.at_ms).to_bytes(TIME_BYTES, "big") + _hash(note.ident, NAME_BYTES)
+
+
+def _folded(word: str) -> str:
+    return word.strip().strip("<>").lower()
+
+
+def _hash(text: str, length: int) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:length]

@@ -17,7 +17,9 @@ TEXT_CHARS_MAX: Final = 2000  # of one text in a fact: a long DNS record
 ITEMS_MAX: Final = 60  # of one list or table in a fact
 DEPTH_MAX: Final = 4
 NOTE_BYTES_MAX: Final = 64 * 1024  # before packing
-FORMAT: Final = b"\1"
+PACKED_FROM_BYTES: Final = 2 * 1024  # smaller ones are kept as they are: packing costs more than all else of a note
+FORMAT: Final = b"\1"  # packed
+PLAIN: Final = b"\2"
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Note)
@@ -32,17 +34,17 @@ def stored(note: Note) -> bytes:
         facts //= 2
         left_out = Fact("left out", of={"facts": len(note.facts) - facts})
         data = _encode(replace(note, facts=(*note.facts[:facts], left_out)))
-    row = FORMAT + pack(data)
+    row = PLAIN + data if len(data) < PACKED_FROM_BYTES else FORMAT + pack(data)
     assert len(row) <= VALUE_BYTES_MAX
     return row
 
 
 def read(row: bytes) -> Note:
     """The inverse. Raises Corrupt."""
-    if row[:1] != FORMAT:
+    if row[:1] not in (FORMAT, PLAIN):
         raise Corrupt("A trace is of another version.", log=f"trace version {row[:1]!r}")
     try:
-        return _decoder.decode(unpack(row[1:]))
+        return _decoder.decode(row[1:] if row[:1] == PLAIN else unpack(row[1:]))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupt("A trace is damaged.", log=f"a trace of {len(row)} bytes: {error}") from error
 

@@ -36,3 +36,4 @@ class Note(Struct, frozen=True, omit_defaults=True):
     queue_ids: tuple[bytes, ...] = ()
     how: str = ""  # in a word: accepted, refused, deferred, delivered, failed, ...
     facts: tuple[Fact, ...] = ()
+    began_ms: int = 0  # when the message came, where that is known: the same in all its notes

@@ -4,8 +4,10 @@ The law: whoever is cancelled while it waits takes no answer away from others; n
 """
 
 import asyncio
+import re
 from collections import Counter
 from functools import partial
+from typing import Final
 
 from cluster.clock import Clock, Dice
 from cluster.dns.cache import Cache, Key
@@ -15,6 +17,14 @@ from cluster.dns.resolver import Answer
 from cluster.dns.settings import DnsSettings, servers_of
 from cluster.dns.udp import Mux
 from cluster.errors import Misconfigured
+
+# Names that no public server has (RFC 6761 6.2 to 6.4), and the addresses of loopback (RFC 6303 4.3).
+_SPECIAL: Final = re.compile(r"(?:.*\.)?(?:test|invalid|127\.in-addr\.arpa|1(?:\.0){31}\.ip6\.arpa)")
+
+
+def is_special(name: str) -> bool:
+    """Whether a name is never asked for outside: in lower case, without a dot at the end."""
+    return name.endswith((".test", ".invalid", ".arpa", "test", "invalid")) and _SPECIAL.fullmatch(name) is not None
 
 
 class DnsResolver:
@@ -28,6 +38,7 @@ class DnsResolver:
         self._mux = Mux(servers_of(settings), dice, settings)
         self._waiting: dict[Key, list[asyncio.Future[Answer]]] = {}
         self.asked = self.hits = 0
+        self._special = not settings.servers  # who names servers may serve such names for tests
         self.outcomes: Counter[str] = Counter()
         try:
             self._static = Table(settings.static)
@@ -84,6 +95,8 @@ class DnsResolver:
             return Answer("tempfail", name=name, why=f"{kind!r} is not asked for")
         if name in self._static:
             return self._static.find(name, kind)
+        if self._special and is_special(name):
+            return Answer("nxdomain", name=name)
         return None
 
     def _answered(self, key: Key, reply: Reply, trusted: bool) -> None:

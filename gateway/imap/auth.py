@@ -12,6 +12,7 @@ from gateway.imap.general import capabilities, may_log_in, mechanisms
 from gateway.imap.parts import Principal
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No
+from gateway.mechanisms import PLUS
 from mail import sasl
 from mail.imap import commands
 
@@ -43,13 +44,14 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
     _may_begin(session)
     services = session.services
     nonce = binascii.b2a_base64(services.dice.randbytes(_NONCE_BYTES), newline=False).decode()
-    if command.mechanism not in mechanisms(session):
+    offered = mechanisms(session)
+    if command.mechanism not in offered:
         raise No("That mechanism is not offered", "CANNOT")
     exchange = sasl.begin(
         command.mechanism,
         nonce=nonce,
         secret=services.sasl_secret,
-        bindings=session.wire.bindings,
+        bindings=session.wire.bindings if PLUS in offered else (),
         scope=services.directory.token_scope,
     )
     step = exchange.step(command.initial or b"")

@@ -6,6 +6,7 @@ The law: what is announced here holds (RFC 3501 6.1.1); it depends on the connec
 from typing import Final
 
 from gateway.imap.session import Ok, Session, State
+from gateway.mechanisms import wanted
 from mail import sasl
 from mail.imap import commands, render
 
@@ -32,12 +33,13 @@ def capabilities(session: Session) -> str:
 def mechanisms(session: Session) -> tuple[str, ...]:
     """The ways to log in on this connection."""
     wire, services = session.wire, session.services
-    return sasl.offered(
+    possible = sasl.offered(
         tls=wire.secure,
         bound=bool(wire.bindings),
         tokens=services.directory.takes_tokens,
         clear=services.settings.plaintext_login,
     )
+    return wanted(possible, services.settings.mechanisms)
 
 
 def may_log_in(session: Session) -> bool:

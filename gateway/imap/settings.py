@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from gateway.mechanisms import BY_DEFAULT, SAYS, Mechanisms
+
 MEGABYTE = 1024 * 1024
 
 
@@ -17,6 +19,9 @@ class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         bool,
         Meta(description="Allow LOGIN and AUTHENTICATE without TLS. Off: LOGINDISABLED is announced (RFC 3501 6.2.3)."),
     ] = False
+    mechanisms: Annotated[
+        Mechanisms, Meta(description=f"{SAYS} The command LOGIN is none of them, and is taken in any case.")
+    ] = BY_DEFAULT
     message_bytes_max: Annotated[
         int, Meta(ge=1024, description="Largest message APPEND takes, in bytes: what common mail systems exchange.")
     ] = 64 * MEGABYTE

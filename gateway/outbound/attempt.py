@@ -73,7 +73,7 @@ class Attempts:
         if now_ms + self._settings.attempt_max_s * 1000 > work.lease_ms:
             return Ended(wait_until_ms=now_ms, why="turn")
         try:
-            leave = await self._gate.enter(work.mail)
+            leave = await self._gate.enter(work, cause_of(work, recipients))
         except Trouble:
             return Ended(wait_until_ms=now_ms + LATER_S * 1000, why="gate")
         if isinstance(leave, float | int):
@@ -99,7 +99,7 @@ class Attempts:
         try:
             async with asyncio.timeout(self._settings.attempt_max_s):
                 results = await self._courier.send(
-                    mail, recipients, body, route=work.route, retry=work.tries, cause=_cause(work, recipients)
+                    mail, recipients, body, route=work.route, retry=work.tries, cause=cause_of(work, recipients)
                 )
         except TimeoutError:
             slow = Result(
@@ -216,6 +216,7 @@ class Attempts:
                 queue_ids=(work.id,),
                 how=how,
                 facts=facts,
+                began_ms=mail.taken_ms,
             )
         )
 
@@ -235,7 +236,7 @@ def _worst(settled: Settled) -> str:
     return next(outcome for outcome in ("failed", "deferred", "delivered") if outcome in outcomes)
 
 
-def _cause(work: Work, recipients: tuple[int, ...]) -> str:
+def cause_of(work: Work, recipients: tuple[int, ...]) -> str:
     """What became of the last attempt, in a word; empty where there was none."""
     for number in recipients:
         result = work.fates[number].result if number < len(work.fates) else None

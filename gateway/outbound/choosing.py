@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from actors.queue.types import Envelope
 from cluster.rules import Facts, Tools
-from gateway.facts import set_recipient, set_sender
 from gateway.outbound.dial import Leaving, Nowhere, Plan
+from gateway.outbound.leaving import leaving_facts
 from gateway.outbound.policysettings import Wish
 from gateway.outbound.settings import OutboundSettings
 
@@ -38,19 +38,7 @@ class Chooser:
 
     def facts(self, mail: Envelope, recipient: int, size: int, retry: int, cause: str) -> Facts:
         """All that is known when mail leaves (gateway/facts.py); `mx` and `route` are set when they are chosen."""
-        facts = Facts(
-            self._tools,
-            size=size,
-            priority=mail.priority,
-            recipients=len(mail.recipients),
-            mx="",
-            retry=retry,
-            cause=cause,
-            route="",
-        )
-        set_sender(facts, mail.sender)
-        set_recipient(facts, mail.recipients[recipient].address)
-        return facts
+        return leaving_facts(self._tools, mail, recipient, size=size, retry=retry, cause=cause)
 
     @property
     def plain(self) -> tuple[str, Wish]:

@@ -5,7 +5,7 @@ The law: nothing here raises but Trouble, and a courier not even that.
 
 from typing import Protocol
 
-from actors.queue.types import Envelope, Lent, Owed, Shown, Told, Work
+from actors.queue.types import Lent, Owed, Shown, Told, Work
 
 
 class Lending(Protocol):
@@ -62,9 +62,9 @@ class Pass(Protocol):
 class Gate(Protocol):
     """Throttles: how many messages may be sent at once, and how often, by whatever keys."""
 
-    async def enter(self, mail: Envelope) -> Pass | float:
-        """The leave to send it now, or after how many seconds to ask again. Raises Unavailable: then it is asked again
-        later."""
+    async def enter(self, work: Work, cause: str) -> Pass | float:
+        """The leave to send it now, or after how many seconds to ask again. `cause`: why the last
+        attempt failed, in a word. Raises Unavailable: then it is asked again later."""
         ...
 
 
@@ -76,7 +76,7 @@ class _Free:
 class Open:
     """A gate that holds nobody up."""
 
-    async def enter(self, mail: Envelope) -> Pass | float:  # noqa: ARG002 (Gate's signature)
+    async def enter(self, work: Work, cause: str) -> Pass | float:  # noqa: ARG002 (Gate's signature)
         """Always now."""
         return _Free()
 

@@ -11,51 +11,63 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import Meta, Struct
 
 from actors.queue.types import Envelope, Work
+from gateway.facts import AtOutbound
 
 SPREAD: Final = 10  # a wait grows by up to a tenth, by the entry's id: what came together does not come again together
 
 
+class Pace(NamedTuple):
+    """The times of one recipient, in seconds: the waits after the first failed attempt, the second, and so on, of which
+    the last stays; when its sender is told of the delay (0: never); and when it is given up."""
+
+    retry: tuple[int, ...] = (300, 600, 1200, 1800, 3600, 7200, 14_400)
+    notify_after: int = 4 * 3600
+    expire_after: int = 5 * 86_400
+
+
 class ScheduleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When outgoing mail is tried again, and until when."""
+    """When outgoing mail is tried again, and until when. Rules are asked for each recipient when an attempt has failed:
+    `retry` counts the attempts made, `cause` says why the last one failed. They should say the same when they are asked
+    again: what was promised by one answer is measured by the next."""
 
     retry: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=7 * 86_400)], ...],
+        AtOutbound[
+            Annotated[tuple[Annotated[int, Meta(ge=1, le=7 * 86_400)], ...], Meta(min_length=1, max_length=100)]
+        ],
         Meta(
-            description="Seconds to wait after the first failed attempt, the second, and so on; the last number stays.",
-            min_length=1,
-            max_length=100,
+            description="Seconds to wait after the first failed attempt, the second, and so on; the last number stays."
         ),
-    ] = (300, 600, 1200, 1800, 3600, 7200, 14_400)
+    ] = AtOutbound.of(Pace().retry)
     notify_after: Annotated[
-        int,
-        Meta(
-            description="After so many seconds without delivery the sender is told that it takes longer; 0: never.",
-            ge=0,
-            le=30 * 86_400,
-        ),
-    ] = 4 * 3600
+        AtOutbound[Annotated[int, Meta(ge=0, le=30 * 86_400)]],
+        Meta(description="After so many seconds without delivery the sender is told that it takes longer; 0: never."),
+    ] = AtOutbound.of(Pace().notify_after)
     expire_after: Annotated[
-        int,
-        Meta(
-            description="After so many seconds without delivery it is given up, and the sender told.",
-            ge=60,
-            le=30 * 86_400,
-        ),
-    ] = 5 * 86_400
+        AtOutbound[Annotated[int, Meta(ge=60, le=30 * 86_400)]],
+        Meta(description="After so many seconds without delivery it is given up, and the sender told."),
+    ] = AtOutbound.of(Pace().expire_after)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing of it is said by rules."""
+        return self.retry.is_plain and self.notify_after.is_plain and self.expire_after.is_plain
+
+    @property
+    def pace(self) -> Pace:
+        """The one schedule for all mail where it is plain; else what holds otherwise."""
+        return Pace(self.retry.values[-1], self.notify_after.values[-1], self.expire_after.values[-1])
 
 
 class Circumstance(NamedTuple):
-    """What a rule may choose a schedule by: one recipient of an entry, and why it waits."""
+    """What a rule may choose a schedule by: one recipient of an entry, by its number, and why it waits."""
 
-    sender: str
-    domain: str
-    recipient: str
-    priority: int
+    mail: Envelope
+    recipient: int
     attempts: int  # made so far, the one that has just ended included
     cause: str
 
 
-Choosing = Callable[[Circumstance], ScheduleSettings]
+Choosing = Callable[[Circumstance], Pace]
 
 
 class Times(NamedTuple):
@@ -70,10 +82,10 @@ class Times(NamedTuple):
 class Schedule:
     """Rules applied to entries."""
 
-    def __init__(self, choose: Choosing | ScheduleSettings | None = None) -> None:
+    def __init__(self, choose: Choosing | Pace | None = None) -> None:
         """`choose`: the schedule by circumstance, or one for all mail."""
-        fixed = choose if isinstance(choose, ScheduleSettings) else ScheduleSettings()
-        self._choose: Choosing = choose if callable(choose) else lambda _circumstance: fixed
+        self._fixed = choose if isinstance(choose, Pace) else Pace()
+        self._choose: Choosing | None = choose if callable(choose) else None
 
     def times(self, work: Work, index: int, attempts: int, cause: str, now_ms: int) -> Times:
         """For a recipient (index) that was not served now, in an entry of which so many attempts were made."""
@@ -100,17 +112,16 @@ class Schedule:
         by_ms = work.mail.by_ms if work.mail.by_mode == "R" else 0
         return 0 < by_ms <= now_ms or 0 < work.expires_ms <= now_ms
 
-    def _rule(self, mail: Envelope, index: int, attempts: int, cause: str) -> ScheduleSettings:
-        recipient = mail.recipients[index].address
-        return self._choose(Circumstance(mail.sender, mail.domain, recipient, mail.priority, attempts, cause))
+    def _rule(self, mail: Envelope, index: int, attempts: int, cause: str) -> Pace:
+        return self._fixed if self._choose is None else self._choose(Circumstance(mail, index, attempts, cause))
 
 
-def _expires_ms(mail: Envelope, rule: ScheduleSettings, told_ms: int) -> int:
+def _expires_ms(mail: Envelope, rule: Pace, told_ms: int) -> int:
     expires_ms = told_ms or mail.queued_ms + rule.expire_after * 1000
     return min(expires_ms, mail.by_ms) if mail.by_mode == "R" and mail.by_ms else expires_ms
 
 
-def _late_ms(mail: Envelope, rule: ScheduleSettings) -> int | None:
+def _late_ms(mail: Envelope, rule: Pace) -> int | None:
     times = [mail.queued_ms + rule.notify_after * 1000] if rule.notify_after else []
     if mail.by_mode == "N" and mail.by_ms:
         times.append(mail.by_ms)

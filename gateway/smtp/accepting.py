@@ -98,7 +98,7 @@ class Accepting:
     async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
         """Mail from other servers is checked; from our people, and from networks that may relay, it is not."""
         world, origin = self._world, arrived.origin
-        if world.screening is None or arrived.principal is not None or origin.role is not Role.SMTP:
+        if world.screening is None or arrived.principal is not None or origin.role is Role.LMTP:
             return Screened(body)
         if world.relays(origin.ip):
             return Screened(body)
@@ -251,7 +251,7 @@ class Accepting:
 
         def store(entry: Onward) -> delivery.Store:
             mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
-            idem = f"{ready.arrived.ident}/{entry.number}".encode()
+            idem = _idem(ready.arrived, entry)
             return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms)
 
         return {entry: store(entry) for entry in plan.entries}
@@ -263,9 +263,12 @@ class Accepting:
     ) -> Any:
         event, story = arrived.event, arrived.story
         story.fact("message", "", size=len(event.body))
+        queued: list[bytes] = []
         for destination in destinations:
             if isinstance(destination, Onward):
-                story.fact("queued", "", domain=destination.domain)
+                entry = self._entry(arrived, destination)
+                queued.append(entry)
+                story.fact("queued", "", domain=destination.domain, id=entry.hex())
             else:
                 story.fact("stored", "", account=destination, mailbox=mailbox)
         return story.note(
@@ -275,7 +278,13 @@ class Accepting:
             message_id=header.message_id(head),
             sender=arrived.mail.sender,
             recipients=tuple(rcpt.recipient for rcpt in event.rcpts),
+            queue_ids=tuple(queued),
+            began_ms=arrived.taken_ms,
         )
+
+    def _entry(self, arrived: Arrived, onward: Onward) -> bytes:
+        outgoing = self._world.outgoing
+        return outgoing.name_of(onward.domain, _idem(arrived, onward)) if outgoing is not None else b""
 
     def _told(self, arrived: Arrived, outcome: delivery.Outcome) -> None:
         """What went wrong is noted behind the first note, which was written before it was known."""
@@ -283,7 +292,7 @@ class Accepting:
         if wrong:
             arrived.story.begin()
             arrived.story.fact("not stored", "", **wrong)
-            self._world.traces.tell(arrived.story.note(arrived.ident, "outcome", "deferred"))
+            self._world.traces.tell(arrived.story.note(arrived.ident, "outcome", "deferred", began_ms=arrived.taken_ms))
 
 
 def _envelope(ready: Ready) -> dict[str, Any]:
@@ -292,6 +301,7 @@ def _envelope(ready: Ready) -> dict[str, Any]:
     return {
         "sender": ready.sender,
         "ident": arrived.ident,
+        "taken_ms": arrived.taken_ms,
         "message_id": header.message_id(ready.head),
         "account": arrived.principal.account if arrived.principal else 0,
         "body": mail.body,
@@ -305,6 +315,11 @@ def _envelope(ready: Ready) -> dict[str, Any]:
         "by_mode": mail.by_mode,
         "by_trace": mail.by_trace,
     }
+
+
+def _idem(arrived: Arrived, onward: Onward) -> bytes:
+    """The same for the same message and entry."""
+    return f"{arrived.ident}/{onward.number}".encode()
 
 
 def _due_ms(mail: MailFrom, taken_ms: int) -> int:

@@ -85,6 +85,10 @@ class Outgoing(Protocol):
         """Hash and pack once for all destinations; large bodies are durable on return. Raises Trouble."""
         ...
 
+    def name_of(self, domain: str, idem: bytes) -> bytes:
+        """The id of the entry that `send` makes for a domain."""
+        ...
+
     def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> Awaitable[bytes]:
         """Queue for one destination; the entry's id, once durable; the same `idem` again does nothing. Raises
         Unavailable, StoreFull."""

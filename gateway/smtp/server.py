@@ -17,11 +17,10 @@ from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.offering import Facts, offers_of
+from gateway.smtp.offering import Offering
 from gateway.smtp.session import Place, Session
 from gateway.smtp.world import World
 from mail.smtp.machine import Server
-from mail.smtp.offers import Offering, Offers
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
 
@@ -97,7 +96,10 @@ class SmtpServer:
         """What makes a listener's connections; it may be given the client's address."""
         name = f"{role.value}-{tls}"
         metrics = ListenerMetrics(self._metrics, name)
-        limits, newlines = self._settings.limits(), self._settings.newlines()
+        newlines = self._settings.newlines()
+        offering = self._offering(role, tls)
+
+        by_rule = None if offering.is_plain else offering
 
         def on_open(connection: Connection, ip: str) -> Session | Reply:
             if not self._admit(connection, ip):
@@ -106,13 +108,19 @@ class SmtpServer:
                 return replies.TOO_MANY
             metrics.taken.inc()
             metrics.open.inc()
-            offers = self._offering(name, role, tls, ip)
             machine = Server(
-                role, self._host_name, offers=offers, limits=limits, newlines=newlines, tls=tls == "implicit"
+                role,
+                self._host_name,
+                offers=offering.plain if offering.is_plain else None,
+                limits=offering.limits,
+                newlines=newlines,
+                tls=tls == "implicit",
             )
             ident = self._world.dice.randbytes(6).hex()
             place = Place(name, *connection.ends)
-            return Session(machine, self._world, metrics, self._memory, ip=ip, ident=ident, place=place)
+            return Session(
+                machine, self._world, metrics, self._memory, ip=ip, ident=ident, place=place, by_rule=by_rule
+            )
 
         def on_close(connection: Connection) -> None:
             if connection in self._open:
@@ -129,17 +137,14 @@ class SmtpServer:
             ip=ip,
         )
 
-    def _offering(self, listener: str, role: Role, tls: Tls, ip: str) -> Offering:
-        """What a connection is offered, as it goes on."""
+    def _offering(self, role: Role, tls: Tls) -> Offering:
+        """What a listener's connections are offered, as they go on."""
         world = self._world
-        bound, tokens = can_bind(self._tls), world.directory.takes_tokens
-
-        def offering(active: bool, authenticated: bool) -> Offers:
-            facts = Facts(
-                listener, role, tls == "starttls", ip, active, authenticated, bound, tokens, world.clock.now_ms()
-            )
-            return offers_of(facts, world.settings)
-
+        offering = Offering(
+            world.settings, role, world.directory, world.clock, starttls=tls == "starttls", bound=can_bind(self._tls)
+        )
+        if not offering.is_plain and world.keepers is None:
+            raise ValueError("offers by rule need keepers")
         return offering
 
     def _admit(self, connection: Connection, ip: str) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
+from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
@@ -18,6 +19,7 @@ from gateway.smtp.gates import Gates
 from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
+from gateway.smtp.offering import Offering
 from gateway.smtp.routing import Taken
 from gateway.smtp.story import Story
 from gateway.smtp.world import World
@@ -37,6 +39,7 @@ from mail.smtp.events import (
     Verify,
 )
 from mail.smtp.machine import Server
+from mail.smtp.offers import Offers
 from mail.smtp.replies import Reply
 from mail.smtp.states import Role
 
@@ -63,8 +66,10 @@ class Session:
         ip: str,
         ident: str,
         place: Place | None = None,
+        by_rule: Offering | None = None,
     ) -> None:
-        """`ident` names the connection in the log; a message is `ident` and its number."""
+        """`ident` names the connection in the log; a message is `ident` and its number. `by_rule`: where rules say
+        what is offered, and the machine does not know."""
         self.machine = machine
         self.principal: Principal | None = None
         self.tls_version = ""
@@ -85,6 +90,7 @@ class Session:
         self._mail_ms = 0  # when it came
         self._story = Story(world.clock)
         self._place = place or Place("", 0, "", 0)
+        self._by_rule = by_rule
         self._gates = self._gated() if world.keepers is not None else None
         self._accepting = Accepting(world, machine.host, self._gates, self._resolve)
         told = {"listener": self._place.listener, "port": self._place.remote_port}
@@ -176,7 +182,15 @@ class Session:
         if reply is not None:
             self._refuse("hello", event.name, reply)
             return
+        if self._by_rule is not None:
+            await self._offer(self._by_rule, authenticated=self.machine.authenticated)
         self.machine.accept()
+
+    async def _offer(self, by_rule: Offering, *, authenticated: bool) -> None:
+        """What is offered now, and how much may come."""
+        assert self._gates is not None
+        machine = self.machine
+        machine.offers, machine.limits = await by_rule.by_rule(machine.tls, authenticated, self._gates.facts)
 
     async def _reset(self, _event: Reset) -> None:
         self._transaction_over()
@@ -332,7 +346,7 @@ class Session:
 
     async def _auth(self, event: Auth) -> None:
         world = self._world
-        plus = "SCRAM-SHA-256-PLUS" in self.machine.offers.mechanisms(tls=self.machine.tls)
+        plus = PLUS in self.machine.offers.mechanisms(tls=self.machine.tls)
         self._login = Login(
             event.mechanism,
             world.directory,
@@ -362,6 +376,8 @@ class Session:
                 self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=found.login, ok=True)
                 self._story.of_connection("auth", "ok", login=found.login)
                 self._more_is_known(authenticated=found.login, account=found.account)
+                if self._by_rule is not None:
+                    await self._offer(self._by_rule, authenticated=True)
                 self.machine.accept()
             case sasl.Failed(why, authcid, says):
                 await self._login_failed(why, authcid, says)
@@ -392,7 +408,9 @@ class Session:
         self.principal = None
         self._login = None
         self.machine.tls_started()
-        self._more_is_known(is_tls=True, tls_version=self.tls_version, authenticated="", account=0)
+        if self._by_rule is not None:
+            self.machine.offers = Offers()  # nothing, until EHLO says who it is
+        self._more_is_known(is_tls=True, tls_version=self.tls_version, helo="", authenticated="", account=0)
 
     def tls_known(self, version: str, cipher: str) -> None:
         """What TLS is spoken."""

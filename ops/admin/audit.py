@@ -22,7 +22,7 @@ PAGE: Final = 100
 DAY_MS: Final = 24 * 3600 * 1000
 BEGUN: Final = "begun"
 DONE: Final = "done"
-_READS: Final = ("Get", "List", "Watch", "Export", "Check", "ServerReflectionInfo")
+_READS: Final = ("Get", "List", "Watch", "Export", "Check", "ServerReflectionInfo", "Why")
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ops.admin.access import Access
     from ops.admin.audit import Audit
     from ops.admin.cluster import ClusterParts
+    from ops.admin.reports import SendNow
     from ops.admin.service import AdminService
     from ops.admin.signing import Shown
     from ops.core import Core
@@ -100,11 +101,12 @@ class AdminServer:
         cluster: "ClusterParts | None" = None,
         queue: "QueueClient | None" = None,
         shown: "Shown | None" = None,
+        send_reports: "SendNow | None" = None,
         drain_s: float = DRAIN_S,
     ) -> "AdminServer":
         """The service over what a server holds; `cluster` where it is part of a cluster, whose gateways all serve the
         same: those of one machine share the port. `queue`: another than the server's own. `shown`: what it may tell
-        others of itself."""
+        others of itself. `send_reports`: sends those of the days that have ended."""
         from ops.admin.audit import Audit
         from ops.admin.service import AdminService
         from ops.admin.signing import Shown
@@ -115,12 +117,14 @@ class AdminServer:
             core.directory,
             core.mailboxes,
             core.traces,
+            core.reports,
             core.clock,
             version,
             audit,
             cluster,
             queue or core.queue,
             shown or Shown(),
+            send_reports,
         )
         return cls(service, audit, path, network=settings, shared=cluster is not None, drain_s=drain_s)
 

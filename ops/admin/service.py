@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.queue.client import QueueClient
+from actors.report.client import Ledger
 from actors.trace.client import TraceClient
 from cluster.clock import Clock
 from ops.admin.audit import Audit
@@ -22,6 +23,7 @@ from ops.admin.cluster import ClusterParts, ClusterService
 from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
 from ops.admin.queue import QueueService
+from ops.admin.reports import ReportService, SendNow
 from ops.admin.signing import Shown
 from ops.admin.traces import TraceService
 from wire import admin_pb2 as pb
@@ -63,12 +65,14 @@ class AdminService:
         directory: DirectoryClient,
         mailboxes: MailboxClient,
         traces: TraceClient,
+        reports: Ledger,
         clock: Clock,
         version: str,
         audit: Audit,
         cluster: ClusterParts | None = None,
         queue: QueueClient | None = None,
         shown: Shown = Shown(),  # noqa: B008
+        send_reports: SendNow | None = None,
     ) -> None:
         add = admin_pb2_grpc
         self._services: dict[str, Callable[[grpc.aio.Server], None]] = {
@@ -77,6 +81,7 @@ class AdminService:
             "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
             "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
             "Traces": partial(add.add_TracesServicer_to_server, TraceService(traces)),
+            "Reports": partial(add.add_ReportsServicer_to_server, ReportService(reports, clock, send_reports)),
         }
         # What is not there is not served, and so not told of by reflection.
         if cluster is not None:

@@ -1,4 +1,6 @@
-"""Fills a data directory of ours while no server runs: `python -m ops.bench.filling DATA KIND accounts|messages N`.
+"""Fills a data directory of ours while no server runs: `python -m ops.bench.filling DATA KIND WHAT N`.
+
+WHAT is accounts, messages, or the algorithm of DKIM keys.
 
 The law: what it leaves is what the server itself would have written, by the same code; it only saves the time of a
 hundred thousand password hashes (all accounts share one) and of a million conversations.
@@ -48,10 +50,21 @@ async def add_messages(core: Core, count: int) -> None:
         await core.mailboxes.add(account, INBOX, [Item(message, date_ms) for message in some])
 
 
+async def add_keys(core: Core, algorithm: str, count: int) -> None:
+    """So many DKIM keys of the domain, of which the last signs."""
+    for _ in range(count):
+        await core.directory.add_dkim_key(DOMAIN, algorithm=algorithm, active=True)
+
+
 async def fill(data: Path, kind: Literal["lmdb", "sqlite"], what: str, count: int) -> int:
-    """Open, fill, close."""
+    """Open, fill, close. `what` may be the algorithm of DKIM keys."""
     async with opened(data, StoreSettings(kind=kind)) as core:
-        await (add_accounts if what == "accounts" else add_messages)(core, count)
+        if what == "accounts":
+            await add_accounts(core, count)
+        elif what == "messages":
+            await add_messages(core, count)
+        else:
+            await add_keys(core, what, count)
     return 0
 
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -115,20 +115,59 @@ def _send_to(load: Load, account: int, port: int) -> None:
     dice = random.Random(account)  # noqa: S311 - not for secrets
     for number in range(load.each):
         header = texts.header(number, SENDER, address(account))
-        _send_one(port, address(account), header + _noise.text(dice, load.size_bytes - len(header)))
+        text = _noise.text(dice, load.size_bytes - len(header))
+        _send_one(port, Letter("bench.test", SENDER, address(account), header + text))
 
 
-def _send_one(port: int, recipient: str, message: bytes) -> None:
-    """The dialogue of smtp-source, without PIPELINING as there. No line begins with a dot."""
+class Letter(NamedTuple):
+    """A message made beforehand, and its envelope. No line of it begins with a dot."""
+
+    helo: str
+    sender: str
+    recipient: str
+    message: bytes
+
+
+class Post:
+    """Sends given letters."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def send(self, numbers: Sequence[int], port: int) -> None:
+        """These of them, in about this order; return when all are acknowledged. Raises if one is not."""
+        for _ in self._pool.imap_unordered(_post_one, [(number, port) for number in numbers]):
+            pass
+
+
+@contextmanager
+def post(letters: Sequence[Letter]) -> Iterator[Post]:
+    """The same processes as of `noise`, which have the letters when they begin."""
+    global _letters  # noqa: PLW0603 - as above
+    _letters = letters
+    with multiprocessing.get_context("fork").Pool(SESSIONS, _obedient) as pool:
+        yield Post(pool)
+
+
+_letters: Sequence[Letter] = ()
+
+
+def _post_one(which: tuple[int, int]) -> None:
+    number, port = which
+    _send_one(port, _letters[number])
+
+
+def _send_one(port: int, letter: Letter) -> None:
+    """The dialogue of smtp-source, without PIPELINING as there."""
     with socket.create_connection((HOST, port), SEND_S_MAX) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _expect(connection, b"220")
         for command, code in (
-            (b"HELO bench.test\r\n", b"250"),
-            (f"MAIL FROM:<{SENDER}>\r\n".encode(), b"250"),
-            (f"RCPT TO:<{recipient}>\r\n".encode(), b"250"),
+            (f"HELO {letter.helo}\r\n".encode(), b"250"),
+            (f"MAIL FROM:<{letter.sender}>\r\n".encode(), b"250"),
+            (f"RCPT TO:<{letter.recipient}>\r\n".encode(), b"250"),
             (b"DATA\r\n", b"354"),
-            (message + b".\r\n", b"250"),
+            (letter.message + b".\r\n", b"250"),
             (b"QUIT\r\n", b"221"),
         ):
             connection.sendall(command)

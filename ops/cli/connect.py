@@ -47,6 +47,7 @@ class Admin(NamedTuple):
     cluster: "admin_pb2_grpc.ClusterAsyncStub"
     queue: "admin_pb2_grpc.QueueAsyncStub"
     traces: "admin_pb2_grpc.TracesAsyncStub"
+    reports: "admin_pb2_grpc.ReportsAsyncStub"
 
 
 def data_option(function: Function) -> Function:
@@ -121,6 +122,7 @@ def _admin(channel: grpc.aio.Channel) -> Admin:
         admin_pb2_grpc.ClusterStub(channel),
         admin_pb2_grpc.QueueStub(channel),
         admin_pb2_grpc.TracesStub(channel),
+        admin_pb2_grpc.ReportsStub(channel),
     )
 
 

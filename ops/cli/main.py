@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "ops.cli.queue:queue", "Mail on its way to other servers: what waits, why, and ways to change it."
     ),
     "why": Command("ops.cli.why:why", "What happened to a message, and why: by Message-ID, queue id or address."),
+    "report": Command("ops.cli.report:report", "What others report about our domains, and what we report to them."),
     "certificate": Command("ops.cli.certificate:certificate", "Certificates for a cluster's nodes and operators."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),

@@ -83,8 +83,8 @@ def _title(note: pb.Note) -> str:
         return {"accepted": "Taken.", "refused": "Refused.", "deferred": "Not taken now."}.get(note.how, note.how)
     if note.step == "outcome":
         return "Could not be stored for all; the sender was told to try again."
-    entry, _, attempt = note.step.partition("/")
-    return f"Delivery attempt {attempt} of {entry}: {note.how}." if attempt else f"{note.step}: {note.how}."
+    entry, _, attempt = note.step.rpartition(".")
+    return f"Delivery attempt {attempt} of {entry}: {note.how}." if entry else f"{note.step}: {note.how}."
 
 
 def _fact(fact: pb.Fact, *, whole: bool) -> Iterator[str]:

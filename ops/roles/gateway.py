@@ -13,6 +13,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
+from actors.report.client import Ledger
 from actors.shell.client import Near
 from actors.trace.client import TraceClient
 from cluster.dns.client import DnsResolver
@@ -77,6 +78,8 @@ def reaching(stack: AsyncExitStack, ground: Ground, here: Mapping[str, Service] 
     stack.callback(mailboxes.close)
     traces = TraceClient(ground.store, ground.clock, ground.settings.traces, ground.metrics)
     stack.push_async_callback(traces.stop)
+    reports = Ledger(ground.store, ground.clock, ground.metrics)
+    stack.push_async_callback(reports.stop)
     resolver = DnsResolver(ground.settings.dns, ground.clock, ground.dice)
     stack.push_async_callback(resolver.close)
     calling: Calling = Near(here, router) if here else router
@@ -93,6 +96,7 @@ def reaching(stack: AsyncExitStack, ground: Ground, here: Mapping[str, Service] 
         calling,
         QueueClient(calling, ground.store, ground.blobs),
         traces,
+        reports,
         resolver,
     )
     parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)

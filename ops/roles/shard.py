@@ -16,6 +16,7 @@ from actors.mailbox.shard import Shard as MailboxShard
 from actors.mailbox.sweeper import Sweeper
 from actors.queue.client import QueueClient
 from actors.queue.state import Queue
+from actors.report.client import Ledger
 from actors.reputation.state import Reputation
 from actors.shell.client import Direct
 from actors.shell.metrics import ShellMetrics
@@ -33,9 +34,11 @@ from cluster.placement.watching import Watching
 from cluster.rpc.grpc_link import GrpcListener
 from cluster.rpc.server import Server
 from cluster.rpc.service import Service
+from gateway.reports.schedule import sweeping
 from ops.core import quotas, run_packing, while_open
 from ops.delivery import MakeHands, delivering
 from ops.outbound import hands
+from ops.reporting import sending_daily
 from ops.roles.gateway import reaching
 from ops.roles.ground import Announced, Ground, founded
 from ops.settings import Settings
@@ -89,6 +92,9 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
     while_open(stack, "sweeper", sweeper.run(lambda: owned(claims), store.sweep_every_s))
     traces = TraceClient(ground.store, ground.clock, ground.settings.traces)
     while_open(stack, "trace sweeper", traces.run(lambda: owns(claims, 0)))
+    reports = Ledger(ground.store, ground.clock)
+    swept = sweeping(reports, ground.clock, ground.settings.reports, lambda: owns(claims, 0))
+    while_open(stack, "report sweeper", swept)
     if ground.packs is not None:
         # Blobs belong to no slot: whoever has slot n looks after those whose digest begins with the byte n.
         run_packing(
@@ -139,6 +145,7 @@ def _queue(hands: MakeHands | None) -> Make:
             lending = QueueClient(Direct(here), ground.store, ground.blobs)
             deliverer = await delivering(stack, reach.core, settings, hands, shell, lending, lambda: owned(claims))
             stack.callback(ground.watching.on_change(_on_slots(ground.watching, deliverer.look)))
+            sending_daily(stack, reach.core, settings, lambda: owns(claims, 0))
         return _made(shell, claims)
 
     return make

@@ -1951,3 +1951,254 @@ class Traces:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ReportsStub:
+    """Reports of others about our domains, and ours about theirs.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListReports = channel.unary_stream(
+                '/rookery.admin.v1.Reports/ListReports',
+                request_serializer=wire_dot_admin__pb2.ListReportsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Report.FromString,
+                _registered_method=True)
+        self.GetReport = channel.unary_unary(
+                '/rookery.admin.v1.Reports/GetReport',
+                request_serializer=wire_dot_admin__pb2.GetReportRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Report.FromString,
+                _registered_method=True)
+        self.ListReportSummaries = channel.unary_stream(
+                '/rookery.admin.v1.Reports/ListReportSummaries',
+                request_serializer=wire_dot_admin__pb2.ListReportSummariesRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ReportSummary.FromString,
+                _registered_method=True)
+        self.ListPendingReports = channel.unary_stream(
+                '/rookery.admin.v1.Reports/ListPendingReports',
+                request_serializer=wire_dot_admin__pb2.ListPendingReportsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.PendingReport.FromString,
+                _registered_method=True)
+        self.SendReports = channel.unary_unary(
+                '/rookery.admin.v1.Reports/SendReports',
+                request_serializer=wire_dot_admin__pb2.SendReportsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.SentReports.FromString,
+                _registered_method=True)
+
+
+class ReportsServicer:
+    """Reports of others about our domains, and ours about theirs.
+    """
+
+    def ListReports(self, request, context):
+        """The newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReport(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReportSummaries(self, request, context):
+        """Of the last days, by domain and kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPendingReports(self, request, context):
+        """What has been counted, and is to be sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendReports(self, request, context):
+        """Send those of the days that have ended, without waiting for their time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ReportsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListReports': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListReports,
+                    request_deserializer=wire_dot_admin__pb2.ListReportsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Report.SerializeToString,
+            ),
+            'GetReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReport,
+                    request_deserializer=wire_dot_admin__pb2.GetReportRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Report.SerializeToString,
+            ),
+            'ListReportSummaries': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListReportSummaries,
+                    request_deserializer=wire_dot_admin__pb2.ListReportSummariesRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ReportSummary.SerializeToString,
+            ),
+            'ListPendingReports': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListPendingReports,
+                    request_deserializer=wire_dot_admin__pb2.ListPendingReportsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.PendingReport.SerializeToString,
+            ),
+            'SendReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendReports,
+                    request_deserializer=wire_dot_admin__pb2.SendReportsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.SentReports.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Reports', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Reports', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Reports:
+    """Reports of others about our domains, and ours about theirs.
+    """
+
+    @staticmethod
+    def ListReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Reports/ListReports',
+            wire_dot_admin__pb2.ListReportsRequest.SerializeToString,
+            wire_dot_admin__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Reports/GetReport',
+            wire_dot_admin__pb2.GetReportRequest.SerializeToString,
+            wire_dot_admin__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReportSummaries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Reports/ListReportSummaries',
+            wire_dot_admin__pb2.ListReportSummariesRequest.SerializeToString,
+            wire_dot_admin__pb2.ReportSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPendingReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Reports/ListPendingReports',
+            wire_dot_admin__pb2.ListPendingReportsRequest.SerializeToString,
+            wire_dot_admin__pb2.PendingReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Reports/SendReports',
+            wire_dot_admin__pb2.SendReportsRequest.SerializeToString,
+            wire_dot_admin__pb2.SentReports.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -598,3 +598,79 @@ class TracesServicer(metaclass=_abc_1.ABCMeta):
         """The newest messages that have to do with a word."""
 
 def add_TracesServicer_to_server(servicer: TracesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ReportsStub:
+    """Reports of others about our domains, and ours about theirs."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ReportsAsyncStub: ...
+    ListReports: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListReportsRequest, _admin_pb2.Report]
+    """The newest first."""
+    GetReport: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetReportRequest, _admin_pb2.Report]
+    ListReportSummaries: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListReportSummariesRequest, _admin_pb2.ReportSummary]
+    """Of the last days, by domain and kind."""
+    ListPendingReports: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListPendingReportsRequest, _admin_pb2.PendingReport]
+    """What has been counted, and is to be sent."""
+    SendReports: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SendReportsRequest, _admin_pb2.SentReports]
+    """Send those of the days that have ended, without waiting for their time."""
+
+@_typing.type_check_only
+class ReportsAsyncStub(ReportsStub):
+    """Reports of others about our domains, and ours about theirs."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListReports: _aio.UnaryStreamMultiCallable[_admin_pb2.ListReportsRequest, _admin_pb2.Report]  # type: ignore[assignment]
+    """The newest first."""
+    GetReport: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetReportRequest, _admin_pb2.Report]  # type: ignore[assignment]
+    ListReportSummaries: _aio.UnaryStreamMultiCallable[_admin_pb2.ListReportSummariesRequest, _admin_pb2.ReportSummary]  # type: ignore[assignment]
+    """Of the last days, by domain and kind."""
+    ListPendingReports: _aio.UnaryStreamMultiCallable[_admin_pb2.ListPendingReportsRequest, _admin_pb2.PendingReport]  # type: ignore[assignment]
+    """What has been counted, and is to be sent."""
+    SendReports: _aio.UnaryUnaryMultiCallable[_admin_pb2.SendReportsRequest, _admin_pb2.SentReports]  # type: ignore[assignment]
+    """Send those of the days that have ended, without waiting for their time."""
+
+class ReportsServicer(metaclass=_abc_1.ABCMeta):
+    """Reports of others about our domains, and ours about theirs."""
+
+    @_abc_1.abstractmethod
+    def ListReports(
+        self,
+        request: _admin_pb2.ListReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Report], _abc.AsyncIterator[_admin_pb2.Report]]:
+        """The newest first."""
+
+    @_abc_1.abstractmethod
+    def GetReport(
+        self,
+        request: _admin_pb2.GetReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Report, _abc.Awaitable[_admin_pb2.Report]]: ...
+
+    @_abc_1.abstractmethod
+    def ListReportSummaries(
+        self,
+        request: _admin_pb2.ListReportSummariesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.ReportSummary], _abc.AsyncIterator[_admin_pb2.ReportSummary]]:
+        """Of the last days, by domain and kind."""
+
+    @_abc_1.abstractmethod
+    def ListPendingReports(
+        self,
+        request: _admin_pb2.ListPendingReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.PendingReport], _abc.AsyncIterator[_admin_pb2.PendingReport]]:
+        """What has been counted, and is to be sent."""
+
+    @_abc_1.abstractmethod
+    def SendReports(
+        self,
+        request: _admin_pb2.SendReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SentReports, _abc.Awaitable[_admin_pb2.SentReports]]:
+        """Send those of the days that have ended, without waiting for their time."""
+
+def add_ReportsServicer_to_server(servicer: ReportsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

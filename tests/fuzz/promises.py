@@ -33,9 +33,10 @@ from mail.proxy.header import V2_BYTES_MAX
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
-from tests.fuzz import network, queued, signatures
+from tests.fuzz import network, queued, reports, signatures
 from tests.fuzz.network import NETWORK
 from tests.fuzz.queued import QUEUE
+from tests.fuzz.reports import REPORTS
 from tests.fuzz.signatures import SIGNATURES
 from tests.unit.actors.directory.table import TableDirectory
 
@@ -191,6 +192,7 @@ PROMISES: Final[dict[str, Promise]] = (
     SIGNATURES
     | NETWORK
     | QUEUE
+    | REPORTS
     | {
         one.__name__: one
         for one in (
@@ -256,6 +258,7 @@ _VALID: Final[dict[str, list[bytes]]] = (
     signatures.VALID
     | network.VALID
     | queued.VALID
+    | reports.VALID
     | {
         "log_entry": [encode_entry(_entry()), encode_entry(_entry())[:-1] + _NESTED, b"\x95\1\0\xc4\0\x90" + _NESTED],
         "head": [encode_head(_account()), b"\x9c" + encode_head(_account())[1:] + _NESTED],

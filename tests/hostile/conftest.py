@@ -8,6 +8,8 @@ from tests.running import Running
 
 # Passwords without TLS, on loopback: the attacks are on what comes after.
 SETTINGS = """
+[screen]
+dmarc = "note"
 [imap]
 plaintext_login = true
 login_failure_delay_s = 0.1

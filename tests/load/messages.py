@@ -14,7 +14,10 @@ _LINE_BYTES: Final = 76
 _TOKEN: Final = re.compile(rb"^X-Token: ([\w.-]+)\r\n", re.MULTILINE)
 _FIELD: Final = re.compile(rb"[!-9;-~]+:|[ \t]+\S")  # the beginning of a line in a header
 # What the server puts in front (RFC 5321 4.4), whole: not a byte of the message may be counted as trace.
-_TRACE: Final = re.compile(rb"Return-Path: <[^\r\n]*>\r\nReceived: from [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)+")
+_TRACE: Final = re.compile(
+    rb"Return-Path: <[^\r\n]*>\r\nReceived: from [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)+"
+    rb"(?:Authentication-Results: [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)*)?"
+)
 
 
 def message(token: str) -> bytes:

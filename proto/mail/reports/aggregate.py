@@ -17,6 +17,8 @@ from mail.reports.errors import ReportError
 RECORDS_MAX: Final = 200_000
 RESULTS_MAX: Final = 100  # of DKIM in a record
 REASONS_MAX: Final = 20
+# RFC 7489 appendix C
+REASONS: Final = ("forwarded", "sampled_out", "trusted_forwarder", "mailing_list", "local_policy", "other")
 NAMESPACE: Final = "urn:ietf:params:xml:ns:dmarc-2.0"  # RFC 9990
 _COUNT_DIGITS_MAX: Final = 12
 
@@ -123,7 +125,7 @@ def _policy(policy: Published, *, rfc9990: bool) -> list[tuple[str, str]]:
     if rfc9990:
         fields += [("np", policy.np), ("fo", policy.fo), ("testing", policy.testing)]
         return [*fields, ("discovery_method", policy.discovery_method)]
-    return [*fields, ("pct", policy.pct or "100"), ("fo", policy.fo)]
+    return [*fields, ("pct", policy.pct or "100"), ("fo", policy.fo or "0")]
 
 
 def _record(record: Record, *, rfc9990: bool) -> Iterable[str]:
@@ -133,23 +135,31 @@ def _record(record: Record, *, rfc9990: bool) -> Iterable[str]:
     yield f"<record><row><source_ip>{escape(record.source_ip)}</source_ip><count>{record.count}</count>"
     yield "<policy_evaluated>"
     yield from _fields([("disposition", disposition), ("dkim", record.dkim), ("spf", record.spf)])
-    for reason in record.reasons:
+    for reason in record.reasons if rfc9990 else map(_known, record.reasons):
         yield "<reason>"
         yield from _fields([("type", reason.type), ("comment", reason.comment)])
         yield "</reason>"
     yield "</policy_evaluated></row><identifiers>"
     yield from _fields([("envelope_to", record.envelope_to), ("envelope_from", record.envelope_from)])
+    if not record.envelope_from and not rfc9990:  # its schema wants one, also of the null reverse-path
+        yield "<envelope_from></envelope_from>"
     yield from _fields([("header_from", record.header_from)])
     yield "</identifiers><auth_results>"
     for kind, results in (("dkim", record.dkim_results), ("spf", record.spf_results)):
         for one in results:
             yield f"<{kind}><domain>{escape(one.domain)}</domain>"
             yield from _fields([("selector", one.selector), ("scope", one.scope), ("result", one.result)])
-            yield from _fields([("human_result", one.words)])
+            if kind == "dkim" or rfc9990:
+                yield from _fields([("human_result", one.words)])
             yield f"</{kind}>"
     if not record.spf_results and not rfc9990:  # its schema wants one
-        yield f"<spf><domain>{escape(record.header_from)}</domain><result>none</result></spf>"
+        yield f"<spf><domain>{escape(record.header_from)}</domain><scope>mfrom</scope><result>none</result></spf>"
     yield "</auth_results></record>"
+
+
+def _known(reason: Reason) -> Reason:
+    """As RFC 7489 has them: what it does not know is another one's words."""
+    return reason if reason.type in REASONS else Reason("other", reason.comment or reason.type)
 
 
 def _fields(fields: Iterable[tuple[str, str]]) -> Iterable[str]:

@@ -51,6 +51,21 @@ def tls_message(mailing: Mailing, *, domain: str, submitter: str, begin_s: int, 
     return _message(mailing, subject, kind, more, [_text(text), attached])
 
 
+def error_message(mailing: Mailing, *, domain: str, submitter: str, size_bytes: int, uris: Sequence[str]) -> bytes:
+    """That a DMARC aggregate report is larger than whoever wants it takes (RFC 7489 7.2.2)."""
+    fields = [
+        ("Report-Date", format_date(mailing.at_ms).decode()),
+        ("Report-Domain", domain),
+        ("Report-ID", mailing.name),
+        ("Report-Size", str(size_bytes)),
+        ("Submitter", submitter),
+        *[("Submitting-URI", uri) for uri in uris],
+    ]
+    words = f"The DMARC aggregate report for {domain} is larger than its addresses take, and was not sent.\r\n"
+    subject = f"Report Domain: {domain} Submitter: {submitter} Report-ID: <{mailing.name}> too large"
+    return _message(mailing, subject, b"multipart/mixed", b"", [_text(arf.render(fields)), _text(words.encode())])
+
+
 def feedback_message(
     mailing: Mailing, *, subject: str, words: str, fields: Sequence[tuple[str, str]], headers: bytes
 ) -> bytes:

@@ -15,7 +15,7 @@ from mail.smtp.replies import Reply
 SOLICIT_CHARS_MAX = 1000  # RFC 3865 2.1: of all keywords together
 
 
-class Offers(msgspec.Struct, frozen=True, kw_only=True):
+class Offers(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What one connection is offered as it is now; a rule may give each connection its own.
 
     What suits everybody is on by itself, what needs somebody's consent is off.

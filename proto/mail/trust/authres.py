@@ -8,8 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from mail.message.header import Field, fields
-from mail.message.limits import Limits
+from mail.message.header import Field
 from mail.trust.names import u_label
 
 NAME: Final = b"Authentication-Results"
@@ -30,7 +29,8 @@ _ADDRESS: Final = re.compile(
 )
 _TOKEN_WHOLE: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-~]+\Z")
 _STRAY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|\n(?![ \t])")
-_ALL: Final = Limits(fields_max=1 << 20)  # no field may be one too many to be looked at; the caller bounds the header
+# One field of the name, as `mail.message.header.fields` finds them.
+_OF_THE_NAME: Final = re.compile(rb"(?:^|(?<=\n))(" + NAME + rb")[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*\n?)", re.IGNORECASE)
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -178,15 +178,12 @@ def claims(value: bytes, ids: Collection[str]) -> bool:
 
 
 def to_remove(raw: bytes, ids: Collection[str], start: int = 0, end: int | None = None) -> list[Field]:
-    """The fields of a header that came from outside and claim to be ours, in order."""
-    name = NAME.lower()
-    if name not in raw.lower():
-        return []
-    return [
-        field
-        for field in fields(raw, start, end, _ALL)
-        if field.name.lower() == name and claims(raw[field.value_start : field.end], ids)
+    """The fields of a header that came from outside and claim to be ours, in order; however many others there are."""
+    found = [
+        Field(match[1], match.start(), match.start(2), match.end())
+        for match in _OF_THE_NAME.finditer(raw, start, len(raw) if end is None else end)
     ]
+    return [field for field in found if claims(raw[field.value_start : field.end], ids)]
 
 
 def without(raw: bytes, removed: Iterable[Field]) -> bytes:

@@ -13,7 +13,7 @@ from tests.unit.mail.proxy.test_header import V4, v2
 
 
 async def test_the_header_comes_before_tls(certificate: Path) -> None:
-    async with World(connections_per_ip_max=1) as world:
+    async with World(connections_per_ip_max=1, mechanisms=("SCRAM-SHA-256-PLUS", "PLAIN")) as world:
         server = ImapServer(world.services, server_context(certificate, certificate))
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)

@@ -11,9 +11,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from gateway.facts import AtHello
+from gateway.smtp.settings import OfferSettings
 from tests.gateway.smtp.conftest import Start
 from tests.gateway.smtp.test_server import read_reply
 from tests.unit.gateway.smtp.fakes import ALICE
+
+PLUS = OfferSettings(mechanisms=AtHello.of(("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN")))
 
 
 def b64(data: bytes) -> str:
@@ -77,7 +81,7 @@ def end_point(certificate: Path) -> bytes:
 async def test_scram_plus(
     start: Start, client_tls: ssl.SSLContext, certificate: Path, version: ssl.TLSVersion, kind: str, answer: str
 ) -> None:
-    running = await start()
+    running = await start(offer=PLUS)
     client_tls.maximum_version = version
     client = await connect(running.port["submissions"], client_tls)
     assert "AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\n" in await client.say("EHLO a")
@@ -93,7 +97,7 @@ async def test_scram_plus(
 
 
 async def test_scram_plus_after_starttls(start: Start, client_tls: ssl.SSLContext, certificate: Path) -> None:
-    running = await start()
+    running = await start(offer=PLUS)
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port["submission"])
     await read_reply(reader)
     writer.write(b"EHLO a\r\n")
@@ -108,7 +112,7 @@ async def test_scram_plus_after_starttls(start: Start, client_tls: ssl.SSLContex
 
 
 async def test_who_could_bind_and_was_kept_from_it_is_told(start: Start, client_tls: ssl.SSLContext) -> None:
-    running = await start()
+    running = await start(offer=PLUS)
     client = await connect(running.port["submissions"], client_tls)
     await client.say("EHLO a")
     answer = await client.say(f"AUTH SCRAM-SHA-256 {b64(b'y,,n=alice@example.test,r=x')}")
@@ -137,6 +141,8 @@ async def test_tokens(start: Start, client_tls: ssl.SSLContext) -> None:
 async def test_tokens_are_not_taken_where_nobody_knows_them(start: Start, client_tls: ssl.SSLContext) -> None:
     running = await start()
     client = await connect(running.port["submissions"], client_tls)
-    assert "OAUTH" not in await client.say("EHLO a")
+    answer = await client.say("EHLO a")
+    assert "OAUTH" not in answer
+    assert "-PLUS" not in answer, "by default"
     assert (await client.say("AUTH XOAUTH2")).startswith("504 5.5.4 ")
     client.close()

@@ -141,4 +141,4 @@ async def test_what_the_process_before_owed_to_a_sender_is_told_at_once(tmp_path
 
 def test_the_queues_table_has_what_the_shard_and_the_deliverer_read() -> None:
     queue = replace(OutgoingSettings(), remember_s=700)
-    assert (queue.remember_s, queue.schedule.expire_after, queue.delivery.in_flight_max) == (700, 432_000, 200)
+    assert (queue.remember_s, queue.schedule.pace.expire_after, queue.delivery.in_flight_max) == (700, 432_000, 200)

@@ -105,3 +105,37 @@ async def test_reports_that_came_the_newest_first(store: MemoryStore, clock: Man
     assert [report.id for report in await ledger.newest(9, clock.ms + 2)] == [b"1", b"0"]
     assert await ledger.sweep(clock.ms + 1) == 2
     assert [report.id for report in await ledger.newest(9)] == [b"3", b"2"]
+
+
+async def test_a_report_is_kept_once_and_found_by_its_id(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    first = Received(b"1" * 16, clock.ms, "dmarc", "x.test", "org", failed=3)
+    assert await ledger.keep(first)
+    assert not await ledger.keep(Received(b"1" * 16, clock.ms + 5, "dmarc", "x.test", "org", failed=9))
+    assert await ledger.newest(9) == [first]
+    assert await ledger.read(b"1" * 16) == first
+    assert await ledger.read(b"2" * 16) is None
+    assert await ledger.sweep(clock.ms + 1) == 1
+    assert await ledger.read(b"1" * 16) is None
+    assert await ledger.keep(first)
+
+
+async def test_reports_since_a_time_the_oldest_first(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    for number in range(1200):
+        await ledger.keep(Received(number.to_bytes(2, "big"), clock.ms + number // 2, "tls", "x.test", "org"))
+    found = [report.at_ms - clock.ms async for report in ledger.since(clock.ms + 3)]
+    assert found == [number // 2 for number in range(6, 1200)]
+    assert len([report async for report in ledger.since(0)]) == 1200
+
+
+async def test_who_has_a_report_is_known_until_the_day_is_forgotten(store: MemoryStore, clock: ManualClock) -> None:
+    ledger = Ledger(store, clock)
+    day = keys.day_of(clock.ms)
+    await ledger.sent(DMARC, day, "x.test", "a@x.test")
+    assert await ledger.is_sent(DMARC, day, "x.test", "a@x.test")
+    assert not await ledger.is_sent(DMARC, day, "x.test", "b@x.test")
+    assert not await ledger.is_sent(TLS, day, "x.test", "a@x.test")
+    assert not await ledger.is_done(DMARC, day, "x.test")
+    await ledger.forget(DMARC, day)
+    assert not await ledger.is_sent(DMARC, day, "x.test", "a@x.test")

@@ -36,7 +36,7 @@ def traces(store: MemoryStore, clock: ManualClock) -> TraceClient:
 
 async def test_a_message_is_found_by_all_its_names(traces: TraceClient) -> None:
     intake = note(message_id="x@y", sender="a@x.test", recipients=("b@y.test", "c@y.test"), queue_ids=(b"\1\2",))
-    attempt = note(step="0102/1", at_ms=intake.at_ms + 5)
+    attempt = note(step="0102.1", at_ms=intake.at_ms + 5, began_ms=intake.at_ms)
     await traces.note(intake)
     await traces.note(attempt)
     await traces.note(note("other.1", sender="a@x.test", at_ms=intake.at_ms + 1))

@@ -45,7 +45,7 @@ def test_what_json_does_not_have_is_told_in_words() -> None:
     assert found["lone"] == "?"
 
 
-@pytest.mark.parametrize("row", [b"", b"\2", b"\1", b"\1\1x", b"\1\0\x93"])
+@pytest.mark.parametrize("row", [b"", b"\3", b"\2", b"\1", b"\1\1x", b"\1\0\x93", b"\2\x93"])
 def test_damaged_rows_are_corrupt(row: bytes) -> None:
     with pytest.raises(Corrupt):
         notes.read(row)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from cluster.clock import ManualClock
-from cluster.dns.client import DnsResolver
+from cluster.dns.client import DnsResolver, is_special
 from cluster.dns.resolver import Answer
 from cluster.dns.settings import DnsSettings
 from cluster.errors import Misconfigured
@@ -232,3 +232,28 @@ async def test_who_knows_all_but_sends_from_elsewhere_is_not_heard(hasty: DnsRes
     right = flight.ident.to_bytes(2, "big") + b"\x81\x80\0\1\0\0\0\0\0\0" + flight.sent
     hasty._mux._received(flight.line, right)  # the same, had it come by the socket
     assert (await asking).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "special"),
+    [
+        ("mx.example.test", True),
+        ("test", True),
+        ("a.invalid", True),
+        ("1.0.0.127.in-addr.arpa", True),
+        ("1" + ".0" * 31 + ".ip6.arpa", True),
+        ("a.latest", False),
+        ("test.org", False),
+        ("1.0.0.10.in-addr.arpa", False),
+        ("1.2.0.192.in-addr.arpa", False),
+    ],
+)
+def test_names_that_are_never_asked_for_outside(name: str, special: bool) -> None:
+    assert is_special(name) is special
+
+
+async def test_such_names_are_answered_here_unless_servers_are_named() -> None:
+    alone = DnsResolver(DnsSettings(), ManualClock(), Random(1))
+    assert await alone.ask("A.Example.TEST", "TXT") == Answer("nxdomain", name="a.example.test")
+    assert alone.asked == 0
+    await alone.close()

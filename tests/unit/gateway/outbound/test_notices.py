@@ -6,7 +6,7 @@ from actors.queue.types import Envelope, Fate, Owed, Recipient, Result, Shown
 from cluster.clock import ManualClock
 from cluster.errors import NotFound, OverQuota, Unavailable
 from gateway.outbound.notices import GIVEN_UP_MS, Notices, name_of
-from gateway.outbound.schedule import Schedule, ScheduleSettings
+from gateway.outbound.schedule import Pace, Schedule
 from mail.dsn.parse import parse
 
 BODY = b"Subject: hello\r\nMessage-ID: <x@y>\r\n\r\nhello\r\n"
@@ -63,7 +63,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def notices(out: Out, clock: ManualClock) -> Notices:
-    schedule = Schedule(ScheduleSettings(expire_after=1000))
+    schedule = Schedule(Pace(expire_after=1000))
     return Notices("mail.example.org", out, schedule, clock, signer=Stamp())
 
 

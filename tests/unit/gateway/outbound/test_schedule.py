@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from gateway.outbound.schedule import Circumstance, Schedule, ScheduleSettings
+from gateway.outbound.schedule import Circumstance, Pace, Schedule
 from tests.unit.gateway.outbound.test_settling import RULE, T, work
 
 
@@ -31,14 +31,14 @@ def test_the_last_attempt_is_when_the_time_is_over() -> None:
 def test_a_rule_chooses_by_circumstance() -> None:
     asked: list[Circumstance] = []
 
-    def choose(circumstance: Circumstance) -> ScheduleSettings:
+    def choose(circumstance: Circumstance) -> Pace:
         asked.append(circumstance)
-        return ScheduleSettings(retry=(7,), notify_after=0) if circumstance.cause == "greylisted" else RULE
+        return Pace(retry=(7,), notify_after=0) if circumstance.cause == "greylisted" else RULE
 
     schedule = Schedule(choose)
     times = schedule.times(work(priority=3), 0, 4, "greylisted", T)
     assert times.next_ms == T + 8000
-    assert asked == [Circumstance("me@y.test", "x.test", "0@x.test", 3, 4, "greylisted")]
+    assert asked == [Circumstance(work(priority=3).mail, 0, 4, "greylisted")]
     assert not schedule.times(work(), 0, 1, "greylisted", T + 400_000_000).late, "never, where it is 0"
     assert schedule.until_ms(work().mail, 0, 1, "") == T + 5_000_000
 

