@@ -50,9 +50,9 @@ class Peer(ABC):
     def __init__(
         self, folder: Path, ports: tuple[int, int], next_port: int, certificate: tuple[Path, Path], trusted: Path
     ) -> None:
-        """`ports`: its own, and one where it does not offer CHUNKING. `next_port`: who gets what is not for its own
-        domains. `certificate`: the chain and the key. `trusted`: the certificate that the next must have, for
-        NEXT_NAME."""
+        """`ports`: its own, and one where it offers neither CHUNKING nor (but for OpenSMTPD) DSN. `next_port`: who gets
+        what is not for its own domains. `certificate`: the chain and the key. `trusted`: the certificate that the next
+        must have, for NEXT_NAME."""
         self.port, self.data_port = ports
         users = self.own_users | {user: f"/var/mail/{user}" for user in USERS}
         is_unpacked = bool(parts.PARTS[self.part].unpacked_with)
@@ -72,7 +72,7 @@ class Peer(ABC):
 
     @property
     def data_domain(self) -> str:
-        """Its own too, for mail that goes to the port without CHUNKING."""
+        """Its own too, for mail that goes to the port without these."""
         return f"data.{self.domain}"
 
     def address(self, user: str = "ann", *, by_data: bool = False) -> str:

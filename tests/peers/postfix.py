@@ -38,7 +38,7 @@ class Postfix(Peer):
     def furnish(self, next_port: int) -> None:
         """Of Peer."""
         mail = self.world.ids[USERS[0]]
-        own = f"{HOST}:{self.data_port} inet n - n - - smtpd\n  -o smtpd_discard_ehlo_keywords=chunking\n"
+        own = f"{HOST}:{self.data_port} inet n - n - - smtpd\n  -o smtpd_discard_ehlo_keywords=chunking,dsn\n"
         self.world.write("etc/postfix/master.cf", f"{HOST}:{self.port} inet n - n - - smtpd\n{own}{SERVICES}")
         both = [(user, self.address(user, by_data=by_data)) for user in USERS for by_data in (False, True)]
         boxes = "".join(f"{address} {user}/\n" for user, address in both)

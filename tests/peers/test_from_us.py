@@ -4,9 +4,11 @@ import pytest
 
 from tests.peers import texts
 from tests.peers.conftest import Neighbourhood, everything, of
+from tests.peers.exim import Exim
 from tests.peers.letters import awaited, submission, told, typed
 from tests.peers.opensmtpd import OpenSmtpd
 from tests.peers.peer import Peer
+from tests.peers.postfix import Postfix
 from tests.peopled import Peopled
 
 
@@ -86,3 +88,16 @@ def test_success_is_told_by_the_peer(peer: Peer, ours: Peopled, login: str) -> N
     assert typed(about["Reporting-MTA"]) == f"mx.{peer.domain}"
     if peer.name != "opensmtpd":  # which leaves it out
         assert about["Original-Envelope-Id"] == "of-a-test"
+
+
+@pytest.mark.parametrize("peer", [of(Postfix), of(Exim)], indirect=True)
+def test_where_reports_end_is_told_by_us(peer: Peer, ours: Peopled, login: str) -> None:
+    """To a server without DSN: relayed (RFC 3461 5.2.2)."""
+    to = peer.address(by_data=True)
+    mark, raw = texts.ALL["plain"].letter(login, to)
+    with submission(ours, login) as smtp:
+        smtp.sendmail(login, [to], raw, mail_options=["RET=HDRS"], rcpt_options=["NOTIFY=SUCCESS"])
+    assert peer.received(mark).endswith(as_maildir(raw))
+    about, (ann,) = told(awaited(ours, login, b"Action:", mark))
+    assert (ann["Action"], typed(ann["Final-Recipient"])) == ("relayed", to)
+    assert typed(about["Reporting-MTA"]) == "mx.example.test"
