@@ -17,6 +17,7 @@ from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack
 from cluster.clock import Clock
 
+HOLD_MS: Final = 3_600_000  # not due before it is held for sure; once released, it goes by then
 THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
 
 
@@ -56,11 +57,17 @@ class Outbox:
         """The id of the entry that `send` makes for a domain."""
         return entry_id(domain, idem)
 
-    async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
+    async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0, hold: str = "") -> bytes:
         """Queue the message for one destination; the entry's id, once durable. The same `idem` for a domain queues it
-        once. `mail`: its digest, size and times are filled in here. Raises Refused, Unavailable, StoreFull."""
+        once. `mail`: its digest, size and times are filled in here. `hold`: who wants it held back until it is
+        released. Raises Refused, Unavailable, StoreFull."""
         mail = replace(mail, digest=kept.digest, size=kept.size, stored_ms=kept.stored_ms)
-        return await self._queue.enqueue(mail, idem, kept.packed, due_ms)
+        if hold:
+            due_ms = max(due_ms, self._clock.now_ms() + HOLD_MS)
+        entry = await self._queue.enqueue(mail, idem, kept.packed, due_ms)
+        if hold:
+            await self._queue.hold(entry, hold)
+        return entry
 
 
 def _digest_and_pack(raw: bytes) -> tuple[bytes, bytes]:

@@ -21,6 +21,8 @@ PACKED_FROM_BYTES: Final = 2 * 1024  # smaller ones are kept as they are: packin
 FORMAT: Final = b"\1"  # packed
 PLAIN: Final = b"\2"
 
+_PLAIN: Final = frozenset({int, float, bool, type(None)})
+_CONTAINERS: Final = frozenset({list, tuple, dict})
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Note)
 
@@ -54,16 +56,30 @@ def bounded(note: Note) -> Note:
     facts = note.facts
     if len(facts) > FACTS_MAX:
         facts = (*facts[: FACTS_MAX - 1], Fact("left out", of={"facts": len(facts) - FACTS_MAX + 1}))
-    facts = tuple(fact if _small(fact.of) else replace(fact, of=_cut(fact.of, DEPTH_MAX)) for fact in facts)
-    recipients = note.recipients[:ADDRESSES_MAX]
-    return replace(note, facts=facts, recipients=recipients, queue_ids=note.queue_ids[:ADDRESSES_MAX])
+    if not all(_fits(fact.of, DEPTH_MAX) for fact in facts):
+        facts = tuple([replace(fact, of=_cut(fact.of, DEPTH_MAX)) for fact in facts])
+    recipients, queue_ids = note.recipients[:ADDRESSES_MAX], note.queue_ids[:ADDRESSES_MAX]
+    if facts is note.facts and recipients is note.recipients and queue_ids is note.queue_ids:
+        return note
+    return replace(note, facts=facts, recipients=recipients, queue_ids=queue_ids)
 
 
-def _small(of: dict[str, Any]) -> bool:
-    return len(of) <= ITEMS_MAX and all(
-        isinstance(value, int | float) or value is None or (isinstance(value, str) and len(value) <= TEXT_CHARS_MAX)
-        for value in of.values()
-    )
+def _fits(value: Any, depth: int) -> bool:
+    """Whether there is nothing for `_cut` to do; looking costs a fifth of copying. Depth is bounded, as there."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= TEXT_CHARS_MAX and value.isascii()
+    if kind in _PLAIN:
+        return True
+    if not depth or kind not in _CONTAINERS or len(value) > ITEMS_MAX:
+        return False
+    if kind is dict:
+        for key in value:
+            if type(key) is not str or len(key) > TEXT_CHARS_MAX:
+                return False
+        value = value.values()
+    depth -= 1
+    return all([_fits(item, depth) for item in value])  # noqa: C419 - a generator would cost as much as all the rest
 
 
 def _cut(value: Any, depth: int) -> Any:

@@ -49,7 +49,7 @@ class Ready(NamedTuple):
     front: bytes  # fields to stand before it
     seal: bytes  # and before those, where it is sent on
     mailbox: str
-    is_held: bool  # a filter wants it looked at before it leaves
+    held: str  # why a filter wants it looked at before it leaves
 
 
 class Accepting:
@@ -168,7 +168,7 @@ class Accepting:
             seal = await self._seal(arrived, screened, front + body)
         junk = passed.junk or bool(passed.held)
         mailbox = JUNK if junk else screened.mailbox
-        return Ready(arrived, passed.sender, body, trace.head_of(added + body), front, seal, mailbox, bool(passed.held))
+        return Ready(arrived, passed.sender, body, trace.head_of(added + body), front, seal, mailbox, passed.held)
 
     async def _seal(self, arrived: Arrived, screened: Screened, message: bytes) -> bytes:
         """For who gets it next (RFC 8617): what we saw, by the domain that sends it on."""
@@ -252,7 +252,7 @@ class Accepting:
         def store(entry: Onward) -> delivery.Store:
             mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
             idem = _idem(ready.arrived, entry)
-            return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms)
+            return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms, hold=ready.held)
 
         return {entry: store(entry) for entry in plan.entries}
 

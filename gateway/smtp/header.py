@@ -6,18 +6,23 @@ A message is changed only by adding fields in front; what the author wrote stays
 import re
 from email.utils import getaddresses
 
-_VALUE = rb":[ \t]*((?:[^\r]|\r\n[ \t])*)"
-_FIELDS = {
-    name: re.compile(rb"(?:\A|\r\n)" + name + rb"[ \t]*" + _VALUE, re.IGNORECASE)
-    for name in (b"From", b"Message-ID", b"Date", b"TLS-Required")
-}
+_VALUE = re.compile(rb"[ \t]*:[ \t]*([^\r]*(?:\r\n[ \t][^\r]*)*)")
 MESSAGE_ID_BYTES_MAX = 998
 FROM_BYTES_MAX = 64 * 1024  # an author list longer than this is an attack
 
 
 def fields(head: bytes, name: bytes) -> list[bytes]:
-    """The values of all fields of a name: `From`, `Message-ID` or `Date`."""
-    return [found[1].strip() for found in _FIELDS[name].finditer(head)]
+    """The values of all fields of a name."""
+    lowered, wanted = b"\r\n" + head.lower(), b"\r\n" + name.lower()
+    found = []
+    at = lowered.find(wanted)
+    while at >= 0:
+        at += len(name)  # behind the name, as `head` counts, which is without the CRLF in front
+        if value := _VALUE.match(head, at):
+            found.append(value[1].strip())
+            at = value.end()
+        at = lowered.find(wanted, at)
+    return found
 
 
 def message_id(head: bytes) -> str:

@@ -89,9 +89,9 @@ class Outgoing(Protocol):
         """The id of the entry that `send` makes for a domain."""
         ...
 
-    def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> Awaitable[bytes]:
-        """Queue for one destination; the entry's id, once durable; the same `idem` again does nothing. Raises
-        Unavailable, StoreFull."""
+    def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0, hold: str = "") -> Awaitable[bytes]:
+        """Queue for one destination; the entry's id, once durable; the same `idem` again does nothing. `hold`: who
+        wants it held back. Raises Unavailable, StoreFull."""
         ...
 
 

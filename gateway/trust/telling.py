@@ -174,4 +174,6 @@ def _record(record: Any) -> str:
 
 def _cut(text: str) -> str:
     """A lone surrogate cannot be written as JSON."""
+    if text.isascii():
+        return text[:RECORD_CHARS_MAX]
     return text[:RECORD_CHARS_MAX].encode("utf-8", "replace").decode()

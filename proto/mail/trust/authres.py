@@ -6,6 +6,7 @@ result or another field. What is read is strict; who is claimed by a field is re
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mail.message.header import Field
@@ -98,6 +99,7 @@ def _folded(words: list[str]) -> list[str]:
     return lines
 
 
+@lru_cache(maxsize=256)  # there are some dozens, all of them ours
 def _keyword(text: str) -> str:
     if not _KEYWORD.match(text):
         raise ValueError(f"{text!r} is no keyword")
@@ -106,7 +108,10 @@ def _keyword(text: str) -> str:
 
 def _fit(text: str, most: int) -> str:
     """Without what no field can have: controls, line ends, lone surrogates."""
-    text = _UNFIT.sub(" ", text[:most])
+    text = text[:most]
+    if text.isascii() and text.isprintable():
+        return text
+    text = _UNFIT.sub(" ", text)
     return text if text.isascii() else text.encode()[:most].decode("utf-8", "ignore")
 
 

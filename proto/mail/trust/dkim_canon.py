@@ -6,7 +6,6 @@ than the reader does. Everything is linear in the size of the message.
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
@@ -14,8 +13,6 @@ from typing import Final, Literal, NamedTuple
 from mail.message.header import fields, header_end
 
 Form = Literal["simple", "relaxed"]
-
-_WHITE: Final = re.compile(rb"[ \t]+")
 
 
 class Field(NamedTuple):
@@ -40,6 +37,7 @@ class Signable:
         self._body = memoryview(message)[end:]
         self._forms: dict[Form, _Body] = {}
         self._hashes: dict[tuple[Form, int | None], bytes] = {}
+        self._canonical_fields: dict[tuple[Form, bytes], bytes] = {}
 
     @property
     def body_bytes(self) -> int:
@@ -49,6 +47,14 @@ class Signable:
     def named(self, name: bytes) -> list[Field]:
         """The fields of a name (in lower case), from the top."""
         return [field for field in self.fields if field.name == name]
+
+    def canonical_field(self, field: Field, form: Form) -> bytes:
+        """Of a field of the message `canonical_field`, worked out once for all signatures."""
+        key = (form, field.raw)
+        found = self._canonical_fields.get(key)
+        if found is None:
+            found = self._canonical_fields[key] = canonical_field(field.raw, form)
+        return found
 
     def canonical_bytes(self, form: Form) -> int:
         """The size of the canonical body."""
@@ -100,17 +106,21 @@ def _simple(body: memoryview) -> _Body:
 
 def _relaxed(body: memoryview) -> _Body:
     """RFC 6376 3.4.4: white space within lines is one space, at their ends none; then as above, but empty stays so."""
-    text = bytes(body)
-    if b"\t" in text:
-        text = text.replace(b"\t", b" ")
-    while b"  " in text:  # each turn halves the longest run: 23 for 5 MB of spaces, and each on half of what was left
-        text = text.replace(b"  ", b" ")
-    text = text.replace(b" \r\n", b"\r\n")
+    text = _single_spaces(bytes(body)).replace(b" \r\n", b"\r\n")
     if text.endswith(b" "):  # a last line without CRLF
         text = text[:-1]
     kept = _without_empty_lines(text)
     end = b"\r\n" if kept else b""
     return _Body(memoryview(text)[:kept], kept + len(end), end)
+
+
+def _single_spaces(text: bytes) -> bytes:
+    """Each run of spaces and tabs as one space; a fifth of the time of a pattern."""
+    if b"\t" in text:
+        text = text.replace(b"\t", b" ")
+    while b"  " in text:  # each turn halves the longest run: 23 for 5 MB of spaces, and each on half of what was left
+        text = text.replace(b"  ", b" ")
+    return text
 
 
 def _without_empty_lines(text: bytes) -> int:
@@ -131,7 +141,7 @@ def canonical_field(raw: bytes, form: Form) -> bytes:
     if form == "simple":
         return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
     name, _, value = raw.partition(b":")
-    value = _WHITE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    value = _single_spaces(value.replace(b"\r\n", b"")).strip(b" ")
     return name.rstrip(b" \t").lower() + b":" + value + b"\r\n"
 
 
@@ -145,4 +155,4 @@ def signed_fields(message: Signable, names: Iterable[bytes], form: Form, without
     for field in message.fields:
         if field.name in wanted and field is not without:
             left[field.name].append(field)
-    return b"".join(canonical_field(left[name].pop().raw, form) for name in names if left[name])
+    return b"".join([message.canonical_field(left[name].pop(), form) for name in names if left.get(name)])

@@ -6,7 +6,7 @@ publishes costs bounded memory and time: key objects are kept, a few of them, an
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -47,9 +47,9 @@ class KeyRecord(NamedTuple):
     @property
     def bits(self) -> int:
         """The size of the key; 0 where there is none."""
-        if isinstance(self.key, RSAPublicKey):
-            return self.key.key_size
-        return 256 if self.key else 0
+        if self.key is None:
+            return 0
+        return cast("RSAPublicKey", self.key).key_size if self.kind == "rsa" else 256
 
     def refusal(self, algorithm: str) -> str:
         """Why the key does not serve for a signature with this algorithm; empty where it does (RFC 6376 6.1.2)."""

@@ -12,9 +12,7 @@ from typing import Final, NamedTuple
 # tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS]
 _SPEC: Final = re.compile(rb"[ \t\r\n]*([A-Za-z][A-Za-z0-9_]*)[ \t\r\n]*=([^;]*)")
 _WHITE: Final = re.compile(rb"[ \t\r\n]+")
-_STRAY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_NEWLINE: Final = re.compile(rb"\r(?!\n[ \t])|(?<!\r)\n")  # FWS = [*WSP CRLF] 1*WSP: each CRLF is a fold
-_END: Final = re.compile(rb"[ \t\r\n]*\Z")
+_STRAY: Final = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _NUMBER: Final = re.compile(rb"[0-9]{1,76}")
 
@@ -74,8 +72,9 @@ class Tags(dict[str, Tag]):
 
 def parse(text: bytes, start: int = 0) -> Tags:
     """The list that begins at `start`. Raises BadTags."""
-    if _STRAY.search(text, start) or _NEWLINE.search(text.rstrip(b"\r\n"), start):
+    if not _is_clean(text[start:]):
         raise BadTags("there are control characters")
+    end = len(text.rstrip(b" \t\r\n"))
     tags = Tags()
     place = start
     while True:  # ends: each turn goes on by a tag
@@ -89,5 +88,14 @@ def parse(text: bytes, start: int = 0) -> Tags:
             raise BadTags("there are too many tags")
         tags[name] = Tag(found[2].strip(b" \t\r\n"), found.start(2), found.end(2))
         place = found.end() + 1
-        if _END.match(text, place):  # a semicolon after the last is allowed
+        if place >= end:  # a semicolon after the last is allowed
             return tags
+
+
+def _is_clean(text: bytes) -> bool:
+    """No control characters, and no line ends but folds: FWS = [*WSP CRLF] 1*WSP. Those at the end do not count."""
+    if len(text.translate(None, _STRAY)) != len(text):
+        return False
+    text = text.rstrip(b"\r\n")
+    folds = text.count(b"\r\n ") + text.count(b"\r\n\t")
+    return text.count(b"\r") == folds == text.count(b"\n")

@@ -49,3 +49,21 @@ def test_what_json_does_not_have_is_told_in_words() -> None:
 def test_damaged_rows_are_corrupt(row: bytes) -> None:
     with pytest.raises(Corrupt):
         notes.read(row)
+
+
+def test_what_fits_is_not_copied() -> None:
+    of = {"a": "b", "n": 1, "none": None, "dns": [{"name": "a.test", "records": ["v=spf1 -all"]}]}
+    note = Note("a.1", "intake", 1, facts=(Fact("spf", "pass", 2, of),))
+    assert notes.bounded(note) is note
+
+
+@given(st.dictionaries(st.text("ab", max_size=3), JSON, max_size=4))
+def test_what_is_said_to_fit_would_not_have_been_changed(of: dict[str, object]) -> None:
+    if notes._fits(of, notes.DEPTH_MAX):
+        assert notes._cut(of, notes.DEPTH_MAX) == of
+
+
+@pytest.mark.parametrize("of", [{"lone": "\udc80"}, {"long": "a" * (notes.TEXT_CHARS_MAX + 1)}, {"deep": [[[[[]]]]]}])
+def test_what_does_not_fit_is_cut_wherever_it_is(of: dict[str, object]) -> None:
+    assert not notes._fits(of, notes.DEPTH_MAX)
+    assert notes.read(notes.stored(Note("a.1", "intake", 1, facts=(Fact("x", of=of),)))).facts[0].of.keys() == of.keys()

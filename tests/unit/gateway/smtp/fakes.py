@@ -120,6 +120,8 @@ class FakeOutgoing:
 
     def __init__(self) -> None:
         self.queued: list[tuple[Envelope, bytes, bytes]] = []
+        self.due: list[int] = []
+        self.holds: list[str] = []
         self.troubles: dict[str, list[Trouble]] = {}
         self.seen: set[tuple[str, bytes]] = set()
 
@@ -129,12 +131,14 @@ class FakeOutgoing:
     def name_of(self, domain: str, idem: bytes) -> bytes:
         return domain.encode() + idem
 
-    async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0) -> bytes:
+    async def send(self, mail: Envelope, kept: Kept, *, idem: bytes, due_ms: int = 0, hold: str = "") -> bytes:
         if self.troubles.get(mail.domain):
             raise self.troubles[mail.domain].pop(0)
         if (mail.domain, idem) not in self.seen:
             self.seen.add((mail.domain, idem))
             self.queued.append((mail, kept.packed or b"", idem))
+            self.due.append(due_ms)
+            self.holds.append(hold)
         return idem
 
 

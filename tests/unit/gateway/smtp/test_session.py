@@ -286,6 +286,32 @@ async def test_who_comes_from_a_trusted_network_may_relay() -> None:
     assert len(fakes.outgoing.queued) == 1
 
 
+async def test_what_is_to_be_held_until_a_time_waits_in_the_queue_whole() -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    now_ms = fakes.world.clock.now_ms()
+    lines = ["MAIL FROM:<alice@example.test> HOLDFOR=3600", "RCPT TO:<bob@example.test>", "RCPT TO:<a@far.test>"]
+    text = b"From: alice@example.test\r\n\r\nbody\r\n"
+    assert (await talk.say(*lines, "DATA", text + b"."))[-1].startswith("250")
+    assert fakes.intake.stored == []
+    assert sorted(mail.domain for mail, _, _ in fakes.outgoing.queued) == ["example.test", "far.test"]
+    assert fakes.outgoing.due == [now_ms + 3_600_000] * 2
+
+
+async def test_what_mail_asks_of_its_way_is_in_the_envelope() -> None:
+    fakes = Fakes()
+    talk = await submitter(fakes)
+    now_ms = fakes.world.clock.now_ms()
+    await talk.say("MAIL FROM:<alice@example.test> REQUIRETLS BY=120;R MT-PRIORITY=3", "RCPT TO:<a@far.test>", "DATA")
+    await talk.say(b"From: alice@example.test\r\nTLS-Required: No\r\n\r\nbody\r\n.")
+    await talk.say("MAIL FROM:<alice@example.test>", "RCPT TO:<a@far.test>", "DATA")
+    await talk.say(b"From: alice@example.test\r\nTLS-Required: No\r\n\r\nbody\r\n.")
+    (first, _, _), (second, _, _) = fakes.outgoing.queued
+    assert (first.require_tls, first.tls_optional, first.priority) == (True, False, 3)
+    assert (first.by_ms, first.by_mode) == (now_ms + 120_000, "R")
+    assert (second.require_tls, second.tls_optional) == (False, True)
+
+
 async def test_an_alias_that_leads_elsewhere_forwards_also_from_strangers() -> None:
     fakes = Fakes()
     talk = await mx(fakes)

@@ -113,3 +113,17 @@ def test_fields_are_taken_from_the_lowest_up_and_missing_ones_are_nothing() -> N
     assert signed_fields(message, [b"a", b"b", b"a", b"a", b"c"], "simple") == b"A: 3\r\nB: 2\r\nA: 1\r\n"
     first = message.fields[0]
     assert signed_fields(message, [b"a", b"a"], "simple", without=first) == b"A: 3\r\n"
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"a", b":", b"\r\n ", b"\r\n\t"])).map(b"".join))
+def test_a_relaxed_field_has_single_spaces(value: bytes) -> None:
+    expected = re.sub(rb"[ \t]+", b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    assert canonical_field(b"Name \t:" + value + b"\r\n", "relaxed") == b"name:" + expected + b"\r\n"
+
+
+def test_a_field_of_a_message_is_worked_out_once_for_each_form() -> None:
+    message = Signable(b"A:  b\r\n\r\n")
+    (field,) = message.fields
+    assert message.canonical_field(field, "relaxed") is message.canonical_field(field, "relaxed")
+    assert message.canonical_field(field, "relaxed") == b"a:b\r\n"
+    assert message.canonical_field(field, "simple") == b"A:  b\r\n"

@@ -1,8 +1,12 @@
 """Tag lists: what is one, where its values are, and what is asked of them."""
 
-import pytest
+import re
 
-from mail.trust.dkim_tags import TAGS_MAX, BadTags, parse
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.trust.dkim_tags import TAGS_MAX, BadTags, _is_clean, parse
 
 
 def test_values_and_their_places() -> None:
@@ -40,3 +44,12 @@ def test_what_is_asked_of_values() -> None:
     for broken in (b"b=A", b"b=====", b"b=A=BC", b"b=\xc3\xa4A=="):
         with pytest.raises(BadTags, match="base64"):
             parse(broken).binary("b")
+
+
+@given(
+    st.lists(st.sampled_from([b"a=1;", b"\r\n", b"\r", b"\n", b" ", b"\t", b"\0", b"\x7f", b"x=\xff;"])).map(b"".join)
+)
+def test_line_ends_are_folds_and_there_are_no_controls(text: bytes) -> None:
+    stray = re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
+    newline = re.search(rb"\r(?!\n[ \t])|(?<!\r)\n", text.rstrip(b"\r\n"))
+    assert _is_clean(text) is not bool(stray or newline)
