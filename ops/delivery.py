@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from actors.queue.client import QueueClient
-from actors.queue.types import Change, Filter
+from actors.queue.types import Change
 from actors.shell.shard import Shard
 from actors.trace.client import Tracing
 from cluster.errors import Trouble
@@ -82,7 +82,8 @@ async def _started(deliverer: Deliverer, queue: QueueClient, *, recall: bool) ->
     """Nothing is lent before what was lent is back: else it could be taken back from ourselves."""
     if recall:
         try:
-            async for _progress in queue.alter(Change(b"", "recall", by="start"), Filter(status="lent")):
+            # Of any status: what has failed may be lent too, for the notice that is owed to its sender.
+            async for _progress in queue.alter(Change(b"", "recall", by="start")):
                 pass
         except Trouble as error:  # then it is lent again when its leases end
             structlog.get_logger().warning("outbound.recall_failed", why=error.log)

@@ -2,6 +2,8 @@
 
 Only what PARTS declares is ever installed, and only where it was allowed: packages by apt and as root, Go programs by
 the `go` that is here, into a folder of ours. No service that a package brings is started: tests start their own.
+Packages that cannot be installed beside others that are wanted (Debian's mail servers exclude one another) are only
+unpacked, into a folder of ours; what runs them gives them the world they expect.
 """
 
 import fcntl
@@ -10,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -26,19 +29,23 @@ INSTALL_LOCK: Final = Path("/run/rookery-parts.lock")  # several test processes 
 GO_S: Final = 1800  # a Go program is built from its sources, which come over the network
 GO_FOLDER: Final = "/usr/local/go/bin"  # where Go's own archive puts it, not on every user's PATH
 CACHE: Final = "ROOKERY_CACHE"  # the folder for what is built; else ~/.cache/rookery
+UNPACKED: Final = "unpacked"  # its folder of packages that are not installed, each in one of its own
+WHOLE: Final = ".whole"  # in such a folder: all of it is there
 
 
 APT_GET: Final = shutil.which("apt-get")
 
 
 class Part(NamedTuple):
-    """A program from a Debian package, or one that Go builds."""
+    """A program from a Debian package, installed or unpacked, or one that Go builds."""
 
     package: str  # Debian's name of it; of a Go program module@version
-    program: str  # its name on PATH or in the folders of system programs, or its path, perhaps with a version as *
+    program: str  # its name on PATH or in the folders of system programs, or its path, perhaps with a version as *; of
+    # an unpacked package the path within it
     why: str
     preseed: str = ""  # answers for debconf, one a line
     is_go: bool = False
+    unpacked_with: tuple[str, ...] = ()  # not installed but unpacked, together with these packages (its libraries)
 
 
 PARTS: Final[dict[str, Part]] = {
@@ -57,6 +64,15 @@ PARTS: Final[dict[str, Part]] = {
     "postgresql": Part("postgresql", "/usr/lib/postgresql/*/bin/postgres", "a store across the network"),
     "minio": Part("github.com/minio/minio@latest", "minio", "an S3 store", is_go=True),
     "unbound": Part("unbound", "unbound", "a resolver that validates with DNSSEC"),
+    "exim": Part(
+        "exim4-daemon-light",
+        "usr/sbin/exim4",
+        "an SMTP server to exchange mail with",
+        unpacked_with=("libevent-2.1-7", "libgnutls-dane0", "libidn12", "libnsl2", "libtirpc3", "libunbound8"),
+    ),
+    "opensmtpd": Part(
+        "opensmtpd", "usr/sbin/smtpd", "an SMTP server to exchange mail with", unpacked_with=("libevent-2.1-7",)
+    ),
     "rspamd": Part("rspamd", "rspamd", "a milter that scores messages"),
     "opendkim": Part("opendkim", "opendkim", "a milter that signs and verifies"),
     "clamav-milter": Part("clamav-milter", "clamav-milter", "a milter that asks a virus scanner"),
@@ -69,7 +85,10 @@ SYSTEM_FOLDERS: Final = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every user's
 
 def find(name: str) -> Path | None:
     """Where the program of this part is, or None."""
-    program = PARTS[name].program
+    part = PARTS[name]
+    program = part.program
+    if part.unpacked_with:
+        return unpacked(name) / program if (unpacked(name) / WHOLE).exists() else None
     if "*" in program:
         return max(Path("/").glob(program.lstrip("/")), default=None)
     found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}:{go_programs()}")
@@ -78,8 +97,17 @@ def find(name: str) -> Path | None:
 
 def go_programs() -> Path:
     """The folder of the programs that Go built for us."""
+    return _cache() / "bin"
+
+
+def unpacked(name: str) -> Path:
+    """The root folder of this part's unpacked packages, which have their files below it as they would below /."""
+    return _cache() / UNPACKED / name
+
+
+def _cache() -> Path:
     cache = os.environ.get(CACHE)
-    return (Path(cache) if cache else Path("~/.cache/rookery").expanduser()) / "bin"
+    return Path(cache) if cache else Path("~/.cache/rookery").expanduser()
 
 
 def find_go() -> str | None:
@@ -104,6 +132,8 @@ def skip_reason(name: str) -> str:
     part = PARTS[name]
     if part.is_go:
         return f"needs {part.program}, {part.why}: run `rookery test` where Go is, or `go install {part.package}`"
+    if part.unpacked_with:
+        return f"needs {part.program} of Debian's {part.package}, {part.why}: run `rookery test` as root on Debian"
     return f"needs {part.program}, {part.why}: apt install {part.package}, or run `rookery test` as root on Debian"
 
 
@@ -115,12 +145,18 @@ def must_fail(environ: Mapping[str, str], *, installable: bool) -> bool:
 Run = Callable[[list[str], str], bool]
 
 
-def _run(command: list[str], given: str = "", seconds: float = APT_S, environ: Mapping[str, str] = {}) -> bool:
-    """Run a command quietly; when it fails, show the end of what it printed."""
+def _run(
+    command: list[str],
+    given: str = "",
+    seconds: float = APT_S,
+    environ: Mapping[str, str] = {},
+    folder: str | None = None,
+) -> bool:
+    """Run a command quietly, in that folder; when it fails, show the end of what it printed."""
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"} | dict(environ)
     try:
         done = subprocess.run(
-            command, input=given, env=quiet, timeout=seconds, text=True, check=False, capture_output=True
+            command, input=given, env=quiet, cwd=folder, timeout=seconds, text=True, check=False, capture_output=True
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         _say(f"{command[0]}: {error}")
@@ -150,14 +186,21 @@ def install_missing(names: Iterable[str]) -> list[str]:
         return []
     if not_here := [name for name in absent if not can_install(name)]:
         _say(f"skipping tests that need {', '.join(not_here)}: not root on a system with apt, or no Go")
-    packages = [name for name in absent if name not in not_here and not PARTS[name].is_go]
-    programs = [name for name in absent if name not in not_here and PARTS[name].is_go]
+    can = [name for name in absent if name not in not_here]
+    programs = [name for name in can if PARTS[name].is_go]
+    to_unpack = [name for name in can if PARTS[name].unpacked_with]
+    packages = [name for name in can if name not in programs and name not in to_unpack]
     if packages:
         with _alone(INSTALL_LOCK):
             if packages := missing(packages):  # another process may have been here meanwhile
                 _say(f"installing {', '.join(packages)} with apt")
                 with no_services():
                     install(packages)
+    if to_unpack:
+        with _alone(INSTALL_LOCK):
+            for name in missing(to_unpack):
+                _say(f"unpacking {PARTS[name].package} of Debian into {unpacked(name)}")
+                unpack(name)
     if programs:
         go_programs().mkdir(parents=True, exist_ok=True)
         with _alone(go_programs() / ".lock"):
@@ -165,6 +208,26 @@ def install_missing(names: Iterable[str]) -> list[str]:
                 _say(f"building {name} with Go, once; this takes minutes")
                 build(name)
     return missing(absent)
+
+
+def unpack(name: str, run: Callable[..., bool] = _run) -> bool:
+    """Fetch the packages of this part and unpack them into a folder of ours, with none of their scripts run and no
+    program that gives its caller more rights; False when that failed."""
+    part, folder = PARTS[name], unpacked(name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="rookery-parts-") as fetched:
+        Path(fetched).chmod(0o755)
+        run(["apt-get", "-qq", "update"], "")  # one dead source does not matter if the packages come from another
+        if not run(["apt-get", "-qq", "download", part.package, *part.unpacked_with], "", folder=fetched):
+            return False
+        if not all(run(["dpkg", "-x", str(package), str(folder)], "") for package in sorted(Path(fetched).iterdir())):
+            return False
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o777)
+    (folder / WHOLE).touch()
+    return True
 
 
 def install_foundationdb(run: Callable[..., bool] = _run) -> bool:

@@ -187,9 +187,10 @@ class Connection(asyncio.Protocol):
         self._lose(f"no answer in time ({waiting})")
 
     def close(self) -> None:
-        """Without a word."""
+        """Without a word. Soon: a transport that is ended within a call of its own, of uvloop's under TLS at least, is
+        left half ended."""
         if self._transport is not None:
-            self._transport.abort()
+            self._loop.call_soon(self._transport.abort)
 
     # -- setting up ------------------------------------------------------------------------------------------------
 
@@ -325,7 +326,7 @@ class Connection(asyncio.Protocol):
 
     def _close_softly(self) -> None:
         if self._transport is not None:
-            self._transport.close()
+            self._loop.call_soon(self._transport.close)  # soon: see close
 
     def _lose(self, why: str) -> None:
         events = self.client.lost(why)

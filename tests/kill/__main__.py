@@ -10,17 +10,23 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tests.kill.queue_rounds import QueueRounds
 from tests.kill.rounds import Rounds
 from tests.load.ledger import Broken
+
+Row = tuple[tuple[str, object], ...]
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--rounds", default=200, help="How often to kill it.")
 @click.option("--seed", default=None, type=int, help="The choices of an earlier run.  [default: the time]")
 @click.option("--store", default="lmdb", type=click.Choice(["lmdb", "sqlite"]), help="Which store.")
+@click.option("--queue", is_flag=True, help="Mail to other servers, with a bad one as the sink.")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Where (kept); else a temporary place.")
-def main(rounds: int, seed: int | None, store: str, data: Path | None) -> None:
+def main(rounds: int, seed: int | None, store: str, data: Path | None, *, queue: bool) -> None:
     """Load by SMTP, LMTP and APPEND, kill -9 at a random moment, restart, verify over IMAP; and again.
+
+    With --queue the load is mail to other servers, and in the end each message must be at the sink, or back, once.
 
     Ends with 0 when every promise was kept. When one was not, the data stay, and the seed repeats the choices (though
     not the timing) of the run.
@@ -28,32 +34,52 @@ def main(rounds: int, seed: int | None, store: str, data: Path | None) -> None:
     console = Console()
     seed = int(time.time()) if seed is None else seed
     place = data or Path(tempfile.mkdtemp(prefix="rookery-kill-"))
-    play = Rounds(place / "data", seed, store)
+    play = QueueRounds(place / "data", seed, store) if queue else Rounds(place / "data", seed, store)
     began_s = time.monotonic()
     try:
         _play(play, rounds, console)
     except Broken as broken:
-        console.print(f"[red]Not kept[/red] in round {play.totals.rounds + 1}, seed {seed}: {broken}", markup=True)
+        console.print(f"[red]Not kept[/red] in round {play.played + 1}, seed {seed}: {broken}", markup=True)
         console.print(f"The data are in {place}")
         raise SystemExit(1) from None
     finally:
-        if play.server.process is not None:
-            play.server.kill()
-    console.print(_table(play, time.monotonic() - began_s))
+        play.close()
+    table = Table(
+        "what", "how many", title=f"All promises kept ({store}, seed {seed}, {time.monotonic() - began_s:.0f} s)"
+    )
+    for what, value in _of_queue(play) if isinstance(play, QueueRounds) else _of_mailboxes(play):
+        table.add_row(what, str(value))
+    console.print(table)
 
 
-def _play(play: Rounds, rounds: int, console: Console) -> None:
+def _play(play: Rounds | QueueRounds, rounds: int, console: Console) -> None:
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("{task.fields[kept]} kept"))
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("rounds", total=rounds, kept=0)
-        for _totals in play.run(rounds):
-            progress.update(task, advance=1, kept=play.ledger.acknowledged.total())
+        for _round in play.run(rounds):
+            progress.update(task, advance=1, kept=play.acknowledged)
 
 
-def _table(play: Rounds, took_s: float) -> Table:
+def _of_queue(play: QueueRounds) -> Row:
+    found = play.reckoned
+    return (
+        ("rounds", play.played),
+        ("kills", play.killed),
+        ("messages acknowledged", play.acknowledged),
+        ("recipients that have it, by the sink's log", found.taken),
+        ("recipients that came back, once", found.bounced),
+        ("waiting still", found.queued),
+        ("taken again after a 250, because of a kill", found.again),
+        ("of them after a 250 with something after it", found.again_heard),
+        ("longest time from such a 250 to the kill, seconds", f"{found.settle_s:.3f}"),
+        ("slowest start, seconds", f"{max(play.start_s):.2f}"),
+        ("median start, seconds", f"{statistics.median(play.start_s):.2f}"),
+    )
+
+
+def _of_mailboxes(play: Rounds) -> Row:
     ledger, totals = play.ledger, play.totals
-    table = Table("what", "how many", title=f"All promises kept ({play.store}, seed {play.seed}, {took_s:.0f} s)")
-    rows = (
+    return (
         ("rounds", totals.rounds),
         ("of them killed again while starting", totals.killed_at_start),
         *((f"acknowledged {command}", times) for command, times in sorted(ledger.acknowledged.items())),
@@ -64,9 +90,6 @@ def _table(play: Rounds, took_s: float) -> Table:
         ("slowest start, seconds", f"{max(totals.start_s):.2f}"),
         ("median start, seconds", f"{statistics.median(totals.start_s):.2f}"),
     )
-    for row in rows:
-        table.add_row(row[0], str(row[1]))
-    return table
 
 
 if __name__ == "__main__":

@@ -68,6 +68,21 @@ class Rounds:
             yield self.totals
         self._finish()
 
+    @property
+    def played(self) -> int:
+        """Rounds."""
+        return self.totals.rounds
+
+    @property
+    def acknowledged(self) -> int:
+        """Of everything."""
+        return self.ledger.acknowledged.total()
+
+    def close(self) -> None:
+        """Nothing goes on running."""
+        if self.server.process is not None:
+            self.server.kill()
+
     async def _load(self) -> None:
         """Everyone at once, until the server dies."""
         again = self.ledger.to_send_again()

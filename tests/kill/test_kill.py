@@ -15,8 +15,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, round
         for _totals in play.run(rounds):
             pass
     finally:
-        if play.server.process is not None:
-            play.server.kill()
+        play.close()
     done = play.ledger.acknowledged
     assert all(done[command] for command in ("SMTP", "LMTP", "APPEND", "STORE", "EXPUNGE")), done
     assert done["COPY"] + done["MOVE"], done

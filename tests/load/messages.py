@@ -12,6 +12,7 @@ LARGE_SHARE: Final = 0.04  # of messages over 200 kB: they go to files, not into
 MIDDLE_SHARE: Final = 0.08  # of messages around the bound between the two
 _LINE_BYTES: Final = 76
 _TOKEN: Final = re.compile(rb"^X-Token: ([\w.-]+)\r\n", re.MULTILINE)
+_FIELD: Final = re.compile(rb"[!-9;-~]+:|[ \t]+\S")  # the beginning of a line in a header
 # What the server puts in front (RFC 5321 4.4), whole: not a byte of the message may be counted as trace.
 _TRACE: Final = re.compile(
     rb"Return-Path: <[^\r\n]*>\r\nReceived: from [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)+"
@@ -50,6 +51,14 @@ def is_whole(stored: bytes, token: str, *, traced: bool) -> bool:
         return stored == message(token)
     trace = _TRACE.match(stored)
     return trace is not None and stored[trace.end() :] == message(token)
+
+
+def is_sent_on(text: bytes, token: str) -> bool:
+    """Whether a message that was sent on is whole: the bytes of the token behind fields that a relay has put there."""
+    raw = message(token)
+    if not text.endswith(raw):
+        return False
+    return all(_FIELD.match(line) for line in text[: -len(raw)].splitlines())
 
 
 def stuffed(raw: bytes) -> bytes:

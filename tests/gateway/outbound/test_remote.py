@@ -172,6 +172,22 @@ async def test_a_handshake_that_fails_is_forgiven_or_not(office: Office) -> None
     assert len(broken.messages) == 1
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+async def test_a_goodbye_under_tls_with_the_end_behind_it(
+    office: Office, server_tls: ssl.SSLContext, implicit: bool
+) -> None:
+    """The 221 and the server's close_notify come in one piece: the place is free for the next connection."""
+    peer = await office.peer(tls=server_tls, implicit=implicit)
+    courier = office.courier(**office.to(peer, implicit_tls=implicit), idle_s=0.01)
+    async with asyncio.timeout(10):
+        await send(courier)
+        while "QUIT" not in peer.commands:
+            await asyncio.sleep(0.01)
+        (result,) = await send(courier)
+    assert result.outcome == "delivered"
+    assert peer.connections == 2
+
+
 async def test_required_tls_that_is_not_offered(office: Office) -> None:
     peer = await office.peer()
     (result,) = await send(office.courier(**office.to(peer, tls="encrypt")))

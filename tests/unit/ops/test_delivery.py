@@ -11,6 +11,7 @@ from actors.queue.types import Envelope, Recipient, Result
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
 from cluster.placement.slots import SLOTS
+from gateway.outbound.notices import Signer
 from mail.dsn.parse import parse
 from ops.core import Core, opened
 from ops.delivery import Hands, delivering
@@ -49,9 +50,23 @@ def mail(domain: str) -> Envelope:
     return Envelope(domain, SENDER, (Recipient(f"b@{domain}"),), digest_of(BODY), len(BODY))
 
 
-async def begin(stack: AsyncExitStack, core: Core, courier: Courier, drain_s: float = 5) -> None:
+class Hanging:
+    """A signer that never comes to an end."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def sign(self, message: bytes, sender: str) -> bytes:
+        self.asked.set()
+        await asyncio.Event().wait()
+        return b""
+
+
+async def begin(
+    stack: AsyncExitStack, core: Core, courier: Courier, drain_s: float = 5, signer: Signer | None = None
+) -> None:
     async def hands(_stack: AsyncExitStack, _core: Core, _settings: Settings) -> Hands:
-        return Hands(courier)
+        return Hands(courier, signer)
 
     settings = Settings(hostname="mail.here.example", drain_s=drain_s)
     assert core.outbox is not None
@@ -105,6 +120,23 @@ async def test_what_the_process_before_had_under_way_is_taken_up_at_once(tmp_pat
         assert (await core.queue.read(entry)).status == "lent"
         await begin(stack, core, courier)
         await until(core, entry, "delivered")
+
+
+async def test_what_the_process_before_owed_to_a_sender_is_told_at_once(tmp_path: Path) -> None:
+    signer = Hanging()
+    async with opened(tmp_path / "data") as core, AsyncExitStack() as stack:
+        await core.directory.add_domain("here.example")
+        account = await core.directory.add_account(SENDER, "correct horse battery")
+        await begin(stack, core, Courier(), drain_s=0.01, signer=signer)
+        entry = await core.queue.enqueue(mail("bad.example"), b"1", pack(BODY))
+        async with asyncio.timeout(10):
+            await signer.asked.wait()
+    async with opened(tmp_path / "data") as core, AsyncExitStack() as stack:
+        assert (await core.queue.read(entry)).owed
+        await begin(stack, core, Courier())
+        await until(core, entry, "failed")
+        (told,) = await inbox(core, account.id)
+        assert b"b@bad.example" in told
 
 
 def test_the_queues_table_has_what_the_shard_and_the_deliverer_read() -> None:

@@ -83,6 +83,53 @@ def test_go_builds_into_our_folder_where_it_is_found(here: Path, monkeypatch: py
     assert parts.find("minio") == here / "cache/bin/minio"
 
 
+class Debian:
+    """Has packages with a program that would give its caller more rights."""
+
+    def __init__(self, refuses: str = "nothing") -> None:
+        self.ran: list[list[str]] = []
+        self.refuses = refuses
+
+    def __call__(self, command: list[str], _given: str, folder: str | None = None) -> bool:
+        self.ran.append(command)
+        if self.refuses in command:
+            return False
+        if "download" in command:
+            assert folder is not None
+            for name in command[command.index("download") + 1 :]:
+                (Path(folder) / f"{name}_1_amd64.deb").touch()
+        elif "-x" in command and "exim4" in command[2]:
+            program = Path(command[3]) / "usr/sbin/exim4"
+            program.parent.mkdir(parents=True)
+            program.touch()
+            program.chmod(0o4755)
+        return True
+
+
+def test_packages_that_exclude_one_another_are_unpacked_into_our_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(parts.CACHE, str(here / "cache"))
+    debian = Debian()
+    assert parts.missing(["exim"]) == ["exim"]
+    assert parts.unpack("exim", debian)
+    assert not [command for command in debian.ran if "install" in command]
+    assert len([command for command in debian.ran if command[0] == "dpkg"]) == 1 + len(
+        parts.PARTS["exim"].unpacked_with
+    )
+    found = parts.find("exim")
+    assert found == here / "cache/unpacked/exim/usr/sbin/exim4"
+    assert found.stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize("refuses", ["download", "-x"])
+def test_what_is_not_unpacked_whole_is_missing(here: Path, monkeypatch: pytest.MonkeyPatch, refuses: str) -> None:
+    monkeypatch.setenv(parts.CACHE, str(here / "cache"))
+    assert parts.unpack("exim", Debian())
+    assert not parts.unpack("exim", Debian(refuses))
+    assert parts.missing(["exim"]) == ["exim"]
+
+
 def test_foundationdbs_package_comes_once_into_this_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,9 +159,10 @@ def test_missing_fails_only_where_ci_could_have_installed_it() -> None:
 
 @pytest.mark.parametrize("name", parts.PARTS)
 def test_a_skip_names_program_and_package(name: str) -> None:
-    assert parts.PARTS[name].program in parts.skip_reason(name)
-    how = "go install" if parts.PARTS[name].is_go else "apt install"
-    assert f"{how} {parts.PARTS[name].package}" in parts.skip_reason(name)
+    part = parts.PARTS[name]
+    assert part.program in parts.skip_reason(name)
+    how = "go install " if part.is_go else "Debian's " if part.unpacked_with else "apt install "
+    assert f"{how}{part.package}" in parts.skip_reason(name)
 
 
 def test_services_stay_down_only_while_installing(tmp_path: Path) -> None:
