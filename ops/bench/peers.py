@@ -95,6 +95,7 @@ class Rookery:
     ports: Ports
     store: Literal["lmdb", "sqlite"] = "lmdb"
     name: str = OURS
+    checks: tuple[str, ...] = ()
 
     @property
     def settings(self) -> str:
@@ -113,7 +114,7 @@ port = {self.ports.imap}
 plaintext_login = true
 connections_per_ip_max = {IMAP_PER_IP_MAX}
 [trust]
-checks = []
+checks = [{", ".join(f'"{check}"' for check in self.checks)}]
 [store]
 kind = "{self.store}"
 """
