@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from actors.directory.types import Principal
 from actors.queue.types import Envelope
 from cluster.errors import Trouble
+from gateway.facts import set_recipient
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.aftermath import Answered
 from gateway.smtp.gates import Gates, Passed
@@ -79,7 +80,10 @@ class Accepting:
             self._world.traces.tell(self._note(arrived, head, "discarded", ()))
             return [_named(OK, arrived.ident)]
         if passed.added or passed.removed:
-            arrived = arrived._replace(taken=await self._changed(arrived, passed))
+            taken = await self._changed(arrived, passed)
+            if isinstance(taken, Reply):
+                return await self._refused(arrived, head, taken, screened)
+            arrived = arrived._replace(taken=taken)
         ready = await self._ready(arrived, screened, passed)
         return await self._stored(ready, screened)
 
@@ -96,30 +100,33 @@ class Accepting:
         return None
 
     async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
-        """Mail from other servers is checked; from our people, and from networks that may relay, it is not."""
-        world, origin = self._world, arrived.origin
-        if world.screening is None or arrived.principal is not None or origin.role is Role.LMTP:
-            return Screened(body)
-        if world.relays(origin.ip):
+        origin = arrived.origin
+        screening = self._world.screens(origin.ip, origin.role, arrived.principal)
+        if screening is None:
             return Screened(body)
         facts = self._gates.facts if self._gates is not None else None
-        return await world.screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
+        return await screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
 
     async def _passed(self, arrived: Arrived, screened: Screened) -> Passed:
         if self._gates is None:
             return Passed(screened.body, arrived.mail.sender)
         return await self._gates.data(arrived.mail, arrived.event.rcpts, screened.body, screened.said)
 
-    async def _changed(self, arrived: Arrived, passed: Passed) -> tuple[Taken, ...]:
-        """The recipients as filters left them; one that they added and nobody has is left out, and told."""
+    async def _changed(self, arrived: Arrived, passed: Passed) -> tuple[Taken, ...] | Reply:
+        """The recipients as filters left them; one that they added and nobody has is left out, and told. Where nobody
+        is left, the message is refused as that one is: it would be lost."""
         taken = [one for one in arrived.taken if one.rcpt.recipient not in passed.removed]
+        why = replies.PARTLY
         for address in passed.added:
+            if self._gates is not None:
+                set_recipient(self._gates.facts, address)  # for rules on relaying
             found = await self._resolve(RcptTo(address, notify=("NEVER",)), address)
             if isinstance(found, Taken):
                 taken.append(found)
             else:
+                why = found
                 arrived.story.fact("milter", "recipient not taken", address=address, why=found.text)
-        return tuple(taken)
+        return tuple(taken) if taken else why
 
     async def _refused(self, arrived: Arrived, head: bytes, reply: Reply, screened: Screened) -> list[Reply]:
         arrived.story.fact("refused", str(reply.code), why=reply.text)

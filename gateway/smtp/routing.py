@@ -24,11 +24,13 @@ Destination = int | Onward  # an account, or an entry
 
 
 class Taken(NamedTuple):
-    """A recipient that was accepted: the accounts it leads to, and addresses at other servers."""
+    """A recipient that was accepted: the accounts it leads to, and addresses at other servers. `address`: as rules
+    have rewritten it; empty: as it was said."""
 
     rcpt: RcptTo
     accounts: tuple[int, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    address: str = ""
 
 
 class Routes(NamedTuple):
@@ -41,7 +43,7 @@ class Routes(NamedTuple):
 
 def held(taken: Iterable[Taken]) -> list[Taken]:
     """The same where nothing is to be delivered yet: all of it waits in the queue, under its own domain."""
-    return [Taken(one.rcpt, (), (one.rcpt.recipient,)) for one in taken]
+    return [Taken(one.rcpt, (), (one.address or one.rcpt.recipient,)) for one in taken]
 
 
 def routes(taken: Iterable[Taken]) -> Routes:

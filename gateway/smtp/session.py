@@ -21,6 +21,7 @@ from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.offering import Offering
 from gateway.smtp.routing import Taken
+from gateway.smtp.screening import NOTHING
 from gateway.smtp.story import Story
 from gateway.smtp.world import World
 from mail import sasl
@@ -146,7 +147,7 @@ class Session:
             return None
         self._refusals += 1
         self._story.refuse("", reply.code, reply.text)
-        return reply if reply.code == 421 else Reply(554, reply.status, reply.text)
+        return Reply(554 if reply.code >= 500 else 421, reply.status, reply.text)  # RFC 5321 3.1, 3.8
 
     async def answer(self, event: Event) -> None:
         """Answer one event. StartTls is not for here: it needs the connection."""
@@ -175,13 +176,13 @@ class Session:
     # -- the envelope ----------------------------------------------------------------------------------------------
 
     async def _hello(self, event: Hello) -> None:
+        reply = await self._gates.hello(event.name) if self._gates is not None else None
+        if reply is not None:
+            self._refuse("hello", event.name, reply)  # and a transaction goes on as it was (RFC 5321 4.1.4)
+            return
         self._transaction_over()
         self._story.begin()
         self._story.of_connection("hello", "", verb=event.verb, name=event.name)
-        reply = await self._gates.hello(event.name) if self._gates is not None else None
-        if reply is not None:
-            self._refuse("hello", event.name, reply)
-            return
         if self._by_rule is not None:
             await self._offer(self._by_rule, authenticated=self.machine.authenticated)
         self.machine.accept()
@@ -223,10 +224,12 @@ class Session:
     async def _known_of_envelope(self, event: MailFrom) -> None:
         """Rules may name what SPF and iprev say: then these are checked before them."""
         world, gates = self._world, self._gates
-        if gates is None or world.screening is None or not world.early_checks or self.principal is not None:
-            return
-        helo = self.machine.hello.name if self.machine.hello else ""
-        gates.facts |= await world.screening.of_envelope(self._ip, helo, event.sender)
+        assert gates is not None
+        gates.facts |= NOTHING  # of the message before
+        screening = world.screens(self._ip, self.machine.role, self.principal)
+        if screening is not None and world.early_checks:
+            helo = self.machine.hello.name if self.machine.hello else ""
+            gates.facts |= await screening.of_envelope(self._ip, helo, event.sender)
 
     async def _rcpt(self, event: RcptTo) -> None:
         gates = self._gates
@@ -248,11 +251,11 @@ class Session:
         found = await self._world.directory.resolve(address, loosely=trusted)
         match found:
             case Local():
-                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere)
+                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere, address)
                 if not await self._have_room(taken.accounts):
                     return replies.FULL
             case NotLocal():
-                taken = Taken(rcpt, (), (address,))
+                taken = Taken(rcpt, (), (address,), address)
                 if not await self._may_relay():
                     return replies.RELAY_DENIED
             case Unknown():

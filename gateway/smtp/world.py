@@ -16,6 +16,7 @@ from gateway.smtp.parts import Directory, Intake, Log, Outgoing
 from gateway.smtp.screening import Screening
 from gateway.smtp.settings import SmtpSettings
 from gateway.trust.signing import Signer
+from mail.smtp.states import Role
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class World:
     def relays(self, ip: str) -> bool:
         """Whether who comes from this address may send to other servers without login."""
         return bool(self.settings.relay_from) and within(ip, self._relay_from)
+
+    def screens(self, ip: str, role: Role, principal: Principal | None) -> Screening | None:
+        """The checks for mail from other servers; None: from our people, from networks that may relay, and what comes
+        by LMTP it is not checked."""
+        trusted = principal is not None or role is Role.LMTP or self.relays(ip)
+        return None if trusted else self.screening
 
     @cached_property
     def early_checks(self) -> bool:
