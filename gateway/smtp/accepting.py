@@ -192,13 +192,14 @@ class Accepting:
     # -- storing ---------------------------------------------------------------------------------------------------
 
     async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
-        arrived = ready.arrived
+        arrived, event = ready.arrived, ready.arrived.event
         due_ms = _due_ms(arrived.mail, arrived.taken_ms)
         plan = routes(held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken)
         outcome = await self._deliver(ready, plan, due_ms)
         if arrived.origin.role is Role.LMTP:
             by_recipient = dict(zip([one.rcpt for one in arrived.taken], plan.needs, strict=True))
-            needs = [by_recipient.get(rcpt, ()) for rcpt in arrived.event.rcpts]
+            added = tuple(where for rcpt, needed in by_recipient.items() if rcpt not in event.rcpts for where in needed)
+            needs = [by_recipient.get(rcpt, added) for rcpt in event.rcpts]  # added: in the place of one removed
             answers = [delivery.verdict(outcome, needed) for needed in needs]
         else:
             answers = [delivery.verdict(outcome, outcome)]
@@ -214,28 +215,29 @@ class Accepting:
         sender, body = arrived.mail.sender, arrived.event.body
         key = world.partly.key(sender, body)
         have = world.partly.have(key)
-        outcome: delivery.Outcome = dict.fromkeys(have)
-        accounts = tuple(account for account in plan.accounts if account not in have)
-        entries = {entry: names for entry, names in plan.entries.items() if entry not in have}
+        outcome: delivery.Outcome = dict.fromkeys((*plan.accounts, *plan.entries))
+        left = plan.without(have)
         stores: dict[Destination, delivery.Store] = {}
         try:
-            stores |= await self._into_mailboxes(ready, accounts)
+            stores |= await self._into_mailboxes(ready, left.accounts)
         except Trouble as trouble:
-            outcome |= dict.fromkeys(accounts, trouble)
+            outcome |= dict.fromkeys(left.accounts, trouble)
         try:
-            stores |= await self._into_queue(ready, plan._replace(entries=entries), due_ms)
+            stores |= await self._into_queue(ready, left, due_ms)
         except Trouble as trouble:
-            outcome |= dict.fromkeys(entries, trouble)
+            outcome |= dict.fromkeys(left.entries, trouble)
         note = world.traces.note(
             self._note(arrived, ready.head, "accepted" if stores else "deferred", tuple(stores), ready.mailbox)
         )
         settings = world.settings
         outcome |= await delivery.deliver(stores, note, tries=settings.deliver_tries, pause_s=settings.deliver_pause_s)
-        stored = frozenset(destination for destination, trouble in outcome.items() if trouble is None)
-        if len(stored) == len(outcome):
+        good = [destination for destination, trouble in outcome.items() if trouble is None]
+        stored = frozenset(who for destination in good for who in plan.who(destination))
+        if len(good) < len(outcome):
+            if stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
+                world.partly.unfinished(sender, body, have | stored)
+        elif have <= stored:  # else another part of it, to others, comes again
             world.partly.finished(key)
-        elif stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
-            world.partly.unfinished(sender, body, stored)
         return outcome
 
     async def _into_mailboxes(self, ready: Ready, accounts: tuple[int, ...]) -> Mapping[Destination, delivery.Store]:

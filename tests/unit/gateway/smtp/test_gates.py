@@ -1,5 +1,6 @@
 """Rules, rewriting, throttles and milters at each step of a session, as the client hears of them."""
 
+import asyncio
 import dataclasses
 from typing import Any, Self
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.trace.types import Fact
+from cluster.errors import OverQuota
 from cluster.rules import Tools
 from cluster.rules.choice import Choice
 from gateway.facts import AtConnect, AtData, AtHello, AtMail, AtRcpt
@@ -265,6 +267,33 @@ async def test_a_message_that_nobody_is_left_to_take_is_not_acknowledged() -> No
     assert (await made.send("x@y.test", ["alice@example.test"], MAIL))[0].startswith("550 5.1.1")
     assert (world.intake.stored, world.outgoing.queued) == ([], [])
     assert [note.how for note in world.traces.notes] == ["refused"]
+
+
+async def test_over_lmtp_a_recipient_that_a_milter_replaced_is_answered_as_the_new_one() -> None:
+    world = with_keepers(fakes(), milters=moved_to("bob@example.test"))
+    world.intake.troubles[2] = [OverQuota("full")]
+    made = Talk(world, "lmtp")
+    await made.say("LHLO client.example")
+    assert (await made.send("x@y.test", ["alice@example.test"], MAIL))[0].startswith("452")
+
+
+async def test_places_are_given_back_all_at_once() -> None:
+    class Slow(FakeThrottles):
+        leaving = most = 0
+
+        async def leave(self) -> None:
+            self.leaving += 1
+            self.most = max(self.most, self.leaving)
+            await asyncio.sleep(0)
+            self.leaving -= 1
+
+        def has(self, at: str) -> bool:
+            return at == "rcpt"
+
+    throttles = Slow()
+    made = Talk(with_keepers(fakes(), throttles=throttles))
+    await made.say("EHLO client.example", "MAIL FROM:<x@y.test>", *["RCPT TO:<alice@example.test>"] * 3, "RSET")
+    assert throttles.most == 3
 
 
 async def test_rules_on_relaying_are_asked_about_the_recipient_that_a_milter_added() -> None:

@@ -438,3 +438,15 @@ async def test_a_mailbox_known_to_be_full_is_refused_at_rcpt() -> None:
     talk = await mx(fakes)
     answers = await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<bob@example.test>", "RCPT TO:<alice@example.test>")
     assert [answer[:9] for answer in answers[-2:]] == ["452 4.2.2", "250 2.1.5"]
+
+
+async def test_the_same_message_to_others_at_the_same_server_is_not_taken_for_a_retry() -> None:
+    """A relay splits a message with many recipients: what one transaction queued, the next has not."""
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\n\nbody"
+    for people, answer in ((["a@far.test", "bob@example.test"], "452"), (["c@far.test", "bob@example.test"], "250")):
+        assert (await talk.send("alice@example.test", people, text))[0].startswith(answer)
+    assert (await talk.send("alice@example.test", ["a@far.test", "bob@example.test"], text))[0].startswith("250")
+    assert [mail.recipients[0].address for mail, _, _ in fakes.outgoing.queued] == ["a@far.test", "c@far.test"]
