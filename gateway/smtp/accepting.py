@@ -140,13 +140,14 @@ class Accepting:
     ) -> None:
         if self._world.after is None:
             return
-        origin, mail = arrived.origin, arrived.mail
-        await self._world.after.answered(
-            Answered(
-                arrived.ident, origin.ip, mail, arrived.event.rcpts, here, message, reply, screened.verdict, applied,
-                screened.overridden,
-            )
+        what = Answered(
+            arrived.ident, arrived.origin.ip, arrived.mail, arrived.event.rcpts, here, message, reply,
+            screened.verdict, applied, screened.overridden,
         )  # fmt: skip
+        try:
+            await self._world.after.answered(what)
+        except Exception as error:  # noqa: BLE001 - what has been decided is told to the client all the same
+            self._world.log.warning("smtp.defect", id=arrived.ident, why=repr(error))
 
     # -- finishing -------------------------------------------------------------------------------------------------
 

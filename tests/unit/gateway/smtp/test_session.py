@@ -450,3 +450,15 @@ async def test_the_same_message_to_others_at_the_same_server_is_not_taken_for_a_
         assert (await talk.send("alice@example.test", people, text))[0].startswith(answer)
     assert (await talk.send("alice@example.test", ["a@far.test", "bob@example.test"], text))[0].startswith("250")
     assert [mail.recipients[0].address for mail, _, _ in fakes.outgoing.queued] == ["a@far.test", "c@far.test"]
+
+
+async def test_a_defect_of_who_hears_of_messages_changes_no_answer() -> None:
+    class Defect:
+        async def answered(self, _what: object) -> None:
+            raise RecursionError("a defect")
+
+    fakes = Fakes()
+    fakes.world = dataclasses.replace(fakes.world, after=Defect())
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL))[0].startswith("250")
+    assert any(event == "smtp.defect" for event, _ in fakes.log.lines)
