@@ -207,7 +207,7 @@ class Accepting:
         self._told(arrived, outcome)
         worst = max(answers, key=lambda reply: reply.code)
         here = tuple(one.rcpt for one in arrived.taken if one.accounts)
-        applied = "quarantine" if ready.mailbox == JUNK else "none"
+        applied = "quarantine" if screened.mailbox == JUNK else "none"  # by DMARC; what else puts it there is ours
         await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
         return [_named(reply, arrived.ident) for reply in answers]
 

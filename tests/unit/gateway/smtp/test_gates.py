@@ -15,8 +15,10 @@ from gateway.facts import AtConnect, AtData, AtHello, AtMail, AtRcpt
 from gateway.milter.peer import Peer
 from gateway.milter.verdict import CONTINUE, LATER, REJECTED, Verdict
 from gateway.rewriting import RewriteSettings, Rewriting
+from gateway.smtp.aftermath import Answered
 from gateway.smtp.gates import Keepers
 from gateway.smtp.gatesettings import RuleSettings, reply_of
+from gateway.smtp.screening import Screened
 from gateway.smtp.settings import SmtpSettings
 from mail.milter.apply import Envelope, Recipient
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
@@ -341,3 +343,22 @@ async def test_what_is_held_goes_to_the_rewritten_recipient() -> None:
     assert (await made.say("From: alice@example.test\r\n\r\nx\r\n."))[-1].startswith("250")
     ((mail, *_),) = world.outgoing.queued
     assert [one.address for one in mail.recipients] == ["bob@example.test"]
+
+
+@pytest.mark.parametrize(("mailbox", "applied"), [("INBOX", "none"), ("Junk", "quarantine")])
+async def test_reports_hear_of_junk_only_where_dmarc_asked_for_it(mailbox: str, applied: str) -> None:
+    class Screening:
+        async def look(self, *what: Any) -> Screened:
+            return Screened(what[2], mailbox=mailbox)
+
+    class Hearing:
+        async def answered(self, what: Answered) -> None:
+            heard.append(what.applied)
+
+    heard: list[str] = []
+    world = fakes(RuleSettings(data=AtData.of("junk")))
+    world.world = dataclasses.replace(world.world, screening=Screening(), after=Hearing())  # type: ignore[arg-type]
+    made = Talk(world)
+    await made.say("EHLO client.example")
+    assert (await made.send("x@y.test", ["alice@example.test"], MAIL))[0].startswith("250")
+    assert (world.intake.mailboxes, heard) == (["Junk"], [applied])
