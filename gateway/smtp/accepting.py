@@ -195,20 +195,25 @@ class Accepting:
     async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
         arrived, event = ready.arrived, ready.arrived.event
         due_ms = _due_ms(arrived.mail, arrived.taken_ms)
-        plan = routes(held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken)
+        taken = held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken
+        plan = routes(taken)
         outcome = await self._deliver(ready, plan, due_ms)
         if arrived.origin.role is Role.LMTP:
-            by_recipient = dict(zip([one.rcpt for one in arrived.taken], plan.needs, strict=True))
+            by_recipient = dict(zip([one.rcpt for one in taken], plan.needs, strict=True))
             added = tuple(where for rcpt, needed in by_recipient.items() if rcpt not in event.rcpts for where in needed)
             needs = [by_recipient.get(rcpt, added) for rcpt in event.rcpts]  # added: in the place of one removed
             answers = [delivery.verdict(outcome, needed) for needed in needs]
         else:
             answers = [delivery.verdict(outcome, outcome)]
         self._told(arrived, outcome)
-        worst = max(answers, key=lambda reply: reply.code)
-        here = tuple(one.rcpt for one in arrived.taken if one.accounts)
+        best = min(answers, key=lambda reply: reply.code)
+        here = tuple(
+            one.rcpt
+            for one, needed in zip(taken, plan.needs, strict=True)
+            if one.accounts and delivery.verdict(outcome, needed).positive
+        )
         applied = "quarantine" if screened.mailbox == JUNK else "none"  # by DMARC; what else puts it there is ours
-        await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
+        await self._after(arrived, screened, ready.front + ready.body, best, applied, here)
         return [_named(reply, arrived.ident) for reply in answers]
 
     async def _deliver(self, ready: Ready, plan: Routes, due_ms: int) -> delivery.Outcome:

@@ -178,6 +178,9 @@ class Connection(asyncio.Protocol):
             if session.wants_opening:
                 await self._open(session)
             await self._answer_all(session)
+        except asyncio.CancelledError:
+            session.machine.close(replies.SHUTTING_DOWN)
+            raise
         except (OSError, ssl.SSLError, TimeoutError) as error:  # the client's side of a handshake
             self._log.info("smtp.connection", ip=self.ip, why=str(error))
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this connection only, and be told

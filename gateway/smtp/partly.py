@@ -1,9 +1,9 @@
 """Messages that some of their recipients have and others do not yet.
 
 SMTP has one answer for all recipients, so such a message is answered 4xx, and the peer sends it again, whole. The law:
-who has it does not get it again, and nobody else is taken for them: a relay may split one message by recipients. This memory is bounded, and gone with the process: then a second copy is
-what RFC 5321 6.1 prefers to loss. A message that everybody got is never remembered, so nobody's second sending of the
-same words is dropped.
+who has it does not get it again, and nobody else is taken for them: a relay may split one message by recipients. This
+memory is bounded, and gone with the process: then a second copy is what RFC 5321 6.1 prefers to loss. A message that
+everybody got is never remembered, so nobody's second sending of the same words is dropped.
 """
 
 import hashlib

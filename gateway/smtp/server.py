@@ -91,6 +91,8 @@ class SmtpServer:
             _, late = await asyncio.wait(tasks, timeout=GOODBYE_S)
             for task in late:
                 task.cancel()
+            if late:  # each tells its client, and gives back what it holds
+                await asyncio.wait(late, timeout=GOODBYE_S)
         for connection in tuple(self._open):
             connection.abort()
 

@@ -169,6 +169,22 @@ class Session:
         self._world.log.info(
             "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=line
         )
+        if self._mail_from is not None and self.machine.mail is None:
+            await self._message_rejected(self._mail_from, event.reply)
+
+    async def _message_rejected(self, mail: MailFrom, reply: Reply) -> None:
+        """The protocol machine itself refused a whole message, and its transaction is over."""
+        self._messages += 1
+        self._refusals = 0
+        self._story.fact("refused", str(reply.code), why=reply.text)
+        recipients = tuple(one.rcpt.recipient for one in self._taken)
+        ident = f"{self._ident}.{self._messages}"
+        known = {"sender": mail.sender, "recipients": recipients, "began_ms": self._mail_ms}
+        self._world.traces.tell(self._story.note(ident, "intake", "refused", **known))
+        self._story.begin()
+        self._mail_from = None
+        if self._gates is not None:
+            await self._gates.over()
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
         self._login = None
@@ -181,6 +197,7 @@ class Session:
             self._refuse("hello", event.name, reply)  # and a transaction goes on as it was (RFC 5321 4.1.4)
             return
         self._transaction_over()
+        self._mail_from = None
         self._story.begin()
         self._story.of_connection("hello", "", verb=event.verb, name=event.name)
         if self._by_rule is not None:
@@ -195,6 +212,7 @@ class Session:
 
     async def _reset(self, _event: Reset) -> None:
         self._transaction_over()
+        self._mail_from = None
         self._story.begin()
         if self._gates is not None:
             await self._gates.over()
@@ -203,14 +221,15 @@ class Session:
     async def _mail(self, event: MailFrom) -> None:
         self._transaction_over()
         self._story.begin()
-        self._taken = []
+        self._taken, self._mail_from = [], None
         if self._memory.full:
             self.machine.send(replies.BUSY)
             return
         if event.sender and not await self._world.may_send_as(self.principal, [event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return
-        self._mail_from, self._mail_ms = event, self._world.clock.now_ms()
+        self._mail_ms = self._world.clock.now_ms()
+        sender = event.sender
         if self._gates is not None:
             await self._known_of_envelope(event)
             sender = await self._gates.sender(event)
@@ -218,7 +237,7 @@ class Session:
             if reply is not None:
                 self._refuse("sender", event.sender, reply)
                 return
-            self._mail_from = replace(event, sender=sender)
+        self._mail_from = replace(event, sender=sender)
         self.machine.accept()
 
     async def _known_of_envelope(self, event: MailFrom) -> None:
@@ -297,6 +316,7 @@ class Session:
         try:
             answers = await self._accepting.take(arrived)
         finally:
+            self._mail_from = None
             if self._gates is not None:
                 await self._gates.over()
         self._told(event, ident, answers)
@@ -411,6 +431,7 @@ class Session:
         self.principal = None
         self._login = None
         self.machine.tls_started()
+        self._story.forget("hello", "auth")
         if self._by_rule is not None:
             self.machine.offers = Offers()  # nothing, until EHLO says who it is
         self._more_is_known(is_tls=True, tls_version=self.tls_version, helo="", authenticated="", account=0)

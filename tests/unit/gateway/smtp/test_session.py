@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
+from gateway.facts import AtHello
+from gateway.smtp.aftermath import Answered
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
@@ -462,3 +464,47 @@ async def test_a_defect_of_who_hears_of_messages_changes_no_answer() -> None:
     talk = await mx(fakes)
     assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL))[0].startswith("250")
     assert any(event == "smtp.defect" for event, _ in fakes.log.lines)
+
+
+class Hearing:
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, list[str]]] = []
+
+    async def answered(self, what: Answered) -> None:
+        self.heard.append((what.reply.code, [rcpt.recipient for rcpt in what.here]))
+
+
+async def test_success_is_told_of_those_who_have_it_and_when_they_have_it() -> None:
+    hearing, fakes = Hearing(), Fakes()
+    fakes.world = dataclasses.replace(fakes.world, after=hearing)
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    lmtp = Talk(fakes, "lmtp")
+    await lmtp.say("LHLO client.example")
+    answers = await lmtp.send("x@y.test", ["alice@example.test", "bob@example.test"], _MAIL)
+    assert [answer[:3] for answer in answers] == ["250", "452"]
+    talk = await submitter(fakes)
+    await talk.say("MAIL FROM:<alice@example.test> HOLDFOR=60", "RCPT TO:<bob@example.test>", "DATA")
+    assert (await talk.say("From: alice@example.test\r\n\r\nx\r\n."))[-1].startswith("250")
+    assert hearing.heard == [(250, ["alice@example.test"]), (250, [])]
+
+
+async def test_a_message_that_the_protocol_refuses_leaves_a_trace_too() -> None:
+    fakes = Fakes(message_bytes_max=AtHello.of(1000))
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["alice@example.test"], b"y" * 2000))[0].startswith("552")
+    (note,) = fakes.traces.notes
+    assert (note.how, note.sender, note.recipients) == ("refused", "x@y.test", ("alice@example.test",))
+    assert any(fact.what == "refused" and fact.how == "552" for fact in note.facts)
+    await talk.say("FOO", "RSET", "FOO", "MAIL FROM:<x@y.test>", "FOO")
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL)) != []
+    assert [one.how for one in fakes.traces.notes[:2]] == ["refused", "accepted"]
+
+
+async def test_what_was_said_before_tls_is_in_no_trace() -> None:
+    fakes = Fakes(plaintext_auth=True, own_addresses_only=False)
+    talk = Talk(fakes, "submission")
+    await talk.say("EHLO a", f"AUTH PLAIN {_PLAIN}", "MAIL FROM:<alice@example.test>", "RCPT TO:<nobody@example.test>")
+    talk.session.tls_started()
+    talk.session.closed()
+    (note,) = fakes.traces.notes
+    assert {fact.what for fact in note.facts} & {"auth", "hello"} == set()
