@@ -101,8 +101,10 @@ class Accepting:
 
     async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
         origin = arrived.origin
-        screening = self._world.screens(origin.ip, origin.role, arrived.principal)
+        screening, ours = self._world.screens(origin.ip, origin.role, arrived.principal), self._world.screening
         if screening is None:
+            if ours is not None and origin.role is Role.SUBMISSION:  # RFC 8601 5: only servers may say what we found
+                body = ours.cleaned(body, head)
             return Screened(body)
         facts = self._gates.facts if self._gates is not None else None
         return await screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
