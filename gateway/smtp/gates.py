@@ -28,6 +28,7 @@ from mail.smtp.words import mail_words, rcpt_words
 
 BAD_RULE: Final = Reply(451, "4.3.5", "A rule of this server is wrong; try again later")
 WAIT_S_MAX: Final = 9999
+REPLY_CHARS_MAX: Final = 400  # of a rule's reply with its code, once facts are filled in; a line has 512
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,8 @@ class Gates:
             self._story.fact("rule", picked.value, at=at, rule=picked.reason)
         if picked.value in (ACCEPT, JUNK, DISCARD):
             return picked.value, None
-        return "", reply_of(picked.value) or BAD_RULE
+        said = "".join([sign if " " <= sign <= "~" else "?" for sign in picked.value[:REPLY_CHARS_MAX]])
+        return "", reply_of(said) or BAD_RULE
 
 
 def _takes_all(choice: Choice[str]) -> bool:

@@ -362,3 +362,9 @@ async def test_reports_hear_of_junk_only_where_dmarc_asked_for_it(mailbox: str, 
     await made.say("EHLO client.example")
     assert (await made.send("x@y.test", ["alice@example.test"], MAIL))[0].startswith("250")
     assert (world.intake.mailboxes, heard) == (["Junk"], [applied])
+
+
+async def test_a_reply_that_names_somebody_beyond_ascii_is_still_the_reply() -> None:
+    rules = RuleSettings(mail=ruled(AtMail, ("sender != ''", "550 5.7.1 ${sender} is not welcome")))
+    answers = await talk(fakes(rules), "MAIL FROM:<jürgen@bad.test> SMTPUTF8")
+    assert answers[-1] == "550 5.7.1 j?rgen@bad.test is not welcome"
