@@ -83,6 +83,7 @@ class Session:
         self._ip = ip
         self._ident = ident
         self._login: Login | None = None
+        self._mechanism = ""  # of the last login
         self._login_failures = 0
         self._taken: list[Taken] = []
         self._messages = 0
@@ -130,7 +131,7 @@ class Session:
             local_port=place.local_port,
             listener=place.listener,
             tls_version=self.tls_version,
-            auth_type="SASL" if self.principal else "",
+            auth_type=self._mechanism if self.principal else "",
             auth_authen=self.principal.login if self.principal else "",
         )
 
@@ -370,6 +371,7 @@ class Session:
     async def _auth(self, event: Auth) -> None:
         world = self._world
         plus = PLUS in self.machine.offers.mechanisms(tls=self.machine.tls)
+        self._mechanism = event.mechanism
         self._login = Login(
             event.mechanism,
             world.directory,

@@ -368,3 +368,20 @@ async def test_a_reply_that_names_somebody_beyond_ascii_is_still_the_reply() -> 
     rules = RuleSettings(mail=ruled(AtMail, ("sender != ''", "550 5.7.1 ${sender} is not welcome")))
     answers = await talk(fakes(rules), "MAIL FROM:<jürgen@bad.test> SMTPUTF8")
     assert answers[-1] == "550 5.7.1 j?rgen@bad.test is not welcome"
+
+
+async def test_milters_hear_how_somebody_logged_in() -> None:
+    class Knowing(FakeMilters):
+        def __init__(self) -> None:
+            super().__init__()
+            self.peers: list[Peer] = []
+
+        def know(self, peer: Peer) -> None:
+            self.peers.append(peer)
+
+    milters = Knowing()
+    made = Talk(with_keepers(fakes(), milters=milters), "submission", tls=True)
+    await made.say("EHLO me.example", "AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdABkZW1v")
+    assert (milters.peers[-1].auth_type, milters.peers[-1].auth_authen) == ("PLAIN", "alice@example.test")
+    made.session.tls_started()
+    assert (milters.peers[-1].auth_type, milters.peers[-1].auth_authen) == ("", "")
