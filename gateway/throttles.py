@@ -110,6 +110,11 @@ class Entry:
         self._throttles = throttles
         self._admitted = admitted
 
+    @property
+    def holds(self) -> bool:
+        """Whether there is anything to give back."""
+        return self._admitted is not None
+
     async def leave(self) -> None:
         """Give its places back. Never raises Trouble."""
         admitted, self._admitted = self._admitted, None

@@ -8,6 +8,7 @@ bounded; what is beyond is counted as left out.
 import asyncio
 from collections import Counter as Counts
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -23,6 +24,7 @@ from cluster.meta.store import Store, Transaction
 FLUSH_S: Final = 5.0
 WAITING_MAX: Final = 5_000  # different things waiting to be written
 BATCH_MAX: Final = 1_000  # in one transaction
+BATCH_BYTES_MAX: Final = 2_000_000  # of rows in one, far below what a store takes
 ROW_BYTES_MAX: Final = 8 * 1024
 PAGE: Final = 500
 COUNT_BYTES: Final = 8
@@ -69,7 +71,7 @@ class Ledger:
     async def flush(self) -> None:
         """Write what waits, now."""
         while self._waiting:
-            batch = [(key, self._waiting.pop(key)) for key in list(self._waiting)[:BATCH_MAX]]
+            batch = self._next_batch()
 
             async def body(transaction: Transaction, batch: list[tuple[_Key, int]] = batch) -> None:
                 for (kind, day, domain, row), number in batch:
@@ -82,6 +84,16 @@ class Ledger:
                 # It may have been counted all the same: a statistic had better miss some than have them twice.
                 self._lost.inc(sum(number for _key, number in batch))
                 self._log.warning("reports.counts_lost", why=trouble.log)
+
+    def _next_batch(self) -> list[tuple[_Key, int]]:
+        batch: list[tuple[_Key, int]] = []
+        size = 0
+        for key in list(islice(self._waiting, BATCH_MAX)):
+            size += len(key[-1])
+            if batch and size > BATCH_BYTES_MAX:
+                break
+            batch.append((key, self._waiting.pop(key)))
+        return batch
 
     # -- making reports --------------------------------------------------------------------------------------------
 

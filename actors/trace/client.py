@@ -5,6 +5,7 @@ and go into the next one together. Mail never fails for want of a trace: what ca
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Annotated, Final, NamedTuple, Protocol
 
 import structlog
@@ -15,11 +16,12 @@ from actors.trace import keys, notes
 from actors.trace.types import Note
 from cluster.clock import Clock
 from cluster.errors import Corrupt, Trouble
-from cluster.meta.store import Store, Transaction
+from cluster.meta.store import Row, Store, Transaction
 
 WAITING_MAX: Final = 10_000  # notes that nobody waits for; 20 MB
 BATCH_NOTES_MAX: Final = 500  # of one transaction
 BATCH_BYTES_MAX: Final = 2_000_000
+KEYS_MAX: Final = 10_000  # changed by one transaction; FoundationDB counts 170 bytes for each, and takes 10 MB
 SWEEP_NOTES: Final = 500  # removed by one transaction
 NOTES_MAX: Final = 400  # of one message, told at once
 
@@ -101,7 +103,7 @@ class TraceClient:
         if not self._settings.keep or self._stopping:
             return
         done = asyncio.get_running_loop().create_future()
-        self._add(_Waiting(note, notes.stored(note), done))
+        self._add(note, done)
         await done
 
     def tell(self, note: Note) -> None:
@@ -111,31 +113,32 @@ class TraceClient:
         if len(self._waiting) >= WAITING_MAX:
             self._lost.labels("too many").inc()
             return
-        self._add(_Waiting(note, notes.stored(note), None))
+        self._add(note, None)
 
-    def _add(self, waiting: _Waiting) -> None:
-        self._waiting.append(waiting)
+    def _add(self, note: Note, done: "asyncio.Future[None] | None") -> None:
+        self._waiting.append(_Waiting(note, notes.stored(note), done))
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write(), name="traces")
 
     async def _write(self) -> None:
         while self._waiting:
             batch: list[_Waiting] = []
+            rows: list[Row] = []
             size = 0
             for one in self._waiting[:BATCH_NOTES_MAX]:
+                of_note = [(keys.note_row(one.note), one.row), *((key, b"") for key in keys.word_rows(one.note))]
                 size += len(one.row)
-                if batch and size > BATCH_BYTES_MAX:
+                if batch and (size > BATCH_BYTES_MAX or len(rows) + len(of_note) > KEYS_MAX):
                     break
                 batch.append(one)
+                rows += of_note
             del self._waiting[: len(batch)]
-            await self._write_batch(batch)
+            await self._write_batch(batch, rows)
 
-    async def _write_batch(self, batch: list[_Waiting]) -> None:
+    async def _write_batch(self, batch: list[_Waiting], rows: list[Row]) -> None:
         async def body(transaction: Transaction) -> None:
-            for note, row, _done in batch:
-                transaction.set(keys.note_row(note), row)
-                for key in keys.word_rows(note):
-                    transaction.set(key, b"")
+            for key, value in rows:
+                transaction.set(key, value)
 
         try:
             await self._store.transact(body)
@@ -181,19 +184,27 @@ class TraceClient:
             page = await self._store.range(*span, limit=SWEEP_NOTES)
             if not page:
                 return removed
-            gone = [key for key, _row in page]
-            for _key, row in page:
-                try:
-                    gone += keys.word_rows(notes.read(row))
-                except Corrupt as error:
-                    self._log.error("traces.corrupt", why=error.log)
+            gone: list[bytes] = []
+            for key, row in page:
+                of_note = [key, *self._words(row)]
+                if gone and len(gone) + len(of_note) > KEYS_MAX:
+                    break
+                gone += of_note
+                removed += 1
 
             async def body(transaction: Transaction, gone: list[bytes] = gone) -> None:
                 for key in gone:
                     transaction.clear(key)
 
             await self._store.transact(body)
-            removed += len(page)
+
+    def _words(self, row: bytes) -> Iterable[bytes]:
+        """The keys that lead to a note; of a damaged one nobody knows them."""
+        try:
+            return keys.word_rows(notes.read(row))
+        except Corrupt as error:
+            self._log.error("traces.corrupt", why=error.log)
+            return ()
 
     async def run(self, sweeps: "Sweeps") -> None:
         """Sweep again and again, while this process is the one to do it."""

@@ -54,9 +54,11 @@ class Http:
             self._tag = ""
             raise Unavailable("A list cannot be used.", log=f"{self._where}: {error}") from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise Unavailable(
-                "A list cannot be fetched.", log=f"{self._where}: {type(error).__name__}: {error}"
-            ) from error
+            is_told = not isinstance(
+                error, aiohttp.InvalidURL | aiohttp.ClientResponseError
+            )  # these hold the whole URL
+            why = f"{type(error).__name__}: {error}" if is_told else type(error).__name__
+            raise Unavailable("A list cannot be fetched.", log=f"{self._where}: {why}") from None
 
     async def _fetched(self) -> bytes | None:
         headers = {"If-None-Match": self._tag} if self._tag else {}

@@ -73,7 +73,10 @@ class Sqlite:
     async def ask(self, key: str) -> str | Missing:
         """The first column of the first row. Raises Unavailable."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._asked, key)
+            async with asyncio.timeout(2 * self._settings.timeout_s):  # its own time, and as much behind others
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._asked, key)
+        except TimeoutError:
+            raise Unavailable("A database does not answer.", log="lookup query: too slow") from None
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
             raise Unavailable("A database does not answer.", log=f"lookup query: {error}") from None
 

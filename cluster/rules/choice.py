@@ -130,8 +130,9 @@ class Choice(Generic[T]):
 
     @property
     def names(self) -> frozenset[str]:
-        """The variables that its rules read."""
-        return frozenset(name for rule in self._rules if rule.test is not None for name in rule.test.names)
+        """The variables that its rules read, in their tests and in what they say."""
+        readers = [one for rule in self._rules for one in (rule.test, rule.template) if one is not None]
+        return frozenset(name for one in readers for name in one.names)
 
     @property
     def values(self) -> tuple[T, ...]:

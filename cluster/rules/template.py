@@ -23,6 +23,11 @@ class Template:
     def __init__(self, parts: tuple[str | int | tuple[str], ...]) -> None:
         self._parts = parts
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts it names."""
+        return frozenset(part[0] for part in self._parts if isinstance(part, tuple))
+
     def fill(self, run: Run) -> str:
         """The text for the facts and the last match of a run."""
         filled = []

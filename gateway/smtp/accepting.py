@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from actors.directory.types import Principal
 from actors.queue.types import Envelope
 from cluster.errors import Trouble
+from gateway.facts import set_recipient
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.aftermath import Answered
 from gateway.smtp.gates import Gates, Passed
@@ -79,7 +80,10 @@ class Accepting:
             self._world.traces.tell(self._note(arrived, head, "discarded", ()))
             return [_named(OK, arrived.ident)]
         if passed.added or passed.removed:
-            arrived = arrived._replace(taken=await self._changed(arrived, passed))
+            taken = await self._changed(arrived, passed)
+            if isinstance(taken, Reply):
+                return await self._refused(arrived, head, taken, screened)
+            arrived = arrived._replace(taken=taken)
         ready = await self._ready(arrived, screened, passed)
         return await self._stored(ready, screened)
 
@@ -96,30 +100,35 @@ class Accepting:
         return None
 
     async def _screened(self, arrived: Arrived, body: bytes, head: bytes) -> Screened:
-        """Mail from other servers is checked; from our people, and from networks that may relay, it is not."""
-        world, origin = self._world, arrived.origin
-        if world.screening is None or arrived.principal is not None or origin.role is Role.LMTP:
-            return Screened(body)
-        if world.relays(origin.ip):
+        origin = arrived.origin
+        screening, ours = self._world.screens(origin.ip, origin.role, arrived.principal), self._world.screening
+        if screening is None:
+            if ours is not None and origin.role is Role.SUBMISSION:  # RFC 8601 5: only servers may say what we found
+                body = ours.cleaned(body, head)
             return Screened(body)
         facts = self._gates.facts if self._gates is not None else None
-        return await world.screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
+        return await screening.look(origin, arrived.mail.sender, body, head, arrived.story, facts)
 
     async def _passed(self, arrived: Arrived, screened: Screened) -> Passed:
         if self._gates is None:
             return Passed(screened.body, arrived.mail.sender)
         return await self._gates.data(arrived.mail, arrived.event.rcpts, screened.body, screened.said)
 
-    async def _changed(self, arrived: Arrived, passed: Passed) -> tuple[Taken, ...]:
-        """The recipients as filters left them; one that they added and nobody has is left out, and told."""
+    async def _changed(self, arrived: Arrived, passed: Passed) -> tuple[Taken, ...] | Reply:
+        """The recipients as filters left them; one that they added and nobody has is left out, and told. Where nobody
+        is left, the message is refused as that one is: it would be lost."""
         taken = [one for one in arrived.taken if one.rcpt.recipient not in passed.removed]
+        why = replies.PARTLY
         for address in passed.added:
+            if self._gates is not None:
+                set_recipient(self._gates.facts, address)  # for rules on relaying
             found = await self._resolve(RcptTo(address, notify=("NEVER",)), address)
             if isinstance(found, Taken):
                 taken.append(found)
             else:
+                why = found
                 arrived.story.fact("milter", "recipient not taken", address=address, why=found.text)
-        return tuple(taken)
+        return tuple(taken) if taken else why
 
     async def _refused(self, arrived: Arrived, head: bytes, reply: Reply, screened: Screened) -> list[Reply]:
         arrived.story.fact("refused", str(reply.code), why=reply.text)
@@ -133,13 +142,14 @@ class Accepting:
     ) -> None:
         if self._world.after is None:
             return
-        origin, mail = arrived.origin, arrived.mail
-        await self._world.after.answered(
-            Answered(
-                arrived.ident, origin.ip, mail, arrived.event.rcpts, here, message, reply, screened.verdict, applied,
-                screened.overridden,
-            )
+        what = Answered(
+            arrived.ident, arrived.origin.ip, arrived.mail, arrived.event.rcpts, here, message, reply,
+            screened.verdict, applied, screened.overridden,
         )  # fmt: skip
+        try:
+            await self._world.after.answered(what)
+        except Exception as error:  # noqa: BLE001 - what has been decided is told to the client all the same
+            self._world.log.warning("smtp.defect", id=arrived.ident, why=repr(error))
 
     # -- finishing -------------------------------------------------------------------------------------------------
 
@@ -185,21 +195,27 @@ class Accepting:
     # -- storing ---------------------------------------------------------------------------------------------------
 
     async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
-        arrived = ready.arrived
+        arrived, event = ready.arrived, ready.arrived.event
         due_ms = _due_ms(arrived.mail, arrived.taken_ms)
-        plan = routes(held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken)
+        taken = held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken
+        plan = routes(taken)
         outcome = await self._deliver(ready, plan, due_ms)
         if arrived.origin.role is Role.LMTP:
-            by_recipient = dict(zip([one.rcpt for one in arrived.taken], plan.needs, strict=True))
-            needs = [by_recipient.get(rcpt, ()) for rcpt in arrived.event.rcpts]
+            by_recipient = dict(zip([one.rcpt for one in taken], plan.needs, strict=True))
+            added = tuple(where for rcpt, needed in by_recipient.items() if rcpt not in event.rcpts for where in needed)
+            needs = [by_recipient.get(rcpt, added) for rcpt in event.rcpts]  # added: in the place of one removed
             answers = [delivery.verdict(outcome, needed) for needed in needs]
         else:
             answers = [delivery.verdict(outcome, outcome)]
         self._told(arrived, outcome)
-        worst = max(answers, key=lambda reply: reply.code)
-        here = tuple(one.rcpt for one in arrived.taken if one.accounts)
-        applied = "quarantine" if ready.mailbox == JUNK else "none"
-        await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
+        best = min(answers, key=lambda reply: reply.code)
+        here = tuple(
+            one.rcpt
+            for one, needed in zip(taken, plan.needs, strict=True)
+            if one.accounts and delivery.verdict(outcome, needed).positive
+        )
+        applied = "quarantine" if screened.mailbox == JUNK else "none"  # by DMARC; what else puts it there is ours
+        await self._after(arrived, screened, ready.front + ready.body, best, applied, here)
         return [_named(reply, arrived.ident) for reply in answers]
 
     async def _deliver(self, ready: Ready, plan: Routes, due_ms: int) -> delivery.Outcome:
@@ -207,28 +223,29 @@ class Accepting:
         sender, body = arrived.mail.sender, arrived.event.body
         key = world.partly.key(sender, body)
         have = world.partly.have(key)
-        outcome: delivery.Outcome = dict.fromkeys(have)
-        accounts = tuple(account for account in plan.accounts if account not in have)
-        entries = {entry: names for entry, names in plan.entries.items() if entry not in have}
+        outcome: delivery.Outcome = dict.fromkeys((*plan.accounts, *plan.entries))
+        left = plan.without(have)
         stores: dict[Destination, delivery.Store] = {}
         try:
-            stores |= await self._into_mailboxes(ready, accounts)
+            stores |= await self._into_mailboxes(ready, left.accounts)
         except Trouble as trouble:
-            outcome |= dict.fromkeys(accounts, trouble)
+            outcome |= dict.fromkeys(left.accounts, trouble)
         try:
-            stores |= await self._into_queue(ready, plan._replace(entries=entries), due_ms)
+            stores |= await self._into_queue(ready, left, due_ms)
         except Trouble as trouble:
-            outcome |= dict.fromkeys(entries, trouble)
+            outcome |= dict.fromkeys(left.entries, trouble)
         note = world.traces.note(
             self._note(arrived, ready.head, "accepted" if stores else "deferred", tuple(stores), ready.mailbox)
         )
         settings = world.settings
         outcome |= await delivery.deliver(stores, note, tries=settings.deliver_tries, pause_s=settings.deliver_pause_s)
-        stored = frozenset(destination for destination, trouble in outcome.items() if trouble is None)
-        if len(stored) == len(outcome):
+        good = [destination for destination, trouble in outcome.items() if trouble is None]
+        stored = frozenset(who for destination in good for who in plan.who(destination))
+        if len(good) < len(outcome):
+            if stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
+                world.partly.unfinished(sender, body, have | stored)
+        elif have <= stored:  # else another part of it, to others, comes again
             world.partly.finished(key)
-        elif stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
-            world.partly.unfinished(sender, body, stored)
         return outcome
 
     async def _into_mailboxes(self, ready: Ready, accounts: tuple[int, ...]) -> Mapping[Destination, delivery.Store]:

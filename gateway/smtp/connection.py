@@ -20,6 +20,7 @@ from mail.smtp.events import StartTls
 from mail.smtp.replies import Reply
 
 TLS_HANDSHAKE_S = 30.0  # a client that needs longer is no client
+ANSWER_S = 600.0  # a client waits so long for the answer to a message (RFC 5321 4.5.3.2.6), and has nothing to say
 
 
 class Connection(asyncio.Protocol):
@@ -88,7 +89,8 @@ class Connection(asyncio.Protocol):
             return
         self.active_s = self._loop.time()
         machine = session.machine
-        if machine.receiving and not self._share.take(len(data)):
+        # While a message is being answered for, what comes is no part of it.
+        if machine.receiving and not self._busy and not self._share.take(len(data)):
             self._end(replies.NO_ROOM)
             return
         machine.receive(data)
@@ -106,13 +108,16 @@ class Connection(asyncio.Protocol):
         return self._session is not None and not self._session.machine.tls  # TLS cannot be closed by half
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is asyncio's
-        """Gone: what is being stored is finished, nobody waits for it."""
+        """Gone: what is being stored is finished, and the connection counts until then."""
         if not self._lost:
             self._lost = True
             if self._session is not None:
                 self._session.closed()
             self._wake()
-            self._on_close(self)
+            if self._task is None:
+                self._on_close(self)
+            else:
+                self._task.add_done_callback(lambda _task: self._on_close(self))
 
     def pause_writing(self) -> None:
         """The client does not read its replies."""
@@ -129,7 +134,8 @@ class Connection(asyncio.Protocol):
         """Let go of a client that is silent, or does not read, or has been here for too long."""
         if self._session is None or self._task is None:
             return
-        silent = now_s - self.active_s > self._settings.idle_s
+        at_work = self._busy and not self._writing_paused
+        silent = now_s - self.active_s > max(self._settings.idle_s, ANSWER_S if at_work else 0)
         if silent and (self._writing_paused or self._busy or self._task.done()):
             self.abort()
         elif silent:
@@ -178,6 +184,9 @@ class Connection(asyncio.Protocol):
             if session.wants_opening:
                 await self._open(session)
             await self._answer_all(session)
+        except asyncio.CancelledError:
+            session.machine.close(replies.SHUTTING_DOWN)
+            raise
         except (OSError, ssl.SSLError, TimeoutError) as error:  # the client's side of a handshake
             self._log.info("smtp.connection", ip=self.ip, why=str(error))
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this connection only, and be told
@@ -192,7 +201,8 @@ class Connection(asyncio.Protocol):
     async def _open(self, session: Session) -> None:
         """The greeting, or what stands in its place; a client that talks before it is heard after it."""
         self._busy = True
-        session.machine.greet(await session.open())
+        reply = await session.open()
+        session.machine.greet(replies.SHUTTING_DOWN if reply is None and self._draining else reply)
         self._busy = False
         self._flush(session)
 

@@ -4,6 +4,7 @@ The law: each step is asked once, in this order, and the first that refuses is t
 step costs a comparison. What was decided, and by which rule, is noted.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,7 @@ from mail.smtp.words import mail_words, rcpt_words
 
 BAD_RULE: Final = Reply(451, "4.3.5", "A rule of this server is wrong; try again later")
 WAIT_S_MAX: Final = 9999
+REPLY_CHARS_MAX: Final = 400  # of a rule's reply with its code, once facts are filled in; a line has 512
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,7 @@ class Gates:
         reply = await self._throttled("connect", self._entries) or await self._ruled("connect", self._rules.connect)
         if reply is not None or self._milters is None:
             return reply
-        verdict = await self._milters.connect(self._peer)
-        return None if verdict.goes_on else verdict.reply
+        return self._refused(await self._milters.connect(self._peer))
 
     def know(self, peer: Peer, **known: Any) -> None:
         """More is known: TLS, a login."""
@@ -102,18 +103,21 @@ class Gates:
 
     async def hello(self, name: str) -> Reply | None:
         """EHLO, HELO, LHLO."""
-        self.facts["helo"] = name
-        await self.over()
+        before, self.facts["helo"] = self.facts["helo"], name
         reply = await self._ruled("hello", self._rules.hello)
-        if reply is not None or self._milters is None:
+        if reply is not None:
+            self.facts["helo"] = before
             return reply
-        return (await self._milters.helo(name)).reply
+        await self.over()
+        return None if self._milters is None else self._refused(await self._milters.helo(name))
 
     async def close(self) -> None:
         """The connection has ended."""
-        await self.over()
-        if self._milters is not None:
-            self._milters.close()
+        try:
+            await self.over()
+        finally:
+            if self._milters is not None:
+                self._milters.close()
         await _left(self._entries)
 
     # -- a message -------------------------------------------------------------------------------------------------
@@ -134,9 +138,12 @@ class Gates:
         await self.over()
         entries = self._message_entries
         reply = await self._throttled("mail", entries) or await self._ruled("mail", self._rules.mail)
-        if reply is not None or self._milters is None:
-            return reply
-        return (await self._milters.mail(event.sender, mail_words(event), ident=ident)).reply
+        if reply is None and self._milters is not None:
+            reply = (await self._milters.mail(event.sender, mail_words(event), ident=ident)).reply
+            self._tell_of_milters()
+        if reply is not None:
+            await self.over()
+        return reply
 
     async def recipient(self, event: RcptTo) -> str:
         """The recipient, rewritten."""
@@ -162,6 +169,7 @@ class Gates:
         reply = await self._throttled("rcpt", self._message_entries) or await self._ruled("rcpt", self._rules.rcpt)
         if reply is None and self._milters is not None:
             reply = (await self._milters.rcpt(event.recipient, rcpt_words(event))).reply
+            self._tell_of_milters()
         if reply is None:
             self.facts["recipients"] += 1
         return reply
@@ -186,8 +194,7 @@ class Gates:
         return self._of_milters(passed, recipients, verdict)
 
     def _of_milters(self, passed: Passed, recipients: Sequence[RcptTo], verdict: MilterVerdict) -> Passed:
-        assert self._milters is not None
-        self._story.add(tuple(self._milters.take_facts()))
+        self._tell_of_milters()
         if verdict.reply is not None:
             return passed._replace(reply=verdict.reply)
         if verdict.how == "discard" or verdict.envelope is None or verdict.message is None:
@@ -210,6 +217,17 @@ class Gates:
 
     # -- how each is asked -----------------------------------------------------------------------------------------
 
+    def _refused(self, verdict: MilterVerdict) -> Reply | None:
+        """The reply to a step of the connection. What milters did in it is told with the first message, or else here:
+        the story of a message begins after it."""
+        if verdict.reply is not None:
+            self._tell_of_milters()
+        return verdict.reply
+
+    def _tell_of_milters(self) -> None:
+        assert self._milters is not None
+        self._story.add(tuple(self._milters.take_facts()))
+
     async def _throttled(self, at: At, entries: list[Entry]) -> Reply | None:
         throttles = self._keepers.throttles
         if throttles is None or not throttles.has(at):
@@ -219,7 +237,8 @@ class Gates:
             self._story.fact("throttle", "wait", name=found.throttle, seconds=round(found.seconds, 1))
             seconds = min(WAIT_S_MAX, max(1, round(found.seconds)))
             return Reply(421 if at == "connect" else 451, "4.7.1", f"Too much at once; try again in {seconds} seconds")
-        entries.append(found)
+        if found.holds:
+            entries.append(found)
         return None
 
     async def _ruled(self, at: str, choice: Choice[str]) -> Reply | None:
@@ -234,7 +253,8 @@ class Gates:
             self._story.fact("rule", picked.value, at=at, rule=picked.reason)
         if picked.value in (ACCEPT, JUNK, DISCARD):
             return picked.value, None
-        return "", reply_of(picked.value) or BAD_RULE
+        said = "".join([sign if " " <= sign <= "~" else "?" for sign in picked.value[:REPLY_CHARS_MAX]])
+        return "", reply_of(said) or BAD_RULE
 
 
 def _takes_all(choice: Choice[str]) -> bool:
@@ -242,6 +262,8 @@ def _takes_all(choice: Choice[str]) -> bool:
 
 
 async def _left(entries: list[Entry]) -> None:
-    for entry in entries:
-        await entry.leave()
+    """All at once: a client waits for it, and a shard that is away keeps each waiting."""
+    gone = entries.copy()
     entries.clear()
+    if gone:
+        await asyncio.gather(*(entry.leave() for entry in gone))

@@ -21,14 +21,17 @@ class Onward(NamedTuple):
 
 
 Destination = int | Onward  # an account, or an entry
+Who = int | str  # an account, or an address at another server
 
 
 class Taken(NamedTuple):
-    """A recipient that was accepted: the accounts it leads to, and addresses at other servers."""
+    """A recipient that was accepted: the accounts it leads to, and addresses at other servers. `address`: as rules
+    have rewritten it; empty: as it was said."""
 
     rcpt: RcptTo
     accounts: tuple[int, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    address: str = ""
 
 
 class Routes(NamedTuple):
@@ -38,10 +41,24 @@ class Routes(NamedTuple):
     entries: dict[Onward, tuple[Recipient, ...]]
     needs: tuple[tuple[Destination, ...], ...]
 
+    def who(self, destination: Destination) -> tuple[Who, ...]:
+        """Those that are served by a destination."""
+        return _addresses(self.entries[destination]) if isinstance(destination, Onward) else (destination,)
+
+    def without(self, have: frozenset[Who]) -> "Routes":
+        """The same for all but these."""
+        entries = {
+            entry: left
+            for entry, names in self.entries.items()
+            if (left := tuple(one for one in names if one.address not in have))
+        }
+        accounts = tuple(account for account in self.accounts if account not in have)
+        return self._replace(accounts=accounts, entries=entries)
+
 
 def held(taken: Iterable[Taken]) -> list[Taken]:
     """The same where nothing is to be delivered yet: all of it waits in the queue, under its own domain."""
-    return [Taken(one.rcpt, (), (one.rcpt.recipient,)) for one in taken]
+    return [Taken(one.rcpt, (), (one.address or one.rcpt.recipient,)) for one in taken]
 
 
 def routes(taken: Iterable[Taken]) -> Routes:
@@ -75,6 +92,10 @@ def _place(
     there.append(_recipient(address, one.rcpt))
     filled[domain] = (entry, size + need)
     return entry
+
+
+def _addresses(names: Iterable[Recipient]) -> tuple[str, ...]:
+    return tuple(one.address for one in names)
 
 
 def _recipient(address: str, rcpt: RcptTo) -> Recipient:

@@ -128,6 +128,11 @@ class Screening:
         said = {"spf": found.spf.result if found.spf else None, "iprev": found.iprev.result if found.iprev else None}
         return {name: str(result) for name, result in said.items() if result is not None}
 
+    def cleaned(self, body: bytes, head: bytes) -> bytes:
+        """A message without results that claim to be ours: for all but what another server of ours brings."""
+        clean = self._checks.without_forgeries(head)
+        return body if clean is head else clean + body[len(head) :]
+
     async def look(
         self, origin: Origin, sender: str, body: bytes, head: bytes, story: Story, facts: Facts | None = None
     ) -> Screened:
@@ -135,9 +140,7 @@ class Screening:
         helo = origin.hello.name
         verdict = await self._checks.run(ip=origin.ip, helo=helo, sender=sender, message=body)
         story.add(verdict.facts)
-        clean = self._checks.without_forgeries(head)
-        if clean is not head:
-            body = clean + body[len(head) :]
+        body = self.cleaned(body, head)
         said = said_of(verdict)
         if facts is not None:
             facts |= NOTHING | said

@@ -46,6 +46,7 @@ class SmtpServer:
         self._open: set[Connection] = set()
         self._by_ip: Counter[str] = Counter()
         self._sweeper: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def listen(self, sock: socket.socket, role: Role, tls: Tls, *, behind: Relays | None = None) -> None:
         """Serve a bound socket. `tls`: never, offered (RFC 3207), or from the first byte (RFC 8314).
@@ -73,6 +74,7 @@ class SmtpServer:
 
     async def close(self) -> None:
         """Take no more, tell who is idle, finish messages on their way, and close; bounded by `drain_s`."""
+        self._closing = True
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -89,6 +91,8 @@ class SmtpServer:
             _, late = await asyncio.wait(tasks, timeout=GOODBYE_S)
             for task in late:
                 task.cancel()
+            if late:  # each tells its client, and gives back what it holds
+                await asyncio.wait(late, timeout=GOODBYE_S)
         for connection in tuple(self._open):
             connection.abort()
 
@@ -102,6 +106,8 @@ class SmtpServer:
         by_rule = None if offering.is_plain else offering
 
         def on_open(connection: Connection, ip: str) -> Session | Reply:
+            if self._closing:  # a handshake that began before
+                return replies.SHUTTING_DOWN
             if not self._admit(connection, ip):
                 metrics.turned_away.inc()
                 self._world.log.info("smtp.turned_away", ip=ip, listener=name)

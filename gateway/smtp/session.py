@@ -21,6 +21,7 @@ from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.offering import Offering
 from gateway.smtp.routing import Taken
+from gateway.smtp.screening import NOTHING
 from gateway.smtp.story import Story
 from gateway.smtp.world import World
 from mail import sasl
@@ -82,6 +83,7 @@ class Session:
         self._ip = ip
         self._ident = ident
         self._login: Login | None = None
+        self._mechanism = ""  # of the last login
         self._login_failures = 0
         self._taken: list[Taken] = []
         self._messages = 0
@@ -129,7 +131,7 @@ class Session:
             local_port=place.local_port,
             listener=place.listener,
             tls_version=self.tls_version,
-            auth_type="SASL" if self.principal else "",
+            auth_type=self._mechanism if self.principal else "",
             auth_authen=self.principal.login if self.principal else "",
         )
 
@@ -146,7 +148,7 @@ class Session:
             return None
         self._refusals += 1
         self._story.refuse("", reply.code, reply.text)
-        return reply if reply.code == 421 else Reply(554, reply.status, reply.text)
+        return Reply(554 if reply.code >= 500 else 421, reply.status, reply.text)  # RFC 5321 3.1, 3.8
 
     async def answer(self, event: Event) -> None:
         """Answer one event. StartTls is not for here: it needs the connection."""
@@ -168,6 +170,22 @@ class Session:
         self._world.log.info(
             "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=line
         )
+        if self._mail_from is not None and self.machine.mail is None:
+            await self._message_rejected(self._mail_from, event.reply)
+
+    async def _message_rejected(self, mail: MailFrom, reply: Reply) -> None:
+        """The protocol machine itself refused a whole message, and its transaction is over."""
+        self._messages += 1
+        self._refusals = 0
+        self._story.fact("refused", str(reply.code), why=reply.text)
+        recipients = tuple(one.rcpt.recipient for one in self._taken)
+        ident = f"{self._ident}.{self._messages}"
+        known = {"sender": mail.sender, "recipients": recipients, "began_ms": self._mail_ms}
+        self._world.traces.tell(self._story.note(ident, "intake", "refused", **known))
+        self._story.begin()
+        self._mail_from = None
+        if self._gates is not None:
+            await self._gates.over()
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
         self._login = None
@@ -175,13 +193,14 @@ class Session:
     # -- the envelope ----------------------------------------------------------------------------------------------
 
     async def _hello(self, event: Hello) -> None:
-        self._transaction_over()
-        self._story.begin()
-        self._story.of_connection("hello", "", verb=event.verb, name=event.name)
         reply = await self._gates.hello(event.name) if self._gates is not None else None
         if reply is not None:
-            self._refuse("hello", event.name, reply)
+            self._refuse("hello", event.name, reply)  # and a transaction goes on as it was (RFC 5321 4.1.4)
             return
+        self._transaction_over()
+        self._mail_from = None
+        self._story.begin()
+        self._story.of_connection("hello", "", verb=event.verb, name=event.name)
         if self._by_rule is not None:
             await self._offer(self._by_rule, authenticated=self.machine.authenticated)
         self.machine.accept()
@@ -194,6 +213,7 @@ class Session:
 
     async def _reset(self, _event: Reset) -> None:
         self._transaction_over()
+        self._mail_from = None
         self._story.begin()
         if self._gates is not None:
             await self._gates.over()
@@ -202,14 +222,15 @@ class Session:
     async def _mail(self, event: MailFrom) -> None:
         self._transaction_over()
         self._story.begin()
-        self._taken = []
+        self._taken, self._mail_from = [], None
         if self._memory.full:
             self.machine.send(replies.BUSY)
             return
         if event.sender and not await self._world.may_send_as(self.principal, [event.sender]):
             self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
             return
-        self._mail_from, self._mail_ms = event, self._world.clock.now_ms()
+        self._mail_ms = self._world.clock.now_ms()
+        sender = event.sender
         if self._gates is not None:
             await self._known_of_envelope(event)
             sender = await self._gates.sender(event)
@@ -217,16 +238,18 @@ class Session:
             if reply is not None:
                 self._refuse("sender", event.sender, reply)
                 return
-            self._mail_from = replace(event, sender=sender)
+        self._mail_from = replace(event, sender=sender)
         self.machine.accept()
 
     async def _known_of_envelope(self, event: MailFrom) -> None:
         """Rules may name what SPF and iprev say: then these are checked before them."""
         world, gates = self._world, self._gates
-        if gates is None or world.screening is None or not world.early_checks or self.principal is not None:
-            return
-        helo = self.machine.hello.name if self.machine.hello else ""
-        gates.facts |= await world.screening.of_envelope(self._ip, helo, event.sender)
+        assert gates is not None
+        gates.facts |= NOTHING  # of the message before
+        screening = world.screens(self._ip, self.machine.role, self.principal)
+        if screening is not None and world.early_checks:
+            helo = self.machine.hello.name if self.machine.hello else ""
+            gates.facts |= await screening.of_envelope(self._ip, helo, event.sender)
 
     async def _rcpt(self, event: RcptTo) -> None:
         gates = self._gates
@@ -248,11 +271,11 @@ class Session:
         found = await self._world.directory.resolve(address, loosely=trusted)
         match found:
             case Local():
-                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere)
+                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere, address)
                 if not await self._have_room(taken.accounts):
                     return replies.FULL
             case NotLocal():
-                taken = Taken(rcpt, (), (address,))
+                taken = Taken(rcpt, (), (address,), address)
                 if not await self._may_relay():
                     return replies.RELAY_DENIED
             case Unknown():
@@ -294,6 +317,7 @@ class Session:
         try:
             answers = await self._accepting.take(arrived)
         finally:
+            self._mail_from = None
             if self._gates is not None:
                 await self._gates.over()
         self._told(event, ident, answers)
@@ -347,6 +371,7 @@ class Session:
     async def _auth(self, event: Auth) -> None:
         world = self._world
         plus = PLUS in self.machine.offers.mechanisms(tls=self.machine.tls)
+        self._mechanism = event.mechanism
         self._login = Login(
             event.mechanism,
             world.directory,
@@ -408,6 +433,7 @@ class Session:
         self.principal = None
         self._login = None
         self.machine.tls_started()
+        self._story.forget("hello", "auth")
         if self._by_rule is not None:
             self.machine.offers = Offers()  # nothing, until EHLO says who it is
         self._more_is_known(is_tls=True, tls_version=self.tls_version, helo="", authenticated="", account=0)

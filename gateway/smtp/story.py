@@ -28,6 +28,11 @@ class Story:
         """Note something that holds for all messages of the connection."""
         self._connection[what] = Fact(what, how, self._clock.now_ms(), of)
 
+    def forget(self, *what: str) -> None:
+        """What of the connection holds no more."""
+        for one in what:
+            self._connection.pop(one, None)
+
     def fact(self, what: str, how: str = "", **of: Any) -> None:
         """Note something of the message on its way."""
         if len(self._transaction) < FACTS_MAX:

@@ -17,6 +17,7 @@ from gateway.smtp.parts import Directory, Intake, Log, Outgoing
 from gateway.smtp.screening import Screening
 from gateway.smtp.settings import SmtpSettings
 from gateway.trust.signing import Signer
+from mail.smtp.states import Role
 
 RELAYING_MAX: Final = 10_000  # addresses of which it is remembered whether they may relay
 
@@ -66,6 +67,12 @@ class World:
     @cached_property
     def _relaying(self) -> dict[str, bool]:
         return {}
+
+    def screens(self, ip: str, role: Role, principal: Principal | None) -> Screening | None:
+        """The checks for mail from other servers; None: from our people, from networks that may relay, and what comes
+        by LMTP it is not checked."""
+        trusted = principal is not None or role is Role.LMTP or self.relays(ip)
+        return None if trusted else self.screening
 
     @cached_property
     def early_checks(self) -> bool:

@@ -66,13 +66,20 @@ def print_json(values: Iterable[Mapping[str, Any]]) -> None:
         click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def visible(text: str) -> str:
+    """Text that others wrote, fit for a terminal: what would drive it is shown as an escape."""
+    if text.isprintable():
+        return text
+    return "".join([sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text])
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """A table, or where it would have no rows what `empty` says."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=not table.columns)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text("\n".join(map(visible, cell.split("\n")))) for cell in row))
     if table.row_count:
         Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
     else:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table, size
+from ops.cli.output import json_option, plain, print_json, print_table, size, visible
 from wire import admin_pb2 as pb
 
 STATUSES: Final = ("waiting", "scheduled", "held", "lent", "delivered", "failed", "cancelled")
@@ -155,7 +155,7 @@ def show(entry: str, as_json: bool, data: Path) -> None:
         return print_json([plain(found)])
     click.echo(f"{found.id}: {found.word}, from {found.sender or '<>'} to {found.domain}, {size(found.size)}")
     for name, value in _particulars(found):
-        click.echo(f"{name:12}{value}")
+        click.echo(visible(f"{name:12}{value}"))
     people = [
         (one.address, one.result.outcome or "waiting", _when(one.at_ms), _result(one.result)) for one in found.people
     ]

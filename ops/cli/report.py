@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table
+from ops.cli.output import json_option, plain, print_json, print_table, visible
 from wire import admin_pb2 as pb
 
 KINDS = ("dmarc", "tls", "abuse", "failure")
@@ -69,15 +69,15 @@ def show(name: str, as_json: bool, data: Path) -> None:
     found = ask(data, reading)
     if as_json:
         return print_json([plain(found)])
-    click.echo(
-        f"{found.kind} report about {found.domain} by {found.organization or 'somebody'}, sent by {found.sender}"
-    )
+    whose = f"{found.kind} report about {found.domain} by {found.organization or 'somebody'}, sent by {found.sender}"
+    click.echo(visible(whose))
     if found.begin_s:
         click.echo(f"  from {_when(found.begin_s * 1000)} to {_when(found.end_s * 1000)}")
     click.echo(f"  passed {found.passed}, failed {found.failed}")
-    click.echo(f"  its id {found.report_id}; brought by the message {found.ident} (rookery why {found.ident})")
+    brought = f"  its id {found.report_id}; brought by the message {found.ident} (rookery why {found.ident})"
+    click.echo(visible(brought))
     for problem in found.problems:
-        click.echo(f"  problem: {problem}")
+        click.echo(visible(f"  problem: {problem}"))
     return print_table(("What failed", "How often"), _counts(found.worst), empty="Nothing failed.")
 
 

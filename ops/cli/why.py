@@ -9,7 +9,7 @@ import click
 import orjson
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, print_json
+from ops.cli.output import json_option, print_json, visible
 from wire import admin_pb2 as pb
 
 
@@ -67,7 +67,11 @@ def as_plain(story: pb.Story) -> dict[str, Any]:
 
 
 def told(story: pb.Story, *, whole: bool) -> Iterator[str]:
-    """The lines that tell a story."""
+    """The lines that tell a story, fit for a terminal: much of it was written by strangers."""
+    yield from map(visible, _lines(story, whole=whole))
+
+
+def _lines(story: pb.Story, *, whole: bool) -> Iterator[str]:
     first = next((note for note in story.notes if note.step == "intake"), None) or story.notes[0]
     name = f" <{first.message_id}>" if first.message_id else ""
     yield f"{story.ident}{name}: from {first.sender or '<>'} to {_some(first.recipients)}"

@@ -157,12 +157,42 @@ async def test_stop_tells_the_idle_and_finishes_a_message(start: Start) -> None:
     busy_writer.close()
 
 
+async def test_a_handshake_that_ends_after_the_stop_began_is_told_so(start: Start, client_tls: ssl.SSLContext) -> None:
+    running = await start()
+    gate = running.fakes.intake.gate = asyncio.Event()
+    late, late_writer = await asyncio.open_connection("127.0.0.1", running.port["submissions"])
+    busy, busy_writer = await asyncio.open_connection("127.0.0.1", running.port["mx"])
+    busy_writer.write(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nBDAT 0 LAST\r\n")
+    await running.fakes.intake.waiting.wait()
+    stopping = asyncio.create_task(running.server.close())
+    await asyncio.sleep(0)
+    await late_writer.start_tls(client_tls, server_hostname="127.0.0.1")
+    assert await read_reply(late) == "421 4.3.2 Shutting down; try again\r\n"
+    gate.set()
+    assert (await busy.read()).endswith(b"421 4.3.2 Shutting down; try again\r\n")
+    await asyncio.wait_for(stopping, 5)
+    late_writer.close()
+    busy_writer.close()
+
+
 async def test_stop_does_not_wait_for_ever(start: Start) -> None:
     running = await start(drain_s=0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port["mx"])
     writer.write(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
     await reader.readuntil(b"354 End data with <CR><LF>.<CR><LF>\r\n")
     await asyncio.wait_for(running.server.close(), 5)
+    writer.close()
+
+
+async def test_who_is_given_up_at_the_stop_is_told_and_lets_go_of_all(start: Start) -> None:
+    running = await start(drain_s=0.1)
+    running.fakes.intake.gate = asyncio.Event()
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port["mx"])
+    writer.write(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nBDAT 6 LAST\r\na: b\r\n")
+    await running.fakes.intake.waiting.wait()
+    await asyncio.wait_for(running.server.close(), 5)
+    assert (await reader.read()).endswith(b"\r\n421 4.3.2 Shutting down; try again\r\n")
+    assert running.fakes.intake.stored == []
     writer.close()
 
 

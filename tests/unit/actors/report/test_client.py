@@ -139,3 +139,27 @@ async def test_who_has_a_report_is_known_until_the_day_is_forgotten(store: Memor
     assert not await ledger.is_done(DMARC, day, "x.test")
     await ledger.forget(DMARC, day)
     assert not await ledger.is_sent(DMARC, day, "x.test", "a@x.test")
+
+
+async def test_transactions_are_bounded_also_where_rows_are_long(clock: ManualClock) -> None:
+    class Sized(MemoryStore):
+        async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
+            sizes.append(0)
+            return await super().transact(lambda transaction: body(Measured(transaction)))  # type: ignore[arg-type]
+
+    class Measured:
+        def __init__(self, transaction: Transaction) -> None:
+            self._transaction = transaction
+            self.add = transaction.add
+
+        def set(self, key: bytes, value: bytes) -> None:
+            sizes[-1] += len(value)
+            self._transaction.set(key, value)
+
+    sizes: list[int] = []
+    ledger = Ledger(Sized(), clock)
+    for number in range(1000):
+        ledger.count(DMARC, "x.test", b"%08000d" % number)
+    await ledger.stop()
+    assert sum(sizes) == 8_000_000
+    assert max(sizes) <= 2_000_000

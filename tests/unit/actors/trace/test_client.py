@@ -109,3 +109,53 @@ async def test_a_damaged_note_hides_no_other(traces: TraceClient, store: MemoryS
     await store.transact(damage)
     await traces.note(note("b.1", sender="a@x.test"))
     assert [story.ident for story in await traces.find("a@x.test")] == ["b.1"]
+
+
+class Counting(MemoryStore):
+    """Knows how many keys each transaction changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: list[int] = []
+
+    async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        async def counted(transaction: Transaction) -> Any:
+            overlay = Counted(transaction)
+            result = await body(overlay)  # type: ignore[arg-type]
+            self.changed.append(overlay.changed)
+            return result
+
+        return await super().transact(counted)
+
+
+class Counted:
+    """A transaction whose writes are counted."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.changed = 0
+
+    def set(self, key: bytes, value: bytes) -> None:
+        self.changed += 1
+        self._transaction.set(key, value)
+
+    def clear(self, key: bytes) -> None:
+        self.changed += 1
+        self._transaction.clear(key)
+
+
+async def test_transactions_are_bounded_also_where_each_message_has_many_names(clock: ManualClock) -> None:
+    """FoundationDB counts 170 bytes for each short key, and takes 10 MB."""
+    store = Counting()
+    traces = TraceClient(store, clock, TraceSettings(keep_s=3600))
+    for number in range(500):
+        names = tuple(f"{number}.{one}@x.test" for one in range(100))
+        traces.tell(note(f"a.{number}", at_ms=clock.ms + number, recipients=names))
+    await traces.stop()
+    assert sum(store.changed) == 500 * 102
+    assert max(store.changed) <= 10_000
+    store.changed.clear()
+    clock.advance(3700)
+    assert await traces.sweep() == 500
+    assert max(store.changed) <= 10_000
+    assert await store.range(b"", b"\xff") == []

@@ -94,7 +94,7 @@ async def test_what_is_no_list_is_trouble(
 
 
 async def test_a_server_that_is_not_there_or_sends_round_is_trouble(site: Site) -> None:
-    for url in (site.url.replace("/list", "/round"), "http://bob:hunter2@127.0.0.1:1/?key=hunter2"):
+    for url in (site.url.replace("/list", "/round?key=hunter2"), "http://bob:hunter2@127.0.0.1:1/?key=hunter2"):
         source = Http(LookupSettings(kind="http", url=url))
         with pytest.raises(Unavailable) as caught:
             await source.read()

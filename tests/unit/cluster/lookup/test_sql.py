@@ -1,6 +1,7 @@
 """Lookups in SQLite: the key is a parameter, the file is only read, what takes too long ends."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from cluster.config import Secret
 from cluster.errors import Unavailable
 from cluster.lookup.settings import LookupSettings
 from cluster.lookup.sql import Sqlite
-from cluster.rules.facts import NOT_THERE
+from cluster.rules.facts import NOT_THERE, Missing
 
 
 def settings(path: Path, query: str, timeout_s: float = 5.0) -> LookupSettings:
@@ -49,6 +50,24 @@ async def test_a_wrong_query_is_trouble(path: Path, query: str) -> None:
     source = Sqlite(settings(path, query))
     with pytest.raises(Unavailable):
         await source.ask("a")
+    await source.close()
+
+
+async def test_who_waits_behind_a_slow_question_gives_up_in_time(path: Path) -> None:
+    class Stuck(Sqlite):
+        def _asked(self, key: str) -> str | Missing:
+            asked.append(key)
+            going_on.wait(30)
+            return "late"
+
+    asked: list[str] = []
+    going_on = threading.Event()
+    source = Stuck(settings(path, "SELECT v FROM t WHERE k = ?", timeout_s=0.01))
+    for key in ("slow", "waits"):
+        with pytest.raises(Unavailable):
+            await source.ask(key)
+    assert asked == ["slow"]
+    going_on.set()
     await source.close()
 
 

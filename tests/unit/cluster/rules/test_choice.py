@@ -187,3 +187,8 @@ def test_too_many_rules_are_refused() -> None:
     rules = ", ".join(['{ if = "is_tls", then = 1 }'] * 200)
     with pytest.raises(Misconfigured, match="more than 200 rules"):
         read(f"tries = [{rules}, {{ else = 2 }}]")
+
+
+def test_the_facts_that_a_choice_reads_are_those_of_its_tests_and_of_what_it_says() -> None:
+    settings = read("""to = [{ if = 'size > 1', then = "550 ${sender} $${is_tls}" }, { else = "" }]""")
+    assert settings.to.names == {"size", "sender"}

@@ -44,16 +44,19 @@ class FakeTransport(asyncio.Transport):
 class Wire:
     """A connection with its fakes."""
 
-    def __init__(self, *, refuse: Reply | None = None, tls: bool = False, **settings: object) -> None:
+    def __init__(
+        self, *, refuse: Reply | None = None, tls: bool = False, session: type[Session] = Session, **settings: object
+    ) -> None:
         self.fakes = Fakes(**settings)
         self.transport = FakeTransport()
         self.opened: list[str] = []
         self.closed = 0
-        session = Talk(self.fakes, tls=tls).session
+        made = Talk(self.fakes, tls=tls).session
+        made.__class__ = session
 
         def on_open(_connection: Connection, ip: str) -> Session | Reply:
             self.opened.append(ip)
-            return refuse or session
+            return refuse or made
 
         def on_close(_connection: Connection) -> None:
             self.closed += 1
@@ -142,9 +145,10 @@ async def test_a_silent_connection_ends_whatever_it_waits_for(state: str) -> Non
         case "closed":
             await wire.say(b"QUIT\r\n")
     now_s = asyncio.get_running_loop().time()
-    wire.connection.sweep(now_s + 9)
+    patience_s = 600 if state == "storing" else 10  # RFC 5321 4.5.3.2.6: the client waits, and nothing is to be said
+    wire.connection.sweep(now_s + patience_s - 1)
     assert not wire.transport.aborted
-    wire.connection.sweep(now_s + 11)
+    wire.connection.sweep(now_s + patience_s + 1)
     said = await wire.settled()
     assert wire.transport.aborted == (state != "waiting")
     assert said == (b"421 4.4.2 Nothing said for too long; closing\r\n" if state == "waiting" else b"")
@@ -184,6 +188,7 @@ async def test_the_end_is_told_once() -> None:
     wire = Wire()
     wire.connection.connection_lost(None)
     wire.connection.connection_lost(None)
+    await wire.settled()
     assert wire.closed == 1
 
 
@@ -220,4 +225,46 @@ async def test_a_tls_connection_cannot_be_half_closed() -> None:
     await wire.settled()
     assert not wire.connection.eof_received()
     await wire.settled()
+    assert wire.transport.closed
+
+
+async def test_what_comes_while_a_message_is_stored_does_not_end_it() -> None:
+    wire = Wire()
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")
+    gate = wire.fakes.intake.gate = asyncio.Event()
+    assert await wire.say(b"y" * LIGHT_BYTES + b"\r\n.\r\n") == b""
+    wire.fakes.memory.held_bytes = 1 << 40
+    assert await wire.say(b"QUIT\r\n") == b""
+    gate.set()
+    assert (await wire.settled()).startswith(b"250 2.0.0 Ok: stored")
+    assert [event for event, _ in wire.fakes.log.lines if event == "smtp.defect"] == []
+
+
+async def test_a_lost_connection_counts_until_its_message_is_stored() -> None:
+    wire = Wire()
+    gate = wire.fakes.intake.gate = asyncio.Event()
+    await wire.say(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nBDAT 0 LAST\r\n")
+    wire.connection.connection_lost(None)
+    await wire.settled()
+    assert wire.closed == 0
+    gate.set()
+    await wire.settled()
+    assert wire.closed == 1
+    assert wire.fakes.intake.accounts == [2]
+
+
+async def test_a_stop_is_told_in_place_of_a_greeting_that_is_late() -> None:
+    class Opening(Session):
+        wants_opening = True
+        asked = asyncio.Event()
+
+        async def open(self) -> Reply | None:
+            await self.asked.wait()
+            return None
+
+    wire = Wire(session=Opening)
+    assert await wire.settled() == b""
+    wire.connection.drain()
+    Opening.asked.set()
+    assert await wire.settled() == b"421 4.3.2 Shutting down; try again\r\n"
     assert wire.transport.closed

@@ -16,6 +16,7 @@ from mail.smtp.states import Role
 from mail.trust.author import Author
 from mail.trust.dmarc import DmarcResult
 from mail.trust.spf import SpfResult
+from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 ORIGIN = Origin(Hello("EHLO", "client.test"), "192.0.2.1", Role.SMTP, False, False)
 FIELD = b"Authentication-Results: mx.test; none\r\n"
@@ -148,3 +149,17 @@ async def test_results_in_a_word_for_rules() -> None:
     assert found.said == {"spf": "softfail", "dmarc": "fail", "arc": "fail"}
     screening = Screening(Checks(None, "fail"), ScreenSettings())
     assert await screening.of_envelope("192.0.2.1", "c", "a@x.test") == {"spf": "fail"}
+
+
+async def test_our_people_cannot_write_our_results_either() -> None:
+    """RFC 8601 5: only what comes from a server that is trusted with it may bring it."""
+    fakes = Fakes()
+    screening = Screening(Checks(None), ScreenSettings())
+    fakes.world = replace(fakes.world, screening=screening)
+    talk = Talk(fakes, "submission", tls=True)
+    await talk.say("EHLO laptop", "AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdABkZW1v")
+    forged = b"Authentication-Results: mx.test; dmarc=pass\nFrom: alice@example.test\n\nbody"
+    assert (await talk.send("alice@example.test", ["bob@example.test"], forged))[0].startswith("250")
+    ((_, raw),) = fakes.intake.stored
+    assert b"Authentication-Results" not in raw
+    assert raw.endswith(b"\r\nFrom: alice@example.test\r\n\r\nbody\r\n")

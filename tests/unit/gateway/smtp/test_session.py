@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
+from gateway.facts import AtHello
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
@@ -438,3 +439,25 @@ async def test_a_mailbox_known_to_be_full_is_refused_at_rcpt() -> None:
     talk = await mx(fakes)
     answers = await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<bob@example.test>", "RCPT TO:<alice@example.test>")
     assert [answer[:9] for answer in answers[-2:]] == ["452 4.2.2", "250 2.1.5"]
+
+
+async def test_a_message_that_the_protocol_refuses_leaves_a_trace_too() -> None:
+    fakes = Fakes(message_bytes_max=AtHello.of(1000))
+    talk = await mx(fakes)
+    assert (await talk.send("x@y.test", ["alice@example.test"], b"y" * 2000))[0].startswith("552")
+    (note,) = fakes.traces.notes
+    assert (note.how, note.sender, note.recipients) == ("refused", "x@y.test", ("alice@example.test",))
+    assert any(fact.what == "refused" and fact.how == "552" for fact in note.facts)
+    await talk.say("FOO", "RSET", "FOO", "MAIL FROM:<x@y.test>", "FOO")
+    assert (await talk.send("x@y.test", ["alice@example.test"], _MAIL)) != []
+    assert [one.how for one in fakes.traces.notes[:2]] == ["refused", "accepted"]
+
+
+async def test_what_was_said_before_tls_is_in_no_trace() -> None:
+    fakes = Fakes(plaintext_auth=True, own_addresses_only=False)
+    talk = Talk(fakes, "submission")
+    await talk.say("EHLO a", f"AUTH PLAIN {_PLAIN}", "MAIL FROM:<alice@example.test>", "RCPT TO:<nobody@example.test>")
+    talk.session.tls_started()
+    talk.session.closed()
+    (note,) = fakes.traces.notes
+    assert {fact.what for fact in note.facts} & {"auth", "hello"} == set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.cli.output import Size, plain, size
+from ops.cli.output import Size, plain, print_table, size
 from wire import admin_pb2 as pb
 
 
@@ -53,3 +53,8 @@ def test_identifiers_are_texts() -> None:
 def test_a_map_is_an_object() -> None:
     assert plain(pb.ClusterState(log_levels={"mx-1": "debug"}))["log_levels"] == {"mx-1": "debug"}
     assert plain(pb.ClusterState())["log_levels"] == {}
+
+
+def test_cells_do_not_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("a",), [("\x1b[2Jgrün\x9b",)], empty="")
+    assert r"\x1b[2Jgrün\x9b" in capsys.readouterr().out

@@ -34,3 +34,10 @@ def test_particulars_come_when_wanted() -> None:
 
 def test_programs_get_values() -> None:
     assert as_plain(STORY)["notes"][0]["facts"][1]["of"]["answers"] == [1]
+
+
+def test_what_others_wrote_does_not_drive_the_terminal() -> None:
+    evil = pb.Story(ident="a.1", notes=[pb.Note(step="intake", how="accepted", message_id="\x1b]0;owned\x07\nx@\x9by")])
+    lines = list(told(evil, whole=True))
+    assert lines[0].startswith(r"a.1 <\x1b]0;owned\x07\nx@\x9by>")
+    assert all(line.isprintable() for line in lines)
