@@ -94,7 +94,7 @@ class Notices:
                 envid=mail.envid,
                 original=body,
                 original_id=mail.message_id,
-                ret=mail.ret,
+                ret="HDRS" if mail.require_tls else mail.ret,  # RFC 8689 5
             )
         )
         message = await self._signer.sign(built.message, f"postmaster@{self._host}")

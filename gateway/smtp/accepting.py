@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from actors.directory.types import Principal
-from actors.queue.types import Envelope
+from actors.queue.types import Envelope, Recipient
 from cluster.errors import Trouble
 from gateway.smtp import delivery, header, replies, trace
 from gateway.smtp.aftermath import Answered
 from gateway.smtp.gates import Gates, Passed
+from gateway.smtp.partly import Holder
 from gateway.smtp.routing import Destination, Onward, Routes, Taken, domain_of, held, routes
 from gateway.smtp.screening import JUNK, Screened
 from gateway.smtp.story import Story
@@ -207,9 +208,9 @@ class Accepting:
         sender, body = arrived.mail.sender, arrived.event.body
         key = world.partly.key(sender, body)
         have = world.partly.have(key)
-        outcome: delivery.Outcome = dict.fromkeys(have)
         accounts = tuple(account for account in plan.accounts if account not in have)
-        entries = {entry: names for entry, names in plan.entries.items() if entry not in have}
+        entries = _without(plan.entries, have)
+        outcome: delivery.Outcome = dict.fromkeys((*plan.accounts, *plan.entries))
         stores: dict[Destination, delivery.Store] = {}
         try:
             stores |= await self._into_mailboxes(ready, accounts)
@@ -224,11 +225,11 @@ class Accepting:
         )
         settings = world.settings
         outcome |= await delivery.deliver(stores, note, tries=settings.deliver_tries, pause_s=settings.deliver_pause_s)
-        stored = frozenset(destination for destination, trouble in outcome.items() if trouble is None)
-        if len(stored) == len(outcome):
+        stored = _holders(plan, outcome)
+        if not any(outcome.values()):
             world.partly.finished(key)
         elif stored and arrived.origin.role is not Role.LMTP:  # LMTP's peer sends again only to who failed
-            world.partly.unfinished(sender, body, stored)
+            world.partly.unfinished(sender, body, have | stored)
         return outcome
 
     async def _into_mailboxes(self, ready: Ready, accounts: tuple[int, ...]) -> Mapping[Destination, delivery.Store]:
@@ -315,6 +316,23 @@ def _envelope(ready: Ready) -> dict[str, Any]:
         "by_mode": mail.by_mode,
         "by_trace": mail.by_trace,
     }
+
+
+def _without(
+    entries: Mapping[Onward, tuple[Recipient, ...]], have: frozenset[Holder]
+) -> dict[Onward, tuple[Recipient, ...]]:
+    """The entries that are still to be made: for who has the message none is."""
+    left = ((entry, tuple(name for name in names if name.address not in have)) for entry, names in entries.items())
+    return {entry: names for entry, names in left if names}
+
+
+def _holders(plan: Routes, outcome: delivery.Outcome) -> frozenset[Holder]:
+    """Who has the message now."""
+    have: set[Holder] = {account for account in plan.accounts if outcome[account] is None}
+    for entry, names in plan.entries.items():
+        if outcome[entry] is None:
+            have |= {name.address for name in names}
+    return frozenset(have)
 
 
 def _idem(arrived: Arrived, onward: Onward) -> bytes:

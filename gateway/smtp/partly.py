@@ -1,8 +1,8 @@
 """Messages that some of their destinations have and others do not yet.
 
 SMTP has one answer for all recipients, so such a message is answered 4xx, and the peer sends it again, whole. The law:
-who has it does not get it again. This memory is bounded, and gone with the process: then a second copy is
-what RFC 5321 6.1 prefers to loss. A message that everybody got is never remembered, so nobody's second sending of the
+who has it does not get it again: an account, or an address at another server, however recipients are parted the next time, when there may be
+more of them. This memory is bounded, and gone with the process: then a second copy is what RFC 5321 6.1 prefers to loss. A message that everybody got is never remembered, so nobody's second sending of the
 same words is dropped.
 """
 
@@ -10,22 +10,22 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-from gateway.smtp.routing import Destination
-
 MESSAGES_MAX: Final = 10_000  # remembered: an hour's failures of a busy server, 1 MB
+
+Holder = int | str  # an account, or an address at another server
 
 
 class Partly:
     """What is known of unfinished messages, shared by the connections of a gateway."""
 
     def __init__(self) -> None:
-        self._have: OrderedDict[bytes, frozenset[Destination]] = OrderedDict()
+        self._have: OrderedDict[bytes, frozenset[Holder]] = OrderedDict()
 
     def key(self, sender: str, body: bytes) -> bytes:
         """The same for the same message sent again; empty while nothing is remembered and nothing needs it."""
         return _key(sender, body) if self._have else b""
 
-    def have(self, key: bytes) -> frozenset[Destination]:
+    def have(self, key: bytes) -> frozenset[Holder]:
         """Who has the message already."""
         return self._have.get(key, frozenset())
 
@@ -33,7 +33,7 @@ class Partly:
         """All have it."""
         self._have.pop(key, None)
 
-    def unfinished(self, sender: str, body: bytes, have: frozenset[Destination]) -> None:
+    def unfinished(self, sender: str, body: bytes, have: frozenset[Holder]) -> None:
         """These have it, others do not."""
         key = _key(sender, body)
         self._have[key] = have

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import idna
 
-from actors.queue.types import DOMAIN_BYTES_MAX, RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
+from actors.queue.types import ADDRESS_BYTES_MAX, DOMAIN_BYTES_MAX, RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
 from mail.smtp.events import RcptTo
 
 
@@ -24,11 +24,13 @@ Destination = int | Onward  # an account, or an entry
 
 
 class Taken(NamedTuple):
-    """A recipient that was accepted: the accounts it leads to, and addresses at other servers."""
+    """A recipient that was accepted: the accounts it leads to, and addresses at other servers. `address`: what was asked
+    for, where it was rewritten."""
 
     rcpt: RcptTo
     accounts: tuple[int, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    address: str = ""
 
 
 class Routes(NamedTuple):
@@ -41,7 +43,7 @@ class Routes(NamedTuple):
 
 def held(taken: Iterable[Taken]) -> list[Taken]:
     """The same where nothing is to be delivered yet: all of it waits in the queue, under its own domain."""
-    return [Taken(one.rcpt, (), (one.rcpt.recipient,)) for one in taken]
+    return [Taken(one.rcpt, (), (one.address or one.rcpt.recipient,)) for one in taken]
 
 
 def routes(taken: Iterable[Taken]) -> Routes:
@@ -68,11 +70,12 @@ def _place(
     domain = domain_of(address)
     entry, size = filled.get(domain) or (Onward(domain, 0), 0)
     there = entries.setdefault(entry, [])
-    need = len(address.encode())
-    if len(there) == RECIPIENTS_MAX or (there and size + need > RECIPIENTS_BYTES_MAX):
+    recipient = _recipient(address, one.rcpt)
+    need = len(address.encode()) + len(recipient.orcpt.encode())
+    if len(there) == RECIPIENTS_MAX or (there and size + need > RECIPIENTS_BYTES_MAX - ADDRESS_BYTES_MAX):
         entry, size = Onward(domain, entry.number + 1), 0
         there = entries[entry] = []
-    there.append(_recipient(address, one.rcpt))
+    there.append(recipient)
     filled[domain] = (entry, size + need)
     return entry
 

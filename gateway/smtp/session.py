@@ -248,11 +248,11 @@ class Session:
         found = await self._world.directory.resolve(address, loosely=trusted)
         match found:
             case Local():
-                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere)
+                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere, address)
                 if not await self._have_room(taken.accounts):
                     return replies.FULL
             case NotLocal():
-                taken = Taken(rcpt, (), (address,))
+                taken = Taken(rcpt, (), (address,), address)
                 if not await self._may_relay():
                     return replies.RELAY_DENIED
             case Unknown():

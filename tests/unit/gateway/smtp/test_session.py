@@ -438,3 +438,18 @@ async def test_a_mailbox_known_to_be_full_is_refused_at_rcpt() -> None:
     talk = await mx(fakes)
     answers = await talk.say("MAIL FROM:<x@y.test>", "RCPT TO:<bob@example.test>", "RCPT TO:<alice@example.test>")
     assert [answer[:9] for answer in answers[-2:]] == ["452 4.2.2", "250 2.1.5"]
+
+
+async def test_a_recipient_that_was_not_there_before_is_not_taken_for_one_who_has_the_message() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\n\nbody"
+    assert (await talk.send("alice@example.test", ["a@far.test", "bob@example.test"], text))[0].startswith("45")
+    again = ["b@far.test", "a@far.test", "bob@example.test"]
+    assert (await talk.send("alice@example.test", again, text))[0].startswith("250")
+    assert [[one.address for one in mail.recipients] for mail, _, _ in fakes.outgoing.queued] == [
+        ["a@far.test"],
+        ["b@far.test"],
+    ]
+    assert fakes.intake.accounts == [2]
