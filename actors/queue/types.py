@@ -74,7 +74,8 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
 
 class Result(Struct, frozen=True, omit_defaults=True):
     """How an attempt ended for one recipient: `code`, `status` (RFC 3463) and `said` are the remote server's own where
-    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN."""
+    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN. `stored`: it is where it
+    was to be, and nobody else will say so."""
 
     outcome: Outcome
     code: int = 0
@@ -86,6 +87,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     proof: Literal["", "dane", "sts", "pkix"] = ""  # how its certificate was proven
     relayed: bool = False
     cause: str = ""  # in a word, for counting and rules: gateway/outbound/bounces.py names them
+    stored: bool = False
 
 
 class Told(Struct, frozen=True, array_like=True):

@@ -283,6 +283,7 @@ def _result(settled: Settled, connection: Connection) -> Result:
             connection.tls,
             connection.proof,
             not connection.client.capabilities.dsn and not way.lmtp,
+            stored=not connection.client.capabilities.dsn and way.lmtp,
         )
     doubt = "" if settled.certain else " (the message had left: it may have been taken)"
     if reply is None:

@@ -188,7 +188,8 @@ class Accepting:
     async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
         arrived = ready.arrived
         due_ms = _due_ms(arrived.mail, arrived.taken_ms)
-        plan = routes(held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken)
+        waits = bool(due_ms) and self._world.outgoing is not None
+        plan = routes(held(arrived.taken) if waits else arrived.taken)
         outcome = await self._deliver(ready, plan, due_ms)
         if arrived.origin.role is Role.LMTP:
             by_recipient = dict(zip([one.rcpt for one in arrived.taken], plan.needs, strict=True))
@@ -198,7 +199,7 @@ class Accepting:
             answers = [delivery.verdict(outcome, outcome)]
         self._told(arrived, outcome)
         worst = max(answers, key=lambda reply: reply.code)
-        here = tuple(one.rcpt for one in arrived.taken if one.accounts)
+        here = tuple(one.rcpt for one in arrived.taken if one.accounts and not waits)
         applied = "quarantine" if ready.mailbox == JUNK else "none"
         await self._after(arrived, screened, ready.front + ready.body, worst, applied, here)
         return [_named(reply, arrived.ident) for reply in answers]

@@ -103,3 +103,10 @@ def test_an_untried_message_does_not_use_up_its_schedule() -> None:
 def test_who_is_served_is_not_pending() -> None:
     fates = (Fate(Result("delivered")), Fate(Result("deferred")), Fate(Result("failed")), Fate())
     assert pending(work((), (), (), (), fates=fates)) == (1, 3)
+
+
+@pytest.mark.parametrize(("notify", "owed"), [((), []), (("NEVER",), []), (("SUCCESS",), ["success"])])
+def test_what_is_stored_is_told_of_as_delivered(notify: tuple[str, ...], owed: list[str]) -> None:
+    mail = work(notify, by_trace=True, by_ms=T + 1)
+    settled = settle(mail, [(0, Result("delivered", 250, stored=True))], Schedule(RULE), T)
+    assert [one.kind for one in settled.owed] == owed

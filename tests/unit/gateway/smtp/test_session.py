@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
+from gateway.smtp.aftermath import Answered
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
@@ -453,3 +454,19 @@ async def test_a_recipient_that_was_not_there_before_is_not_taken_for_one_who_ha
         ["b@far.test"],
     ]
     assert fakes.intake.accounts == [2]
+
+
+async def test_of_what_is_held_no_success_is_told_before_it_is_there() -> None:
+    fakes = Fakes()
+    heard: list[tuple[str, ...]] = []
+
+    class Hearing:
+        async def answered(self, what: Answered) -> None:
+            heard.append(tuple(rcpt.recipient for rcpt in what.here))
+
+    fakes.world = dataclasses.replace(fakes.world, after=Hearing())
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\r\n\r\nbody\r\n."
+    for words in ("HOLDFOR=3600", ""):
+        await talk.say(f"MAIL FROM:<alice@example.test> {words}", "RCPT TO:<bob@example.test>", "DATA", text)
+    assert heard == [(), ("bob@example.test",)]
