@@ -299,3 +299,52 @@ def test_messages_of_a_connection_are_bounded(offers: list[str]) -> None:
         assert world.open_most <= 2  # one that says goodbye, one that comes
 
     play(main())
+
+
+def test_places_that_failing_attempts_give_back_are_used() -> None:
+    async def main() -> None:
+        world = World(connections_max=1)
+        world.down = {"1.1.1.1"}
+        results = await asyncio.wait_for(
+            asyncio.gather(
+                deliver(world, plan("1.1.1.1", key="down"), 1), *(
+                    deliver(world, plan(f"2.2.2.{n}", key=str(n)), 1) for n in range(3)
+                )
+            ),
+            60,
+        )
+        assert results == [["refused"], *[[f"delivered 2.2.2.{n}"] for n in range(3)]]
+
+    play(main())
+
+
+def test_who_has_nothing_to_send_any_more_takes_nobodys_place() -> None:
+    async def main() -> None:
+        world = World(connections_max=2, backlog_per_connection=1, idle_s=1000)
+        first = plan("1.1.1.1", key="one")
+        await deliver(world, first, 6)  # it wanted more connections than there are
+        await asyncio.wait_for(deliver(world, plan("2.2.2.2", key="two"), 1), 60)
+
+    play(main())
+
+
+def test_when_it_closes_nothing_is_sent_any_more() -> None:
+    async def main() -> None:
+        world = World(backlog_per_connection=1)
+        where = plan("1.1.1.1")
+        await deliver(world, where, 4)
+        assert world.open > 1
+        tasks = [Task() for _ in range(2)]
+        world.mail = b""
+        wires, tried = len(world.wires), len(world.tried)
+        world.pool.submit(where, tasks[0])
+        await asyncio.sleep(0.01)
+        sent: list[bytes] = []
+        for wire in world.wires:
+            wire.write = sent.append  # type: ignore[assignment, method-assign]
+        await world.pool.close()
+        await asyncio.sleep(10)
+        assert (await tasks[0].ended).startswith(("This server", "deferred"))
+        assert (len(world.wires), len(world.tried), sent, world.open) == (wires, tried, [], 0)
+
+    play(main())
