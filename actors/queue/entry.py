@@ -211,7 +211,8 @@ def _reported(was: Condition, step: Step, steps: int, recipients: int) -> Condit
         status = "delivered" if all(told.result.outcome == "delivered" for told in heard) else "failed"
         due_ms = step.until_ms
     elif step.attempt > was.attempts or (status == "lent" and step.attempt == was.attempts):
-        status, due_ms = "waiting", step.until_ms
+        # A wish of while it was under way is of after it.
+        status, due_ms = "waiting", was.due_ms if was.forced else step.until_ms
     return replace(
         was, steps=steps, status=status, due_ms=due_ms, held=was.held and status not in ENDED, heard=heard,
         attempts=max(was.attempts, step.attempt), tries=was.tries + (step.what != "postponed"),

@@ -56,6 +56,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     inline: bool = False
     queued_ms: int = 0
     stored_ms: int = 0
+    ready_ms: int = 0  # from when on it might go, where it was to wait first; 0: from when it was queued
     ident: str = ""  # what traces call the message
     taken_ms: int = 0  # and when it came
     message_id: str = ""  # of its header, without <>
@@ -139,6 +140,7 @@ class Enqueue(Struct, frozen=True, tag="enqueue"):
     idem: bytes
     due_ms: int = 0  # 0: now
     packed: bytes | None = None  # the body by cluster.blobs.codec.pack; None: it is durable in Blobs already
+    hold: str = ""  # who wants it held from the start; empty: nobody
 
 
 class Queued(Struct, frozen=True):

@@ -443,3 +443,23 @@ def test_the_null_sender_is_told_nothing() -> None:
         await world.stop(deliverer)
 
     run(main())
+
+
+def test_the_bytes_under_way_are_bounded() -> None:
+    async def main() -> None:
+        world = World(in_flight_bytes_max=1024 * 1024)
+
+        async def slow(mail: Envelope, recipients: tuple[int, ...]) -> tuple[Result, ...]:
+            await asyncio.sleep(1)
+            return (OK,) * len(recipients)
+
+        world.courier.answer = slow
+        deliverer = await world.start()
+        for n in range(30):
+            await world.enqueue(n, f"d{n}.example", size=400 * 1024)
+        await asyncio.sleep(60)
+        assert len(world.courier.sent) == 30
+        assert world.courier.at_once_max == 3  # the last one passes the bound
+        await world.stop(deliverer)
+
+    run(main())

@@ -110,3 +110,14 @@ def test_what_is_stored_is_told_of_as_delivered(notify: tuple[str, ...], owed: l
     mail = work(notify, by_trace=True, by_ms=T + 1)
     settled = settle(mail, [(0, Result("delivered", 250, stored=True))], Schedule(RULE), T)
     assert [one.kind for one in settled.owed] == owed
+
+
+def test_the_time_that_mail_was_to_wait_is_no_delay() -> None:
+    deferred = [(0, Result("deferred", 451))]
+    waited = work((), ready_ms=T + 9_000_000)
+    now_ms = waited.mail.ready_ms
+    first = settle(waited, deferred, Schedule(RULE), now_ms)
+    assert (first.told[0].result.outcome, first.owed) == ("deferred", ())
+    late = settle(waited, deferred, Schedule(RULE), now_ms + 1_000_000)
+    assert [one.kind for one in late.owed] == ["delay"]
+    assert settle(waited, deferred, Schedule(RULE), now_ms + 5_000_000).told[0].result.outcome == "failed"
