@@ -24,7 +24,7 @@ ACTIONS: Final[dict[Kind, Action]] = {
     "success": "delivered",
     "relayed": "relayed",
 }
-GIVEN_UP_MS: Final = 10 * 86_400_000  # after the message came: whose own mailbox is full so long is told no more
+GIVEN_UP_MS: Final = 10 * 86_400_000  # after the message came, or might go: whose own mailbox is full so long is told no more
 
 
 class Signer(Protocol):
@@ -74,7 +74,7 @@ class Notices:
         try:
             await self.send(mail, name, told, body)
         except Trouble as error:
-            if error.retry and self._clock.now_ms() < mail.queued_ms + GIVEN_UP_MS:
+            if error.retry and self._clock.now_ms() < (mail.ready_ms or mail.queued_ms) + GIVEN_UP_MS:
                 raise
             self._log.warning("outbound.notice_lost", id=shown.id.hex(), kind=owed.kind, why=error.log)
 

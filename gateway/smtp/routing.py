@@ -82,10 +82,14 @@ def _place(
 
 def _recipient(address: str, rcpt: RcptTo) -> Recipient:
     """RFC 3461 5.2.7.1: what is sent on keeps the original recipient, also where none was given."""
-    orcpt = rcpt.orcpt
-    if not orcpt and rcpt.recipient != address and "@" in rcpt.recipient:
-        orcpt = ("rfc822;" if rcpt.recipient.isascii() else "utf-8;") + rcpt.recipient
-    return Recipient(address, rcpt.notify, orcpt)
+    return Recipient(address, rcpt.notify, rcpt.orcpt or original(rcpt.recipient, address))
+
+
+def original(first: str, address: str) -> str:
+    """The original recipient of what comes on from an address of ours; empty where it is the same, or is bare."""
+    if first == address or "@" not in first:
+        return ""
+    return ("rfc822;" if first.isascii() else "utf-8;") + first
 
 
 def domain_of(address: str) -> str:

@@ -48,6 +48,15 @@ async def test_what_an_address_leads_on_to_is_queued_once_for_each(tmp_path: Pat
         }
 
 
+async def test_who_was_meant_first_is_told_onward(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as core:
+        forwarding = Forwarding(Outbox(core.queue, core.blobs, core.clock))
+        first = Recipient("list@here.test")
+        await forwarding.forward(mail(recipient=first), first, ("x@one.test",), BODY)
+        (entry,) = await queued(core)
+        assert entry.mail.recipients == (Recipient("x@one.test", (), "rfc822;list@here.test"),)
+
+
 async def test_another_message_on_the_same_long_way_is_another_entry(tmp_path: Path) -> None:
     far = Recipient("n" * 60 + "@a-domain-with-a-long-name.test")
     async with opened(tmp_path / "data") as core:
@@ -105,7 +114,7 @@ async def test_throttles_know_all_that_leaves_and_give_places_back() -> None:
     assert await gate.enter(work, "greylisted") == 4.5
     assert not isinstance(leave, float)
     leave.leave()
-    await asyncio.sleep(0)
+    await gate.close()
     assert throttles.inside == 0
     at, facts = throttles.asked[0]
     assert at == "outbound"
