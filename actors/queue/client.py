@@ -73,8 +73,8 @@ class QueueClient:
         """Keep mail until it is delivered; its id, once durable. The same `idem` (for a domain) is kept once.
 
         `packed`: the body by cluster.blobs.codec.pack, up to INLINE_BYTES_MAX; None: the caller has put it into Blobs
-        before, from `mail.stored_ms` on. `due_ms`: not before; 0: now. `hold`: who wants it held. Raises Refused, Unavailable (then a body in
-        Blobs has to be put again).
+        before, from `mail.stored_ms` on. `due_ms`: not before; 0: now. `hold`: who wants it held from the start. Raises
+        Refused, Unavailable (then a body in Blobs has to be put again).
         """
         slot = keys.slot_of(mail.domain, idem)
         queued = await self._asking.ask(slot, Enqueue(mail, idem, due_ms, packed, hold), Queued)

@@ -291,9 +291,9 @@ def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:
     inline = command.packed is not None
     ready_ms = command.due_ms if command.due_ms > now_ms else 0
     mail = msgspec.structs.replace(command.mail, inline=inline, queued_ms=now_ms, ready_ms=ready_ms)
-    steps = (Step("queued", now_ms, max(command.due_ms, now_ms)),)
+    steps: tuple[Step, ...] = (Step("queued", now_ms, max(command.due_ms, now_ms)),)
     if command.hold:
-        steps += (Step("held", now_ms, said=command.hold),)
+        steps = (*steps, Step("held", now_ms, said=command.hold))
     entry = Entry(mail, Condition(), steps)
     body = keys.body(name) if inline else keys.blob_ref(mail.digest, name)
     return Decision(Queued(name), {name: entry}, {body: command.packed or b""})

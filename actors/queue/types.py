@@ -75,8 +75,8 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
 
 class Result(Struct, frozen=True, omit_defaults=True):
     """How an attempt ended for one recipient: `code`, `status` (RFC 3463) and `said` are the remote server's own where
-    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN. `stored`: it is where it
-    was to be, and nobody else will say so."""
+    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN. `stored`: it is where
+    it was to be, and nobody else will say so."""
 
     outcome: Outcome
     code: int = 0

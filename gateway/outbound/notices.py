@@ -24,7 +24,9 @@ ACTIONS: Final[dict[Kind, Action]] = {
     "success": "delivered",
     "relayed": "relayed",
 }
-GIVEN_UP_MS: Final = 10 * 86_400_000  # after the message came, or might go: whose own mailbox is full so long is told no more
+GIVEN_UP_MS: Final = (
+    10 * 86_400_000
+)  # after the message came, or might go: whose own mailbox is full so long is told no more
 
 
 class Signer(Protocol):

@@ -1,9 +1,10 @@
 """Messages that some of their destinations have and others do not yet.
 
 SMTP has one answer for all recipients, so such a message is answered 4xx, and the peer sends it again, whole. The law:
-who has it does not get it again: an account, or an address at another server, however recipients are parted the next time, when there may be
-more of them. This memory is bounded, and gone with the process: then a second copy is what RFC 5321 6.1 prefers to loss. A message that everybody got is never remembered, so nobody's second sending of the
-same words is dropped.
+who has it does not get it again: an account, or an address at another server, however recipients are parted the next
+time, when there may be more of them. This memory is bounded, and gone with the process: then a second copy is what RFC
+5321 6.1 prefers to loss. A message that everybody got is never remembered, so nobody's second sending of the same words
+is dropped.
 """
 
 import hashlib

@@ -24,8 +24,8 @@ Destination = int | Onward  # an account, or an entry
 
 
 class Taken(NamedTuple):
-    """A recipient that was accepted: the accounts it leads to, and addresses at other servers. `address`: what was asked
-    for, where it was rewritten."""
+    """A recipient that was accepted: the accounts it leads to, and addresses at other servers. `address`: what it is
+    after rewriting."""
 
     rcpt: RcptTo
     accounts: tuple[int, ...] = ()

@@ -436,9 +436,7 @@ async def test_what_was_cut_off_is_not_sent_afterwards(office: Office, waits_at:
 
     peer = await office.peer(handler=serve)
     timeouts = Timeouts(greeting_s=5, hello_s=5, mail_s=5, rcpt_s=5, data_s=5, end_s=5)
-    courier = office.courier(
-        **office.to(peer), timeouts=timeouts, connections_per_destination_max=AtOutbound.of(1)
-    )
+    courier = office.courier(**office.to(peer), timeouts=timeouts, connections_per_destination_max=AtOutbound.of(1))
     first = asyncio.create_task(send(courier, body=b"Subject: first\r\n\r\n"))
     await reached.wait()
     second = asyncio.create_task(send(courier, body=b"Subject: second\r\n\r\n"))
@@ -456,6 +454,11 @@ async def test_what_was_cut_off_is_not_sent_afterwards(office: Office, waits_at:
 async def test_an_address_that_cannot_be_said_costs_no_connection(office: Office) -> None:
     peer = await office.peer()
     courier = office.courier(**office.to(peer))
-    for who, outcome in (("a@x.test", "delivered"), ("a b@x.test", "failed"), ('"a b"@x> y', "failed"), ('"a b"@x', "delivered")):
+    for who, outcome in (
+        ("a@x.test", "delivered"),
+        ("a b@x.test", "failed"),
+        ('"a b"@x> y', "failed"),
+        ('"a b"@x', "delivered"),
+    ):
         assert (await send(courier, mail(who)))[0].outcome == outcome
     assert peer.connections == 1

@@ -1,6 +1,5 @@
 """ops/outbound.py: what stands between the queue and other servers."""
 
-import asyncio
 import random
 from contextlib import AsyncExitStack
 from pathlib import Path

@@ -307,9 +307,8 @@ def test_places_that_failing_attempts_give_back_are_used() -> None:
         world.down = {"1.1.1.1"}
         results = await asyncio.wait_for(
             asyncio.gather(
-                deliver(world, plan("1.1.1.1", key="down"), 1), *(
-                    deliver(world, plan(f"2.2.2.{n}", key=str(n)), 1) for n in range(3)
-                )
+                deliver(world, plan("1.1.1.1", key="down"), 1),
+                *(deliver(world, plan(f"2.2.2.{n}", key=str(n)), 1) for n in range(3)),
             ),
             60,
         )
