@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from cluster.clock import ManualClock
-from gateway.outbound.connection import Connection, NotReady, Way
+from gateway.outbound.connection import PIECE_BYTES, Connection, NotReady, Way
 from gateway.outbound.dial import Host, Plan
 from gateway.outbound.pool import Pool
 from gateway.outbound.settings import OutboundSettings, Timeouts
 from gateway.outbound.tls import Policies, TlsPolicy
 from mail.smtp.client.envelope import Sender, Target, Transaction
-from mail.smtp.client.events import Finished
+from mail.smtp.client.events import Closed, Finished
 from tests import virtual
 from tests.unit.gateway.outbound.settled import settled
 
@@ -347,3 +347,59 @@ def test_when_it_closes_nothing_is_sent_any_more() -> None:
         assert (len(world.wires), len(world.tried), sent, world.open) == (wires, tried, [], 0)
 
     play(main())
+
+
+class Narrow(asyncio.Transport):
+    """A way out that takes one piece and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection: Connection | None = None
+        self.written = 0
+        self.aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(data)
+        if len(data) >= PIECE_BYTES and self.connection is not None:
+            self.connection.pause_writing()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def close(self) -> None:
+        self.aborted = True
+
+
+class Heard:
+    """Who uses a connection."""
+
+    def __init__(self) -> None:
+        self.results: list[str] = []
+
+    def finished(self, connection: Connection, event: Finished) -> None:
+        self.results += [one.how for one in event.results]
+
+    def moved(self, connection: Connection) -> None:
+        pass
+
+    def closed(self, connection: Connection, event: Closed) -> None:
+        self.results.append("closed")
+
+
+@pytest.mark.parametrize("first_bytes", [100, 3 * PIECE_BYTES])
+async def test_an_answer_is_early_only_where_its_own_message_has_not_left(first_bytes: int) -> None:
+    connection, way_out, heard = Connection(Way(host="h", address="a", port=25, hello="me"), Timeouts()), Narrow(), Heard()
+    way_out.connection = connection
+    connection.connection_made(way_out)
+    connection.data_received(b"220 x\r\n")
+    connection.data_received(b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    connection.owner = heard
+    for size in (first_bytes, 3 * PIECE_BYTES):
+        connection.send(Transaction(Sender(address="a@b"), (Target("c@d"),), b"x" * (size - 2) + b"\r\n"))
+    connection.data_received(b"250 mail\r\n250 rcpt\r\n250 2.0.0 taken\r\n")
+    is_whole = first_bytes < PIECE_BYTES
+    assert heard.results == (["delivered"] if is_whole else ["deferred", "deferred", "closed"])
+    assert way_out.aborted is not is_whole
