@@ -317,7 +317,7 @@ def _lend(command: Due, units: Entries, now_ms: int) -> Decision[Entry]:
             passed.setdefault(where, Passed(where, place))
             continue
         changes[name] = entry.then(Step("lent", now_ms, lease_ms, now.attempts + 1))
-        work.append(entry.work(name, now, lease_ms))
+        work.append(entry.work(name, now, lease_ms, now_ms))
     more = (place or command.after or place_of(0)) if len(units) == command.limit else b""
     return Decision(Lent(tuple(work), tuple(passed.values()), more), changes)
 

@@ -12,6 +12,7 @@ import structlog
 from actors.queue.types import Envelope, Fate, Kind, Owed, Shown
 from cluster.clock import Clock
 from cluster.errors import Trouble
+from gateway.outbound.local import HERE
 from gateway.outbound.outgoing import Outgoing
 from gateway.outbound.parts import Log
 from gateway.outbound.schedule import Schedule
@@ -111,7 +112,7 @@ class Notices:
         if (result := fate.result) is not None:
             told = told._replace(
                 status=result.status,
-                remote=result.host,
+                remote="" if result.host == HERE else result.host,
                 ip=result.ip,
                 code=result.code,
                 said=result.said,

@@ -333,3 +333,18 @@ async def test_a_wish_of_while_it_is_under_way_is_done_after_it(site: Site, clie
     (again,) = await due(client)
     shown = await client.report(again, (Told(Result("deferred"), (0,)),), until_ms=site.clock.now_ms() + 3_600_000)
     assert (shown.forced, shown.due_ms) == (False, site.clock.now_ms() + 3_600_000)
+
+
+async def test_what_is_held_is_lent_for_its_notices_alone(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    (work,) = await due(client)
+    owed = (Owed("delay", (0,)),)
+    await client.report(work, (Told(Result("deferred"), (0,)),), until_ms=site.clock.now_ms(), owed=owed)
+    await client.hold(entry)
+    site.clock.advance(61)
+    (work,) = await due(client)
+    assert work.only_owed
+    await client.release(entry)
+    site.clock.advance(61)
+    (work,) = await due(client)
+    assert (work.only_owed, work.owed) == (False, owed)

@@ -391,7 +391,11 @@ class Heard:
 
 @pytest.mark.parametrize("first_bytes", [100, 3 * PIECE_BYTES])
 async def test_an_answer_is_early_only_where_its_own_message_has_not_left(first_bytes: int) -> None:
-    connection, way_out, heard = Connection(Way(host="h", address="a", port=25, hello="me"), Timeouts()), Narrow(), Heard()
+    connection, way_out, heard = (
+        Connection(Way(host="h", address="a", port=25, hello="me"), Timeouts()),
+        Narrow(),
+        Heard(),
+    )
     way_out.connection = connection
     connection.connection_made(way_out)
     connection.data_received(b"220 x\r\n")
