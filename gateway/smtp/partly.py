@@ -11,7 +11,8 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-MESSAGES_MAX: Final = 10_000  # remembered: an hour's failures of a busy server, 1 MB
+MESSAGES_MAX: Final = 10_000  # remembered: an hour's failures of a busy server, 2 MB
+HOLDERS_MAX: Final = 100_000  # of all of them: 10 MB, 40 MB where all addresses are of the longest
 
 Holder = int | str  # an account, or an address at another server
 
@@ -21,6 +22,7 @@ class Partly:
 
     def __init__(self) -> None:
         self._have: OrderedDict[bytes, frozenset[Holder]] = OrderedDict()
+        self._holders = 0
 
     def key(self, sender: str, body: bytes) -> bytes:
         """The same for the same message sent again; empty while nothing is remembered and nothing needs it."""
@@ -32,15 +34,17 @@ class Partly:
 
     def finished(self, key: bytes) -> None:
         """All have it."""
-        self._have.pop(key, None)
+        self._holders -= len(self._have.pop(key, ()))
 
     def unfinished(self, sender: str, body: bytes, have: frozenset[Holder]) -> None:
         """These have it, others do not."""
         key = _key(sender, body)
+        self.finished(key)
         self._have[key] = have
-        self._have.move_to_end(key)
-        while len(self._have) > MESSAGES_MAX:
-            self._have.popitem(last=False)
+        self._holders += len(have)
+        while len(self._have) > MESSAGES_MAX or self._holders > HOLDERS_MAX:
+            _key_of, forgotten = self._have.popitem(last=False)
+            self._holders -= len(forgotten)
 
 
 def _key(sender: str, body: bytes) -> bytes:
