@@ -24,7 +24,7 @@ from gateway.outbound.remote import Remote
 from gateway.outbound.sts import StsPolicies
 from gateway.outbound.tlspolicy import TlsPolicies
 from gateway.reports.counting import Noted
-from gateway.smtp.routing import domain_of
+from gateway.smtp.routing import domain_of, original
 from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer
 from ops.core import Core
@@ -59,6 +59,8 @@ def hands(rules: Ruling | None = None) -> MakeHands:
         signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
         throttles = known.throttles
         gate = OutboundGate(throttles, known.tools) if throttles is not None and throttles.has("outbound") else None
+        if gate is not None:
+            stack.push_async_callback(gate.close)
         return Hands(courier, signer, gate, core.traces, pace_of(settings.queue.schedule, known.tools))
 
     return make
@@ -74,7 +76,9 @@ class Forwarding:
         """An entry for each address. Raises Trouble."""
         kept = await self._outbox.keep(body)
         for address in addresses:
-            onward = replace(mail, domain=domain_of(address), recipients=(replace(recipient, address=address),))
+            orcpt = recipient.orcpt or original(recipient.address, address)
+            there = replace(recipient, address=address, orcpt=orcpt)
+            onward = replace(mail, domain=domain_of(address), recipients=(there,))
             await self._outbox.send(onward, kept, idem=_once(mail, recipient, address))
 
 
@@ -124,3 +128,7 @@ class OutboundGate:
         facts["route"] = work.route
         found = await self._throttles.enter("outbound", facts)
         return found.seconds if isinstance(found, Refusal) else _Passing(found, self._leaving)
+
+    async def close(self) -> None:
+        """All places are given back: nobody has to wait until their leases end."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)

@@ -119,6 +119,7 @@ def _wrong_mail(slot: int, command: Enqueue) -> str:
         "priority": abs(mail.priority) <= PRIORITY_MAX,
         "notify": all(len(one.notify) <= 3 and _NOTIFY.issuperset(one.notify) for one in mail.recipients),
         "text": _texts_fit(mail),
+        "hold": len(command.hold.encode("utf-8", "replace")) <= BY_BYTES_MAX,
     }
     return next((what for what, right in checks.items() if not right), "")
 

@@ -67,15 +67,17 @@ class QueueClient:
         self._blobs = blobs
         self._bodies = bodies
 
-    async def enqueue(self, mail: Envelope, idem: bytes, packed: bytes | None, due_ms: int = 0) -> bytes:
+    async def enqueue(
+        self, mail: Envelope, idem: bytes, packed: bytes | None, due_ms: int = 0, *, hold: str = ""
+    ) -> bytes:
         """Keep mail until it is delivered; its id, once durable. The same `idem` (for a domain) is kept once.
 
         `packed`: the body by cluster.blobs.codec.pack, up to INLINE_BYTES_MAX; None: the caller has put it into Blobs
-        before, from `mail.stored_ms` on. `due_ms`: not before; 0: now. Raises Refused, Unavailable (then a body in
-        Blobs has to be put again).
+        before, from `mail.stored_ms` on. `due_ms`: not before; 0: now. `hold`: who wants it held from the start. Raises
+        Refused, Unavailable (then a body in Blobs has to be put again).
         """
         slot = keys.slot_of(mail.domain, idem)
-        queued = await self._asking.ask(slot, Enqueue(mail, idem, due_ms, packed), Queued)
+        queued = await self._asking.ask(slot, Enqueue(mail, idem, due_ms, packed, hold), Queued)
         if self._bodies is not None and packed is not None and not queued.again:
             self._bodies.put(queued.id, packed)
         return queued.id

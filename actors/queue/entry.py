@@ -50,6 +50,10 @@ class Condition(Struct, frozen=True, omit_defaults=True):
         """When somebody has to look at it."""
         return self.lease_ms if self.status == "lent" or self.owed else self.due_ms
 
+    def ready(self, at_ms: int) -> bool:
+        """Whether it may be tried then; else it is lent for the notices that are owed."""
+        return not self.held and (self.status == "lent" or (self.status == "waiting" and self.due_ms <= at_ms))
+
 
 class Entry(Struct, frozen=True, omit_defaults=True, dict=True):
     """As stored; what follows from it is remembered beside it."""
@@ -92,13 +96,13 @@ class Entry(Struct, frozen=True, omit_defaults=True, dict=True):
             return None
         return Timer(lane_of(self.mail.priority if now.priority is None else now.priority), now.wake_ms)
 
-    def work(self, name: bytes, now: Condition, lease_ms: int) -> Work:
+    def work(self, name: bytes, now: Condition, lease_ms: int, now_ms: int) -> Work:
         """The entry lent once more; `now`: what it was before."""
         fates = fates_of(now, len(self.mail.recipients))
         mail = self.mail if now.priority is None else replace(self.mail, priority=now.priority)
         return Work(
-            name, now.attempts + 1, lease_ms, mail, now.tries, fates, now.owed, bool(now.owed), now.route, now.target,
-            now.expires_ms, now.forced,
+            name, now.attempts + 1, lease_ms, mail, now.tries, fates, now.owed,
+            bool(now.owed) and not now.ready(now_ms), now.route, now.target, now.expires_ms, now.forced,
         )  # fmt: skip
 
     def shown(self, name: bytes, *, whole: bool = False) -> Shown:
@@ -165,7 +169,7 @@ def after(was: Condition, step: Step, recipients: int) -> Condition:
         case "queued":
             return replace(was, steps=steps, due_ms=step.until_ms)
         case "lent":  # for what is owed alone it is not lent, and may have ended else
-            status: Status = was.status if was.owed else "lent"
+            status: Status = was.status if was.owed and not was.ready(step.at_ms) else "lent"
             return replace(was, steps=steps, status=status, lease_ms=step.until_ms, attempts=step.attempt, forced=False)
         case "delivered" | "deferred" | "failed" | "postponed":
             return _reported(was, step, steps, recipients)
@@ -211,7 +215,8 @@ def _reported(was: Condition, step: Step, steps: int, recipients: int) -> Condit
         status = "delivered" if all(told.result.outcome == "delivered" for told in heard) else "failed"
         due_ms = step.until_ms
     elif step.attempt > was.attempts or (status == "lent" and step.attempt == was.attempts):
-        status, due_ms = "waiting", step.until_ms
+        # A wish of while it was under way is of after it.
+        status, due_ms = "waiting", was.due_ms if was.forced else step.until_ms
     return replace(
         was, steps=steps, status=status, due_ms=due_ms, held=was.held and status not in ENDED, heard=heard,
         attempts=max(was.attempts, step.attempt), tries=was.tries + (step.what != "postponed"),

@@ -10,14 +10,15 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from actors.queue.checks import BY_BYTES_MAX
 from actors.queue.client import QueueClient
+from actors.queue.entry import cut
 from actors.queue.keys import entry_id
 from actors.queue.types import INLINE_BYTES_MAX, Envelope
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack
 from cluster.clock import Clock
 
-HOLD_MS: Final = 3_600_000  # not due before it is held for sure; once released, it goes by then
 THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
 
 
@@ -62,12 +63,7 @@ class Outbox:
         once. `mail`: its digest, size and times are filled in here. `hold`: who wants it held back until it is
         released. Raises Refused, Unavailable, StoreFull."""
         mail = replace(mail, digest=kept.digest, size=kept.size, stored_ms=kept.stored_ms)
-        if hold:
-            due_ms = max(due_ms, self._clock.now_ms() + HOLD_MS)
-        entry = await self._queue.enqueue(mail, idem, kept.packed, due_ms)
-        if hold:
-            await self._queue.hold(entry, hold)
-        return entry
+        return await self._queue.enqueue(mail, idem, kept.packed, due_ms, hold=cut(hold, BY_BYTES_MAX))
 
 
 def _digest_and_pack(raw: bytes) -> tuple[bytes, bytes]:

@@ -289,8 +289,12 @@ def _enqueue(command: Enqueue, units: Entries, now_ms: int) -> Decision[Entry]:
     if units[name] is not None:
         return Decision(Queued(name, again=True))
     inline = command.packed is not None
-    mail = msgspec.structs.replace(command.mail, inline=inline, queued_ms=now_ms)
-    entry = Entry(mail, Condition(), (Step("queued", now_ms, max(command.due_ms, now_ms)),))
+    ready_ms = command.due_ms if command.due_ms > now_ms else 0
+    mail = msgspec.structs.replace(command.mail, inline=inline, queued_ms=now_ms, ready_ms=ready_ms)
+    steps: tuple[Step, ...] = (Step("queued", now_ms, max(command.due_ms, now_ms)),)
+    if command.hold:
+        steps = (*steps, Step("held", now_ms, said=command.hold))
+    entry = Entry(mail, Condition(), steps)
     body = keys.body(name) if inline else keys.blob_ref(mail.digest, name)
     return Decision(Queued(name), {name: entry}, {body: command.packed or b""})
 
@@ -313,7 +317,7 @@ def _lend(command: Due, units: Entries, now_ms: int) -> Decision[Entry]:
             passed.setdefault(where, Passed(where, place))
             continue
         changes[name] = entry.then(Step("lent", now_ms, lease_ms, now.attempts + 1))
-        work.append(entry.work(name, now, lease_ms))
+        work.append(entry.work(name, now, lease_ms, now_ms))
     more = (place or command.after or place_of(0)) if len(units) == command.limit else b""
     return Decision(Lent(tuple(work), tuple(passed.values()), more), changes)
 

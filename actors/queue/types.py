@@ -56,6 +56,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     inline: bool = False
     queued_ms: int = 0
     stored_ms: int = 0
+    ready_ms: int = 0  # from when on it might go, where it was to wait first; 0: from when it was queued
     ident: str = ""  # what traces call the message
     taken_ms: int = 0  # and when it came
     message_id: str = ""  # of its header, without <>
@@ -74,7 +75,8 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
 
 class Result(Struct, frozen=True, omit_defaults=True):
     """How an attempt ended for one recipient: `code`, `status` (RFC 3463) and `said` are the remote server's own where
-    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN."""
+    it spoke, else ours with `code` 0. `relayed`: delivered to a server that does not offer DSN. `stored`: it is where
+    it was to be, and nobody else will say so."""
 
     outcome: Outcome
     code: int = 0
@@ -86,6 +88,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     proof: Literal["", "dane", "sts", "pkix"] = ""  # how its certificate was proven
     relayed: bool = False
     cause: str = ""  # in a word, for counting and rules: gateway/outbound/bounces.py names them
+    stored: bool = False
 
 
 class Told(Struct, frozen=True, array_like=True):
@@ -137,6 +140,7 @@ class Enqueue(Struct, frozen=True, tag="enqueue"):
     idem: bytes
     due_ms: int = 0  # 0: now
     packed: bytes | None = None  # the body by cluster.blobs.codec.pack; None: it is durable in Blobs already
+    hold: str = ""  # who wants it held from the start; empty: nobody
 
 
 class Queued(Struct, frozen=True):

@@ -23,6 +23,7 @@ from gateway.outbound.settling import Settled, given_up, pending, settle
 
 REPORT_PAUSE_MAX_S: Final = 30.0  # between tries to report
 REPORT_TRIES_MAX: Final = 240  # two hours: who has it may be sent it again after that
+NOTICES_AT_ONCE: Final = 8  # each has its whole message in memory
 LATER_S: Final = 60  # until something that does not answer here is asked again
 _IN_NOBODYS_WORDS: Final = "deferred"
 
@@ -63,6 +64,7 @@ class Attempts:
         self._tracing = tracing
         self._metrics = metrics
         self._log = log
+        self._telling = asyncio.Semaphore(NOTICES_AT_ONCE)
 
     async def make(self, work: Work) -> Ended | None:
         """Try to deliver; None where there is nothing to report. Never raises Trouble."""
@@ -165,13 +167,14 @@ class Attempts:
         try:
             if shown is None:
                 shown = _as_lent(work)
-            body: bytes | None = None
-            if shown.owed:
+            if not shown.owed:
+                return
+            async with self._telling:
                 body = await self._body(work)
-            for owed in shown.owed:
-                await self._notices.tell(shown, owed, body)
-                await self._queue.notified(work.id, owed)
-                self._metrics.notices.labels(owed.kind).inc()
+                for owed in shown.owed:
+                    await self._notices.tell(shown, owed, body)
+                    await self._queue.notified(work.id, owed)
+                    self._metrics.notices.labels(owed.kind).inc()
         except Trouble as error:
             self._log.warning("outbound.notice_waits", id=work.id.hex(), why=error.log)
 

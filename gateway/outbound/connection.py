@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Replies. What they lead to, the next transaction too, is one write."""
         self._answering = True
-        events = self.client.receive(data, early=bool(self._pieces))
+        events = self.client.receive(data, unsent=sum(map(len, self._pieces)))
         if events:
             self._tell(events)
         owner = self.owner

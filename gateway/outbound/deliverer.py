@@ -64,6 +64,7 @@ class Deliverer:
         self._agenda = Agenda()
         self._destinations = Destinations(settings)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._bytes = 0  # of messages under way
         self._unreported: set[bytes] = set()  # entries whose attempts are under way here
         self._wake = asyncio.Event()
         self._stopping = False
@@ -216,10 +217,12 @@ class Deliverer:
 
     def _begin(self) -> None:
         """Begin what may begin."""
-        while not self._stopping and len(self._under_way) < self._settings.in_flight_max:
-            found = self._destinations.next()
+        settings = self._settings
+        while not self._stopping and len(self._under_way) < settings.in_flight_max:
+            found = self._destinations.next() if self._bytes < settings.in_flight_bytes_max else None
             if found is None:
                 break
+            self._bytes += found[1].mail.size
             self._start(self._deliver(*found))
         self._metrics.ready.set(self._destinations.ready)
 
@@ -243,6 +246,7 @@ class Deliverer:
             await self._delivered(destination, work)
         finally:
             self._unreported.discard(work.id)
+            self._bytes -= work.mail.size
 
     async def _delivered(self, destination: Destination, work: Work) -> None:
         ended: Ended | None = None

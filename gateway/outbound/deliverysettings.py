@@ -12,6 +12,14 @@ class DeliverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     destination is spread over up to eight of them."""
 
     in_flight_max: Annotated[int, Meta(description="Messages being sent at once.", ge=1, le=10_000)] = 200
+    in_flight_bytes_max: Annotated[
+        int,
+        Meta(
+            description="Bytes of the messages being sent at once: above them none is begun. In memory they take up to "
+            "three times as much.",
+            ge=1024 * 1024,
+        ),
+    ] = 256 * 1024 * 1024
     per_destination_max: Annotated[
         int, Meta(description="Messages being sent to one destination at once.", ge=1, le=1000)
     ] = 20

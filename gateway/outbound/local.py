@@ -97,14 +97,20 @@ class Locally:
                 return _failed(found)
             case _:
                 raise AssertionError("not ours")
-        try:
-            for target in found.targets:
+        troubles = []  # of one, who does not keep it from the others
+        for target in found.targets:
+            try:
                 await self._mailboxes.deliver(target.account, prepared, idem=f"{mail.ident}/q".encode())
-            if found.elsewhere:
+            except Trouble as trouble:
+                troubles.append(_failed(trouble))
+        if found.elsewhere:
+            try:
                 await self._onward.forward(mail, recipient, found.elsewhere, body)
-        except Trouble as trouble:
-            return _failed(trouble)
-        return Result("delivered", 250, "2.0.0", "stored", HERE)
+            except Trouble as trouble:
+                troubles.append(_failed(trouble))
+        if troubles:
+            return min(troubles, key=lambda one: one.outcome)  # deferred, where any is
+        return Result("delivered", 250, "2.0.0", "stored", HERE, stored=bool(found.targets))
 
 
 def _failed(trouble: Trouble) -> Result:

@@ -12,6 +12,7 @@ import structlog
 from actors.queue.types import Envelope, Fate, Kind, Owed, Shown
 from cluster.clock import Clock
 from cluster.errors import Trouble
+from gateway.outbound.local import HERE
 from gateway.outbound.outgoing import Outgoing
 from gateway.outbound.parts import Log
 from gateway.outbound.schedule import Schedule
@@ -24,7 +25,9 @@ ACTIONS: Final[dict[Kind, Action]] = {
     "success": "delivered",
     "relayed": "relayed",
 }
-GIVEN_UP_MS: Final = 10 * 86_400_000  # after the message came: whose own mailbox is full so long is told no more
+GIVEN_UP_MS: Final = (
+    10 * 86_400_000
+)  # after the message came, or might go: whose own mailbox is full so long is told no more
 
 
 class Signer(Protocol):
@@ -74,7 +77,7 @@ class Notices:
         try:
             await self.send(mail, name, told, body)
         except Trouble as error:
-            if error.retry and self._clock.now_ms() < mail.queued_ms + GIVEN_UP_MS:
+            if error.retry and self._clock.now_ms() < (mail.ready_ms or mail.queued_ms) + GIVEN_UP_MS:
                 raise
             self._log.warning("outbound.notice_lost", id=shown.id.hex(), kind=owed.kind, why=error.log)
 
@@ -94,7 +97,7 @@ class Notices:
                 envid=mail.envid,
                 original=body,
                 original_id=mail.message_id,
-                ret=mail.ret,
+                ret="HDRS" if mail.require_tls else mail.ret,  # RFC 8689 5
             )
         )
         message = await self._signer.sign(built.message, f"postmaster@{self._host}")
@@ -109,7 +112,7 @@ class Notices:
         if (result := fate.result) is not None:
             told = told._replace(
                 status=result.status,
-                remote=result.host,
+                remote="" if result.host == HERE else result.host,
                 ip=result.ip,
                 code=result.code,
                 said=result.said,

@@ -3,6 +3,7 @@
 The law: durable on return, and the same name again is kept once. It goes from the null reverse-path.
 """
 
+import hashlib
 from typing import Any, Final, Protocol, TypeAlias
 
 from actors.directory.types import Local, NotLocal, Resolution
@@ -79,16 +80,25 @@ class HereOrAway:
                 prepared = await self._mailboxes.prepare(b"Return-Path: <>\r\n" + message)
                 for target in targets:
                     await self._mailboxes.deliver(target.account, prepared, idem=name)
-                for address in elsewhere:
+                for address in elsewhere:  # several may be at one domain
                     domain = address.rpartition("@")[2].lower()
-                    await self._enqueue(domain, address, message, name, smtputf8=smtputf8, eight_bit=eight_bit)
+                    one = hashlib.sha256(name + address.encode()).digest()
+                    await self._enqueue(domain, address, message, one, about, smtputf8=smtputf8, eight_bit=eight_bit)
             case NotLocal(domain):
-                await self._enqueue(domain, recipient, message, name, smtputf8=smtputf8, eight_bit=eight_bit)
+                await self._enqueue(domain, recipient, message, name, about, smtputf8=smtputf8, eight_bit=eight_bit)
             case _:
                 raise NotFound("There is no such address.", log=f"a notice about {about.ident} has no recipient")
 
     async def _enqueue(
-        self, domain: str, recipient: str, message: bytes, name: bytes, *, smtputf8: bool, eight_bit: bool
+        self,
+        domain: str,
+        recipient: str,
+        message: bytes,
+        name: bytes,
+        about: Envelope,
+        *,
+        smtputf8: bool,
+        eight_bit: bool,
     ) -> None:
         packed: bytes | None = pack(message)
         stored_ms, digest = self._clock.now_ms(), digest_of(message)
@@ -105,5 +115,6 @@ class HereOrAway:
             ident=f"{name.hex()[:IDENT_CHARS]}.1",
             body="8BITMIME" if eight_bit else "7BIT",
             smtputf8=smtputf8,
+            require_tls=about.require_tls,  # RFC 8689 5
         )
         await self._queue.enqueue(mail, name, packed)

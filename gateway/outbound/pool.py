@@ -72,6 +72,10 @@ class Destination:
         """Whether anybody waits for it, or a connection is open."""
         return bool(self.queue or self.connections or self._opening)
 
+    def reaches(self, address: str) -> bool:
+        """Whether it may connect to an address."""
+        return any(address in host.addresses for host in self.plan.hosts)
+
     def submit(self, job: Job) -> None:
         """Take a job; it will be settled."""
         if self._idle:
@@ -174,6 +178,8 @@ class Destination:
 
     def open_more(self) -> None:
         """Open as many connections as the backlog is worth."""
+        if self._pool.closed:
+            return
         while self.queue and self._idle:
             self._use_idle(self.queue.popleft())
         waiting = len(self.queue)
@@ -210,7 +216,7 @@ class Destination:
         if error is not None:
             self._not_opened(error, way)
         elif not self.connections:  # every address has as many connections as it may
-            self._pool.starve(self)
+            self._pool.crowd(self)
 
     def _candidates(self) -> Sequence[Candidate]:
         """Those that are not shunned first: the others may be better than nothing."""
@@ -288,10 +294,11 @@ class Pool:
         self._open = 0
         self._opening = 0
         self._per_address: dict[str, int] = {}
-        self._starved: dict[Destination, None] = {}
+        self._starved: dict[Destination, None] = {}  # of a connection
+        self._crowded: dict[Destination, None] = {}  # out of their addresses
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._closed = False
+        self.closed = False
 
     # -- called by the courier -------------------------------------------------------------------------------------
 
@@ -303,7 +310,7 @@ class Pool:
                 self._forget()
             found = self._destinations[plan.key] = Destination(self, plan)
         found.plan = plan
-        if self._closed:
+        if self.closed:
             job.stranded(NotReady("This server is shutting down", "system", status="4.3.2"), None)
             return
         found.submit(job)
@@ -317,7 +324,7 @@ class Pool:
 
     async def close(self) -> None:
         """Let go of all."""
-        self._closed = True
+        self.closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
         for task in list(self._tasks):
@@ -344,10 +351,15 @@ class Pool:
     def opened(self) -> None:
         """An attempt is over."""
         self._opening -= 1
+        self._feed()
 
     def starve(self, destination: Destination) -> None:
-        """Tell the destination when a connection is gone."""
+        """Tell the destination when there may be one more connection."""
         self._starved[destination] = None
+
+    def crowd(self, destination: Destination) -> None:
+        """Tell the destination when one of its addresses may have one more."""
+        self._crowded[destination] = None
 
     def reserve(self, address: str) -> bool:
         """Whether the address may have one more connection: it is counted."""
@@ -364,10 +376,7 @@ class Pool:
             self._per_address[address] = left
         else:
             del self._per_address[address]
-        if self._starved:
-            destination = next(iter(self._starved))
-            del self._starved[destination]
-            destination.open_more()
+        _offer(self._crowded, address)
 
     def start(self, opening: "asyncio._CoroutineLike[None]") -> None:
         """Run an attempt to connect."""
@@ -383,6 +392,7 @@ class Pool:
         """A connection is no more."""
         self._open -= 1
         self.release(connection.way.address)
+        self._feed()
 
     def way(self, plan: Plan, candidate: Candidate) -> Way:
         """How to reach an address."""
@@ -442,6 +452,11 @@ class Pool:
 
     # -- within ----------------------------------------------------------------------------------------------------
 
+    def _feed(self) -> None:
+        """Who waits for a connection gets what is free."""
+        if self._open + self._opening < self.settings.connections_max:
+            _offer(self._starved)
+
     def _sweep(self) -> None:
         now = self.now()
         busy = False
@@ -454,6 +469,17 @@ class Pool:
         """Drop destinations that nobody waits for, oldest first."""
         for key in [key for key, one in self._destinations.items() if not one.busy][: DESTINATIONS_MAX // 10]:
             del self._destinations[key]
+
+
+def _offer(waiting: dict[Destination, None], address: str = "") -> None:
+    """There is a place (at that address): to the first who still has something to send there."""
+    for destination in list(waiting):
+        if address and not destination.reaches(address):
+            continue
+        del waiting[destination]
+        if destination.queue:
+            destination.open_more()
+            return
 
 
 def _source(candidate: Candidate) -> Source | None:

@@ -122,7 +122,10 @@ class Remote:
         else:
             delivery = _Delivery(self._pool, plan, Message(mail, body), recipients, self._clock)
             delivery.begin()
-            results = await delivery.done
+            try:
+                results = await delivery.done
+            finally:
+                delivery.cut()
         self._tell(mail, results, len(body))
         return results
 
@@ -180,6 +183,7 @@ class _Delivery:
         self._results: list[Result | None] = [None] * len(recipients)
         self._left = list(range(len(recipients)))  # places in `recipients`
         self._taken: list[int] = []  # of the transaction under way
+        self._on: Connection | None = None  # and where
 
     def begin(self) -> None:
         """Have it sent."""
@@ -188,10 +192,19 @@ class _Delivery:
         else:
             self._end()
 
+    def cut(self) -> None:
+        """Nobody waits for it any more: what is under way ends with its connection, and nothing begins. It would be
+        there, and be sent again."""
+        connection, self._on = self._on, None
+        if connection is not None:
+            connection.late()
+
     # -- a Job -----------------------------------------------------------------------------------------------------
 
     def transaction(self, connection: Connection) -> Transaction | None:
         """As the server can take it."""
+        if self.done.done():
+            return None
         fitted = self._message.fit(
             [self._recipients[place] for place in self._left],
             connection.client.capabilities,
@@ -212,10 +225,14 @@ class _Delivery:
             self._left = [place for place in self._left if self._results[place] is None]
             if not self._left:
                 self._end()
+        self._on = connection if fitted.transaction is not None else None
         return fitted.transaction
 
     def settled(self, connection: Connection, event: Finished) -> None:
         """Results for who was in the transaction; the others, and who was too many, are next."""
+        self._on = None
+        if self.done.done():
+            return
         again: list[int] = []
         for place, settled in zip(self._taken, event.results, strict=True):
             if _too_many(settled):
@@ -257,6 +274,7 @@ class _Delivery:
         self._end()
 
     def _end(self) -> None:
+        self._on = None
         if not self.done.done():
             self.done.set_result(tuple([result for result in self._results if result is not None]))
 
@@ -283,6 +301,7 @@ def _result(settled: Settled, connection: Connection) -> Result:
             connection.tls,
             connection.proof,
             not connection.client.capabilities.dsn and not way.lmtp,
+            stored=not connection.client.capabilities.dsn and way.lmtp,
         )
     doubt = "" if settled.certain else " (the message had left: it may have been taken)"
     if reply is None:

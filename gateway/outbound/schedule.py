@@ -117,12 +117,17 @@ class Schedule:
 
 
 def _expires_ms(mail: Envelope, rule: Pace, told_ms: int) -> int:
-    expires_ms = told_ms or mail.queued_ms + rule.expire_after * 1000
+    expires_ms = told_ms or _since_ms(mail) + rule.expire_after * 1000
     return min(expires_ms, mail.by_ms) if mail.by_mode == "R" and mail.by_ms else expires_ms
 
 
+def _since_ms(mail: Envelope) -> int:
+    """What ages are counted from: time that it was to wait (RFC 4865) is no delay."""
+    return mail.ready_ms or mail.queued_ms
+
+
 def _late_ms(mail: Envelope, rule: Pace) -> int | None:
-    times = [mail.queued_ms + rule.notify_after * 1000] if rule.notify_after else []
+    times = [_since_ms(mail) + rule.notify_after * 1000] if rule.notify_after else []
     if mail.by_mode == "N" and mail.by_ms:
         times.append(mail.by_ms)
     return min(times, default=None)

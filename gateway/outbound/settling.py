@@ -81,6 +81,8 @@ def notice_of(mail: Envelope, index: int, result: Result) -> Kind | None:
     if result.outcome != "delivered" or not mail.sender:
         return None
     notify = mail.recipients[index].notify
+    if result.stored:  # RFC 3461 5.2.3
+        return "success" if "SUCCESS" in notify else None
     if result.relayed and "SUCCESS" in notify:
         return "relayed"
     return "relayed" if mail.by_trace and mail.by_ms and "NEVER" not in notify else None

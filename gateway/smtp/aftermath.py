@@ -80,6 +80,7 @@ class Successes:
             queued_ms=now_ms,
             ident=what.ident,
             envid=what.mail.envid,
+            require_tls=what.mail.require_tls,
             ret="FULL" if what.mail.ret == "FULL" else "HDRS",
         )
         told = tuple(Told(rcpt.recipient, "delivered", "2.1.5", rcpt.orcpt, at_ms=now_ms) for rcpt in wanted)

@@ -30,7 +30,8 @@ def message_id(head: bytes) -> str:
     found = fields(head, b"Message-ID")
     if not found or len(found[0]) > MESSAGE_ID_BYTES_MAX:
         return ""
-    return found[0].decode("utf-8", "replace").strip().strip("<>")
+    text = found[0].decode("utf-8", "replace").strip().strip("<>")
+    return text if len(text.encode()) <= MESSAGE_ID_BYTES_MAX else ""
 
 
 def tls_not_required(head: bytes) -> bool:

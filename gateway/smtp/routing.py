@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import idna
 
-from actors.queue.types import DOMAIN_BYTES_MAX, RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
+from actors.queue.types import ADDRESS_BYTES_MAX, DOMAIN_BYTES_MAX, RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
 from mail.smtp.events import RcptTo
 
 
@@ -85,11 +85,12 @@ def _place(
     domain = domain_of(address)
     entry, size = filled.get(domain) or (Onward(domain, 0), 0)
     there = entries.setdefault(entry, [])
-    need = len(address.encode())
-    if len(there) == RECIPIENTS_MAX or (there and size + need > RECIPIENTS_BYTES_MAX):
+    recipient = _recipient(address, one.rcpt)
+    need = len(address.encode()) + len(recipient.orcpt.encode())
+    if len(there) == RECIPIENTS_MAX or (there and size + need > RECIPIENTS_BYTES_MAX - ADDRESS_BYTES_MAX):
         entry, size = Onward(domain, entry.number + 1), 0
         there = entries[entry] = []
-    there.append(_recipient(address, one.rcpt))
+    there.append(recipient)
     filled[domain] = (entry, size + need)
     return entry
 
@@ -100,10 +101,14 @@ def _addresses(names: Iterable[Recipient]) -> tuple[str, ...]:
 
 def _recipient(address: str, rcpt: RcptTo) -> Recipient:
     """RFC 3461 5.2.7.1: what is sent on keeps the original recipient, also where none was given."""
-    orcpt = rcpt.orcpt
-    if not orcpt and rcpt.recipient != address and "@" in rcpt.recipient:
-        orcpt = ("rfc822;" if rcpt.recipient.isascii() else "utf-8;") + rcpt.recipient
-    return Recipient(address, rcpt.notify, orcpt)
+    return Recipient(address, rcpt.notify, rcpt.orcpt or original(rcpt.recipient, address))
+
+
+def original(first: str, address: str) -> str:
+    """The original recipient of what comes on from an address of ours; empty where it is the same, or is bare."""
+    if first == address or "@" not in first:
+        return ""
+    return ("rfc822;" if first.isascii() else "utf-8;") + first
 
 
 def domain_of(address: str) -> str:

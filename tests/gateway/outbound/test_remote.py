@@ -12,7 +12,7 @@ from cluster.config.loading import load
 from cluster.config.secret import Secret
 from cluster.dns.resolver import Answer
 from gateway.facts import AtOutbound
-from gateway.outbound.settings import OutboundSettings, Source
+from gateway.outbound.settings import OutboundSettings, Source, Timeouts
 from tests.gateway.outbound.conftest import BODY, Office, mail, send
 from tests.gateway.outbound.peer import Peer
 
@@ -430,3 +430,51 @@ async def test_rules_choose_how_much_tls(office: Office) -> None:
     assert (await send(courier))[0].outcome == "delivered"
     (result,) = await send(courier, mail(sender="a@bank.example"))
     assert (result.outcome, result.cause) == ("deferred", "tls")
+
+
+@pytest.mark.parametrize("waits_at", ["in the queue", "at RCPT"])
+async def test_what_was_cut_off_is_not_sent_afterwards(office: Office, waits_at: str) -> None:
+    """Its entry is tried again: sent later as well, it would be there twice."""
+    held, taken = asyncio.Event(), []
+    reached = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 x\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"RCPT"):
+                reached.set()
+                await held.wait()
+            if line.startswith(b"DATA"):
+                writer.write(b"354 go\r\n")
+                taken.append(await reader.readuntil(b"\r\n.\r\n"))
+            writer.write(b"250 x\r\n")
+        writer.close()
+
+    peer = await office.peer(handler=serve)
+    timeouts = Timeouts(greeting_s=5, hello_s=5, mail_s=5, rcpt_s=5, data_s=5, end_s=5)
+    courier = office.courier(**office.to(peer), timeouts=timeouts, connections_per_destination_max=AtOutbound.of(1))
+    first = asyncio.create_task(send(courier, body=b"Subject: first\r\n\r\n"))
+    await reached.wait()
+    second = asyncio.create_task(send(courier, body=b"Subject: second\r\n\r\n"))
+    await asyncio.sleep(0.05)
+    cut, left = (second, first) if waits_at == "in the queue" else (first, second)
+    cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
+    held.set()
+    assert [one.outcome for one in await left] == ["delivered"]
+    assert (await send(courier, body=b"Subject: third\r\n\r\n"))[0].outcome == "delivered"
+    words = [body.split(b"\r\n")[0].removeprefix(b"Subject: ") for body in taken]
+    assert words == [b"first" if left is first else b"second", b"third"]
+
+
+async def test_an_address_that_cannot_be_said_costs_no_connection(office: Office) -> None:
+    peer = await office.peer()
+    courier = office.courier(**office.to(peer))
+    for who, outcome in (
+        ("a@x.test", "delivered"),
+        ("a b@x.test", "failed"),
+        ('"a b"@x> y', "failed"),
+        ('"a b"@x', "delivered"),
+    ):
+        assert (await send(courier, mail(who)))[0].outcome == outcome
+    assert peer.connections == 1

@@ -15,6 +15,7 @@ from gateway.outbound.notices import Signer
 from mail.dsn.parse import parse
 from ops.core import Core, opened
 from ops.delivery import Hands, delivering
+from ops.outbound import hands
 from ops.settings import OutgoingSettings, Settings
 
 BODY = b"Subject: hello\r\nMessage-ID: <x@y>\r\n\r\nhello\r\n"
@@ -142,3 +143,27 @@ async def test_what_the_process_before_owed_to_a_sender_is_told_at_once(tmp_path
 def test_the_queues_table_has_what_the_shard_and_the_deliverer_read() -> None:
     queue = replace(OutgoingSettings(), remember_s=700)
     assert (queue.remember_s, queue.schedule.pace.expire_after, queue.delivery.in_flight_max) == (700, 432_000, 200)
+
+
+async def test_what_waited_for_one_of_ours_is_stored_and_told_of(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as core, AsyncExitStack() as stack:
+        await core.directory.add_domain("here.example")
+        alice = await core.directory.add_account(SENDER, "correct horse battery")
+        bob = await core.directory.add_account("bob@here.example", "correct horse battery")
+        assert core.outbox is not None
+        every = lambda: range(SLOTS)  # noqa: E731
+        settings = Settings(hostname="mail.here.example", drain_s=5)
+        await delivering(stack, core, settings, hands(), core.outbox, core.queue, every, recall=True)
+        held = replace(
+            mail("here.example"),
+            recipients=(Recipient("bob@here.example", ("SUCCESS",)),),
+            ident="m1",
+            require_tls=True,
+        )
+        entry = await core.queue.enqueue(held, b"1", pack(BODY), core.clock.now_ms() + 300)
+        await until(core, entry, "delivered")
+        assert [one.partition(b"\r\n")[2] for one in await inbox(core, bob.id)] == [BODY]
+        (notice,) = await inbox(core, alice.id)
+        parsed = parse(notice)
+        assert parsed is not None
+        assert [(one.final, one.action) for one in parsed.recipients] == [("bob@here.example", "delivered")]

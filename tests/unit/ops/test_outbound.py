@@ -1,6 +1,5 @@
 """ops/outbound.py: what stands between the queue and other servers."""
 
-import asyncio
 import random
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -46,6 +45,15 @@ async def test_what_an_address_leads_on_to_is_queued_once_for_each(tmp_path: Pat
         assert {(one.mail.sender, one.mail.priority, one.mail.size) for one in entries} == {
             ("a@far.test", 3, len(BODY))
         }
+
+
+async def test_who_was_meant_first_is_told_onward(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as core:
+        forwarding = Forwarding(Outbox(core.queue, core.blobs, core.clock))
+        first = Recipient("list@here.test")
+        await forwarding.forward(mail(recipient=first), first, ("x@one.test",), BODY)
+        (entry,) = await queued(core)
+        assert entry.mail.recipients == (Recipient("x@one.test", (), "rfc822;list@here.test"),)
 
 
 async def test_another_message_on_the_same_long_way_is_another_entry(tmp_path: Path) -> None:
@@ -105,7 +113,7 @@ async def test_throttles_know_all_that_leaves_and_give_places_back() -> None:
     assert await gate.enter(work, "greylisted") == 4.5
     assert not isinstance(leave, float)
     leave.leave()
-    await asyncio.sleep(0)
+    await gate.close()
     assert throttles.inside == 0
     at, facts = throttles.asked[0]
     assert at == "outbound"

@@ -98,8 +98,9 @@ def _safe(address: str) -> str:
     """A quoted local part may have spaces and brackets, nothing may have a line's end."""
     if address.isascii() and address.isprintable() and not _BREAKS.search(address):
         return address
-    quoted = address.startswith('"') and address.rpartition('"@')[1]
-    if not address.isprintable() or (not quoted and _BREAKS.search(address)):
+    _, quoted, domain = address.rpartition('"@')
+    open_to_all = domain if quoted and address.startswith('"') else address
+    if not address.isprintable() or _BREAKS.search(open_to_all):
         raise BadAddress("an address with characters that no command may have")
     return address
 

@@ -59,7 +59,7 @@ class Phase(Enum):
 class _Flight:
     """A transaction under way."""
 
-    __slots__ = ("accepted", "eager", "left", "refusal", "results", "stage", "transaction")
+    __slots__ = ("accepted", "eager", "end_bytes", "left", "refusal", "results", "stage", "transaction")
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
@@ -69,6 +69,7 @@ class _Flight:
         self.stage = _START
         self.eager = False  # the chunk has left with MAIL
         self.left = 0  # answers to the message that have not come
+        self.end_bytes = 0  # of all that is said on the connection, when the message is
 
 
 _Step = tuple[Where, "_Flight | None", int]
@@ -92,6 +93,7 @@ class Client:
         self._flights_max = flights_max
         self._reader = ReplyReader()
         self._output: list[bytes] = []
+        self._taken_bytes = 0  # of output, in all
         self._events: list[Event] = []
         self._steps: deque[_Step] = deque([("greeting", None, 0)])
         self._flights: deque[_Flight] = deque()
@@ -140,15 +142,17 @@ class Client:
             return b""
         data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
         self._output.clear()
+        self._taken_bytes += len(data)
         return data
 
-    def receive(self, data: bytes, *, early: bool = False) -> list[Event]:
-        """Bytes from the server. `early`: not all that was outgoing has left. Raises nothing for any input."""
+    def receive(self, data: bytes, *, unsent: int = 0) -> list[Event]:
+        """Bytes from the server. `unsent`: so many bytes of what was outgoing have not left. Raises nothing for any
+        input."""
         if self.phase not in (Phase.HANDSHAKE, Phase.CLOSED):  # RFC 3207 6
             reader = self._reader
             reader.add(data)
             while (reply := reader.next()) is not None:
-                self._on_reply(reply, early)
+                self._on_reply(reply, unsent)
                 if self.phase in (Phase.HANDSHAKE, Phase.CLOSED):
                     reader.clear()
                     break
@@ -254,6 +258,7 @@ class Client:
     def _sent(self, flight: _Flight) -> None:
         """The whole message has left, for this machine."""
         flight.stage = _SENT
+        flight.end_bytes = self._taken_bytes + sum(map(len, self._output))
         flight.left = len(flight.accepted) if self.lmtp else 1
         self._steps.extend([("end", flight, number) for number in range(flight.left)])
 
@@ -270,7 +275,7 @@ class Client:
 
     # -- replies ---------------------------------------------------------------------------------------------------
 
-    def _on_reply(self, reply: Reply, early: bool) -> None:
+    def _on_reply(self, reply: Reply, unsent: int) -> None:
         self.replies += 1
         if not self._steps:
             if reply.code == 421:  # RFC 5321 3.8: it may close at any time
@@ -287,7 +292,7 @@ class Client:
             elif where == "mail":
                 flight.stage = _START  # also where its chunk has left: it is not taken
             self._end("the server closes", reply, where)
-        elif early and where == "end" and reply.code < 400:
+        elif unsent and where == "end" and reply.code < 400 and flight.end_bytes > self._taken_bytes - unsent:
             self._end("the server took a message before it had left", None, where)
         else:
             self._on_transaction(where, flight, number, reply)

@@ -30,15 +30,20 @@ async def test_what_is_kept_is_lent(size: int) -> None:
     await shard.stop()
 
 
-async def test_what_is_to_be_held_is_held_before_it_is_due() -> None:
+async def test_what_is_to_be_held_is_never_not_held() -> None:
     site = Site()
     shard, _claims = await site.owner(Queue())
     client = QueueClient(Direct({"queue": shard}), site.store, site.blobs)
     outbox = Outbox(client, site.blobs, site.clock)
     kept = await outbox.keep(b"x")
-    entry = await outbox.send(MAIL, kept, idem=b"1", hold="virus")
+    entry = await outbox.send(MAIL, kept, idem=b"1", hold="virus" * 100)
     assert outbox.name_of(MAIL.domain, b"1") == entry
     found = await client.read(entry)
     assert found.held
-    assert found.due_ms > site.clock.now_ms()
+    assert [(step.what, step.at_ms) for step in found.steps] == [
+        (what, found.mail.queued_ms) for what in ("queued", "held")
+    ]
+    await client.release(entry)
+    await outbox.send(MAIL, kept, idem=b"1", hold="virus")
+    assert not (await client.read(entry)).held
     await shard.stop()

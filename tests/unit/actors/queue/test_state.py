@@ -322,3 +322,29 @@ async def test_within_one_commit_later_calls_see_what_earlier_ones_did(client: Q
     )
     assert [work.id for work in answers[2].work] == [entries[2]]
     assert answers[3].work == ()
+
+
+async def test_a_wish_of_while_it_is_under_way_is_done_after_it(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    (work,) = await due(client)
+    await client.change(Change(entry, "reroute", target="other.test"))
+    shown = await client.report(work, (Told(Result("deferred"), (0,)),), until_ms=site.clock.now_ms() + 3_600_000)
+    assert (shown.status, shown.forced, shown.due_ms) == ("waiting", True, site.clock.now_ms())
+    (again,) = await due(client)
+    shown = await client.report(again, (Told(Result("deferred"), (0,)),), until_ms=site.clock.now_ms() + 3_600_000)
+    assert (shown.forced, shown.due_ms) == (False, site.clock.now_ms() + 3_600_000)
+
+
+async def test_what_is_held_is_lent_for_its_notices_alone(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    (work,) = await due(client)
+    owed = (Owed("delay", (0,)),)
+    await client.report(work, (Told(Result("deferred"), (0,)),), until_ms=site.clock.now_ms(), owed=owed)
+    await client.hold(entry)
+    site.clock.advance(61)
+    (work,) = await due(client)
+    assert work.only_owed
+    await client.release(entry)
+    site.clock.advance(61)
+    (work,) = await due(client)
+    assert (work.only_owed, work.owed) == (False, owed)

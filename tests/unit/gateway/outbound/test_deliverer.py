@@ -443,3 +443,49 @@ def test_the_null_sender_is_told_nothing() -> None:
         await world.stop(deliverer)
 
     run(main())
+
+
+def test_the_bytes_under_way_are_bounded() -> None:
+    async def main() -> None:
+        world = World(in_flight_bytes_max=1024 * 1024)
+
+        async def slow(mail: Envelope, recipients: tuple[int, ...]) -> tuple[Result, ...]:
+            await asyncio.sleep(1)
+            return (OK,) * len(recipients)
+
+        world.courier.answer = slow
+        deliverer = await world.start()
+        for n in range(30):
+            await world.enqueue(n, f"d{n}.example", size=400 * 1024)
+        await asyncio.sleep(60)
+        assert len(world.courier.sent) == 30
+        assert world.courier.at_once_max == 3  # the last one passes the bound
+        await world.stop(deliverer)
+
+    run(main())
+
+
+def test_a_notice_that_cannot_be_told_does_not_keep_the_mail() -> None:
+    async def main() -> None:
+        world = World()
+        world.notices.trouble = Unavailable("the sender's mailbox is full")
+        answers = [(NEVER, LATER), (OK,)]
+
+        async def answer(mail: Envelope, recipients: tuple[int, ...]) -> tuple[Result, ...]:
+            return answers.pop(0)
+
+        world.courier.answer = answer
+        deliverer = await world.start()
+        entry = await world.enqueue(1, people=2)
+        await asyncio.sleep(3 * world.settings.lease_s)
+        shown = await world.queue.read(entry)
+        assert [fate.result.outcome for fate in shown.fates if fate.result] == ["failed", "delivered"]
+        assert shown.owed == (Owed("failure", (0,)),)
+        world.notices.trouble = None
+        await asyncio.sleep(2 * world.settings.lease_s)
+        assert world.notices.told == [(entry, Owed("failure", (0,)))]
+        assert len(world.courier.sent) == 2
+        assert not (await world.queue.read(entry)).owed
+        await world.stop(deliverer)
+
+    run(main())

@@ -10,6 +10,7 @@ from gateway.outbound.local import Locally
 DIRECTORY: dict[str, Resolution] = {
     "a@x.test": Local((Target(1, "a@x.test"),)),
     "list@x.test": Local((Target(1, "a@x.test"), Target(2, "b@x.test")), "", (), ("c@far.test",)),
+    "away@x.test": Local((), "", (), ("c@far.test",)),
     "nobody@x.test": Unknown(Why.NO_SUCH_ADDRESS),
     "c@far.test": NotLocal("far.test"),
 }
@@ -102,3 +103,23 @@ async def test_troubles_become_results() -> None:
     world = World()
     world.away = True
     assert await send(world, "a@x.test") == ["deferred 451"]
+
+
+async def test_one_who_is_full_does_not_keep_it_from_the_others() -> None:
+    world = World()
+    world.troubles[1] = OverQuota("x")
+    assert await send(world, "list@x.test") == ["deferred 452"]
+    assert [account for account, _, _ in world.stored] == [2]
+    assert world.forwarded == [("c@far.test",)]
+
+
+async def test_one_who_is_gone_does_not_make_final_what_is_not() -> None:
+    world = World()
+    world.troubles |= {1: NotFound("x"), 2: Unavailable("x")}
+    assert await send(world, "list@x.test") == ["deferred 451"]
+
+
+async def test_only_what_is_stored_here_is_told_of_by_us() -> None:
+    world = World()
+    results = await world.courier.send(mail("a@x.test", "list@x.test", "away@x.test"), (0, 1, 2), b"body")
+    assert [result.stored for result in results] == [True, True, False]

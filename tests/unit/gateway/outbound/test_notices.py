@@ -1,10 +1,12 @@
 """gateway/outbound/notices.py: what is written to whom, the same again under the same name."""
 
 import pytest
+from msgspec.structs import replace
 
 from actors.queue.types import Envelope, Fate, Owed, Recipient, Result, Shown
 from cluster.clock import ManualClock
 from cluster.errors import NotFound, OverQuota, Unavailable
+from gateway.outbound.local import HERE
 from gateway.outbound.notices import GIVEN_UP_MS, Notices, name_of
 from gateway.outbound.schedule import Pace, Schedule
 from mail.dsn.parse import parse
@@ -124,3 +126,17 @@ async def test_who_can_not_be_told_now_is_told_later_but_not_for_ever(
     clock.advance(GIVEN_UP_MS / 1000)
     await notices.tell(shown(), Owed("failure", (0,)), BODY)
     assert out.sent == []
+
+
+async def test_what_needs_tls_is_not_returned_whole(notices: Notices, out: Out) -> None:
+    of = shown()
+    await notices.tell(replace(of, mail=replace(of.mail, require_tls=True, ret="FULL")), Owed("failure", (0,)), BODY)
+    assert b"\r\nhello\r\n" not in out.sent[0][1]  # RFC 8689 5
+
+
+async def test_who_keeps_mail_here_is_no_remote_server(notices: Notices, out: Out) -> None:
+    of = shown()
+    here = Fate(Result("delivered", 250, "2.0.0", "stored", HERE, stored=True), T)
+    await notices.tell(replace(of, fates=(here, here)), Owed("success", (0,)), BODY)
+    assert b"Action: delivered\r\n" in out.sent[0][1]
+    assert b"Remote-MTA" not in out.sent[0][1]

@@ -1,9 +1,10 @@
 """gateway/outbound/outgoing.py: into a mailbox here, into the queue, or to nobody."""
 
 import pytest
+from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Resolution, Target, Unknown, Why
-from actors.queue.types import INLINE_BYTES_MAX, Envelope, Recipient
+from actors.queue.types import IDEM_BYTES_MAX, INLINE_BYTES_MAX, Envelope, Recipient
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import unpack
 from cluster.blobs.memory import MemoryBlobs
@@ -74,3 +75,22 @@ async def test_a_large_one_is_in_blobs_before() -> None:
 async def test_nobody_is_told_of_as_nobody() -> None:
     with pytest.raises(NotFound):
         await sent(Unknown(Why.NO_SUCH_ADDRESS))
+
+
+async def test_an_alias_that_leads_twice_to_one_domain_is_sent_it_twice() -> None:
+    parts = await sent(Local((), elsewhere=("a@far.test", "b@far.test", "c@other.test")))
+    assert [mail.recipients for mail, _, _ in parts.queued] == [
+        (Recipient("a@far.test"),), (Recipient("b@far.test"),), (Recipient("c@other.test"),),
+    ]  # fmt: skip
+    assert len({(mail.domain, idem) for mail, idem, _ in parts.queued}) == 3
+    assert all(len(idem) <= IDEM_BYTES_MAX for _, idem, _ in parts.queued)
+    again = await sent(Local((), elsewhere=("a@far.test", "b@far.test", "c@other.test")))
+    assert [idem for _, idem, _ in again.queued] == [idem for _, idem, _ in parts.queued]
+
+
+async def test_a_notice_about_what_needs_tls_needs_it_too() -> None:
+    parts, clock = Parts(NotLocal("example.org")), ManualClock()
+    outgoing = HereOrAway(parts, parts, parts, MemoryBlobs(clock=clock), clock)
+    about = replace(ABOUT, require_tls=True)
+    await outgoing.send("me@example.org", MESSAGE, name=NAME, smtputf8=False, eight_bit=False, about=about)
+    assert parts.queued[0][0].require_tls

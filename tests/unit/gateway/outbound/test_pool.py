@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from cluster.clock import ManualClock
-from gateway.outbound.connection import Connection, NotReady, Way
+from gateway.outbound.connection import PIECE_BYTES, Connection, NotReady, Way
 from gateway.outbound.dial import Host, Plan
 from gateway.outbound.pool import Pool
 from gateway.outbound.settings import OutboundSettings, Timeouts
 from gateway.outbound.tls import Policies, TlsPolicy
 from mail.smtp.client.envelope import Sender, Target, Transaction
-from mail.smtp.client.events import Finished
+from mail.smtp.client.events import Closed, Finished
 from tests import virtual
 from tests.unit.gateway.outbound.settled import settled
 
@@ -162,6 +162,7 @@ def test_connections_grow_with_the_backlog_up_to_their_limit() -> None:
         await deliver(world, where, 200)
         assert world.open_most == 5
         await world.pool.close()
+        await asyncio.sleep(0)
         assert world.open == 0
 
     play(main())
@@ -284,6 +285,7 @@ def test_a_silent_server_is_given_up() -> None:
         begun = asyncio.get_running_loop().time()
         assert (await task.ended).startswith("deferred")
         assert asyncio.get_running_loop().time() - begun < 70  # three connections
+        await asyncio.sleep(0)
         assert world.open == 0
 
     play(main())
@@ -299,3 +301,112 @@ def test_messages_of_a_connection_are_bounded(offers: list[str]) -> None:
         assert world.open_most <= 2  # one that says goodbye, one that comes
 
     play(main())
+
+
+def test_places_that_failing_attempts_give_back_are_used() -> None:
+    async def main() -> None:
+        world = World(connections_max=1)
+        world.down = {"1.1.1.1"}
+        results = await asyncio.wait_for(
+            asyncio.gather(
+                deliver(world, plan("1.1.1.1", key="down"), 1),
+                *(deliver(world, plan(f"2.2.2.{n}", key=str(n)), 1) for n in range(3)),
+            ),
+            60,
+        )
+        assert results == [["refused"], *[[f"delivered 2.2.2.{n}"] for n in range(3)]]
+
+    play(main())
+
+
+def test_who_has_nothing_to_send_any_more_takes_nobodys_place() -> None:
+    async def main() -> None:
+        world = World(connections_max=2, backlog_per_connection=1, idle_s=1000)
+        first = plan("1.1.1.1", key="one")
+        await deliver(world, first, 6)  # it wanted more connections than there are
+        await asyncio.wait_for(deliver(world, plan("2.2.2.2", key="two"), 1), 60)
+
+    play(main())
+
+
+def test_when_it_closes_nothing_is_sent_any_more() -> None:
+    async def main() -> None:
+        world = World(backlog_per_connection=1)
+        where = plan("1.1.1.1")
+        await deliver(world, where, 4)
+        assert world.open > 1
+        tasks = [Task() for _ in range(2)]
+        world.mail = b""
+        wires, tried = len(world.wires), len(world.tried)
+        world.pool.submit(where, tasks[0])
+        await asyncio.sleep(0.01)
+        sent: list[bytes] = []
+        for wire in world.wires:
+            wire.write = sent.append  # type: ignore[assignment, method-assign]
+        await world.pool.close()
+        await asyncio.sleep(10)
+        assert (await tasks[0].ended).startswith(("This server", "deferred"))
+        assert (len(world.wires), len(world.tried), sent, world.open) == (wires, tried, [], 0)
+
+    play(main())
+
+
+class Narrow(asyncio.Transport):
+    """A way out that takes one piece and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection: Connection | None = None
+        self.written = 0
+        self.aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(data)
+        if len(data) >= PIECE_BYTES and self.connection is not None:
+            self.connection.pause_writing()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def close(self) -> None:
+        self.aborted = True
+
+
+class Heard:
+    """Who uses a connection."""
+
+    def __init__(self) -> None:
+        self.results: list[str] = []
+
+    def finished(self, connection: Connection, event: Finished) -> None:
+        self.results += [one.how for one in event.results]
+
+    def moved(self, connection: Connection) -> None:
+        pass
+
+    def closed(self, connection: Connection, event: Closed) -> None:
+        self.results.append("closed")
+
+
+@pytest.mark.parametrize("first_bytes", [100, 3 * PIECE_BYTES])
+async def test_an_answer_is_early_only_where_its_own_message_has_not_left(first_bytes: int) -> None:
+    connection, way_out, heard = (
+        Connection(Way(host="h", address="a", port=25, hello="me"), Timeouts()),
+        Narrow(),
+        Heard(),
+    )
+    way_out.connection = connection
+    connection.connection_made(way_out)
+    connection.data_received(b"220 x\r\n")
+    connection.data_received(b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    connection.owner = heard
+    for size in (first_bytes, 3 * PIECE_BYTES):
+        connection.send(Transaction(Sender(address="a@b"), (Target("c@d"),), b"x" * (size - 2) + b"\r\n"))
+    connection.data_received(b"250 mail\r\n250 rcpt\r\n250 2.0.0 taken\r\n")
+    is_whole = first_bytes < PIECE_BYTES
+    assert heard.results == (["delivered"] if is_whole else ["deferred", "deferred", "closed"])
+    await asyncio.sleep(0)
+    assert way_out.aborted is not is_whole

@@ -103,3 +103,21 @@ def test_an_untried_message_does_not_use_up_its_schedule() -> None:
 def test_who_is_served_is_not_pending() -> None:
     fates = (Fate(Result("delivered")), Fate(Result("deferred")), Fate(Result("failed")), Fate())
     assert pending(work((), (), (), (), fates=fates)) == (1, 3)
+
+
+@pytest.mark.parametrize(("notify", "owed"), [((), []), (("NEVER",), []), (("SUCCESS",), ["success"])])
+def test_what_is_stored_is_told_of_as_delivered(notify: tuple[str, ...], owed: list[str]) -> None:
+    mail = work(notify, by_trace=True, by_ms=T + 1)
+    settled = settle(mail, [(0, Result("delivered", 250, stored=True))], Schedule(RULE), T)
+    assert [one.kind for one in settled.owed] == owed
+
+
+def test_the_time_that_mail_was_to_wait_is_no_delay() -> None:
+    deferred = [(0, Result("deferred", 451))]
+    waited = work((), ready_ms=T + 9_000_000)
+    now_ms = waited.mail.ready_ms
+    first = settle(waited, deferred, Schedule(RULE), now_ms)
+    assert (first.told[0].result.outcome, first.owed) == ("deferred", ())
+    late = settle(waited, deferred, Schedule(RULE), now_ms + 1_000_000)
+    assert [one.kind for one in late.owed] == ["delay"]
+    assert settle(waited, deferred, Schedule(RULE), now_ms + 5_000_000).told[0].result.outcome == "failed"

@@ -152,8 +152,8 @@ class World:
     ) -> bytes:
         """A message, to be sent `due_s` seconds after the start."""
         recipients = other.pop("recipients", None) or tuple(Recipient(f"{n}@{domain}") for n in range(people))
-        fields = {"sender": "me@example.org", "ident": f"m{number}.1"} | other
-        mail = Envelope(domain=domain, recipients=recipients, digest=digest_of(BODY), size=len(BODY), **fields)
+        fields: dict[str, Any] = {"sender": "me@example.org", "ident": f"m{number}.1", "size": len(BODY)} | other
+        mail = Envelope(domain=domain, recipients=recipients, digest=digest_of(BODY), **fields)
         due_ms = round((START_S + due_s) * 1000) if due_s else 0
         return await self.queue.enqueue(mail, b"%d" % number, pack(BODY), due_ms)
 

@@ -27,6 +27,7 @@ def test_fields_are_what_the_grammar_says(head: bytes, name: bytes) -> None:
         (b"X-Message-ID: <a@b>\r\n", ""),
         (b"Message-IDs: <a@b>\r\nMessage-ID : <c@d>\r\n", "c@d"),
         (b"Message-ID: <" + b"a" * header.MESSAGE_ID_BYTES_MAX + b">\r\n", ""),
+        (b"Message-ID: <" + b"\xff" * 400 + b">\r\n", ""),  # each becomes three bytes
     ],
 )
 def test_a_message_id(head: bytes, found: str) -> None:

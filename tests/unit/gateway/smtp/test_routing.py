@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.queue.types import RECIPIENTS_BYTES_MAX, RECIPIENTS_MAX, Recipient
-from gateway.smtp.routing import Onward, Taken, domain_of, routes
+from gateway.smtp.routing import Onward, Taken, domain_of, held, routes
 from mail.smtp.events import RcptTo
 
 
@@ -54,3 +54,15 @@ def test_entries_stay_within_the_bounds_of_the_queue(names: list[tuple[int, int]
         assert len(entry) <= RECIPIENTS_MAX
         assert sum(len(name.address) for name in entry) <= RECIPIENTS_BYTES_MAX
     assert len(plan.needs) == len(addresses)
+
+
+def test_original_recipients_take_room_too() -> None:
+    plan = routes([away(f"a{n}@far.test", orcpt="rfc822;" + "o" * 480) for n in range(RECIPIENTS_MAX)])
+    assert sum(map(len, plan.entries.values())) == RECIPIENTS_MAX
+    for names in plan.entries.values():
+        assert sum(len(one.address) + len(one.orcpt) for one in names) <= RECIPIENTS_BYTES_MAX - 320
+
+
+def test_what_is_held_waits_for_the_address_that_was_asked_for() -> None:
+    (one,) = held([Taken(RcptTo("old@here.test"), (1,), (), "new@here.test")])
+    assert one.elsewhere == ("new@here.test",)

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
 from gateway.facts import AtHello
+from gateway.smtp.aftermath import Answered
 from tests.unit.gateway.smtp.fakes import Fakes, Talk
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
@@ -461,3 +462,34 @@ async def test_what_was_said_before_tls_is_in_no_trace() -> None:
     talk.session.closed()
     (note,) = fakes.traces.notes
     assert {fact.what for fact in note.facts} & {"auth", "hello"} == set()
+
+
+async def test_a_recipient_that_was_not_there_before_is_not_taken_for_one_who_has_the_message() -> None:
+    fakes = Fakes()
+    fakes.intake.troubles[2] = [OverQuota("full")]
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\n\nbody"
+    assert (await talk.send("alice@example.test", ["a@far.test", "bob@example.test"], text))[0].startswith("45")
+    again = ["b@far.test", "a@far.test", "bob@example.test"]
+    assert (await talk.send("alice@example.test", again, text))[0].startswith("250")
+    assert [[one.address for one in mail.recipients] for mail, _, _ in fakes.outgoing.queued] == [
+        ["a@far.test"],
+        ["b@far.test"],
+    ]
+    assert fakes.intake.accounts == [2]
+
+
+async def test_of_what_is_held_no_success_is_told_before_it_is_there() -> None:
+    fakes = Fakes()
+    heard: list[tuple[str, ...]] = []
+
+    class Hearing:
+        async def answered(self, what: Answered) -> None:
+            heard.append(tuple(rcpt.recipient for rcpt in what.here))
+
+    fakes.world = dataclasses.replace(fakes.world, after=Hearing())
+    talk = await submitter(fakes)
+    text = b"From: alice@example.test\r\n\r\nbody\r\n."
+    for words in ("HOLDFOR=3600", ""):
+        await talk.say(f"MAIL FROM:<alice@example.test> {words}", "RCPT TO:<bob@example.test>", "DATA", text)
+    assert heard == [(), ("bob@example.test",)]

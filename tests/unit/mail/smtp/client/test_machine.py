@@ -82,7 +82,7 @@ def test_taken_before_it_had_left() -> None:
     talk.hear(HELLO)
     talk.act("send a@b c@d Hi")
     talk.hear(b"250 Ok\r\n250 Ok\r\n354 go\r\n")
-    finished = talk.client.receive(b"250 taken\r\n", early=True)[0]
+    finished = talk.client.receive(b"250 taken\r\n", unsent=1)[0]
     assert isinstance(finished, Finished)
     assert finished.results[0].how == "deferred"
 
@@ -92,7 +92,7 @@ def test_refused_before_it_had_left() -> None:
     talk.hear(HELLO)
     talk.act("send a@b c@d Hi")
     talk.hear(b"250 Ok\r\n250 Ok\r\n354 go\r\n")
-    finished = talk.client.receive(b"552 5.3.4 too large\r\n", early=True)[0]
+    finished = talk.client.receive(b"552 5.3.4 too large\r\n", unsent=1)[0]
     assert isinstance(finished, Finished)
     assert finished.results[0].how == "failed"
 
