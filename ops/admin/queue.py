@@ -136,7 +136,9 @@ def _person(recipient: Recipient, fate: Fate) -> pb.QueueRecipient:
 
 
 def _result(result: Result) -> pb.QueueResult:
-    return pb.QueueResult(**msgspec.structs.asdict(result))
+    told = msgspec.structs.asdict(result)
+    del told["stored"]  # who tells of it says nothing to people: a notice that is owed is shown
+    return pb.QueueResult(**told)
 
 
 def _step(step: Step) -> pb.QueueStep:
