@@ -227,7 +227,7 @@ def _delayed(was: Condition, step: Step) -> tuple[int, ...]:
 def fitted(told: tuple[Told, ...], bytes_max: int) -> tuple[Told, ...]:
     """The same with words cut so that they are not above some bytes: by as little as is enough, in three steps."""
     for said_max, name_max in ((500, 253), (200, 100), (80, 40)):
-        cut_to = tuple(Told(_cut_result(one.result, said_max, name_max), one.recipients) for one in told)
+        cut_to = tuple(Told(_cut_result(one.result, said_max, name_max), one.recipients, one.at_ms) for one in told)
         if sum(result_weight(one.result) for one in cut_to) <= bytes_max:
             break
     return cut_to

@@ -86,6 +86,11 @@ class Destination:
         self.queue.append(job)
         self.open_more()
 
+    def forgive(self) -> None:
+        """Hosts that did not answer are asked as if they had."""
+        self._bad.clear()
+        self._failure = None
+
     # -- owner of connections --------------------------------------------------------------------------------------
 
     def finished(self, connection: Connection, event: Finished) -> None:
@@ -309,6 +314,12 @@ class Pool:
         found.submit(job)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(self._sweep_s, self._sweep)
+
+    def forgive(self, plan: Plan) -> None:
+        """Ask its hosts again without waiting for host_retry_s to be over."""
+        found = self._destinations.get(plan.key)
+        if found is not None:
+            found.forgive()
 
     @property
     def connections(self) -> int:
