@@ -37,6 +37,7 @@ from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
+from ops.checking import mistakes
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,3 +174,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             check_named(named, self.lookup)
         except Misconfigured as error:
             raise ValueError(error.log.removesuffix(".")) from None
+        for mistake in mistakes(self):
+            raise ValueError(mistake)

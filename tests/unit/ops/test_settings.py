@@ -25,7 +25,7 @@ def test_rules_name_lookups_that_are_there() -> None:
     with pytest.raises(Misconfigured) as caught:
         load(Settings, VIPS, {}, name="r.toml")
     assert caught.value.says == (
-        "r.toml: the whole: throttle a: match: there is no lookup vip; write a table [lookup.vip]."
+        "r.toml: throttle a: match: there is no lookup vip; write a table [lookup.vip]."
     )
     assert load(Settings, f'{VIPS}[lookup.vip]\nkind = "inline"', {}).lookup["vip"].kind == "inline"
 
