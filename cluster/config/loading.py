@@ -199,7 +199,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _within(path: str, said: str) -> tuple[str, str]:
-    """Path and reason, where the words of a table's own check begin with one of its settings: `routes: there is no …`."""
+    """Path and reason, where a table's own check begins with the name of one of its settings: `routes: there is …`."""
     key, colon, why = said.partition(": ")
     return (_join(path, key), why) if colon and _KEY.fullmatch(key) else (path, said)
 

@@ -108,7 +108,9 @@ class SigningCalls:
 
 def _nameless(named: str) -> str:
     who = f"{named[:100]!r} is no name that other servers can look up" if named else "no settings are at hand"
-    return f"Say which host takes the domain's mail, such as --host mx.example.org (or `hostname` in the settings): {who}."
+    return (
+        f"Say which host takes the domain's mail, such as --host mx.example.org (or `hostname` in the settings): {who}."
+    )
 
 
 def public_key_of(certificate: Path | None) -> bytes:

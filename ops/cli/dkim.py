@@ -101,7 +101,11 @@ def rotate(domain: str, as_json: bool, data: Path) -> None:
     async def rotating(server: Admin) -> list[pb.DkimKey]:
         return [key async for key in server.directory.RotateDkimKeys(pb.RotateDkimKeysRequest(domain=domain))]
 
-    _told(ask(data, rotating), as_json=as_json, empty=f"{domain} has keys that wait already: rookery domain dkim list {domain}")
+    _told(
+        ask(data, rotating),
+        as_json=as_json,
+        empty=f"{domain} has keys that wait already: rookery domain dkim list {domain}",
+    )
 
 
 @dkim.command()

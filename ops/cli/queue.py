@@ -42,7 +42,11 @@ _FILTERS: Final = (
     click.option("--recipient", default="", help="To this address, or `@domain`."),
     click.option("--domain", default="", help="Whose recipients are at this domain."),
     click.option("--older-than", "older_than_s", type=Span(), default="0", help="Queued longer ago, like 4h or 2d."),
-    click.option("--status", type=click.Choice(STATUSES), help="What is so; `pending`: has not ended, `lent`: is being delivered now."),
+    click.option(
+        "--status",
+        type=click.Choice(STATUSES),
+        help="What is so; `pending`: has not ended, `lent`: is being delivered now.",
+    ),
 )
 
 
@@ -226,13 +230,20 @@ def _result(result: pb.QueueResult) -> str:
 
 
 def _change(
-    what: "pb.QueueChange.ValueType", entries: tuple[str, ...], data: Path, wish: pb.QueueWish, chosen: dict[str, Any]
+    what: "pb.QueueChange.ValueType",
+    entries: tuple[str, ...],
+    data: Path,
+    wish: pb.QueueWish,
+    chosen: dict[str, Any],
+    *,
+    status: str = "",
 ) -> None:
-    """Named entries, or all that the options mean."""
+    """Named entries, or all that the options mean; `status`: of these, where the options say nothing of it."""
     everything = chosen.pop("everything")
     which = _filter(chosen)
     if bool(entries) == (everything or which != pb.QueueFilter()):
         raise click.UsageError("Name entries, or say with options which are meant; --all for all there are.")
+    which.status = which.status or status
 
     async def named(server: Admin) -> int:
         for entry in entries:
@@ -292,8 +303,8 @@ def cancel(entries: tuple[str, ...], data: Path, **chosen: Any) -> None:
 @queue.command()
 @_changes
 def retry(entries: tuple[str, ...], data: Path, **chosen: Any) -> None:
-    """Try them now."""
-    _change(pb.QUEUE_CHANGE_RETRY, entries, data, pb.QueueWish(), chosen)
+    """Try them now. What is held, or scheduled for later, is meant only by its id or with --status."""
+    _change(pb.QUEUE_CHANGE_RETRY, entries, data, pb.QueueWish(), chosen, status="waiting")
 
 
 @queue.command()

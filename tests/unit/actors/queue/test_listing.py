@@ -51,7 +51,9 @@ def test_words_for_what_an_entry_is() -> None:
 def test_pending_is_what_has_not_ended() -> None:
     assert all(meant(Filter(status="pending"), shown(status=status)) for status in ("waiting", "lent"))
     assert meant(Filter(status="pending"), shown(held=True))
-    assert not any(meant(Filter(status="pending"), shown(status=status)) for status in ("delivered", "failed", "cancelled"))
+    assert not any(
+        meant(Filter(status="pending"), shown(status=status)) for status in ("delivered", "failed", "cancelled")
+    )
 
 
 def test_what_waits_is_counted_by_destination_with_the_newest_reason() -> None:

@@ -22,7 +22,7 @@ class World:
         self.stored: list[tuple[int, bytes, bytes]] = []
         self.troubles: dict[int, Trouble] = {}
         self.forwarded: list[tuple[str, ...]] = []
-        self.sent: list[tuple[tuple[int, ...], str]] = []
+        self.sent: list[tuple[tuple[int, ...], str, bool]] = []
         self.away = False
         self.courier = Locally(self, self, self, self)
 

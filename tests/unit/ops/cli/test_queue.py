@@ -93,6 +93,7 @@ def test_named_entries_and_many_are_changed(run: Run, entries: list[str]) -> Non
 
     assert "1 changed" in run("queue", "hold", entries[1]).stderr
     assert words() == ["waiting", "held", "waiting"]
+    assert "2 changed" in run("queue", "retry", "--all").stderr, "not what is held"
     assert "2 changed" in run("queue", "hold", "--domain", "a.example").stderr
     assert words() == ["held"] * 3
     run("queue", "release", "--all")
