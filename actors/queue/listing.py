@@ -14,7 +14,7 @@ def meant(which: Filter, shown: Shown) -> bool:
     mail = shown.mail
     return (
         which.domain in ("", mail.domain)
-        and (which.status in ("", shown.word, shown.status) or (which.status == PENDING and shown.status not in ENDED))
+        and (which.status in ("", shown.word) or (which.status == PENDING and shown.status not in ENDED))
         and (not which.before_ms or mail.queued_ms < which.before_ms)
         and (not which.sender or _is_address(which.sender, mail.sender))
         and (not which.recipient or any(_is_address(which.recipient, one.address) for one in mail.recipients))
