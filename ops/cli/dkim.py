@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table
+from ops.cli.output import Group, json_option, plain, print_json, print_table
 from wire import admin_pb2 as pb
 
 KEY_BYTES_MAX: Final = 64 * 1024  # of a file with a private key; one of 8192 bits has 6 kB
@@ -19,7 +19,7 @@ _STATES: Final = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def dkim() -> None:
     """Keys that sign a domain's mail. A new key waits until its record is published; see `rookery domain dns`.
 

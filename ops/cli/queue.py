@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table, size
+from ops.cli.output import Group, json_option, plain, print_json, print_table, size
 from wire import admin_pb2 as pb
 
 STATUSES: Final = ("pending", "waiting", "scheduled", "held", "lent", "delivered", "failed", "cancelled")
@@ -68,7 +68,7 @@ def _filter(chosen: dict[str, Any]) -> pb.QueueFilter:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def queue() -> None:
     """Mail on its way to other servers: what waits and why, and what to do about it.
 

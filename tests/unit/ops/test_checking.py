@@ -15,7 +15,10 @@ ROUTE = '[[outbound.route]]\nname = "a"\nhost = "h"\n'
     [
         ('hostname = "bad name"', "hostname: 'bad name' is no name of a host"),
         ('[smtp]\nrelay_from = ["10.0.0.0/33"]', "smtp.relay_from: '10.0.0.0/33' does not appear to be"),
-        ('[[listen]]\nprotocol = "smtp"\nport = 25\nproxy_from = ["10.0.0.1/8"]', "listen[0].proxy_from: 10.0.0.1/8 has host bits set; write one"),
+        (
+            '[[listen]]\nprotocol = "smtp"\nport = 25\nproxy_from = ["10.0.0.1/8"]',
+            "listen[0].proxy_from: 10.0.0.1/8 has host bits set; write one",
+        ),
         ('[dns]\nservers = ["dns.example"]', "dns.servers: 'dns.example' is no ADDRESS"),
         ('[dns.static]\n"a.test" = { A = ["nope"] }', "dns.static: 'nope' is no A record"),
         ('[[milter]]\nname = "m"\naddress = "127.0.0.1:8891"', "milter[0].address: The address '127.0.0.1:8891'"),
