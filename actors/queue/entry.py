@@ -186,7 +186,8 @@ def _changed(was: Condition, step: Step, steps: int) -> Condition:
         case "rerouted":  # why it waits, if it was tried, is no reason any more
             route, _, target = step.said.partition(" ")
             due_ms = step.at_ms if was.attempts else was.due_ms
-            return replace(was, steps=steps, route=route, target=target, due_ms=due_ms, forced=True)
+            forced = was.forced or due_ms <= step.at_ms  # what is scheduled for later stays so
+            return replace(was, steps=steps, route=route, target=target, due_ms=due_ms, forced=forced)
         case "expires":
             due_ms = min(was.due_ms, step.value) if step.value else was.due_ms
             return replace(was, steps=steps, expires_ms=step.value, due_ms=due_ms)

@@ -151,7 +151,9 @@ def remove(domain: str, selector: str, data: Path) -> None:
         await server.directory.RemoveDkimKey(pb.RemoveDkimKeyRequest(domain=domain, selector=selector))
 
     ask(data, removing)
-    click.echo(f"Removed {selector} of {domain}; its record is not needed any more.", err=True)
+    click.echo(
+        f"Removed {selector} of {domain}; remove its record too, once mail that it signed has arrived.", err=True
+    )
 
 
 def _change(data: Path, domain: str, selector: str, state: Any, *, as_json: bool) -> None:
