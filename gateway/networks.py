@@ -19,7 +19,7 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError as error:
-            raise Misconfigured(f"{text!r} is no network: {error}.") from error
+            raise Misconfigured(f"{error}; write one such as 10.0.0.0/8.") from error
     return tuple(found)
 
 

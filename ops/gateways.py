@@ -72,7 +72,8 @@ def shown(settings: Settings) -> Shown:
     own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
     given = Path(settings.tls.certificate) if settings.tls.certificate else own
     serves = any(listener.protocol == "https" for listener in settings.listen)
-    return Shown(settings.hostname, given, settings.mta_sts.policy(settings.hostname) if serves else None)
+    policy = settings.mta_sts.policy(settings.hostname) if serves else None
+    return Shown(settings.hostname, given, policy, frozenset(route.name for route in settings.outbound.route))
 
 
 async def serve_gateways(

@@ -37,6 +37,7 @@ from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings
 from ops.admin.settings import AdminSettings
+from ops.checking import mistakes
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,25 +144,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySettings = DirectorySettings()
     dns: DnsSettings = DnsSettings()
     smtp: SmtpSettings = SmtpSettings()
-    trust: TrustSettings = TrustSettings()
-    screen: ScreenSettings = ScreenSettings()
-    mta_sts: MtaStsSettings = MtaStsSettings()
-    milter: Annotated[
-        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
-    ] = ()
-    imap: ImapSettings = ImapSettings()
-    outbound: OutboundSettings = OutboundSettings()
-    admin: AdminSettings = AdminSettings()
-    queue: OutgoingSettings = OutgoingSettings()
-    reputation: ReputationSettings = ReputationSettings()
-    greylist: GreylistSettings = GreylistSettings()
-    traces: TraceSettings = TraceSettings()
-    reports: ReportSettings = ReportSettings()
     throttle: tuple[ThrottleSettings, ...] = ()
     throttling: ThrottleShardSettings = ThrottleShardSettings()
     lookup: dict[str, LookupSettings] = {}
-    dkim: DkimSettings = DkimSettings()
+    milter: Annotated[
+        tuple[MilterSettings, ...], Meta(description="Filters to ask about mail, in this order.", max_length=20)
+    ] = ()
+    trust: TrustSettings = TrustSettings()
+    screen: ScreenSettings = ScreenSettings()
+    mta_sts: MtaStsSettings = MtaStsSettings()
+    imap: ImapSettings = ImapSettings()
+    outbound: OutboundSettings = OutboundSettings()
+    queue: OutgoingSettings = OutgoingSettings()
     signing: SigningSettings = SigningSettings()
+    dkim: DkimSettings = DkimSettings()
+    reputation: ReputationSettings = ReputationSettings()
+    greylist: GreylistSettings = GreylistSettings()
+    reports: ReportSettings = ReportSettings()
+    traces: TraceSettings = TraceSettings()
+    admin: AdminSettings = AdminSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     def __post_init__(self) -> None:
@@ -173,3 +174,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             check_named(named, self.lookup)
         except Misconfigured as error:
             raise ValueError(error.log.removesuffix(".")) from None
+        for mistake in mistakes(self):
+            raise ValueError(mistake)

@@ -190,7 +190,8 @@ def _changed(was: Condition, step: Step, steps: int) -> Condition:
         case "rerouted":  # why it waits, if it was tried, is no reason any more
             route, _, target = step.said.partition(" ")
             due_ms = step.at_ms if was.attempts else was.due_ms
-            return replace(was, steps=steps, route=route, target=target, due_ms=due_ms, forced=True)
+            forced = was.forced or due_ms <= step.at_ms  # what is scheduled for later stays so
+            return replace(was, steps=steps, route=route, target=target, due_ms=due_ms, forced=forced)
         case "expires":
             due_ms = min(was.due_ms, step.value) if step.value else was.due_ms
             return replace(was, steps=steps, expires_ms=step.value, due_ms=due_ms)
@@ -232,7 +233,7 @@ def _delayed(was: Condition, step: Step) -> tuple[int, ...]:
 def fitted(told: tuple[Told, ...], bytes_max: int) -> tuple[Told, ...]:
     """The same with words cut so that they are not above some bytes: by as little as is enough, in three steps."""
     for said_max, name_max in ((500, 253), (200, 100), (80, 40)):
-        cut_to = tuple(Told(_cut_result(one.result, said_max, name_max), one.recipients) for one in told)
+        cut_to = tuple(Told(_cut_result(one.result, said_max, name_max), one.recipients, one.at_ms) for one in told)
         if sum(result_weight(one.result) for one in cut_to) <= bytes_max:
             break
     return cut_to

@@ -1,9 +1,12 @@
 """What operators see of a page of a slot: which entries a filter means, and how many there are of what. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
-from actors.queue.entry import destination
+from actors.queue.entry import ENDED, destination
 from actors.queue.types import Count, Filter, List, Shown
+
+PENDING: Final = "pending"  # the status in a filter that means all that has not ended
 
 
 def meant(which: Filter, shown: Shown) -> bool:
@@ -11,7 +14,7 @@ def meant(which: Filter, shown: Shown) -> bool:
     mail = shown.mail
     return (
         which.domain in ("", mail.domain)
-        and which.status in ("", shown.word, shown.status)
+        and (which.status in ("", shown.word) or (which.status == PENDING and shown.status not in ENDED))
         and (not which.before_ms or mail.queued_ms < which.before_ms)
         and (not which.sender or _is_address(which.sender, mail.sender))
         and (not which.recipient or any(_is_address(which.recipient, one.address) for one in mail.recipients))

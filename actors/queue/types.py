@@ -239,8 +239,8 @@ class Read(Struct, frozen=True, tag="read"):
 
 class Filter(Struct, frozen=True, omit_defaults=True):
     """Which entries are meant; what is empty means any. Addresses without regard to case: a whole one, or `@domain`;
-    `<>` is the null sender. `domain`: that of the envelope, also where an operator sent it elsewhere. `status`: of
-    Shown.word, or Shown.status."""
+    `<>` is the null sender. `domain`: that of the envelope, also where an operator sent it elsewhere. `status`:
+    Shown.word; `pending` is all that has not ended."""
 
     sender: str = ""
     recipient: str = ""

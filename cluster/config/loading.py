@@ -9,6 +9,7 @@ no other way in for the environment, so that a reader of the file sees where eac
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from cluster.rules.choice import WrongChoice, is_choice, is_rules
 
 SETTINGS_BYTES_MAX: Final = 1024 * 1024  # far above any file a person writes
 SECRET_BYTES_MAX: Final = 64 * 1024  # a certificate chain fits; a device or a log does not
+_KEY: Final = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.\w+(?:\[\d+\])?)*")  # a setting's path, as errors name it
 
 T = TypeVar("T", bound=msgspec.Struct)
 ReadFile = Callable[[str], bytes]
@@ -94,7 +96,7 @@ class _Loader(NamedTuple):
         try:
             msgspec.convert(built, shape.core, dec_hook=_decode)
         except msgspec.ValidationError as error:  # what the struct's own __post_init__ refuses
-            raise self._wrong(path or "the whole", str(error)) from error
+            raise self._wrong(*_within(path, str(error))) from error
         return built
 
     def _choice(self, value: Any, shape: Shape, path: str) -> Any:
@@ -151,7 +153,7 @@ class _Loader(NamedTuple):
         return _decoded(data, f"{self.name}: {path}: the file {file}").removesuffix("\n").removesuffix("\r")
 
     def _wrong(self, path: str, what: str) -> Misconfigured:
-        return Misconfigured(f"{self.name}: {path}: {what}.")
+        return Misconfigured(f"{self.name}: {path}: {what}." if path else f"{self.name}: {what}.")
 
 
 def _contents(read: ReadFile, file: str, lead: str, bytes_max: int) -> bytes:
@@ -194,6 +196,12 @@ def _reference(value: Any) -> tuple[str, str] | None:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def _within(path: str, said: str) -> tuple[str, str]:
+    """Path and reason, where a table's own check begins with the name of one of its settings: `routes: there is …`."""
+    key, colon, why = said.partition(": ")
+    return (_join(path, key), why) if colon and _KEY.fullmatch(key) else (path, said)
 
 
 def _near(key: str, fields: Mapping[str, object]) -> str:

@@ -50,7 +50,7 @@ def compile_rule(text: str, variables: Mapping[str, Kind], functions: Functions)
 def near(name: str, known: Iterable[str]) -> str:
     """What may have been meant."""
     names = sorted(known)
-    close = difflib.get_close_matches(name[:100], names, n=1)
+    close = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.75)  # below that it is another word
     return f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
 
 

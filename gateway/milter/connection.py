@@ -158,7 +158,7 @@ async def connect(settings: MilterSettings, tls: ssl.SSLContext | None, dial: Di
     except TimeoutError:
         raise failed(f"no connection within {settings.connect_s:g} s") from None
     except OSError as error:
-        raise failed(str(error)) from error
+        raise failed(f"no connection to {settings.address}: {error.strerror or error}") from error
     return connection
 
 

@@ -101,7 +101,13 @@ class Attempts:
         try:
             async with asyncio.timeout(self._settings.attempt_max_s):
                 results = await self._courier.send(
-                    mail, recipients, body, route=work.route, retry=work.tries, cause=cause_of(work, recipients)
+                    mail,
+                    recipients,
+                    body,
+                    route=work.route,
+                    retry=work.tries,
+                    cause=cause_of(work, recipients),
+                    forced=work.forced,
                 )
         except TimeoutError:
             slow = Result(

@@ -21,8 +21,10 @@ class Courier(Protocol):
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         """Attempt delivery to those recipients (indices of `mail.recipients`). `body`: the message with CRLF lines.
         `route`: a name from [outbound.route] in place of what the settings say; mx: the domain's own hosts. `retry`:
-        attempts before this one, and `cause`, what became of the last: for rules."""
+        attempts before this one, and `cause`, what became of the last: for rules. `forced`: an operator wants it
+        tried now, so hosts that did not answer lately are asked again."""
         ...

@@ -6,6 +6,7 @@ bounded, and mail never goes to ourselves, nor to hosts that are less preferred 
 
 import asyncio
 import ipaddress
+import zlib
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -74,6 +75,15 @@ class Candidate(NamedTuple):
 
     host: Host
     address: str
+
+    def source(self) -> Source | None:
+        """Of our addresses of the same family, always the same one for a host."""
+        sources = self.host.leaving.sources
+        if not sources or self.address.startswith("/"):
+            return None
+        six = ":" in self.address
+        fitting = [source for source in sources if (":" in source.address) == six]
+        return fitting[zlib.crc32(self.host.name.encode()) % len(fitting)] if fitting else None
 
 
 class _Mx(NamedTuple):

@@ -61,15 +61,16 @@ class Locally:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         """As Courier has it."""
         if route:
-            return await self._remote.send(mail, recipients, body, route=route, retry=retry, cause=cause)
+            return await self._remote.send(mail, recipients, body, route=route, retry=retry, cause=cause, forced=forced)
         found: list[Resolution | Trouble] = [
             await self._resolve(mail.recipients[number].address) for number in recipients
         ]
         if any(isinstance(one, NotLocal) for one in found):  # a domain is ours or not, for all of them
-            return await self._remote.send(mail, recipients, body, retry=retry, cause=cause)
+            return await self._remote.send(mail, recipients, body, retry=retry, cause=cause, forced=forced)
         try:
             prepared = await self._mailboxes.prepare(f"Return-Path: <{mail.sender}>\r\n".encode() + body)
         except Trouble as trouble:

@@ -10,7 +10,7 @@ Wish = Literal["none", "opportunistic", "encrypt", "pkix", "dane"]
 
 
 class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked of another domain's server before mail is given to it. [outbound.tls]"""
+    """What is asked of another domain's server before mail is given to it."""
 
     level: Annotated[
         AtOutbound[Wish],

@@ -7,7 +7,6 @@ times. Connections are bounded for a destination, for an address and in all; no 
 
 import asyncio
 import ssl
-import zlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -18,7 +17,7 @@ from cluster.clock import Dice
 from gateway.outbound.bounces import classify
 from gateway.outbound.connection import Connection, Connector, NotReady, Way, connect
 from gateway.outbound.dial import Candidate, Plan, candidates
-from gateway.outbound.settings import OutboundSettings, Source
+from gateway.outbound.settings import OutboundSettings
 from gateway.outbound.tls import Observer, Policies, TlsOutcome, TlsPolicy
 from mail.smtp.client.auth import Credentials
 from mail.smtp.client.envelope import BadAddress, Transaction
@@ -89,6 +88,11 @@ class Destination:
             self._failure = None
         self.queue.append(job)
         self.open_more()
+
+    def forgive(self) -> None:
+        """Hosts that did not answer are asked as if they had."""
+        self._bad.clear()
+        self._failure = None
 
     # -- owner of connections --------------------------------------------------------------------------------------
 
@@ -317,6 +321,12 @@ class Pool:
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(self._sweep_s, self._sweep)
 
+    def forgive(self, plan: Plan) -> None:
+        """Ask its hosts again without waiting for host_retry_s to be over."""
+        found = self._destinations.get(plan.key)
+        if found is not None:
+            found.forgive()
+
     @property
     def connections(self) -> int:
         """How many are open."""
@@ -397,7 +407,7 @@ class Pool:
     def way(self, plan: Plan, candidate: Candidate) -> Way:
         """How to reach an address."""
         route = plan.route
-        source = _source(candidate)
+        source = candidate.source()
         credentials = None
         if route is not None and route.user:
             oauth = route.mechanism in ("XOAUTH2", "OAUTHBEARER")
@@ -480,13 +490,3 @@ def _offer(waiting: dict[Destination, None], address: str = "") -> None:
         if destination.queue:
             destination.open_more()
             return
-
-
-def _source(candidate: Candidate) -> Source | None:
-    """Of our addresses of the same family, always the same one for a host."""
-    sources = candidate.host.leaving.sources
-    if not sources or candidate.address.startswith("/"):
-        return None
-    six = ":" in candidate.address
-    fitting = [source for source in sources if (":" in source.address) == six]
-    return fitting[zlib.crc32(candidate.host.name.encode()) % len(fitting)] if fitting else None

@@ -76,15 +76,16 @@ class Remote:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         """See Courier."""
         if not self._chooser.is_plain:
-            return await self._send_by_rules(mail, recipients, body, (route, retry, cause))
+            return await self._send_by_rules(mail, recipients, body, (route, retry, cause), forced)
         plan = await self._dialer.plan(mail.domain, _demands(mail, route or self._plain_route, self._plain_level))
-        return await self._send(mail, recipients, body, plan)
+        return await self._send(mail, recipients, body, plan, forced)
 
     async def _send_by_rules(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, given: tuple[str, int, str]
+        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, given: tuple[str, int, str], forced: bool
     ) -> tuple[Result, ...]:
         """At the same time to all for whom the rules say different things."""
         groups: dict[object, tuple[Plan | Nowhere, list[int]]] = {}
@@ -95,7 +96,7 @@ class Remote:
             key = plan if isinstance(plan, Nowhere) else plan.key
             groups.setdefault(key, (plan, []))[1].append(recipient)
         sent = await asyncio.gather(
-            *(self._send(mail, tuple(group), body, chosen) for chosen, group in groups.values())
+            *(self._send(mail, tuple(group), body, chosen, forced) for chosen, group in groups.values())
         )
         results: dict[int, Result] = {}
         for (_, group), settled in zip(groups.values(), sent, strict=True):
@@ -114,12 +115,14 @@ class Remote:
         return plan if isinstance(plan, Nowhere) or chooser.leaves_plainly else await chooser.dress(plan, facts)
 
     async def _send(
-        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, plan: Plan | Nowhere
+        self, mail: Envelope, recipients: tuple[int, ...], body: bytes, plan: Plan | Nowhere, forced: bool
     ) -> tuple[Result, ...]:
         if isinstance(plan, Nowhere):
             result = Result(plan.outcome, status=plan.status, said=_cut(plan.said), cause=plan.cause)
             results = (result,) * len(recipients)
         else:
+            if forced:
+                self._pool.forgive(plan)
             delivery = _Delivery(self._pool, plan, Message(mail, body), recipients, self._clock)
             delivery.begin()
             try:

@@ -236,7 +236,7 @@ class Gates:
         if isinstance(found, Throttled):
             self._story.fact("throttle", "wait", name=found.throttle, seconds=round(found.seconds, 1))
             seconds = min(WAIT_S_MAX, max(1, round(found.seconds)))
-            return Reply(421 if at == "connect" else 451, "4.7.1", f"Too much at once; try again in {seconds} seconds")
+            return Reply(421 if at == "connect" else 451, "4.7.1", f"Too much for now; try again in {seconds} seconds")
         if found.holds:
             entries.append(found)
         return None

@@ -185,7 +185,7 @@ class Screening:
         arc = verdict.arc
         if arc is None or arc.result != "pass" or not self._settings.trusted_sealers or not arc.seals:
             return False
-        if arc.seals[-1].domain.lower() not in self._settings.trusted_sealers:
+        if arc.seals[-1].domain.lower() not in map(str.lower, self._settings.trusted_sealers):
             return False
         found = authres.parse(arc.newest.encode())
         results = [one.result for one in found.results if one.method == "dmarc"] if found is not None else []

@@ -4,7 +4,7 @@ The law: nothing is decided here. An entry is named by the hexadecimal form of i
 """
 
 # ruff: noqa: N802, ARG002 (names and signatures are gRPC's)
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, Final
 
 import grpc
@@ -14,6 +14,7 @@ from actors.queue.client import QueueClient
 from actors.queue.keys import ID_BYTES, slot_of_id
 from actors.queue.types import Change, Count, Fate, Filter, Owed, Recipient, Result, Shown, Step, Told, Wish
 from cluster.placement.slots import SLOTS
+from gateway.outbound.settings import MX
 from ops.admin.directory import Unclear
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
@@ -37,8 +38,10 @@ WISHES: Final[dict[int, Wish]] = {
 class QueueService(admin_pb2_grpc.QueueServicer):
     """The calls of rookery.admin.v1.Queue, as the schema tells them."""
 
-    def __init__(self, queue: QueueClient) -> None:
+    def __init__(self, queue: QueueClient, routes: Collection[str] | None = None) -> None:
+        """`routes`: the names that the settings have; None: not known."""
         self._queue = queue
+        self._routes = routes
 
     async def ListQueue(self, request: pb.ListQueueRequest, context: Context) -> AsyncIterator[pb.QueueEntry]:
         """Entries in the order of their ids."""
@@ -62,14 +65,14 @@ class QueueService(admin_pb2_grpc.QueueServicer):
 
     async def ChangeQueueEntry(self, request: pb.ChangeQueueEntryRequest, context: Context) -> pb.QueueEntry:
         """A wish for one entry."""
-        return _entry(await self._queue.change(_wish(_id(request.id), request.change, request.wish)))
+        return _entry(await self._queue.change(self._wish(_id(request.id), request.change, request.wish)))
 
     async def ChangeQueue(self, request: pb.ChangeQueueRequest, context: Context) -> AsyncIterator[pb.QueueProgress]:
         """A wish for many."""
         which = _filter(request.filter)
         if which == Filter() and not request.all:
             raise Unclear("Say which entries are meant, or that all are.")
-        async for progress in self._queue.alter(_wish(b"", request.change, request.wish), which):
+        async for progress in self._queue.alter(self._wish(b"", request.change, request.wish), which):
             yield pb.QueueProgress(**msgspec.structs.asdict(progress))
 
     async def GetQueueStatus(self, request: pb.GetQueueStatusRequest, context: Context) -> pb.QueueStatus:
@@ -78,13 +81,15 @@ class QueueService(admin_pb2_grpc.QueueServicer):
         most = sorted(counts, key=lambda count: (-count.entries, count.domain))
         return pb.QueueStatus(destinations=map(_count, most))
 
-
-def _wish(entry: bytes, change: int, wish: pb.QueueWish) -> Change:
-    what = WISHES.get(change)
-    if what is None:
-        raise Unclear("Say what to do: hold, release, cancel, retry, reroute, expire, prioritise or recall.")
-    value = {"expire": wish.expires_ms, "prioritise": wish.priority}.get(what, 0)
-    return Change(entry, what, BY, wish.route, wish.target.lower(), value)
+    def _wish(self, entry: bytes, change: int, wish: pb.QueueWish) -> Change:
+        what = WISHES.get(change)
+        if what is None:
+            raise Unclear("Say what to do: hold, release, cancel, retry, reroute, expire, prioritise or recall.")
+        if wish.route not in ("", MX) and self._routes is not None and wish.route not in self._routes:
+            names = ", ".join(sorted(self._routes)) or "none"
+            raise Unclear(f"There is no route {wish.route[:64]!r} in the settings ([[outbound.route]]): {names}.")
+        value = {"expire": wish.expires_ms, "prioritise": wish.priority}.get(what, 0)
+        return Change(entry, what, BY, wish.route, wish.target.lower(), value)
 
 
 def _filter(asked: pb.QueueFilter) -> Filter:

@@ -88,7 +88,7 @@ class AdminService:
             clustered = ClusterService(cluster, directory, clock)
             self._services["Cluster"] = partial(add.add_ClusterServicer_to_server, clustered)
         if queue is not None:
-            self._services["Queue"] = partial(add.add_QueueServicer_to_server, QueueService(queue))
+            self._services["Queue"] = partial(add.add_QueueServicer_to_server, QueueService(queue, shown.routes))
         self._health = HealthServicer()
 
     def add_to(self, server: grpc.aio.Server) -> None:

@@ -31,11 +31,13 @@ _STATES: Final = {
 
 
 class Shown(NamedTuple):
-    """What a server shows to others: its name, the file with the certificate of its ports, and its MTA-STS policy."""
+    """What a server shows to others: its name, the file with the certificate of its ports, its MTA-STS policy; and to
+    operators the names of its routes, None where its settings are not known."""
 
     hostname: str = ""
     certificate: Path | None = None
     policy: Policy | None = None
+    routes: frozenset[str] | None = None
 
 
 class SigningCalls:
@@ -86,7 +88,7 @@ class SigningCalls:
         named = request.host or self._shown.hostname
         host = parse_domain(named) if named else ""
         if "." not in host or host.startswith("["):
-            raise Unclear("Say which host takes the domain's mail (--host): the server's own name is not set.")
+            raise Unclear(_nameless(named))
         keys = [
             DkimRecord(key.selector, key.record, signs=key.state is types.DkimState.ACTIVE)
             for key in await self._directory.list_dkim_keys(domain.name)
@@ -102,6 +104,13 @@ class SigningCalls:
         )
         for one in told:
             yield pb.DnsRecord(name=one.name, type=one.kind, value=one.value, purpose=one.purpose, needed=one.needed)
+
+
+def _nameless(named: str) -> str:
+    who = f"{named[:100]!r} is no name that other servers can look up" if named else "no settings are at hand"
+    return (
+        f"Say which host takes the domain's mail, such as --host mx.example.org (or `hostname` in the settings): {who}."
+    )
 
 
 def public_key_of(certificate: Path | None) -> bytes:

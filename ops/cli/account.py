@@ -10,14 +10,14 @@ from typing import Final
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import Size, json_option, plain, print_json, print_table, size
+from ops.cli.output import Group, Size, json_option, plain, print_json, print_table, size
 from ops.cli.password import chosen, password_options
 from wire import admin_pb2 as pb
 
 COUNT: Final = click.IntRange(0, 2**63 - 1)
 
 
-@click.group()
+@click.group(cls=Group)
 def account() -> None:
     """People with a mailbox: their addresses, passwords and quotas.
 

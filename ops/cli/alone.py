@@ -39,7 +39,7 @@ Rookery serves {domain} on this machine; mail is kept in {data}.
 Send a first message, from another terminal:
 
   python3 -c "import smtplib; smtplib.SMTP('127.0.0.1', 2525).sendmail( \\
-    'alice@{domain}', 'bob@{domain}', 'Subject: Hello\\r\\n\\r\\nMail flows.')"
+    'alice@{domain}', 'bob@{domain}', 'From: alice@{domain}\\r\\nSubject: Hello\\r\\n\\r\\nMail flows.')"
 
 Read it:
 

@@ -7,9 +7,10 @@ from typing import cast
 import click
 
 from cluster.authority import Role, issue, make_authority
+from ops.cli.output import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def certificate() -> None:
     """Make the certificates by which a cluster's nodes and operators know each other.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table
+from ops.cli.output import Group, json_option, plain, print_json, print_table
 from wire import admin_pb2 as pb
 
 KEY_BYTES_MAX: Final = 64 * 1024  # of a file with a private key; one of 8192 bits has 6 kB
@@ -19,7 +19,7 @@ _STATES: Final = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def dkim() -> None:
     """Keys that sign a domain's mail. A new key waits until its record is published; see `rookery domain dns`.
 
@@ -101,7 +101,11 @@ def rotate(domain: str, as_json: bool, data: Path) -> None:
     async def rotating(server: Admin) -> list[pb.DkimKey]:
         return [key async for key in server.directory.RotateDkimKeys(pb.RotateDkimKeysRequest(domain=domain))]
 
-    _told(ask(data, rotating), as_json=as_json, empty=f"{domain} has keys that wait already: rookery domain dkim list")
+    _told(
+        ask(data, rotating),
+        as_json=as_json,
+        empty=f"{domain} has keys that wait already: rookery domain dkim list {domain}",
+    )
 
 
 @dkim.command()
@@ -147,7 +151,9 @@ def remove(domain: str, selector: str, data: Path) -> None:
         await server.directory.RemoveDkimKey(pb.RemoveDkimKeyRequest(domain=domain, selector=selector))
 
     ask(data, removing)
-    click.echo(f"Removed {selector} of {domain}; its record is not needed any more.", err=True)
+    click.echo(
+        f"Removed {selector} of {domain}; remove its record too, once mail that it signed has arrived.", err=True
+    )
 
 
 def _change(data: Path, domain: str, selector: str, state: Any, *, as_json: bool) -> None:

@@ -8,11 +8,11 @@ import click
 from ops.cli.connect import Admin, ask, data_option
 from ops.cli.dkim import dkim
 from ops.cli.dns import dns
-from ops.cli.output import json_option, plain, print_json, print_table
+from ops.cli.output import Group, json_option, plain, print_json, print_table
 from wire import admin_pb2 as pb
 
 
-@click.group()
+@click.group(cls=Group)
 def domain() -> None:
     """Domains whose mail this server takes.
 

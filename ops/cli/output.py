@@ -18,10 +18,21 @@ from rich.table import Table
 from rich.text import Text
 
 PIPE_COLUMNS: Final = 1000  # a program that reads a table wants a row a line
+SENTENCE: Final = 300  # characters at most of what a list says of a command
 _CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Function = TypeVar("Function", bound=Any)
+
+
+class Group(click.Group):
+    """A group whose help has the whole first sentence of each command."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(SENTENCE)) for name, one in found if one is not None])
 
 
 def json_option(function: Function) -> Function:

@@ -11,10 +11,11 @@ from typing import Any, Final, TypeVar
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table, size, visible
+from ops.cli.output import Group, json_option, plain, print_json, print_table, size, visible
 from wire import admin_pb2 as pb
 
-STATUSES: Final = ("waiting", "scheduled", "held", "lent", "delivered", "failed", "cancelled")
+STATUSES: Final = ("pending", "waiting", "scheduled", "held", "lent", "delivered", "failed", "cancelled")
+_ENDED: Final = ("delivered", "failed", "cancelled")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _SPAN: Final = re.compile(r"(\d{1,9})\s*([smhdw]?)")
 
@@ -41,7 +42,11 @@ _FILTERS: Final = (
     click.option("--recipient", default="", help="To this address, or `@domain`."),
     click.option("--domain", default="", help="Whose recipients are at this domain."),
     click.option("--older-than", "older_than_s", type=Span(), default="0", help="Queued longer ago, like 4h or 2d."),
-    click.option("--status", type=click.Choice(STATUSES), help="What is so; `lent` is being delivered now."),
+    click.option(
+        "--status",
+        type=click.Choice(STATUSES),
+        help="What is so; `pending`: has not ended, `lent`: is being delivered now.",
+    ),
 )
 
 
@@ -63,7 +68,7 @@ def _filter(chosen: dict[str, Any]) -> pb.QueueFilter:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def queue() -> None:
     """Mail on its way to other servers: what waits and why, and what to do about it.
 
@@ -109,17 +114,23 @@ def status(as_json: bool, data: Path, **chosen: Any) -> None:
 
 @queue.command(name="list")
 @filter_options
+@click.option("--ended", is_flag=True, help="Also what was delivered, given up or cancelled lately.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many at most.")
 @json_option
 @data_option
-def list_(limit: int, as_json: bool, data: Path, **chosen: Any) -> None:
-    """List entries of the queue."""
-    request = pb.ListQueueRequest(filter=_filter(chosen), limit=limit)
+def list_(ended: bool, limit: int, as_json: bool, data: Path, **chosen: Any) -> None:
+    """List entries of the queue: those that have not ended, unless --status or --ended says otherwise."""
+    if not ended and not chosen["status"]:
+        chosen["status"] = "pending"
+    request = pb.ListQueueRequest(filter=_filter(chosen), limit=limit + 1)
 
     async def listing(server: Admin) -> list[pb.QueueEntry]:
         return [entry async for entry in server.queue.ListQueue(request)]
 
     entries = ask(data, listing)
+    if len(entries) > limit:
+        del entries[limit:]
+        click.echo(f"There are more than {limit}: --limit shows more, `rookery queue status` counts them.", err=True)
     if as_json:
         return print_json(map(plain, entries))
     rows = [
@@ -131,7 +142,7 @@ def list_(limit: int, as_json: bool, data: Path, **chosen: Any) -> None:
             size(entry.size),
             entry.word,
             str(entry.tries),
-            _when(entry.due_ms),
+            _when(_due_ms(entry)),
             _why(entry),
         )
         for entry in entries
@@ -166,10 +177,15 @@ def show(entry: str, as_json: bool, data: Path) -> None:
     return print_table(("When", "What", "Until", "For", "Said"), rows, empty="It has no history.")
 
 
+def _due_ms(entry: pb.QueueEntry) -> int:
+    """When something is due; 0 where all has been done, and `due_ms` says when it is forgotten."""
+    return 0 if entry.status in _ENDED else entry.due_ms
+
+
 def _particulars(found: pb.QueueEntry) -> list[tuple[str, str]]:
     facts = (
         ("queued", _when(found.queued_ms)),
-        ("due", _when(found.due_ms)),
+        ("forgotten" if found.status in _ENDED else "due", _when(found.due_ms)),
         ("message-id", found.message_id),
         ("trace", found.ident),
         ("route", found.route),
@@ -200,8 +216,8 @@ def _names(indices: Any, found: pb.QueueEntry) -> str:
 
 
 def _why(entry: pb.QueueEntry) -> str:
-    """What one that waits heard last."""
-    return next((_result(one.result) for one in entry.people if one.result.outcome == "deferred"), "")
+    """What one that waits, or was given up, heard last."""
+    return next((_result(one.result) for one in entry.people if one.result.outcome in ("deferred", "failed")), "")
 
 
 def _result(result: pb.QueueResult) -> str:
@@ -214,13 +230,20 @@ def _result(result: pb.QueueResult) -> str:
 
 
 def _change(
-    what: "pb.QueueChange.ValueType", entries: tuple[str, ...], data: Path, wish: pb.QueueWish, chosen: dict[str, Any]
+    what: "pb.QueueChange.ValueType",
+    entries: tuple[str, ...],
+    data: Path,
+    wish: pb.QueueWish,
+    chosen: dict[str, Any],
+    *,
+    status: str = "",
 ) -> None:
-    """Named entries, or all that the options mean."""
+    """Named entries, or all that the options mean; `status`: of these, where the options say nothing of it."""
     everything = chosen.pop("everything")
     which = _filter(chosen)
     if bool(entries) == (everything or which != pb.QueueFilter()):
         raise click.UsageError("Name entries, or say with options which are meant; --all for all there are.")
+    which.status = which.status or status
 
     async def named(server: Admin) -> int:
         for entry in entries:
@@ -280,8 +303,8 @@ def cancel(entries: tuple[str, ...], data: Path, **chosen: Any) -> None:
 @queue.command()
 @_changes
 def retry(entries: tuple[str, ...], data: Path, **chosen: Any) -> None:
-    """Try them now."""
-    _change(pb.QUEUE_CHANGE_RETRY, entries, data, pb.QueueWish(), chosen)
+    """Try them now. What is held, or scheduled for later, is meant only by its id or with --status."""
+    _change(pb.QUEUE_CHANGE_RETRY, entries, data, pb.QueueWish(), chosen, status="waiting")
 
 
 @queue.command()

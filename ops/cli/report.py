@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from ops.cli.connect import Admin, ask, data_option
-from ops.cli.output import json_option, plain, print_json, print_table, visible
+from ops.cli.output import Group, json_option, plain, print_json, print_table, visible
 from wire import admin_pb2 as pb
 
 KINDS = ("dmarc", "tls", "abuse", "failure")
 
 
-@click.group()
+@click.group(cls=Group)
 def report() -> None:
     """Reports of other servers about our domains (DMARC, TLS, abuse), and ours about theirs.
 

@@ -164,20 +164,20 @@ def test_rates() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('rate = "1/1h"\nkeys = ["recipient"]', "keys: recipient is not known at mail; there are account, "),
-        ('rate = "1/1h"\nkeys = ["sendr"]', "keys: sendr is no fact; there are account, "),
-        ('rate = "1/hour"', 'rate: write "100/1h", with s, m, h or d, up to 31d; found \'1/hour\'.'),
-        ("", 'it limits nothing: give rate = "100/1h", or concurrency = 5.'),
+        ('rate = "1/1h"\nkeys = ["recipient"]', ".keys: recipient is not known at mail; there are account, "),
+        ('rate = "1/1h"\nkeys = ["sendr"]', ".keys: sendr is no fact; there are account, "),
+        ('rate = "1/hour"', '.rate: write "100/1h", with s, m, h or d, up to 31d; found \'1/hour\'.'),
+        ("", ': it limits nothing: give rate = "100/1h", or concurrency = 5.'),
         ('rate = "1/1h"\nmatch = "recipient == \'a\'"',
-         "the rule «recipient == 'a'» is wrong at character 1: there is no recipient here; did you mean "),
+         ": the rule «recipient == 'a'» is wrong at character 1: there is no recipient here; did you mean "),
         ('rate = "1/1h"\nmatch = "sender"',
-         "the rule «sender» is wrong at character 1: it gives a text; it must give true or false"),
+         ": the rule «sender» is wrong at character 1: it gives a text; it must give true or false"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(text: str, says: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         load(Settings, f'[[throttle]]\nname = "a"\nat = "mail"\n{text}', {}, name="r.toml")
-    assert caught.value.says.startswith(f"r.toml: throttle[0]: {says}")
+    assert caught.value.says.startswith(f"r.toml: throttle[0]{says}")
 
 
 def test_names_are_used_once(site: Site) -> None:

@@ -38,6 +38,7 @@ class Courier:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         self.sent.append((mail.domain, body))
         if self.hang:

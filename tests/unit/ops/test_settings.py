@@ -24,9 +24,7 @@ def test_the_defaults_are_printed_and_read_back() -> None:
 def test_rules_name_lookups_that_are_there() -> None:
     with pytest.raises(Misconfigured) as caught:
         load(Settings, VIPS, {}, name="r.toml")
-    assert caught.value.says == (
-        "r.toml: the whole: throttle a: match: there is no lookup vip; write a table [lookup.vip]."
-    )
+    assert caught.value.says == ("r.toml: throttle a: match: there is no lookup vip; write a table [lookup.vip].")
     assert load(Settings, f'{VIPS}[lookup.vip]\nkind = "inline"', {}).lookup["vip"].kind == "inline"
 
 

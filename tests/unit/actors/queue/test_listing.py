@@ -48,6 +48,20 @@ def test_words_for_what_an_entry_is() -> None:
     assert meant(Filter(status="lent"), shown(status="lent"))
 
 
+def test_waiting_is_not_what_waits_for_an_operator_or_its_time() -> None:
+    assert meant(Filter(status="waiting"), shown())
+    assert not meant(Filter(status="waiting"), shown(held=True))
+    assert not meant(Filter(status="waiting"), shown(attempts=0, due_ms=T + 1))
+
+
+def test_pending_is_what_has_not_ended() -> None:
+    assert all(meant(Filter(status="pending"), shown(status=status)) for status in ("waiting", "lent"))
+    assert meant(Filter(status="pending"), shown(held=True))
+    assert not any(
+        meant(Filter(status="pending"), shown(status=status)) for status in ("delivered", "failed", "cancelled")
+    )
+
+
 def test_what_waits_is_counted_by_destination_with_the_newest_reason() -> None:
     older = Fate(Result("deferred", 450, said="older", cause="greylisted"), T + 1)
     newer = Fate(Result("deferred", said="newer", cause="unreachable"), T + 2)

@@ -217,6 +217,24 @@ async def test_operators_hold_release_and_cancel(site: Site, client: QueueClient
         await client.cancel(entry)
 
 
+async def test_another_way_does_not_send_early_what_is_scheduled(site: Site, client: QueueClient) -> None:
+    later, now = [await client.enqueue(mail(), name, pack(BODY), site.clock.now_ms() + ms)
+                  for name, ms in ((b"1", 5000), (b"2", 0))]  # fmt: skip
+    for entry in (later, now):
+        await client.change(Change(entry, "reroute", route="relay"))
+    assert [(await client.read(entry)).word for entry in (later, now)] == ["scheduled", "waiting"]
+    assert [(work.id, work.forced) for work in await due(client)] == [(now, True)]
+
+
+async def test_each_result_has_the_time_of_its_attempt(site: Site, client: QueueClient) -> None:
+    entry = await client.enqueue(mail(), b"1", pack(BODY))
+    for _attempt in range(2):
+        site.clock.advance(5)
+        (work,) = await due(client)
+        await report(client, work, "deferred", until_ms=site.clock.now_ms())
+        assert (await client.read(entry)).fates[0].at_ms == site.clock.now_ms()
+
+
 async def test_listing_goes_page_by_page_over_all_slots(client: QueueClient) -> None:
     domains = [f"d{n % 4}.example" for n in range(20)]
     ids = [await client.enqueue(mail(domain), b"%d" % n, pack(BODY)) for n, domain in enumerate(domains)]

@@ -393,6 +393,7 @@ def test_operators_retry_reroute_and_end_it() -> None:
         await world.queue.retry(first)
         await asyncio.sleep(1)
         assert len(world.courier.sent) == sent + 1, "also while the destination is left alone"
+        assert (world.courier.forced[0], world.courier.forced[-1]) == (False, True)
         await world.queue.change(Change(second, "reroute", route="relay"))
         await world.queue.change(Change(third, "reroute", target="other.example"))
         await asyncio.sleep(1)

@@ -23,7 +23,7 @@ class World:
         self.stored: list[tuple[int, bytes, bytes]] = []
         self.troubles: dict[int, Trouble] = {}
         self.forwarded: list[tuple[str, ...]] = []
-        self.sent: list[tuple[tuple[int, ...], str]] = []
+        self.sent: list[tuple[tuple[int, ...], str, bool]] = []
         self.away = False
         self.courier = Locally(self, self, self, self)
 
@@ -54,8 +54,9 @@ class World:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
-        self.sent.append((recipients, route))
+        self.sent.append((recipients, route, forced))
         return (Result("delivered"),) * len(recipients)
 
 
@@ -83,8 +84,9 @@ async def test_each_is_stored_or_told_why_not() -> None:
 async def test_what_is_not_ours_and_what_has_a_route_goes_out() -> None:
     world = World()
     await send(world, "c@far.test")
-    await send(world, "a@x.test", route="elsewhere")
-    assert world.sent == [((0,), ""), ((0,), "elsewhere")]
+    await send(world, "a@x.test", route="elsewhere", forced=True)
+    await send(world, "c@far.test", forced=True)
+    assert world.sent == [((0,), "", False), ((0,), "elsewhere", True), ((0,), "", True)]
     assert world.stored == []
 
 

@@ -234,6 +234,21 @@ def test_nobody_there_strands_all_and_the_next_at_once() -> None:
     play(main())
 
 
+def test_hosts_that_are_forgiven_are_asked_at_once() -> None:
+    async def main() -> None:
+        world = World(host_retry_s=60)
+        world.down = {"1.1.1.1"}
+        where = plan("1.1.1.1")
+        world.pool.forgive(where)  # nothing is known of it
+        assert await deliver(world, where, 1) == ["refused"]
+        world.down = set()
+        assert await deliver(world, where, 1) == ["refused"]
+        world.pool.forgive(where)
+        assert await deliver(world, where, 1) == ["delivered 1.1.1.1"]
+
+    play(main())
+
+
 def test_a_connection_that_dies_before_it_takes_a_job_costs_nothing() -> None:
     async def main() -> None:
         world = World()

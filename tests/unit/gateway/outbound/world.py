@@ -48,6 +48,7 @@ class FakeCourier:
     def __init__(self, clock: LoopClock) -> None:
         self.answer: Answer = always(OK)
         self.sent: list[tuple[float, Envelope, tuple[int, ...], str]] = []
+        self.forced: list[bool] = []
         self.bodies: set[bytes] = set()
         self.at_once = 0
         self.at_once_max = 0
@@ -62,8 +63,10 @@ class FakeCourier:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         self.sent.append((self._clock.monotonic() - START_S, mail, recipients, route))
+        self.forced.append(forced)
         self.bodies.add(body)
         self.at_once += 1
         self.at_once_max = max(self.at_once_max, self.at_once)

@@ -1,8 +1,9 @@
 """The queue's calls: what its shards hold, and what operators may do with it."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -14,6 +15,8 @@ from actors.queue.types import Envelope, Owed, Recipient, Result, Told
 from actors.shell.client import Direct
 from cluster.blobs.blobs import digest_of
 from cluster.blobs.codec import pack
+from ops.admin.errors import Unclear
+from ops.admin.queue import Context, QueueService
 from ops.admin.server import SOCKET, AdminServer
 from ops.cli.connect import Admin, connect
 from ops.core import Core
@@ -119,6 +122,14 @@ async def test_every_wish_is_carried_out(queued: Admin) -> None:
     assert (shown.route, shown.expires_ms, shown.priority) == ("relay", 1_800_000_000_000, -3)
     found = await queued.queue.GetQueueEntry(pb.GetQueueEntryRequest(id=entry.id))
     assert [step.what for step in found.steps] == ["queued", "rerouted", "expires", "prioritised"]
+
+
+async def test_mail_is_rerouted_to_routes_that_there_are(queue: QueueClient) -> None:
+    service = QueueService(queue, {"relay"})
+    for route, refused in (("relay", False), ("mx", False), ("", False), ("realy", True)):
+        request = pb.ChangeQueueRequest(all=True, change=pb.QUEUE_CHANGE_REROUTE, wish=pb.QueueWish(route=route))
+        with pytest.raises(Unclear, match=r"'realy' .*: relay\.") if refused else nullcontext():
+            assert [progress async for progress in service.ChangeQueue(request, cast("Context", None))]
 
 
 async def test_results_are_told_for_each_recipient(queued: Admin, queue: QueueClient) -> None:

@@ -1,8 +1,10 @@
 """What commands print."""
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from ops.cli.output import Size, plain, print_table, size
+from ops.cli.output import Group, Size, plain, print_table, size
 from wire import admin_pb2 as pb
 
 
@@ -36,6 +38,14 @@ def test_sizes_are_read(text: str, count: int) -> None:
 )
 def test_sizes_are_printed(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_the_help_of_a_group_cuts_no_sentence() -> None:
+    sentence = "Do something that takes rather more words to tell than the forty-five characters of click."
+    group = Group("it", commands=[click.Command("do", help=f"{sentence} And more.")])
+    told = " ".join(CliRunner().invoke(group, ["--help"]).stdout.split())
+    assert f"do {sentence.removesuffix('.')}" in told
+    assert "And more" not in told
 
 
 def test_a_message_as_json_has_it() -> None:

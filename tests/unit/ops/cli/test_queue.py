@@ -61,6 +61,24 @@ def test_list_takes_filters(run: Run, entries: list[str]) -> None:
     assert "451 come again" in run("queue", "list").stdout
 
 
+def test_list_has_what_has_ended_only_where_it_is_asked_for(run: Run, entries: list[str]) -> None:
+    run("queue", "cancel", entries[0])
+    assert {found["id"] for found in objects(run("queue", "list", "--json"))} == set(entries[1:])
+    assert {found["id"] for found in objects(run("queue", "list", "--json", "--ended"))} == set(entries)
+    (found,) = objects(run("queue", "list", "--json", "--status", "cancelled"))
+    told = run("queue", "list", "--status", "cancelled").stdout
+    assert found["due_ms"] > 0
+    assert "Z" not in told.split("cancelled")[1].splitlines()[0], "nothing is due of it any more"
+    assert "forgotten" in run("queue", "show", entries[0]).stdout
+
+
+def test_list_says_that_there_is_more(run: Run, entries: list[str]) -> None:
+    cut = run("queue", "list", "--json", "--limit", "2")
+    assert len(objects(cut)) == 2
+    assert "more than 2" in cut.stderr
+    assert "more than" not in run("queue", "list", "--limit", "3").stderr
+
+
 def test_show_has_the_words_of_every_attempt(run: Run, entries: list[str]) -> None:
     (found,) = objects(run("queue", "show", entries[0], "--json"))
     assert [step["what"] for step in found["steps"]] == ["queued", "lent", "deferred"]
@@ -75,6 +93,7 @@ def test_named_entries_and_many_are_changed(run: Run, entries: list[str]) -> Non
 
     assert "1 changed" in run("queue", "hold", entries[1]).stderr
     assert words() == ["waiting", "held", "waiting"]
+    assert "2 changed" in run("queue", "retry", "--all").stderr, "not what is held"
     assert "2 changed" in run("queue", "hold", "--domain", "a.example").stderr
     assert words() == ["held"] * 3
     run("queue", "release", "--all")

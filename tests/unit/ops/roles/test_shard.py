@@ -91,6 +91,7 @@ class Courier:
         route: str = "",
         retry: int = 0,
         cause: str = "",
+        forced: bool = False,
     ) -> tuple[Result, ...]:
         self.sent.append(mail.domain)
         return (Result("delivered", 250),) * len(recipients)
