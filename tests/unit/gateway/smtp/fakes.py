@@ -1,6 +1,7 @@
 """A directory of three people and an intake that keeps all in memory, both of which can be told to fail."""
 
 import asyncio
+import base64
 import random
 from collections.abc import Awaitable
 
@@ -24,6 +25,7 @@ from mail.smtp.machine import Server
 from mail.smtp.states import Role
 
 ALICE = Principal(account=1, login="alice@example.test")
+PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
 _KEYS = derive_scram("demo", b"0123456789abcdef", 4096)
 
 
@@ -233,3 +235,17 @@ class Talk:
         """A whole transaction; only the answers behind the final dot."""
         await self.say(f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{name}>" for name in recipients), "DATA")
         return await self.say(text.replace(b"\n", b"\r\n") + b"\r\n.")
+
+
+async def mx(fakes: Fakes) -> Talk:
+    """Another server, that has said EHLO."""
+    talk = Talk(fakes)
+    await talk.say("EHLO client.example")
+    return talk
+
+
+async def submitter(fakes: Fakes) -> Talk:
+    """Alice, logged in."""
+    talk = Talk(fakes, "submission", tls=True)
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}"))[-1] == "235 2.7.0 Authentication succeeded"
+    return talk

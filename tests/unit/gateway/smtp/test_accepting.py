@@ -1,26 +1,12 @@
 """Who has a message and who has not, when it comes in parts or fails in parts; and who hears of it."""
 
-import base64
 import dataclasses
 
 from cluster.errors import OverQuota
 from gateway.smtp.aftermath import Answered
-from tests.unit.gateway.smtp.fakes import Fakes, Talk
+from tests.unit.gateway.smtp.fakes import Fakes, Talk, mx, submitter
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
-_PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
-
-
-async def mx(fakes: Fakes) -> Talk:
-    talk = Talk(fakes)
-    await talk.say("EHLO client.example")
-    return talk
-
-
-async def submitter(fakes: Fakes) -> Talk:
-    talk = Talk(fakes, "submission", tls=True)
-    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}"))[-1] == "235 2.7.0 Authentication succeeded"
-    return talk
 
 
 async def test_the_same_message_to_others_at_the_same_server_is_not_taken_for_a_retry() -> None:

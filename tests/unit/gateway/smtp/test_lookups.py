@@ -1,18 +1,14 @@
 """VRFY and EXPN: for whom they are answered, and what is said."""
 
-import base64
-
 import pytest
 
 from cluster.errors import Unavailable
-from tests.unit.gateway.smtp.fakes import Fakes, Talk
-
-_PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
+from tests.unit.gateway.smtp.fakes import PLAIN, Fakes, Talk
 
 
 async def logged_in(fakes: Fakes) -> Talk:
     talk = Talk(fakes, "submission", tls=True)
-    await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}")
+    await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}")
     return talk
 
 

@@ -11,22 +11,9 @@ import pytest
 from cluster.errors import Corrupt, NotFound, OverQuota, StoreFull, Trouble, Unavailable
 from gateway.facts import AtHello
 from gateway.smtp.aftermath import Answered
-from tests.unit.gateway.smtp.fakes import Fakes, Talk
+from tests.unit.gateway.smtp.fakes import PLAIN, Fakes, Talk, mx, submitter
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
-_PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
-
-
-async def mx(fakes: Fakes) -> Talk:
-    talk = Talk(fakes)
-    await talk.say("EHLO client.example")
-    return talk
-
-
-async def submitter(fakes: Fakes) -> Talk:
-    talk = Talk(fakes, "submission", tls=True)
-    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}"))[-1] == "235 2.7.0 Authentication succeeded"
-    return talk
 
 
 async def test_a_message_is_stored_with_its_trace_in_front() -> None:
@@ -188,12 +175,12 @@ async def test_submission_needs_a_login_and_the_login_needs_tls() -> None:
     talk = Talk(Fakes(), "submission")
     await talk.say("EHLO laptop")
     assert await talk.say("MAIL FROM:<alice@example.test>") == ["530 5.7.0 Authentication required"]
-    assert await talk.say(f"AUTH PLAIN {_PLAIN}") == ["538 5.7.11 Encryption required for this mechanism"]
+    assert await talk.say(f"AUTH PLAIN {PLAIN}") == ["538 5.7.11 Encryption required for this mechanism"]
 
 
 async def test_plaintext_auth_can_be_allowed() -> None:
     talk = Talk(Fakes(plaintext_auth=True), "submission")
-    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {_PLAIN}"))[-1].startswith("235")
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}"))[-1].startswith("235")
 
 
 async def test_submission_adds_what_is_missing() -> None:
@@ -457,7 +444,7 @@ async def test_a_message_that_the_protocol_refuses_leaves_a_trace_too() -> None:
 async def test_what_was_said_before_tls_is_in_no_trace() -> None:
     fakes = Fakes(plaintext_auth=True, own_addresses_only=False)
     talk = Talk(fakes, "submission")
-    await talk.say("EHLO a", f"AUTH PLAIN {_PLAIN}", "MAIL FROM:<alice@example.test>", "RCPT TO:<nobody@example.test>")
+    await talk.say("EHLO a", f"AUTH PLAIN {PLAIN}", "MAIL FROM:<alice@example.test>", "RCPT TO:<nobody@example.test>")
     talk.session.tls_started()
     talk.session.closed()
     (note,) = fakes.traces.notes
