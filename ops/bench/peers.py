@@ -34,6 +34,7 @@ IMAP_PER_IP_MAX: Final = 2000  # all clients of a benchmark come from one addres
 OURS: Final = "Rookery"
 SQLITE: Final = "Rookery on SQLite"
 PEERS: Final = "Postfix + Dovecot"
+POSTFIX: Final = "Postfix"  # alone, where mail is only relayed
 
 
 class Ports(NamedTuple):

@@ -23,6 +23,7 @@ from ops.bench.delivery import Make, Scratch, Told, turns
 from ops.bench.figures import Value
 from ops.bench.peers import (
     HOST,
+    POSTFIX,
     SYSTEM_FOLDERS,
     Ports,
     Rookery,
@@ -40,7 +41,6 @@ SESSIONS: Final = 20  # at once, each message on a connection of its own, as smt
 RECIPIENT: Final = "somebody@sink.test"
 SENDER: Final = "sender@elsewhere.test"
 RELAYED_S_MAX: Final = 600.0
-POSTFIX: Final = "Postfix"
 _COUNTED: Final = re.compile(rb"mesg=(\d+)")
 
 

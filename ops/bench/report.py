@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ops.bench.figures import Cell, Row, times_better
 from ops.bench.machine import Machine
-from ops.bench.peers import OURS, PEERS
+from ops.bench.peers import OURS, PEERS, POSTFIX
 
 PAGE: Final = "RESULTS.md"
 TITLE: Final = "# Results\n"
@@ -47,7 +47,7 @@ def shown(cell: Cell | None) -> str:
 
 def ratio(row: Row, server: str = OURS) -> str:
     """How many times better than the peers."""
-    times = times_better(row, server, PEERS)
+    times = times_better(row, server, PEERS if PEERS in row.cells else POSTFIX)
     return "" if times is None else f"{times:.2f}" if times < 10 else f"{times:.0f}"
 
 
