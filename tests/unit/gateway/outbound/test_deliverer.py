@@ -110,7 +110,7 @@ def test_it_is_tried_by_the_schedule_told_of_the_delay_and_given_up_in_the_end()
     run(main())
 
 
-def test_ten_thousand_for_a_dead_domain_do_not_each_time_out_and_others_are_served() -> None:
+def test_thousands_for_a_dead_domain_do_not_each_time_out_and_others_are_served() -> None:
     async def main() -> None:
         world = World()
 
@@ -123,7 +123,7 @@ def test_ten_thousand_for_a_dead_domain_do_not_each_time_out_and_others_are_serv
         world.courier.answer = answer
         deliverer = await world.start()
         dead: list[bytes] = []
-        for n in range(10_000):
+        for n in range(3_000):
             dead.append(await world.enqueue(n, "dead.example"))
             await asyncio.sleep(0.001)
         live = [await world.enqueue(n, f"d{n % 50}.example") for n in range(500)]
@@ -133,7 +133,7 @@ def test_ten_thousand_for_a_dead_domain_do_not_each_time_out_and_others_are_serv
         tried = Counter(mail.domain for _at, mail, _who, _route in world.courier.sent)["dead.example"]
         assert tried <= 5 + 8, "the first few, and then a probe after each pause"
         (count,) = await world.queue.tally(Filter(domain="dead.example"))
-        assert (count.entries, count.why) == (10_000, "unreachable: connection refused")
+        assert (count.entries, count.why) == (3_000, "unreachable: connection refused")
         shown = await world.queue.read(dead[-1])
         assert (shown.tries, shown.status) == (0, "waiting")
         world.courier.answer = always(OK)
