@@ -73,8 +73,10 @@ class Signer:
         `domain`: whose keys sign, as a rule may say; empty: that of From's one author. Raises nothing of the
         directory's: a store that is away leaves mail unsigned.
         """
+        if not self._settings.enabled:
+            return b""
         name = _a_labels(domain) if domain else author_domain(message)
-        if not self._settings.enabled or not name:
+        if not name:
             return b""
         try:
             keys = await self._keys.signing_keys(name)
