@@ -6,7 +6,6 @@ judged after the handshake, by the policy alone.
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ import msgspec
 
 from cluster.clock import Clock
 from cluster.dns.resolver import Resolver
+from gateway.https import is_address
 from gateway.outbound.pkix import Authorities
 from gateway.outbound.policysettings import TlsSettings, Wish
 from gateway.outbound.sts import Found, StsPolicies
@@ -118,7 +118,7 @@ class TlsPolicies:
 
     async def _dane_of(self, domain: str, hosts: Sequence[str], mx_secure: bool) -> list[TlsaPlan]:
         """In the order of the hosts."""
-        named = [host for host in hosts if self._settings.dane and not _is_address(host)]
+        named = [host for host in hosts if self._settings.dane and not is_address(host)]
         async with Asker(self._resolver, ASKING_S) as asker:
             found = await asker.run_all(
                 [tlsa_for(host, mx_secure=mx_secure, names=(domain,), port=self._port) for host in named]
@@ -219,11 +219,3 @@ def _raised(policy: TlsPolicy, demands: _Demands) -> TlsPolicy:
 
 def _is_named(policy: TlsPolicy, host: str) -> bool:
     return Policy("testing", policy.patterns, 0).names(host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

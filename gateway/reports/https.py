@@ -4,19 +4,16 @@ The law: no redirect is followed, no answer is read beyond its first line and fi
 never sent to an address that is not on the public network: who publishes the record chooses the host.
 """
 
-import asyncio
-import errno
 import ipaddress
-import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from cluster.dns.resolver import Resolver
+from gateway.https import Names, is_address, session
 
 SECONDS: Final = 60.0  # for one report, all of it
-HEAD_BYTES_MAX: Final = 8192  # of each line of a response's head
 TYPE: Final = "application/tlsrpt+gzip"
 
 
@@ -51,7 +48,7 @@ class HttpsPoster:
     ) -> None:
         """`context`: whom to trust; None: the system's authorities. `allowed`: whether an address may be sent to."""
         self._context = context
-        self._names = _Addresses(resolver, allowed)
+        self._names = Names(resolver, allowed, "no public address that is known now")
         self._allowed = allowed
         self._seconds = seconds
 
@@ -64,7 +61,7 @@ class HttpsPoster:
             return "no URI"
         if parts.scheme.lower() != "https" or not host or parts.username is not None:
             return "no https URI of a host"
-        if _is_address(host) and not self._allowed(host):
+        if is_address(host) and not self._allowed(host):
             return f"{host} is no public address"
         return await self._post(uri, body)
 
@@ -73,58 +70,11 @@ class HttpsPoster:
 
         if self._context is None:
             self._context = ssl.create_default_context()
-        connector = aiohttp.TCPConnector(
-            ssl=self._context, resolver=cast("Any", self._names), use_dns_cache=False, force_close=True
-        )
         try:
             async with (
-                aiohttp.ClientSession(
-                    connector=connector,
-                    timeout=aiohttp.ClientTimeout(total=self._seconds),
-                    auto_decompress=False,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    max_line_size=HEAD_BYTES_MAX,
-                    max_field_size=HEAD_BYTES_MAX,
-                ) as session,
-                session.post(uri, data=body, headers={"Content-Type": TYPE}, allow_redirects=False) as response,
+                session(self._names, self._context, self._seconds) as opened,
+                opened.post(uri, data=body, headers={"Content-Type": TYPE}, allow_redirects=False) as response,
             ):
                 return "" if 200 <= response.status < 300 else f"HTTP status {response.status}"
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return (str(error) or type(error).__name__)[:200]
-
-
-class _Addresses:
-    """aiohttp's AbstractResolver, over ours, without the addresses that are not allowed."""
-
-    def __init__(self, resolver: Resolver, allowed: Callable[[str], bool]) -> None:
-        self._resolver = resolver
-        self._allowed = allowed
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[dict[str, Any]]:
-        """The addresses of a host. Raises OSError."""
-        kinds = [("A", socket.AF_INET), ("AAAA", socket.AF_INET6)]
-        wanted = [(kind, of) for kind, of in kinds if family in (socket.AF_UNSPEC, of)]
-        answers = await asyncio.gather(*(self._resolver.ask(host, kind) for kind, _ in wanted))
-        flags = socket.AI_NUMERICHOST
-        found = [
-            {"hostname": host, "host": address, "port": port, "family": of, "proto": 0, "flags": flags}
-            for (_, of), answer in zip(wanted, answers, strict=True)
-            for address in answer.records
-            if self._allowed(address)
-        ]
-        if not found:
-            raise OSError(errno.EHOSTUNREACH, f"{host} has no public address that is known now")
-        return found
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
