@@ -9,12 +9,12 @@ import binascii
 from dataclasses import dataclass, field
 from typing import Self
 
+from mail.imap.catenate import Append, AppendMessage, Replace
 from mail.imap.errors import ImapError
+from mail.imap.esearch import CancelUpdate, Esearch
 from mail.imap.lexer import Reader
 from mail.imap.listing import List, ListReturn, ListSelect, Lsub, Status, StatusItem
 from mail.imap.messages import (
-    Append,
-    AppendMessage,
     Copy,
     Fetch,
     Move,
@@ -24,11 +24,15 @@ from mail.imap.messages import (
     UidExpunge,
 )
 from mail.imap.names import DELIMITER
+from mail.imap.selecting import Examine, Qresync, Select, UidBatches
+from mail.imap.sorting import Sort, SortCriterion, SortKey, Thread
+from mail.imap.urlauth import GenUrlAuth, ResetKey, UrlFetch, UrlParam, UrlRump, WantedUrl
 
 __all__ = [
     "Append",
     "AppendMessage",
     "Authenticate",
+    "CancelUpdate",
     "Capability",
     "Check",
     "Close",
@@ -37,9 +41,11 @@ __all__ = [
     "Create",
     "Delete",
     "Enable",
+    "Esearch",
     "Examine",
     "Expunge",
     "Fetch",
+    "GenUrlAuth",
     "Id",
     "Idle",
     "List",
@@ -51,18 +57,30 @@ __all__ = [
     "Move",
     "Namespace",
     "Noop",
+    "Qresync",
     "Rename",
+    "Replace",
+    "ResetKey",
     "Search",
     "Select",
+    "Sort",
+    "SortCriterion",
+    "SortKey",
     "StartTls",
     "Status",
     "StatusItem",
     "Store",
     "StoreMode",
     "Subscribe",
+    "Thread",
+    "UidBatches",
     "UidExpunge",
     "Unselect",
     "Unsubscribe",
+    "UrlFetch",
+    "UrlParam",
+    "UrlRump",
+    "WantedUrl",
     "sasl_response",
 ]
 
@@ -153,16 +171,6 @@ class Login:
         user = reader.astring()
         reader.sp()
         return cls(user, reader.astring())
-
-
-@dataclass(frozen=True, slots=True)
-class Select(_OfMailbox):
-    """RFC 3501 6.3.1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examine(_OfMailbox):
-    """RFC 3501 6.3.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,4 +311,13 @@ Command = (
     | Namespace
     | Id
     | Enable
+    | Sort
+    | Thread
+    | Esearch
+    | CancelUpdate
+    | UidBatches
+    | Replace
+    | GenUrlAuth
+    | ResetKey
+    | UrlFetch
 )

@@ -24,7 +24,8 @@ from mail.imap.linebuffer import LineBuffer
 from mail.imap.literal import Literal
 from mail.imap.parse import Refused, parse_command, parse_head, parse_tag
 
-# literal = "{" number ["+"] "}" CRLF, after "~" a literal8 (RFC 7888 6) ; RFC 7888 3: whatever the line says, with "+" that many octets belong to it
+# literal = "{" number ["+"] "}" CRLF, and after "~" literal8 (RFC 7888 6)
+# RFC 7888 3: whatever the line says, with "+" that many octets belong to it
 _LITERAL = re.compile(rb"\{([0-9]++)(\+?)\}\Z")
 _DIGITS_MAX = 20  # more than any limit has, and few enough to be a number cheaply
 

@@ -104,7 +104,7 @@ def build(numbers: Iterable[int]) -> bytes:
 
 
 def build_in_order(numbers: Iterable[int]) -> bytes:
-    """A set that keeps the order it is given, as SORT's results need it (RFC 5267 4.4); only what ascends is a range."""
+    """A set in the order given, as the results of SORT are told (RFC 5267 4.4): only what ascends becomes a range."""
     parts: list[bytes] = []
     first = last = 0
     for number in numbers:
