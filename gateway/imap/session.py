@@ -33,11 +33,16 @@ class Ok(NamedTuple):
     told: Told | None = None
 
 
+_UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
+_CONDSTORE = frozenset({"CONDSTORE", "QRESYNC"})
+
+
 class Session:
     """One client."""
 
     __slots__ = (
         "_news_due",
+        "enabled",
         "ended",
         "failures",
         "idling",
@@ -59,6 +64,7 @@ class Session:
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
+        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
         self._news_due = False
 
     @property
@@ -72,6 +78,31 @@ class Session:
         if self.principal is None:
             return State.NOT_AUTHENTICATED
         return State.AUTHENTICATED if self.selection is None else State.SELECTED
+
+    @property
+    def rev2(self) -> bool:
+        """Whether the client speaks IMAP4rev2 (RFC 9051)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether names are UTF-8 and quoted strings may be (RFC 6855 3, RFC 9051 A)."""
+        return not self.enabled.isdisjoint(_UTF8)
+
+    @property
+    def condstore(self) -> bool:
+        """Whether FETCH responses tell MODSEQ (RFC 7162 3.1)."""
+        return not self.enabled.isdisjoint(_CONDSTORE)
+
+    @property
+    def qresync(self) -> bool:
+        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 3.2.10)."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def uidonly(self) -> bool:
+        """Whether there are no sequence numbers (RFC 9586)."""
+        return "UIDONLY" in self.enabled
 
     @property
     def account(self) -> int:
