@@ -7,7 +7,7 @@ actors.directory.client; hosting passes them in.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -36,6 +36,22 @@ FlagsMode = Literal["add", "remove", "replace"]
 AclMode = Literal["replace", "add", "remove"]
 
 WORK_SLICE_S: Final = 0.005  # other connections wait no longer than this for a long SEARCH or FETCH
+
+
+class Place(NamedTuple):
+    """A mailbox, there or not: whose it is, its name there, and with whose eyes it is seen (None: the owner's).
+
+    `prefix` goes before all names of that account as this client sees them. An empty `name` is the account itself.
+    """
+
+    account: int
+    name: str
+    who: Who | None = None
+    prefix: str = ""
+
+    def wire(self, name: str) -> str:
+        """How this client calls another mailbox of the same account."""
+        return self.prefix + name
 
 
 class Index(Protocol):
@@ -280,6 +296,40 @@ class Principal(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """An account, as far as others may know of it."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def login(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether nobody logs in as it: its mailboxes are for those they are shared with."""
+        ...
+
+    @property
+    def administrator(self) -> bool:
+        """Whether it may set the quotas of others."""
+        ...
+
+    @property
+    def quota_bytes(self) -> int:
+        """What it may hold; 0: no limit."""
+        ...
+
+    @property
+    def quota_messages(self) -> int:
+        """What it may hold; 0: no limit."""
+        ...
+
+
 class Log(Protocol):
     """What structlog's loggers offer and the gateway uses."""
 
@@ -309,6 +359,24 @@ class Directory(Protocol):
 
     async def scram(self, login: str) -> ScramKeys | None:
         """The keys to check a SCRAM exchange with, None when there is no such account."""
+        ...
+
+    async def named(self, login: str) -> Holder | None:
+        """The account of that login, whether or not anybody may log in as it."""
+        ...
+
+    async def account_with(self, number: int) -> Holder | None:
+        """The account with that number."""
+        ...
+
+    async def groups(self, account: int) -> Sequence[str]:
+        """The addresses of the groups that an account is in, also through other groups."""
+        ...
+
+    async def set_quota(
+        self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
+    ) -> Holder:
+        """Change what an account may hold; 0 is no limit."""
         ...
 
     @property

@@ -8,7 +8,7 @@ import asyncio
 from enum import IntEnum
 from typing import NamedTuple
 
-from gateway.imap.parts import Log, Principal, Services, Wire
+from gateway.imap.parts import Log, Place, Principal, Services, Wire
 from gateway.imap.selected import Selection
 from gateway.imap.troubles import Told
 from mail.imap import render
@@ -116,11 +116,13 @@ class Session:
         assert self.selection is not None
         return self.selection
 
-    async def enter(self, name: str, *, read_only: bool) -> Selection:
+    async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
-        hold = await self.services.mail.select(self.account, name, read_only=read_only, changed=self.changed)
-        self.selection = Selection(hold)
+        hold = await self.services.mail.select(
+            place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
+        )
+        self.selection = Selection(hold, place)
         return self.selection
 
     async def leave(self) -> None:
@@ -141,7 +143,7 @@ class Session:
 
     def tell(self, *, expunges: bool, told: Told | None = None) -> None:
         """Say what has happened to the selected mailbox."""
-        if self.selection is None or self.ended:
+        if self.selection is None or self.ended or not self.selection.readable:
             return
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.
