@@ -71,10 +71,13 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
 }
 
+# What the grammar knows and this server does not offer.
+_NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
+
 
 async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
-    services, rule = session.services, RULES[type(command)]
+    services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
     answer, status = await _obey(session, rule, command)
     if answer is None:

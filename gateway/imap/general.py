@@ -5,6 +5,7 @@ The law: news is told with every answer, so that nothing here has to ask for it.
 
 from gateway.imap.offers import ENABLEABLE, offered
 from gateway.imap.session import Ok, Session, State
+from gateway.imap.troubles import Bad
 from gateway.mechanisms import wanted
 from mail import sasl
 from mail.imap import commands, render
@@ -44,6 +45,11 @@ async def capability(session: Session, _command: commands.Capability) -> Ok:
     """RFC 3501 6.1.1."""
     session.wire.write(render.capability_line(capabilities(session).split()))
     return Ok("CAPABILITY completed")
+
+
+async def not_offered(_session: Session, _command: commands.Command) -> Ok:
+    """An extension that is in no CAPABILITY is as unknown as any other word."""
+    raise Bad("Unknown command")
 
 
 async def noop(_session: Session, command: commands.Noop | commands.Check) -> Ok:
