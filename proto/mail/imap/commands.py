@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from mail.imap.access import DeleteAcl, GetAcl, GetQuota, GetQuotaRoot, ListRights, MyRights, SetAcl, SetQuota
+from mail.imap.catenate import Append, AppendMessage, Replace
 from mail.imap.errors import ImapError
+from mail.imap.esearch import CancelUpdate, Esearch
 from mail.imap.lexer import Reader
 from mail.imap.listing import List, ListReturn, ListSelect, Lsub, Status, StatusItem
 from mail.imap.messages import (
-    Append,
-    AppendMessage,
     Copy,
     Fetch,
     Move,
@@ -29,13 +29,17 @@ from mail.imap.messages import (
 from mail.imap.metadata import Depth, GetMetadata, SetMetadata
 from mail.imap.names import DELIMITER
 from mail.imap.notify import EventGroup, Notify, NotifyEvent, NotifyFilter
+from mail.imap.selecting import Examine, Qresync, Select, UidBatches
 from mail.imap.sessions import Compress, GetJmapAccess, Unauthenticate
 from mail.imap.shapes import OfMailbox, Plain
+from mail.imap.sorting import Sort, SortCriterion, SortKey, Thread
+from mail.imap.urlauth import GenUrlAuth, ResetKey, UrlFetch, UrlParam, UrlRump, WantedUrl
 
 __all__ = [
     "Append",
     "AppendMessage",
     "Authenticate",
+    "CancelUpdate",
     "Capability",
     "Check",
     "Close",
@@ -47,10 +51,12 @@ __all__ = [
     "DeleteAcl",
     "Depth",
     "Enable",
+    "Esearch",
     "EventGroup",
     "Examine",
     "Expunge",
     "Fetch",
+    "GenUrlAuth",
     "GetAcl",
     "GetJmapAccess",
     "GetMetadata",
@@ -72,22 +78,34 @@ __all__ = [
     "Notify",
     "NotifyEvent",
     "NotifyFilter",
+    "Qresync",
     "Rename",
+    "Replace",
+    "ResetKey",
     "Search",
     "Select",
     "SetAcl",
     "SetMetadata",
     "SetQuota",
+    "Sort",
+    "SortCriterion",
+    "SortKey",
     "StartTls",
     "Status",
     "StatusItem",
     "Store",
     "StoreMode",
     "Subscribe",
+    "Thread",
+    "UidBatches",
     "UidExpunge",
     "Unauthenticate",
     "Unselect",
     "Unsubscribe",
+    "UrlFetch",
+    "UrlParam",
+    "UrlRump",
+    "WantedUrl",
     "sasl_response",
 ]
 
@@ -157,16 +175,6 @@ class Login:
         user = reader.astring()
         reader.sp()
         return cls(user, reader.astring())
-
-
-@dataclass(frozen=True, slots=True)
-class Select(OfMailbox):
-    """RFC 3501 6.3.1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examine(OfMailbox):
-    """RFC 3501 6.3.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,4 +360,13 @@ Command = (
     | Namespace
     | Id
     | Enable
+    | Sort
+    | Thread
+    | Esearch
+    | CancelUpdate
+    | UidBatches
+    | Replace
+    | GenUrlAuth
+    | ResetKey
+    | UrlFetch
 )
