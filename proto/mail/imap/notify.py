@@ -136,7 +136,7 @@ def _parse_event(reader: Reader) -> tuple[NotifyEvent, tuple[fetch.FetchItem, ..
     if event is not _E.MESSAGE_NEW or not reader.text.startswith(b" (", reader.pos):
         return event, ()
     reader.sp()
-    return event, tuple(reader.parenthesized(fetch._parse_item))
+    return event, tuple(reader.parenthesized(fetch.parse_item))
 
 
 def _check(kind: NotifyFilter, events: frozenset[NotifyEvent], items: tuple[fetch.FetchItem, ...]) -> None:
