@@ -24,7 +24,7 @@ def binary(value: bytes | None) -> Chunks:
 
 
 def uid_fetch(uid: int, items: Iterable[Chunks]) -> Chunks:
-    """`* uid UIDFETCH (items)` (RFC 9586 3.4). The items are those of FETCH; of them there is at least one."""
+    """`* uid UIDFETCH (items)` (RFC 9586). The items are those of FETCH; of them there is at least one."""
     chunks: Chunks = []
     lead = b"* %d UIDFETCH (" % uid
     for item in items:

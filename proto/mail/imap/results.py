@@ -91,7 +91,7 @@ def thread_line(threads: Iterable[ThreadNode]) -> bytes:
 
 
 def uid_batches_line(tag: bytes, batches: Iterable[tuple[int, int]]) -> bytes:
-    """UIDBATCHES (RFC 10022 4): of each batch the highest and the lowest UID, the newest batch first."""
+    """UIDBATCHES (RFC 10022): of each batch the highest and the lowest UID, the newest batch first."""
     ranges = b",".join(b"%d:%d" % (max(pair), min(pair)) for pair in batches)
     return b"* UIDBATCHES (TAG %b)%b\r\n" % (quoted(tag), b" " + ranges if ranges else b"")
 

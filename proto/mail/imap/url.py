@@ -22,8 +22,8 @@ TOKEN_MAX_BYTES: Final = 512
 """Hexadecimal digits of one token."""
 
 # achar = unreserved / sub-delims without ";" / pct-encoded ; bchar = achar / ":" / "@" / "/"
-_ACHAR = r"(?:[A-Za-z0-9._~!$'()*+,&=-]|%[0-9A-Fa-f]{2})"
-_BCHAR = r"(?:[A-Za-z0-9._~!$'()*+,&=:@/-]|%[0-9A-Fa-f]{2})"
+_ACHAR = r"(?:[A-Za-z0-9._~!$'()+,*&=-]|%[0-9A-Fa-f]{2})"
+_BCHAR = r"(?:[A-Za-z0-9._~!$'()+,*&=:@/-]|%[0-9A-Fa-f]{2})"
 
 # iserver = [iuserinfo "@"] host [":" port] ; iuserinfo = enc-user [iauth] / [enc-user] iauth
 _SERVER = re.compile(
@@ -41,7 +41,7 @@ _PART = re.compile(
     r"(?:(?<=/);PARTIAL=(?P<origin>[0-9]{1,10})(?:\.(?P<count>[1-9][0-9]{0,9}))?/?)?",
     re.IGNORECASE,
 )
-# iurlauth-rump = [";EXPIRE=" date-time] ";URLAUTH=" access ; RFC 5593 2: access = application ["+" enc-user]
+# iurlauth-rump = [";EXPIRE=" date-time] ";URLAUTH=" access ; RFC 5593: access = application ["+" enc-user]
 _RUMP = re.compile(
     r"(?:;EXPIRE=(?P<expire>[0-9T:.Z+-]+))?"
     rf";URLAUTH=(?P<access>[A-Za-z0-9]+)(?:\+(?P<access_user>{_ACHAR}+))?",
@@ -57,7 +57,7 @@ _DATE_TIME = re.compile(
 # What BADURL can carry: TEXT-CHAR except "]" (RFC 4469 5), ASCII here
 _UNSAFE = re.compile(rb"[^\x20-\x5c\x5e-\x7e]")
 # achar and bchar besides letters, digits and "_.-~"
-_ACHAR_SAFE: Final = "!$'()*+,&="
+_ACHAR_SAFE: Final = "!$'()+,*&="
 _BCHAR_SAFE: Final = _ACHAR_SAFE + ":@/"
 
 
@@ -103,7 +103,7 @@ class ImapUrl:
     server: UrlServer | None = None
     auth: UrlAuth | None = None
     rump: bytes = field(default=b"", compare=False)
-    """The URL as it was written, without the verifier: what a token signs (RFC 4467 5)."""
+    """The URL as it was written, without the verifier: what a token signs (RFC 4467)."""
 
 
 def parse(text: bytes, base: str | None = None) -> ImapUrl:
@@ -165,7 +165,7 @@ def _parse_server(authority: str) -> UrlServer:
 def _absolute(path: str, base: str | None) -> str:
     """A relative path against the mailbox (RFC 5092 7, RFC 3986 5.2), which is the last segment of its URL's path.
 
-    `;UID=20` alone is taken for a message of that mailbox: so its URL ends in a slash (RFC 5092 7.1).
+    `;UID=20` alone is taken for a message of that mailbox: so its URL is taken to end in a slash.
     """
     if base is None:
         raise ValueError("relative to what?")
