@@ -51,6 +51,8 @@ class Views:
         """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
         owner = self._shards.shard_of(account)
         view, opened = await self._view(owner, account, name, who)
+        if view.modseq < opened.info.modseq:  # others have it selected, and it is told of the newest changes just now
+            await view.reached(opened.info.modseq)
         selected = Selected(owner, view, opened, read_only=read_only, changed=changed, who=who)
         view.sessions.append(selected)
         if view.lost:

@@ -251,6 +251,11 @@ class Connection(asyncio.Protocol):
             self._session.bye("You were silent for too long")
             self.close()
 
+    def progress(self, now: float) -> None:
+        """Tell how far the command is that runs, if it is time (RFC 9585)."""
+        if self._task is not None and self._asked is None and not (self.clogged or self._session.ended):
+            self.write(self._session.progress.line(now))
+
     # from bytes to commands
 
     def _advance(self) -> None:
@@ -300,6 +305,7 @@ class Connection(asyncio.Protocol):
         session = self._session
         before = session.state
         await dispatch.run(session, tag, command)
+        self._machine.utf8 = session.utf8
         if session.wants_tls:
             await self._start_tls()
         if session.ended or self.stopping:

@@ -3,7 +3,8 @@
 The law: all or nothing; after a MOVE no message is in both mailboxes or in none.
 """
 
-from actors.mailbox.types import Added, Ranges
+from actors.mailbox.types import COPY_MAX, Added, Ranges
+from gateway.imap.bounds import refuse_copy, within
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import writable
 from gateway.imap.troubles import No
@@ -20,6 +21,7 @@ async def copy(session: Session, command: commands.Copy) -> Ok:
     if not len(alive):
         await _must_exist(session, command.mailbox)
         return Ok("COPY completed")
+    refuse_copy(session, alive)
     added = await selection.hold.copy(selection.ranges(alive), command.mailbox)
     return Ok("COPY completed", copyuid(added))
 
@@ -34,10 +36,11 @@ async def move(session: Session, command: commands.Move) -> Ok:
     if not len(alive):
         await _must_exist(session, command.mailbox)
         return Ok("MOVE completed")
+    alive, limit = within(session, alive, COPY_MAX)
     added = await selection.hold.copy(selection.ranges(alive), command.mailbox, move=True)
     if code := copyuid(added):
         session.answer(b"*", b"OK", "Moved", code)
-    return Ok("MOVE completed")
+    return Ok("MOVE completed", limit, highest=bool(added.uids))
 
 
 def copyuid(added: Added) -> str:

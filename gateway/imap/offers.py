@@ -7,13 +7,15 @@ the client. An extension is a line here, and a line in ops/docs/rfcs.md.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from actors.mailbox.types import COPY_MAX
 from gateway.imap.session import Session, State
 
 
 class Offer(NamedTuple):
     """An extension: its words, in which state they are told, and what decides besides, if anything does.
 
-    Before login there is what a client needs for it, and afterwards all.
+    A word may have a setting in it: `NAME={settings.field}`. Before login there is what a client needs for it, and
+    afterwards all.
     """
 
     words: str
@@ -23,6 +25,7 @@ class Offer(NamedTuple):
 
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("IMAP4rev1", early=True),  # RFC 3501
+    Offer("IMAP4rev2", early=True),  # RFC 9051
     Offer("LITERAL+", early=True),  # RFC 7888
     Offer("SASL-IR", early=True),  # RFC 4959
     Offer("ID", early=True),  # RFC 2971
@@ -34,13 +37,34 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("SPECIAL-USE"),  # RFC 6154
     Offer("CHILDREN"),  # RFC 3348
     Offer("UNSELECT"),  # RFC 3691
+    Offer("CONDSTORE"),  # RFC 7162
+    Offer("QRESYNC"),  # RFC 7162
+    Offer("UTF8=ACCEPT"),  # RFC 6855
+    Offer("UIDONLY"),  # RFC 9586
+    Offer("UIDBATCHES"),  # RFC 10022
+    Offer("PARTIAL"),  # RFC 9394
+    Offer("MESSAGELIMIT={settings.message_limit}"),  # RFC 9738
+    Offer(f"SAVELIMIT={COPY_MAX}"),  # RFC 9738
+    Offer("INPROGRESS"),  # RFC 9585
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.
-ENABLEABLE: Final[dict[str, frozenset[str]]] = {}
+ENABLEABLE: Final[dict[str, frozenset[str]]] = {
+    "CONDSTORE": frozenset(),  # RFC 7162 3.1
+    "QRESYNC": frozenset({"CONDSTORE"}),  # RFC 7162 3.2.3
+    "IMAP4REV2": frozenset(),  # RFC 9051 A
+    "UTF8=ACCEPT": frozenset(),  # RFC 6855 3
+    "UIDONLY": frozenset(),  # RFC 9586 3.1
+}
+SPELLED: Final = {"IMAP4REV2": "IMAP4rev2"}  # how those are told that are not in capitals
 
 
 def offered(session: Session) -> list[str]:
     """The extensions that are there now."""
     late = session.state is not State.NOT_AUTHENTICATED
-    return [one.words for one in OFFERS if (late or one.early) and (one.when is None or one.when(session))]
+    settings = session.services.settings
+    return [
+        one.words.format(settings=settings)
+        for one in OFFERS
+        if (late or one.early) and (one.when is None or one.when(session))
+    ]

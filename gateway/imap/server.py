@@ -118,8 +118,10 @@ class ImapServer:
         return Connection(self, self._services, number, secure=secure, ip=ip)
 
     def _sweep(self) -> None:
-        """Close whoever is over its time."""
+        """Close whoever is over its time; tell whoever waits for a long command how far it is."""
         now = self._services.clock.monotonic()
         for connection in [one for one in self._connections if one.deadline < now]:
             connection.expired()
+        for connection in self._connections:
+            connection.progress(now)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

@@ -38,6 +38,13 @@ class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     connections_per_ip_max: Annotated[
         int, Meta(ge=1, description="Open connections from one address; a household's or small office's clients.")
     ] = 200
+    message_limit: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            description="Messages a FETCH, STORE, SEARCH, MOVE or UID EXPUNGE handles; of more, the newest (RFC 9738).",
+        ),
+    ] = 1_000_000
     idle_s: Annotated[
         float, Meta(ge=1800, description="Seconds without a command after login; not below 1800 (RFC 3501 5.4).")
     ] = 1800.0

@@ -12,7 +12,7 @@ from mail.imap import commands, search
 from mail.imap.fetch import BinarySection, BinarySize, FetchAttribute, FetchItem
 
 _A: Final = FetchAttribute
-_ITEMS: Final = frozenset({_A.MODSEQ, _A.SAVEDATE, _A.EMAILID, _A.THREADID, _A.PREVIEW, _A.PREVIEW_LAZY})
+_ITEMS: Final = frozenset({_A.SAVEDATE, _A.EMAILID, _A.THREADID, _A.PREVIEW, _A.PREVIEW_LAZY})
 _KEYS: Final = (
     search.ModSequence,
     search.Older,
@@ -34,24 +34,15 @@ def check(command: commands.Command) -> None:
         raise Bad("This is of an extension that is not offered")
 
 
-def _opening(command: commands.Select | commands.Examine) -> bool:
-    return command.condstore or command.qresync is not None
-
-
 def _fetch(command: commands.Fetch) -> bool:
-    modified = command.changed_since is not None or command.partial is not None
-    return modified or command.messages.saved or any(map(_item, command.items))
+    return command.messages.saved or any(map(_item, command.items))
 
 
 def _item(item: FetchItem) -> bool:
     return item in _ITEMS or isinstance(item, (BinarySection, BinarySize))
 
 
-def _store(command: commands.Store) -> bool:
-    return command.unchanged_since is not None or command.messages.saved
-
-
-def _saved(command: commands.Copy | commands.Move | commands.UidExpunge) -> bool:
+def _saved(command: commands.Copy | commands.Move | commands.Store | commands.UidExpunge) -> bool:
     return command.messages.saved
 
 
@@ -81,11 +72,9 @@ def _search(command: commands.Search) -> bool:
 _OVERLOOKED: Final[dict[type[Any], Callable[[Any], bool]]] = {
     commands.Append: _append,
     commands.Copy: _saved,
-    commands.Examine: _opening,
     commands.Fetch: _fetch,
     commands.Move: _saved,
     commands.Search: _search,
-    commands.Select: _opening,
-    commands.Store: _store,
+    commands.Store: _saved,
     commands.UidExpunge: _saved,
 }
