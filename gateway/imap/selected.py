@@ -30,6 +30,7 @@ class Selection:
 
     __slots__ = (
         "_believed",
+        "_coded",
         "_heard",
         "_keywords",
         "_modseq",
@@ -51,6 +52,7 @@ class Selection:
         self._modseq = hold.view.modseq  # all changes up to it are told, but for `_untold` and what was expunged
         self._whole = self._believed = self._modseq  # all up to it; what the client takes for that (RFC 7162 6)
         self._heard = 0  # the highest MODSEQ it was sent since the last tagged answer
+        self._coded = True  # it was sent HIGHESTMODSEQ since then, as it is with the greeting
         self._keywords = hold.view.keywords  # those the client has been told of
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
@@ -171,15 +173,18 @@ class Selection:
         """
         if not self.style.modseq:
             return b""
-        believed, self._heard = max(self._believed, self._heard), 0
-        self._believed = believed
+        if not self._coded:
+            self._believed = max(self._believed, self._heard)
+        believed = self._believed
+        line = b""
         if believed > self._whole or (self.style.resync and believed < self._whole):
-            return b"* OK [%b] Highest\r\n" % self.highest_code().encode()
-        return b""
+            line = b"* OK [%b] Highest\r\n" % self.highest_code().encode()
+        self._coded, self._heard = False, 0
+        return line
 
     def highest_code(self) -> str:
         """The response code by which the client knows up to where it has heard all (RFC 7162 3.1.2.1)."""
-        self._believed, self._heard = self._whole, 0
+        self._believed, self._coded = self._whole, True
         return f"HIGHESTMODSEQ {self._whole}"
 
     def heard(self, modseqs: Array) -> None:

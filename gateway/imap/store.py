@@ -21,6 +21,7 @@ from mail.imap.codes import modified_code
 from mail.imap.commands import StoreMode
 from mail.imap.seqset import SequenceSet
 
+_ON_NO_MESSAGE: Final = -(2**63)  # stands for a keyword that was not made, as no message was there to have it
 _MODES: Final[dict[StoreMode, FlagsMode]] = {
     StoreMode.ADD: "add",
     StoreMode.REMOVE: "remove",
@@ -145,7 +146,7 @@ def _wanted(selection: Selection, before: Array, mode: StoreMode, bits: int, key
     """The flags words the client expects after its change."""
     mask = np.int64(bits)
     for word in keywords:
-        mask |= np.int64(selection.names.bit(word))
+        mask |= np.int64(selection.names.bit(word) or _ON_NO_MESSAGE)
     if mode is StoreMode.ADD:
         return before | mask
     if mode is StoreMode.REMOVE:
