@@ -163,15 +163,16 @@ def test_a_special_use_is_an_annotation_of_the_owner_s() -> None:
 
 def test_annotations_are_set_replaced_removed_and_gone_with_their_mailbox() -> None:
     log = Log()
-    log.do(Annotate("Sent", (("/shared/comment", b"one"), ("/private/comment", b"mine"))))
+    log.do(Create("Mine"))
+    log.do(Annotate("Mine", (("/shared/comment", b"one"), ("/private/comment", b"mine"))))
     log.do(Annotate("", (("/shared/admin", b"mailto:x"),)))
-    log.do(Annotate("Sent", (("/shared/comment", None),)))
+    log.do(Annotate("Mine", (("/shared/comment", None),)))
     again = decode_head(encode_head(log.account), 1, 1)
     assert again.annotations == log.account.annotations
-    read = log.do(ReadAnnotations(("", "Sent", "nowhere")))
-    assert read == Annotations((("", (("/shared/admin", b"mailto:x"),)), ("Sent", (("/private/comment", b"mine"),))))
-    log.do(Delete("Sent"))
-    assert log.do(ReadAnnotations(("Sent",))) == Annotations(())
+    read = log.do(ReadAnnotations(("", "Mine", "nowhere")))
+    assert read == Annotations((("", (("/shared/admin", b"mailto:x"),)), ("Mine", (("/private/comment", b"mine"),))))
+    log.do(Delete("Mine"))
+    assert log.do(ReadAnnotations(("Mine",))) == Annotations(())
 
 
 def test_what_is_private_is_each_reader_s_own() -> None:
