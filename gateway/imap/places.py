@@ -8,13 +8,16 @@ Another's mailbox `Sent` is `Other Users/alice@example.org/Sent`; a shared accou
 `Shared/support@example.org/INBOX`.
 """
 
+from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 from actors.mailbox.rights import ANYONE, of_account, of_group
-from actors.mailbox.types import INBOX, SEPARATOR, Tree, Who
+from actors.mailbox.types import SEPARATOR, Tree, Who
+from cluster.errors import NotFound
 from gateway.imap.parts import Holder, Place
 from gateway.imap.session import Session
-from gateway.imap.troubles import No
+from mail.imap.names import fold_inbox
 
 OTHERS: Final = "Other Users"
 SHARED: Final = "Shared"
@@ -37,6 +40,11 @@ async def who_asks(session: Session) -> Who:
     return Who(session.account, frozenset((ANYONE, of_account(session.account), *map(of_group, groups))))
 
 
+def is_level(name: str) -> bool:
+    """Whether a name can only stand above others' mailboxes."""
+    return not is_own(name) and name.rstrip(SEPARATOR).count(SEPARATOR) < 2
+
+
 def is_own(name: str) -> bool:
     """Whether a name is in the namespace of one's own mailboxes."""
     first = name.partition(SEPARATOR)[0]
@@ -44,17 +52,26 @@ def is_own(name: str) -> bool:
 
 
 async def place(session: Session, name: str) -> Place:
-    """Where a name leads. Raises No for another's that cannot be there; its owner knows what is there."""
+    """Where a name leads. Raises NotFound for another's that cannot be there; its owner knows what is there, and says
+    the same of what is not shared with who asks."""
+    name = normalize("NFC", name)
     if is_own(name):
         return Place(session.account, name)
     space, _, rest = name.partition(SEPARATOR)
     login, _, inner = rest.partition(SEPARATOR)
-    holder = await session.services.directory.named(login) if login else None
+    holder = await session.services.directory.named(login) if inner else None
     if holder is None or holder.shared is not (space == SHARED) or holder.id == session.account:
-        raise No("There is no such mailbox", "NONEXISTENT")
-    if inner[: len(INBOX)].upper() == INBOX and inner[len(INBOX) :][:1] in ("", SEPARATOR):
-        inner = INBOX + inner[len(INBOX) :]
-    return Place(holder.id, inner, await who_asks(session), prefix_of(holder))
+        raise NotFound("There is no mailbox of that name.")
+    return Place(holder.id, fold_inbox(inner), await who_asks(session), prefix_of(holder))
+
+
+async def renew(session: Session) -> None:
+    """What the client may do with another's mailbox that it has selected goes by the groups he is in now."""
+    selection = session.selection
+    if selection is not None and selection.place.who is not None:
+        who = await who_asks(session)
+        if who != selection.place.who:
+            selection.seen_as(who)
 
 
 def prefix_of(holder: Holder) -> str:
@@ -69,18 +86,25 @@ async def own_grove(session: Session) -> Grove:
     return Grove(session.account, "", None, tree, session.principal.login)
 
 
-async def groves(session: Session, wanted: frozenset[str] | None = None) -> list[Grove]:
-    """What others share with the client; of the namespaces `wanted` (OTHERS, SHARED), or of both."""
+async def each_grove(session: Session, wanted: Callable[[str], bool]) -> AsyncIterator[Grove]:
+    """What others share with the client, one account after the other; `wanted` is asked with the prefix of each before
+    its mailboxes are."""
     services = session.services
     who = await who_asks(session)
-    found = []
     for account in await services.mail.sharing(who.names):
         holder = await services.directory.account_with(account) if account != session.account else None
-        if holder is None or not _UNSHARED_CHARS.isdisjoint(holder.login):
-            continue
-        if wanted is not None and (SHARED if holder.shared else OTHERS) not in wanted:
+        if holder is None or not _UNSHARED_CHARS.isdisjoint(holder.login) or not wanted(prefix_of(holder)):
             continue
         tree = await services.mail.tree(account, who)
         if tree.mailboxes:
-            found.append(Grove(account, prefix_of(holder), who, tree, holder.login))
-    return found
+            yield Grove(account, prefix_of(holder), who, tree, holder.login)
+
+
+async def groves(session: Session, wanted: frozenset[str] | None = None) -> list[Grove]:
+    """All of it, or that in the namespaces `wanted` (OTHERS, SHARED)."""
+    return [
+        found
+        async for found in each_grove(
+            session, lambda prefix: wanted is None or prefix.partition(SEPARATOR)[0] in wanted
+        )
+    ]

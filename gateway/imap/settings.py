@@ -15,6 +15,17 @@ class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     greeting: Annotated[
         str, Meta(description="Text after OK in the greeting. Names no version: attackers read it.")
     ] = "Rookery ready"
+    admin: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z][A-Za-z0-9+.-]*:[!-~]+)?$",
+            description="How to reach you: a URI like mailto:postmaster@example.org, shown to users as the server's "
+            "/shared/admin (RFC 5464 3.2.1.1). Empty: not told.",
+        ),
+    ] = ""
+    comment: Annotated[
+        str, Meta(description="A note to all users, shown as the server's /shared/comment (RFC 5464). Empty: none.")
+    ] = ""
     plaintext_login: Annotated[
         bool,
         Meta(description="Allow LOGIN and AUTHENTICATE without TLS. Off: LOGINDISABLED is announced (RFC 3501 6.2.3)."),

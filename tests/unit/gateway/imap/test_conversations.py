@@ -4,6 +4,7 @@
     C: a LOGIN alice demo        what the client sends, with CRLF
     C| Subject: x                a line of the literal announced by the C line above as {#}, its size worked out here
     S: a OK [<any>] Logged in    what the server must answer, <any> standing for anything
+    S~: a OK                     the same of a line's beginning, after untagged ones that do not matter
     C2: / S2:                    a second client; up to 9
     deliver: Subject             a message with that subject comes from outside to alice's INBOX
     tls: 1                       from here the client's connection counts as protected
@@ -20,7 +21,7 @@ import pytest
 from tests.unit.gateway.imap.world import Client, World, message
 
 FILES = sorted((Path(__file__).parent / "conversations").glob("*.txt"))
-_STEP = re.compile(r"(C|S|C\||closed|tls|deliver)(\d?)(?::|(?<=\|)) ?(.*)")
+_STEP = re.compile(r"(C|S~|S|C\||closed|tls|deliver)(\d?)(?::|(?<=\|)) ?(.*)")
 _HOLE = re.compile(r"<any>")
 
 
@@ -61,12 +62,17 @@ class _Stage:
             self._command = (client, text)
             if "{#" not in text:
                 await self._send()
-        elif kind == "S":
-            answer = (await (await self._client(who)).line()).decode("utf-8", "backslashreplace")
-            pattern = ".*".join(map(re.escape, _HOLE.split(text)))
-            assert re.fullmatch(pattern, answer), f"got: {answer}"
+        elif kind in ("S", "S~"):
+            await self._hear(await self._client(who), text, skipping=kind == "S~")
         else:
             await self._other(kind, await self._client(text or "1"))
+
+    async def _hear(self, client: Client, text: str, *, skipping: bool) -> None:
+        pattern = ".*".join(map(re.escape, _HOLE.split(text))) + ".*" * skipping
+        answer = (await client.line()).decode("utf-8", "backslashreplace")
+        while skipping and answer.startswith("* ") and not re.fullmatch(pattern, answer):
+            answer = (await client.line()).decode("utf-8", "backslashreplace")
+        assert re.fullmatch(pattern, answer), f"got: {answer}"
 
     async def finish(self) -> None:
         """Nothing may be left over."""
