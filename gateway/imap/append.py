@@ -4,9 +4,10 @@ The law: OK is said when the message is durable, never before; the bytes are kep
 """
 
 from actors.mailbox.types import KEYWORDS_MAX, Item
-from cluster.errors import OverQuota, Refused
+from cluster.errors import NoRight, OverQuota, Refused
 from gateway.imap.copy import uid_set
 from gateway.imap.flagnames import split_flags
+from gateway.imap.places import place, readable
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import check_keywords
 from gateway.imap.troubles import No
@@ -16,17 +17,19 @@ from mail.imap.dates import InternalDate, render_date_time
 
 async def append(session: Session, command: commands.Append) -> Ok:
     """RFC 3501 6.3.11."""
+    where = await place(session, command.mailbox)
     items = [await _item(session, message) for message in command.messages]
     try:
-        added = await session.services.mail.add(session.account, command.mailbox, items)
-    except OverQuota:
+        added = await session.services.mail.add(where.account, where.name, items, who=where.who)
+    except (NoRight, OverQuota):
         raise
     except Refused:
-        tree = await session.services.mail.tree(session.account)
+        tree = await session.services.mail.tree(where.account, where.who)
         for item in items:
             check_keywords(item.keywords, tree.keywords)
         raise
-    return Ok("APPEND completed", f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}")
+    told = await readable(session, where)
+    return Ok("APPEND completed", f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}" if told else "")
 
 
 async def _item(session: Session, message: commands.AppendMessage) -> Item:

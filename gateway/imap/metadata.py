@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from actors.mailbox.rights import ANNOTATE, LOOKUP, need, need_any
 from actors.mailbox.types import ANNOTATION_BYTES_MAX
-from cluster.errors import OverLimit
+from cluster.errors import NotFound, OverLimit
 from gateway.imap.parts import Place
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
@@ -67,8 +68,10 @@ async def _of_mailbox(session: Session, where: Place) -> dict[str, bytes]:
     mail = session.services.mail
     for _name, entries in (await mail.annotations(where.account, [where.name], where.who)).of:
         return {name: value for name, value in entries if name.startswith(_SCOPES)}
-    await mail.look(where.account, where.name, where.who)  # raises NotFound if there is none, or none for this client
-    raise No("You do not have the right to see the annotations of this mailbox.", "NOPERM")
+    looked = await mail.look(where.account, where.name, where.who)
+    need(looked.info.acl, where.who, LOOKUP)
+    need_any(looked.info.acl, where.who, ANNOTATE)
+    raise NotFound("There is no mailbox of that name.")  # there was none a moment ago
 
 
 async def _of_server(session: Session) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
-from actors.mailbox.rights import ANYONE, of_account, of_group
+from actors.mailbox.rights import ANYONE, READ, of_account, of_group, rights_of
 from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
 from gateway.imap.parts import Holder, Place
@@ -63,6 +63,15 @@ async def place(session: Session, name: str) -> Place:
     if holder is None or holder.shared is not (space == SHARED) or holder.id == session.account:
         raise NotFound("There is no mailbox of that name.")
     return Place(holder.id, fold_inbox(inner), await who_asks(session), prefix_of(holder))
+
+
+async def readable(session: Session, where: Place) -> bool:
+    """Whether the client may read a mailbox. If not, nothing of it is told: no UIDs of what he puts there
+    (RFC 4315 3)."""
+    if where.who is None:
+        return True
+    looked = await session.services.mail.look(where.account, where.name, where.who)
+    return READ in rights_of(looked.info.acl, where.who)
 
 
 async def renew(session: Session) -> None:
