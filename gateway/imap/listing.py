@@ -13,8 +13,9 @@ from actors.mailbox.types import SEPARATOR, USES, MailboxInfo, Who
 from cluster.errors import NotFound, Trouble
 from gateway.imap.access import told_rights
 from gateway.imap.parts import Pace, Place
-from gateway.imap.places import OTHERS, SHARED, Grove, each_grove, is_own, own_grove
+from gateway.imap.places import Grove, each_grove, own_grove
 from gateway.imap.session import Ok, Session
+from gateway.imap.spaces import OTHERS, SHARED, is_own
 from gateway.imap.status import check_items, status_values
 from mail.imap import commands, render, responses
 from mail.imap.listing import ListReturn, ListSelect, StatusItem

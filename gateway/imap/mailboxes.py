@@ -9,8 +9,9 @@ from cluster.errors import NotFound
 from gateway.imap.ids import mailbox_id
 from gateway.imap.listing import line_of
 from gateway.imap.parts import Place
-from gateway.imap.places import OTHERS, SHARED, is_level, is_own, place
+from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
+from gateway.imap.spaces import OTHERS, SHARED, is_level, is_own
 from gateway.imap.troubles import No
 from mail.imap import codes, commands, render
 

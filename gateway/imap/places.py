@@ -17,10 +17,11 @@ from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
 from gateway.imap.parts import Holder, Place
 from gateway.imap.session import Session
+from gateway.imap.spaces import OTHERS as OTHERS  # other modules have these from here
+from gateway.imap.spaces import SHARED as SHARED
+from gateway.imap.spaces import is_own as is_own
 from mail.imap.names import fold_inbox
 
-OTHERS: Final = "Other Users"
-SHARED: Final = "Shared"
 _UNSHARED_CHARS: Final = frozenset("/*%")  # a login that has one cannot be a level of a name
 
 
@@ -38,17 +39,6 @@ async def who_asks(session: Session) -> Who:
     """All identifiers that are the client's now: his groups may change while he is logged in."""
     groups = await session.services.directory.groups(session.account)
     return Who(session.account, frozenset((ANYONE, of_account(session.account), *map(of_group, groups))))
-
-
-def is_level(name: str) -> bool:
-    """Whether a name can only stand above others' mailboxes."""
-    return not is_own(name) and name.rstrip(SEPARATOR).count(SEPARATOR) < 2
-
-
-def is_own(name: str) -> bool:
-    """Whether a name is in the namespace of one's own mailboxes."""
-    first = name.partition(SEPARATOR)[0]
-    return first not in (OTHERS, SHARED)
 
 
 async def place(session: Session, name: str) -> Place:
