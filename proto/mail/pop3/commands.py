@@ -167,6 +167,14 @@ def _text(argument: bytes) -> str:
         raise Pop3Error("This is not UTF-8 (RFC 3629)") from None
 
 
+def _user(argument: bytes) -> User:
+    """One word: what follows it may be a password that was said too early, and a name is logged."""
+    name = _text(argument.rstrip(b" "))
+    if " " in name:
+        raise Pop3Error("There is more than this command takes")
+    return User(name)
+
+
 def _top(argument: bytes) -> Top:
     number, _, lines = argument.strip(b" ").partition(b" ")
     return Top(_number(number), _number(lines))
@@ -191,7 +199,7 @@ def _lang(argument: bytes) -> Lang:
 _PARSERS: Final[dict[bytes, Callable[[bytes], Command]]] = {
     b"CAPA": _plain(Capa),
     b"STLS": _plain(Stls),
-    b"USER": lambda argument: User(_text(argument)),
+    b"USER": _user,
     b"PASS": lambda argument: Pass(_text(argument)),
     b"AUTH": _auth,
     b"UTF8": _plain(Utf8),
