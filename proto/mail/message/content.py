@@ -79,14 +79,14 @@ def search_text(raw: bytes, record: Record) -> str:
     """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
-        return (header + raw[record.root.body :]).decode("ascii").lower()
+        return (header + raw[record.root.body :]).decode("ascii").upper()
     return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=True)))
 
 
 def body_text(raw: bytes, record: Record) -> str:
     """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
-        return raw[record.root.body :].decode("ascii").lower()
+        return raw[record.root.body :].decode("ascii").upper()
     return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=False)))
 
 
