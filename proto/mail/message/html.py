@@ -11,7 +11,7 @@ from typing import Final
 # A comment, or a tag: a quoted value may hold ">", and a quote counts only after "=" (WHATWG HTML 13.2.5).
 _MARKUP: Final = re.compile(
     r"<!--.*?(?:-->|\Z)|<([/!?]?)([a-zA-Z\[][a-zA-Z0-9:]*+)"
-    r"""(?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?)?+)*+>?""",
+    r"""(?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?)?)*>?""",
     re.DOTALL,
 )
 # Elements whose content is no text, each to the end tag of its own name.

@@ -24,10 +24,10 @@ TO: Final = 5
 CC: Final = 6
 
 # The pieces of an ENVELOPE as `render` makes them; a literal's bytes follow its head.
-_PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"((?:[^"\\]|\\.)*+)"|\{([0-9]+)\}\r\n)', re.DOTALL)
+_PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"([^"\\]*+(?:\\.[^"\\]*+)*)"|\{([0-9]+)\}\r\n)', re.DOTALL)
 _IN_ENVELOPE: Final = 1  # lists around a field,
 _IN_ADDRESS: Final = 3  # and around a string of an address
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_QUOTED: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _QUOTED_PAIR_BYTES: Final = re.compile(rb"\\(.)", re.DOTALL)
 

@@ -13,7 +13,7 @@ from mail.message.limits import DEFAULT
 
 ID_BYTES_MAX: Final = 500  # longer ones are nobody's: a line has 998 (RFC 5322 2.1.1)
 KEY_BYTES: Final = 8
-KEYS_MAX: Final = 20  # each is a look-up at delivery; nearer ancestors find the thread, far ones only repeat it
+THREAD_KEYS_MAX: Final = 20  # looked up for each new message: of longer chains the nearest are enough
 _ID: Final = re.compile(rb"<([^<>\r\n]++(?:\r?\n[ \t][^<>\r\n]*+)*)>")
 _ID_ALONE: Final = re.compile(rb"[^\s<>,;]++")
 
@@ -81,13 +81,13 @@ def thread_keys(record: Threaded) -> tuple[bytes, ...]:
     """What finds the thread of a new message (THREADID, RFC 8474 5.2): keys of ids, the likeliest first.
 
     The message's own id (for copies, and for replies that came before it), its parent, its other ancestors from
-    the nearest on; at most KEYS_MAX keys of KEY_BYTES bytes, none twice.
+    the nearest on; at most THREAD_KEYS_MAX keys of KEY_BYTES bytes, none twice.
     """
     ids: list[str] = [record.message_id] if record.message_id else []
     ids += record.in_reply_to[:1]
-    ids += record.references[: -KEYS_MAX - 1 : -1]
+    ids += record.references[: -THREAD_KEYS_MAX - 1 : -1]
     if len(ids) > 1:
-        ids = [*dict.fromkeys(ids)][:KEYS_MAX]
+        ids = [*dict.fromkeys(ids)][:THREAD_KEYS_MAX]
     return tuple([blake2b(one.encode(), digest_size=KEY_BYTES).digest() for one in ids])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mail.message.record import read_message
 from mail.message.thread import (
-    KEYS_MAX,
+    THREAD_KEYS_MAX,
     base_subject,
     is_reply,
     message_id,
@@ -75,7 +75,7 @@ def keys(*ids: str) -> tuple[bytes, ...]:
     ],
 )
 def test_thread_keys(record: Ids, expected: tuple[bytes, ...]) -> None:
-    assert len(expected) <= KEYS_MAX
+    assert len(expected) <= THREAD_KEYS_MAX
     assert thread_keys(record) == expected
 
 

@@ -103,7 +103,7 @@ def columns(messages: Sequence[Message]) -> Columns:
     )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(MESSAGES)
 @example([("a", ["a"], 0, "", False, 0)])
 @example([("a", ["b"], 0, "", False, 0), ("b", ["a"], 0, "", False, 0)])
@@ -229,7 +229,7 @@ def test_hostile_references_take_no_longer_than_others(kind: str) -> None:
     assert sorted(token for token in nested(forest) if token >= 0) == list(range(LONG))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(2, 12), st.data())
 def test_links_never_close_a_loop(count: int, data: st.DataObject) -> None:
     """Beside a walk; the near way is shut, so that the balanced trees answer."""
