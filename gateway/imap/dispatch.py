@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
+from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store, unoffered
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
@@ -113,6 +113,7 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
         return Ok("You may not read this mailbox any more", "NOPERM"), b"NO"
     try:
+        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"
