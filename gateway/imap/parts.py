@@ -450,7 +450,8 @@ class Services:
     clock: Clock
     dice: Dice
     log: Log
-    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
+    hostname: str = "localhost"  # how URLs call this server
 
 
 class Pace:
