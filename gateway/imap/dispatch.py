@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store, unoffered
+from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store, unoffered, urlauth
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands

@@ -96,7 +96,6 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         items = (_A.UID, *items)
     shapes, columns = [], []
     for item in items:
-        assert isinstance(item, (FetchAttribute, BodySection))  # unoffered.check
         shape, column = _ATTRIBUTES[item] if isinstance(item, FetchAttribute) else _of_section(item)
         shapes.append(shape)
         columns.append(column)

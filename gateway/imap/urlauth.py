@@ -70,7 +70,7 @@ async def reset_key(session: Session, command: commands.ResetKey) -> Ok:
     count = counts.get(_RESETS + suffix, 0) + 1
     pair = (_RESETS + suffix, count.to_bytes(_COUNT_BYTES, "big"))
     await session.services.mail.annotate(session.account, "", [pair])
-    return Ok("RESETKEY completed", url_mech_code([INTERNAL.encode()]).decode())
+    return Ok("RESETKEY completed", url_mech_code().decode())
 
 
 async def fetch(session: Session, command: commands.UrlFetch) -> Ok:
@@ -91,7 +91,7 @@ async def _fetched(session: Session, wanted: commands.WantedUrl, reading: Readin
     try:
         url = urls.parse(wanted.url)
     except ImapError:
-        return [(param, None) for param in wanted.params] or None
+        return None
     found = None
     if _may_use(session, url):
         key = await _key(session, url, reading)
