@@ -212,8 +212,8 @@ class Mailboxes(Protocol):
         """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
-        """CREATE."""
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """CREATE. The mailbox's number."""
         ...
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
