@@ -123,7 +123,9 @@ def _readers(core: Core, settings: Settings, secret: bytes, tls: ssl.SSLContext 
     shared = (core.clock, core.dice, structlog.get_logger(), secret)
     mail, directory, registry = core.mailboxes, core.directory, core.registry
     return {
-        "imap": ImapServer(ImapServices(mail, directory, settings.imap, ImapMetrics(registry), *shared), tls),
+        "imap": ImapServer(
+            ImapServices(mail, directory, settings.imap, ImapMetrics(registry), *shared, settings.hostname), tls
+        ),
         "pop3": Pop3Server(Pop3Services(mail, directory, settings.pop3, Pop3Metrics(registry), *shared), tls),
     }
 
