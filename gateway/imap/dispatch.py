@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
+from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
     access,
     append,
@@ -23,13 +24,13 @@ from gateway.imap import (
     selecting,
     status,
     store,
+    unoffered,
+    urlauth,
 )
 from gateway.imap.places import renew
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
-
-MISTAKES_MAX: Final = 50  # commands answered BAD with no OK between: a broken client, or one that probes
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -82,6 +83,10 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.GetMetadata: Rule("GETMETADATA", _IN, metadata.get_metadata),
     commands.SetMetadata: Rule("SETMETADATA", _IN, metadata.set_metadata),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
+    commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
+    commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
+    commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
@@ -139,6 +144,7 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     try:
         if rule.state is State.SELECTED:
             await _may_still(session, rule)
+        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"

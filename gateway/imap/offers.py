@@ -54,6 +54,16 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("STATUS=SIZE"),  # RFC 8438
     Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
+    Offer("MULTIAPPEND"),  # RFC 3502
+    Offer("BINARY"),  # RFC 3516
+    Offer("CATENATE"),  # RFC 4469
+    Offer("URLAUTH"),  # RFC 4467
+    Offer("URL-PARTIAL"),  # RFC 5550 5.7
+    Offer("URLAUTH=BINARY"),  # RFC 5524
+    Offer("OBJECTID"),  # RFC 8474
+    Offer("REPLACE"),  # RFC 8508
+    Offer("SAVEDATE"),  # RFC 8514
+    Offer("PREVIEW"),  # RFC 8970
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

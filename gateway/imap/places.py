@@ -15,7 +15,7 @@ from unicodedata import normalize
 from actors.mailbox.rights import ANYONE, READ, of_account, of_group, rights_of
 from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
-from gateway.imap.parts import Holder, Place
+from gateway.imap.parts import Holder, Place, Services
 from gateway.imap.session import Session
 from gateway.imap.spaces import OTHERS as OTHERS  # other modules have these from here
 from gateway.imap.spaces import SHARED as SHARED
@@ -37,22 +37,32 @@ class Grove(NamedTuple):
 
 async def who_asks(session: Session) -> Who:
     """All identifiers that are the client's now: his groups may change while he is logged in."""
-    groups = await session.services.directory.groups(session.account)
-    return Who(session.account, frozenset((ANYONE, of_account(session.account), *map(of_group, groups))))
+    return await who_is(session.services, session.account)
+
+
+async def who_is(services: Services, account: int) -> Who:
+    """All identifiers that are an account's now."""
+    groups = await services.directory.groups(account)
+    return Who(account, frozenset((ANYONE, of_account(account), *map(of_group, groups))))
 
 
 async def place(session: Session, name: str) -> Place:
     """Where a name leads. Raises NotFound for another's that cannot be there; its owner knows what is there, and says
     the same of what is not shared with who asks."""
+    return await place_of(session.services, session.account, name)
+
+
+async def place_of(services: Services, account: int, name: str) -> Place:
+    """The same with the eyes of any account."""
     name = normalize("NFC", name)
     if is_own(name):
-        return Place(session.account, name)
+        return Place(account, name)
     space, _, rest = name.partition(SEPARATOR)
     login, _, inner = rest.partition(SEPARATOR)
-    holder = await session.services.directory.named(login) if inner else None
-    if holder is None or holder.shared is not (space == SHARED) or holder.id == session.account:
+    holder = await services.directory.named(login) if inner else None
+    if holder is None or holder.shared is not (space == SHARED) or holder.id == account:
         raise NotFound("There is no mailbox of that name.")
-    return Place(holder.id, fold_inbox(inner), await who_asks(session), prefix_of(holder))
+    return Place(holder.id, fold_inbox(inner), await who_is(services, account), prefix_of(holder))
 
 
 async def readable(session: Session, where: Place) -> bool:

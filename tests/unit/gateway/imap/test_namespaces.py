@@ -2,23 +2,25 @@
 
 import asyncio
 import itertools
+from typing import cast
 
 import pytest
 
 from actors.mailbox.types import MAILBOXES_MAX
 from gateway.imap.listing import _BATCH
+from gateway.imap.session import Session
 from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, Client, Person, World
 
 
-def speaks_rev2(client: Client) -> None:
-    """As after ENABLE IMAP4rev2."""
-    client.connection._session.enabled |= {"IMAP4REV2"}
+def enable(client: Client, *words: str) -> None:
+    """As after ENABLE, whether or not it is offered."""
+    cast("Session", client.connection._session).enabled = frozenset(words)
 
 
 async def test_in_rev2_names_that_became_others_are_told() -> None:
     async with World() as world:
         alice, bob = await world.connect("alice"), await world.connect("bob")
-        speaks_rev2(alice)
+        enable(alice, "IMAP4REV2")
         await alice.ok("CREATE old/child")
         assert await alice.ok("RENAME old new") == [
             b'* LIST (\\NonExistent \\HasChildren) "/" new ("OLDNAME" (old))',
@@ -38,7 +40,7 @@ async def test_in_rev2_names_that_became_others_are_told() -> None:
 async def test_in_rev2_a_mailbox_that_is_opened_is_listed(command: str) -> None:
     async with World() as world:
         alice, bob = await world.connect("alice"), await world.connect("bob")
-        speaks_rev2(bob)
+        enable(bob, "IMAP4REV2")
         await alice.ok("SETACL Sent bob lr")
         lines = await bob.ok(f'{command} "Other Users/alice/Sent"')
         assert b'* LIST (\\HasNoChildren) "/" "Other Users/alice/Sent"' in lines
@@ -48,11 +50,9 @@ async def test_in_rev2_a_mailbox_that_is_opened_is_listed(command: str) -> None:
 async def test_in_rev2_a_name_that_is_not_normal_is_told_with_its_normal_form() -> None:
     async with World() as world:
         alice = await world.connect("alice")
-        speaks_rev2(alice)
         plain, normal = "e&AwE-", "&AOk-"  # e with an accent that combines, and as one letter
-        alice.connection._session.enabled = frozenset()
         assert (await alice.ok(f"CREATE {plain}"))[0].startswith(b"t OK [MAILBOXID")
-        speaks_rev2(alice)
+        enable(alice, "IMAP4REV2")
         await alice.ok(f"DELETE {normal}")
         created = await alice.ok(f"CREATE {plain}")
         assert created[0].startswith(b"* LIST (\\HasNoChildren) ")
@@ -69,9 +69,8 @@ async def test_names_are_utf8_for_who_speaks_it() -> None:
         await alice.ok("SETACL Entw&APw-rfe bob lra")
         name = '"Other Users/alice/Entw&APw-rfe"'
         await bob.ok(f"SUBSCRIBE {name}")
-        session = bob.connection._session
-        for enabled in (frozenset[str](), frozenset({"UTF8=ACCEPT"})):
-            session.enabled = enabled
+        for enabled in ((), ("UTF8=ACCEPT",)):
+            enable(bob, *enabled)
             shown = ("Entwürfe" if enabled else "Entw&APw-rfe").encode()
             for command, lines in (
                 ('LIST "" "Other Users/alice/%" RETURN (STATUS (MESSAGES) MYRIGHTS METADATA (/shared/comment))', 4),

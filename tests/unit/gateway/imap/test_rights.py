@@ -101,58 +101,63 @@ class _Stage:
 
     async def play(self, number: int, operation: Operation) -> None:
         """Do one operation to a new mailbox."""
-        self._box, self._full = f"Box{number}", f"Full{number}"
+        self._names = {"BOX": f"{_PREFIX}Box{number}", "FULL": f"{_PREFIX}Full{number}", "OWN": f"Own{number}"}
         mail, now = self._world.mail, self._world.clock.now_ms()
-        for name, items in (
-            (self._box, [Item(self._message, now), Item(self._message, now, DELETED)]),
-            (self._full, [Item(self._message, now)]),
+        plain, deleted = Item(self._message, now), Item(self._message, now, DELETED)
+        for account, name, items in (
+            (ALICE, self._alices("BOX"), [plain, deleted]),
+            (ALICE, self._alices("FULL"), [plain]),
+            (BOB, self._names["OWN"], [plain]),
         ):
-            await mail.create(ALICE, name)
-            await mail.add(ALICE, name, items)
+            await mail.create(account, name)
+            await mail.add(account, name, items)
         for identifier, rights in self._acl:
-            await mail.set_acl(ALICE, self._box, identifier, rights)
-        await mail.set_acl(ALICE, self._full, f"user:{BOB:x}", ALL)
+            await mail.set_acl(ALICE, self._alices("BOX"), identifier, rights)
+        await mail.set_acl(ALICE, self._alices("FULL"), f"user:{BOB:x}", ALL)
         if operation.select and not await self._opened(operation.select):
             return
-        answers = [await self._ask(self._bob, one, _PREFIX) for one in operation.sends]
+        answers = [await self._ask(self._bob, one) for one in operation.sends]
         if met(operation.needs, self._rights):
             assert " OK " in answers[-1].splitlines()[-1], answers[-1]
             for expected in operation.says:
                 if expected.applies(self._rights):
-                    assert self._named(expected.text, _PREFIX) in answers[-1], f"{expected} is not in {answers[-1]}"
+                    assert self._named(expected.text) in answers[-1], f"{expected} is not in {answers[-1]}"
         else:
             assert answers[-1].startswith("t NO"), answers[-1]
             assert f"[{operation.code(self._rights)}]" in answers[-1], answers[-1]
         if operation.asks:
-            heard = [await self._ask(self._alice, one, "") for one in operation.asks][-1]
+            heard = [await self._ask(self._alice, one) for one in operation.asks][-1]
             for expected in operation.sees:
                 if expected.applies(self._rights):
-                    assert self._named(expected.text, "") in heard, f"{expected} is not in {heard}"
+                    assert self._named(expected.text, own=True) in heard, f"{expected} is not in {heard}"
         await self._alice.command("UNSELECT")
         await self._bob.command("UNSELECT")
 
     async def _opened(self, command: str) -> bool:
-        answer = await self._ask(self._bob, command, _PREFIX)
-        may = "r" in self._rights or "FULL" in command
+        answer = await self._ask(self._bob, command)
+        may = "r" in self._rights or "BOX" not in command
         assert (" OK " in answer.splitlines()[-1]) is may, answer
         return may
 
-    async def _ask(self, client: Client, command: str, prefix: str) -> str:
-        text = self._named(command, prefix).encode()
+    async def _ask(self, client: Client, command: str) -> str:
+        text = self._named(command, own=client is self._alice).encode()
         if b"{#}" in text:
             raw = message()
             text = text.replace(b"{#}", b"{%d+}\r\n%b" % (len(raw), raw))
         return b"\r\n".join(await client.command(text)).decode("utf-8", "replace")
 
-    def _named(self, text: str, prefix: str) -> str:
-        """With the names of the mailboxes instead of the words that stand for them."""
-        names = {"BOX": self._box, "FULL": self._full}
+    def _alices(self, word: str) -> str:
+        """What alice calls a mailbox of hers."""
+        return self._names[word].removeprefix(_PREFIX)
+
+    def _named(self, text: str, *, own: bool = False) -> str:
+        """With the names of the mailboxes instead of the words that stand for them, as bob knows them or alice."""
 
         def name(found: re.Match[str]) -> str:
-            whole = prefix + names[found[1]] + found[2]
+            whole = (self._alices(found[1]) if own else self._names[found[1]]) + found[2]
             return f'"{whole}"' if " " in whole else whole
 
-        return re.sub(r"(BOX|FULL)((?:/\w+)?)", name, text)
+        return re.sub(r"(BOX|FULL|OWN)((?:/\w+)?)", name, text)
 
 
 def _given(way: str, rights: str) -> list[tuple[str, str]]:
