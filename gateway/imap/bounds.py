@@ -1,13 +1,10 @@
 """How many messages one command handles (RFC 9738): of more, the newest, and the answer says from which UID on.
 
-The law: a COPY is whole or not at all. The limit is far above what people do by hand; who meets it is told how to go
-on.
+The law: the limit is far above what people do by hand, and who meets it is told how to go on.
 """
 
-from actors.mailbox.types import COPY_MAX
 from gateway.imap.parts import Array
 from gateway.imap.session import Session
-from gateway.imap.troubles import No
 from mail.imap.codes import message_limit_code
 
 
@@ -19,13 +16,6 @@ def within(session: Session, rows: Array, most: int = 0) -> tuple[Array, str]:
         return rows, ""
     kept = rows[-limit:]
     return kept, message_limit_code(limit, int(session.selected.uids[kept[0]])).decode()
-
-
-def refuse_copy(session: Session, rows: Array) -> None:
-    """Raises No where COPY would have too much to do."""
-    _, code = within(session, rows, COPY_MAX)
-    if code:
-        raise No("Too many messages to copy at once", code)
 
 
 def note(session: Session, code: str) -> None:

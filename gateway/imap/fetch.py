@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.mailbox.client import Message
+from actors.mailbox.rights import SEEN_
 from actors.mailbox.types import SEEN
 from cluster.errors import NotFound
 from gateway.imap.bounds import note, within
-from gateway.imap.items import Columns, Plan, plan
+from gateway.imap.items import Columns, Plan, Whose, plan
 from gateway.imap.parts import Array, Pace
 from gateway.imap.resync import tell_vanished
 from gateway.imap.selected import Selection
@@ -22,6 +23,7 @@ from gateway.imap.troubles import Bad, No, Told
 from mail.imap import commands
 from mail.imap.codes import message_limit_code
 from mail.imap.fetch import FetchAttribute, FetchItem
+from mail.message.binary import UnknownEncoding
 
 _A: Final = FetchAttribute
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
@@ -45,8 +47,11 @@ async def fetch(session: Session, command: commands.Fetch) -> Ok:
     if limit:
         rows = rows[::-1]  # RFC 9738 3.1: from the highest on
     session.progress.goal = len(rows)
-    for start in range(0, len(rows), step):
-        await work.batch(rows[start : start + step])
+    try:
+        for start in range(0, len(rows), step):
+            await work.batch(rows[start : start + step])
+    except UnknownEncoding as unknown:  # RFC 3516 4.3
+        raise No("The transfer encoding of a part is not known here", "UNKNOWN-CTE", work.told()) from unknown
     session.services.metrics.messages.inc(work.sent)
     if work.sent == len(rows):
         return Ok("FETCH completed", limit, told=work.told())
@@ -93,7 +98,9 @@ def _with_flags(items: tuple[FetchItem, ...], style: Style) -> tuple[FetchItem, 
 
 
 async def _set_seen(selection: Selection, rows: Array) -> bool:
-    """Whether there was anything to set."""
+    """Whether there was anything to set, and the right to (RFC 4314 4)."""
+    if SEEN_ not in selection.hold.rights:
+        return False
     alive, places = selection.locate(rows)
     unseen = alive[(selection.hold.view.index.flags[places] & SEEN) == 0]
     if not len(unseen):
@@ -130,6 +137,10 @@ class _Fetch:
             index.sizes[places],
             index.dates[places],
             modseqs,
+            index.saved[places],
+            index.emails[places],
+            index.threads[places] if shape.says_threads else places,
+            Whose(selection.account, self._session.account),
         )
         if shape.says_modseq:
             selection.heard(modseqs)

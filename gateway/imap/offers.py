@@ -12,15 +12,20 @@ from gateway.imap.session import Session, State
 
 
 class Offer(NamedTuple):
-    """An extension: its words, in which state they are told, and what decides besides, if anything does.
+    """An extension: its words, in which state they are told, what decides besides and which number goes with them, if
+    anything does.
 
-    A word may have a setting in it: `NAME={settings.field}`. Before login there is what a client needs for it, and
-    afterwards all.
+    Before login there is what a client needs for it, and afterwards all.
     """
 
     words: str
     early: bool = False
     when: Callable[[Session], bool] | None = None
+    value: Callable[[Session], int] | None = None
+
+    def told(self, session: Session) -> str:
+        """As CAPABILITY says it."""
+        return self.words if self.value is None else f"{self.words}={self.value(session)}"
 
 
 OFFERS: Final[tuple[Offer, ...]] = (
@@ -35,7 +40,21 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("MOVE"),  # RFC 6851
     Offer("NAMESPACE"),  # RFC 2342
     Offer("SPECIAL-USE"),  # RFC 6154
+    Offer("CREATE-SPECIAL-USE"),  # RFC 6154 3
     Offer("CHILDREN"),  # RFC 3348
+    Offer("LIST-EXTENDED"),  # RFC 5258
+    Offer("LIST-STATUS"),  # RFC 5819
+    Offer("LIST-MYRIGHTS"),  # RFC 8440
+    Offer("LIST-METADATA"),  # RFC 9590
+    Offer("ACL"),  # RFC 4314
+    Offer("RIGHTS=kxte"),  # RFC 4314 5.1.1
+    Offer("METADATA"),  # RFC 5464
+    Offer("QUOTA"),  # RFC 9208
+    Offer("QUOTA=RES-STORAGE"),
+    Offer("QUOTA=RES-MESSAGE"),
+    Offer("QUOTASET"),
+    Offer("STATUS=SIZE"),  # RFC 8438
+    Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
     Offer("CONDSTORE"),  # RFC 7162
     Offer("QRESYNC"),  # RFC 7162
@@ -43,9 +62,19 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("UIDONLY"),  # RFC 9586
     Offer("UIDBATCHES"),  # RFC 10022
     Offer("PARTIAL"),  # RFC 9394
-    Offer("MESSAGELIMIT={settings.message_limit}"),  # RFC 9738
-    Offer(f"SAVELIMIT={COPY_MAX}"),  # RFC 9738
+    Offer("MESSAGELIMIT", value=lambda session: session.services.settings.message_limit),  # RFC 9738
+    Offer("SAVELIMIT", value=lambda _session: COPY_MAX),  # RFC 9738
     Offer("INPROGRESS"),  # RFC 9585
+    Offer("MULTIAPPEND"),  # RFC 3502
+    Offer("BINARY"),  # RFC 3516
+    Offer("CATENATE"),  # RFC 4469
+    Offer("URLAUTH"),  # RFC 4467
+    Offer("URL-PARTIAL"),  # RFC 5550 5.7
+    Offer("URLAUTH=BINARY"),  # RFC 5524
+    Offer("OBJECTID"),  # RFC 8474
+    Offer("REPLACE"),  # RFC 8508
+    Offer("SAVEDATE"),  # RFC 8514
+    Offer("PREVIEW"),  # RFC 8970
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.
@@ -62,9 +91,4 @@ SPELLED: Final = {"IMAP4REV2": "IMAP4rev2"}  # how those are told that are not i
 def offered(session: Session) -> list[str]:
     """The extensions that are there now."""
     late = session.state is not State.NOT_AUTHENTICATED
-    settings = session.services.settings
-    return [
-        one.words.format(settings=settings)
-        for one in OFFERS
-        if (late or one.early) and (one.when is None or one.when(session))
-    ]
+    return [one.told(session) for one in OFFERS if (late or one.early) and (one.when is None or one.when(session))]

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from actors.mailbox.rights import READ
-from actors.mailbox.types import SEEN, Ranges
+from actors.mailbox.rights import READ, flags_allowed
+from actors.mailbox.types import SEEN, Ranges, Who
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
 from gateway.imap.parts import Array, Hold, Place
 from gateway.imap.spans import runs, vanished
@@ -29,6 +29,7 @@ class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
     __slots__ = (
+        "_allowed",
         "_believed",
         "_coded",
         "_heard",
@@ -54,6 +55,7 @@ class Selection:
         self._heard = 0  # the highest MODSEQ it was sent since the last tagged answer
         self._coded = True  # it was sent HIGHESTMODSEQ since then, as it is with the greeting
         self._keywords = hold.view.keywords  # those the client has been told of
+        self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
 
@@ -66,6 +68,15 @@ class Selection:
     def readable(self) -> bool:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
+
+    def seen_as(self, who: Who) -> None:
+        """From now on the client has these identifiers."""
+        self.place = self.place._replace(who=who)
+        self.hold.who = who
+
+    def _changeable(self) -> int:
+        """The bits of a flags word that the client may change now."""
+        return flags_allowed(self.hold.view.acl, self.hold.who)
 
     @property
     def names(self) -> FlagNames:
@@ -84,7 +95,7 @@ class Selection:
         """
         info, names, style = self.hold.info, self.names, self.style
         unseen = 0 if style.rev2 or style.uids else self._first_unseen()
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(self._allowed)
         return b"".join(
             (
                 b"* FLAGS %b\r\n* %d EXISTS\r\n" % (names.defined(), len(self.uids)),
@@ -156,7 +167,8 @@ class Selection:
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
         view = self.hold.view
-        if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
+        settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
+        if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
         told_flags = self.new_keywords() + self._flags(told, most)
         self._modseq = view.modseq
@@ -230,13 +242,13 @@ class Selection:
         return unheard
 
     def new_keywords(self) -> bytes:
-        """New keywords are made known before a FETCH shows them."""
-        keywords = self.hold.view.keywords
-        if keywords == self._keywords:
+        """New keywords are made known before a FETCH shows them; so is what the client may change (RFC 4314 5.1.1)."""
+        keywords, allowed = self.hold.view.keywords, self._changeable()
+        if keywords == self._keywords and allowed == self._allowed:
             return b""
-        self._keywords = keywords
+        self._keywords, self._allowed = keywords, allowed
         names = self.names
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
     def _flags(self, told: Told | None, most: int) -> bytes:

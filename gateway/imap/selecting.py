@@ -1,10 +1,14 @@
 """Choosing a mailbox and letting it go: SELECT, EXAMINE, CLOSE, UNSELECT.
 
 The law: a SELECT that fails leaves no mailbox selected (RFC 3501 6.3.1); CLOSED stands between what is said of the
-mailbox before and of the one now (RFC 7162 3.2.11).
+mailbox before and of the one now (RFC 7162 3.2.11). What it says of the mailbox is what this client may do with it
+(RFC 4314 5).
 """
 
+from actors.mailbox.rights import EXPUNGE
 from gateway.imap import resync
+from gateway.imap.ids import mailbox_id
+from gateway.imap.listing import line_of
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
 from mail.imap import codes, commands, render
@@ -23,7 +27,7 @@ async def examine(session: Session, command: commands.Examine) -> Ok:
 async def close(session: Session, _command: commands.Close) -> Ok:
     r"""RFC 3501 6.4.2: messages with \Deleted go, and nothing is said of it, nor HIGHESTMODSEQ (RFC 7162 3.2.8)."""
     hold = session.selected.hold
-    if not hold.read_only:
+    if not hold.read_only and EXPUNGE in hold.rights:  # RFC 4314 4: without that right nothing goes
         await hold.expunge()
     await session.leave()
     return Ok("CLOSE completed")
@@ -46,11 +50,11 @@ async def _open(session: Session, command: commands.Select | commands.Examine, *
     where = await place(session, command.mailbox)
     selection = await session.enter(where, read_only=read_only)
     session.wire.write(selection.greeting())
-    if session.rev2:
-        name = where.wire(selection.hold.info.name)
-        old_name = command.mailbox if command.mailbox != name else None
-        session.wire.write(render.list_line(name, (), old_name=old_name, utf8=session.utf8))
+    object_id = mailbox_id(where.account, session.account, selection.hold.info.id)
+    session.wire.write(render.untagged_line(b"OK", "Its name for ever", codes.mailbox_id_code(object_id)))
+    if session.rev2:  # RFC 9051 6.3.2
+        session.wire.write(await line_of(session, where, asked=command.mailbox))
     told = await resync.catch_up(session, command.qresync) if command.qresync is not None else None
     if read_only:
         return Ok("EXAMINE completed", "READ-ONLY", told)
-    return Ok("SELECT completed", "READ-WRITE", told)
+    return Ok("SELECT completed", "READ-ONLY" if selection.hold.read_only else "READ-WRITE", told)

@@ -9,10 +9,7 @@ from typing import Any, Final
 
 from gateway.imap.troubles import Bad
 from mail.imap import commands, search
-from mail.imap.fetch import BinarySection, BinarySize, FetchAttribute, FetchItem
 
-_A: Final = FetchAttribute
-_ITEMS: Final = frozenset({_A.SAVEDATE, _A.EMAILID, _A.THREADID, _A.PREVIEW, _A.PREVIEW_LAZY})
 _KEYS: Final = (
     search.ModSequence,
     search.Older,
@@ -34,20 +31,10 @@ def check(command: commands.Command) -> None:
         raise Bad("This is of an extension that is not offered")
 
 
-def _fetch(command: commands.Fetch) -> bool:
-    return command.messages.saved or any(map(_item, command.items))
-
-
-def _item(item: FetchItem) -> bool:
-    return item in _ITEMS or isinstance(item, (BinarySection, BinarySize))
-
-
-def _saved(command: commands.Copy | commands.Move | commands.Store | commands.UidExpunge) -> bool:
+def _saved(
+    command: commands.Copy | commands.Fetch | commands.Move | commands.Store | commands.UidExpunge,
+) -> bool:
     return command.messages.saved
-
-
-def _append(command: commands.Append) -> bool:
-    return len(command.messages) > 1 or any(message.parts or message.utf8 for message in command.messages)
 
 
 def _search(command: commands.Search) -> bool:
@@ -70,9 +57,8 @@ def _search(command: commands.Search) -> bool:
 
 
 _OVERLOOKED: Final[dict[type[Any], Callable[[Any], bool]]] = {
-    commands.Append: _append,
     commands.Copy: _saved,
-    commands.Fetch: _fetch,
+    commands.Fetch: _saved,
     commands.Move: _saved,
     commands.Search: _search,
     commands.Store: _saved,

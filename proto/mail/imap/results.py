@@ -1,7 +1,7 @@
 """What a server says that a search found, octet for octet: SEARCH and SORT with MODSEQ, ESEARCH, THREAD, UIDBATCHES.
 
 The law: one function, one line with its CRLF. Sets come rendered (`seqset.build`, `seqset.build_in_order`), as only who
-has the numbers knows how to walk them fast; nothing here recurses, however deep a thread is.
+has the numbers knows how to walk them fast; nothing here recurs, however deep a thread is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mail.imap.render import mailbox, quoted
 from mail.imap.seqset import PartialRange
+from mail.message.threading import CLOSE, OPEN
 
 
 class UpdateKind(Enum):
@@ -31,13 +32,6 @@ class Searched(NamedTuple):
 
     mailbox: str
     uid_validity: int
-
-
-class ThreadNode(NamedTuple):
-    """A message and its answers. `number` None: the message is not among those found, its answers are siblings."""
-
-    number: int | None
-    children: "Sequence[ThreadNode]" = ()
 
 
 def number_line(name: bytes, numbers: Iterable[int], mod_sequence: int | None = None) -> bytes:
@@ -84,10 +78,19 @@ def esearch_line(
     return b"* ESEARCH %b\r\n" % b" ".join(data) if data else b"* ESEARCH\r\n"
 
 
-def thread_line(threads: Iterable[ThreadNode]) -> bytes:
-    """THREAD (RFC 5256 4). A thread without any number in it must not be there."""
-    text = b"".join(_thread(thread) for thread in threads)
-    return b"* THREAD %b\r\n" % text if text else b"* THREAD\r\n"
+def thread_line(threads: Iterable[int]) -> bytes:
+    """THREAD (RFC 5256 4): message numbers with OPEN and CLOSE between them, as `threading.nested` orders them."""
+    parts: list[str] = []
+    after_number = False
+    for one in threads:
+        if one == CLOSE:
+            parts.append(")")
+        elif one == OPEN:
+            parts.append(" (" if after_number else "(")
+        else:
+            parts.append(f" {one}" if after_number else str(one))
+        after_number = one >= 0
+    return b"* THREAD %b\r\n" % "".join(parts).encode("ascii") if parts else b"* THREAD\r\n"
 
 
 def uid_batches_line(tag: bytes, batches: Iterable[tuple[int, int]]) -> bytes:
@@ -106,30 +109,3 @@ def _correlator(tag: bytes | None, searched: Searched | None, *, utf8: bool) -> 
 
 def _update(update: Update) -> bytes:
     return b"%b (%b)" % (update.kind.value, b" ".join(b"%d %b" % place for place in update.places))
-
-
-def _thread(root: ThreadNode) -> bytes:
-    """thread-list. What is still to be said stands on a stack: nodes in their own parentheses, and closing ones."""
-    parts: list[bytes] = []
-    stack: list[ThreadNode | None] = [root]
-    while stack:
-        node = stack.pop()
-        if node is None:
-            parts.append(b")")
-            continue
-        parts.append(b"(")
-        stack.append(None)
-        lead = b""
-        # thread-members: a line of parent and only child, until it ends or splits
-        while node is not None:
-            if node.number is not None:
-                parts.append(b"%b%d" % (lead, node.number))
-                lead = b" "
-            children = node.children
-            if len(children) != 1:
-                if children:
-                    parts.append(lead)
-                    stack += reversed(children)
-                break
-            node = children[0]
-    return b"".join(parts)

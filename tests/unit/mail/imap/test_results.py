@@ -1,12 +1,9 @@
 """What searches are answered, octet for octet, as the examples of the RFCs have it."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mail.imap.results import (
     Searched,
-    ThreadNode,
     Update,
     UpdateKind,
     esearch_line,
@@ -15,8 +12,7 @@ from mail.imap.results import (
     uid_batches_line,
 )
 from mail.imap.seqset import PartialRange
-
-_N = ThreadNode
+from mail.message.threading import CLOSE, OPEN, Forest, nested
 
 
 def test_numbers() -> None:
@@ -58,53 +54,24 @@ def test_esearch_updates_keep_their_order() -> None:
 @pytest.mark.parametrize(
     ("threads", "text"),
     [
-        ([], b""),
-        (
-            [_N(2), _N(3, [_N(6, [_N(4, [_N(23)]), _N(44, [_N(7, [_N(96)])])])])],
-            b" (2)(3 6 (4 23)(44 7 96))",
-        ),
-        ([_N(None, [_N(3), _N(5)])], b" ((3)(5))"),
-        ([_N(None, [_N(3, [_N(4)])])], b" (3 4)"),
-        ([_N(1, [_N(None, [_N(2), _N(3)])])], b" (1 (2)(3))"),
-        ([_N(1, [_N(2, [_N(3), _N(None, [_N(4), _N(5)])]), _N(6)])], b" (1 (2 (3)((4)(5)))(6))"),
+        ("", b""),
+        ("( 2 ) ( 3 6 ( 4 23 ) ( 44 7 96 ) )", b" (2)(3 6 (4 23)(44 7 96))"),
+        ("( ( 3 ) ( 5 ) )", b" ((3)(5))"),
+        ("( 1 ( 2 ( 3 ) ( 4 ) ) ( 5 ) )", b" (1 (2 (3)(4))(5))"),
     ],
 )
-def test_threads(threads: list[ThreadNode], text: bytes) -> None:
-    assert thread_line(threads) == b"* THREAD%b\r\n" % text
+def test_threads(threads: str, text: bytes) -> None:
+    tokens = [{"(": OPEN, ")": CLOSE}.get(word) or int(word) for word in threads.split()]
+    assert thread_line(tokens) == b"* THREAD%b\r\n" % text
 
 
 def test_a_thread_may_be_deep() -> None:
-    node = _N(100_000)
-    for number in range(99_999, 0, -1):
-        node = _N(number, [node])
-    assert thread_line([node]) == b"* THREAD (%b)\r\n" % b" ".join(b"%d" % number for number in range(1, 100_001))
-    forked = _N(1)
-    for number in range(100_000):
-        forked = _N(None, [_N(number + 2), forked])
-    assert thread_line([forked]).count(b"(") == 200_001
-
-
-_TREES = st.recursive(
-    st.integers(1, 99).map(_N),
-    lambda children: st.tuples(st.integers(1, 99), st.lists(children, max_size=3)).map(lambda pair: _N(*pair)),
-    max_leaves=20,
-)
-
-
-@given(st.lists(_TREES, max_size=4))
-def test_every_number_is_said_once_and_parentheses_close(threads: list[ThreadNode]) -> None:
-    def numbers(node: ThreadNode) -> list[int]:
-        assert node.number is not None
-        return [node.number, *(number for child in node.children for number in numbers(child))]
-
-    text = thread_line(threads).decode()
-    said = text.removeprefix("* THREAD").replace("(", " ").replace(")", " ").split()
-    assert list(map(int, said)) == [number for thread in threads for number in numbers(thread)]
-    depth = 0
-    for letter in text:
-        depth += (letter == "(") - (letter == ")")
-        assert depth >= 0
-    assert depth == 0
+    rows = 100_000
+    chain = Forest(rows, [0], {row: [row + 1] for row in range(rows - 1)})
+    numbers = [row if row < 0 else row + 1 for row in nested(chain)]
+    assert thread_line(numbers) == b"* THREAD (%b)\r\n" % b" ".join(b"%d" % number for number in range(1, rows + 1))
+    forks = Forest(rows, [0], {row: [row + 1, row + 2] for row in range(0, rows - 2, 2)})
+    assert thread_line(nested(forks)).endswith(b")" * (rows // 2) + b"\r\n")
 
 
 def test_uid_batches() -> None:
