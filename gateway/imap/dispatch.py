@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
+from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store, unoffered, urlauth
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
@@ -24,7 +24,8 @@ class Rule(NamedTuple):
     """How one command is obeyed.
 
     `state` is the least that is needed. `numbers`: without UID it speaks in sequence numbers, so no EXPUNGE may come
-    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. A handler that answers None
+    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
+    read the selected mailbox. A handler that answers None
     has begun something that ends later (IDLE).
     """
 
@@ -33,6 +34,7 @@ class Rule(NamedTuple):
     run: Callable[[Session, Any], Awaitable[Ok | None]]
     numbers: bool = False
     into: bool = False
+    reads: bool = True
 
 
 RULES: Final[dict[type[Any], Rule]] = {
@@ -54,12 +56,16 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Lsub: Rule("LSUB", _IN, mailboxes.lsub),
     commands.Status: Rule("STATUS", _IN, mailboxes.status),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
+    commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
+    commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
+    commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
-    commands.Check: Rule("CHECK", _SELECTED, general.noop),
-    commands.Close: Rule("CLOSE", _SELECTED, selecting.close),
-    commands.Unselect: Rule("UNSELECT", _SELECTED, selecting.unselect),
+    commands.Check: Rule("CHECK", _SELECTED, general.noop, reads=False),
+    commands.Close: Rule("CLOSE", _SELECTED, selecting.close, reads=False),
+    commands.Unselect: Rule("UNSELECT", _SELECTED, selecting.unselect, reads=False),
     commands.Expunge: Rule("EXPUNGE", _SELECTED, store.expunge),
     commands.UidExpunge: Rule("UID EXPUNGE", _SELECTED, store.uid_expunge),
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
@@ -69,10 +75,13 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
 }
 
+# What the grammar knows and this server does not offer.
+_NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
+
 
 async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
-    services, rule = session.services, RULES[type(command)]
+    services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
     answer, status = await _obey(session, rule, command)
     if answer is None:
@@ -105,7 +114,10 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.state < rule.state:
         need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
         return Ok(f"{rule.name} needs {need}"), b"BAD"
+    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
+        return Ok("You may not read this mailbox any more", "NOPERM"), b"NO"
     try:
+        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"

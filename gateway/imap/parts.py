@@ -5,14 +5,27 @@ actors.directory.client; hosting passes them in.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy.typing as npt
 
 from actors.mailbox.client import Message
-from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ranges, Role, Tree
+from actors.mailbox.types import (
+    Acl,
+    Added,
+    Annotations,
+    Changed,
+    Item,
+    MailboxInfo,
+    Prepared,
+    Ranges,
+    Role,
+    Tallied,
+    Tree,
+    Who,
+)
 from cluster.clock import Clock, Dice
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
@@ -20,8 +33,25 @@ from mail.sasl import Binding, ScramKeys
 
 Array = npt.NDArray[Any]
 FlagsMode = Literal["add", "remove", "replace"]
+AclMode = Literal["replace", "add", "remove"]
 
 WORK_SLICE_S: Final = 0.005  # other connections wait no longer than this for a long SEARCH or FETCH
+
+
+class Place(NamedTuple):
+    """A mailbox, there or not: whose it is, its name there, and with whose eyes it is seen (None: the owner's).
+
+    `prefix` goes before all names of that account as this client sees them. An empty `name` is the account itself.
+    """
+
+    account: int
+    name: str
+    who: Who | None = None
+    prefix: str = ""
+
+    def wire(self, name: str) -> str:
+        """How this client calls another mailbox of the same account."""
+        return self.prefix + name
 
 
 class Index(Protocol):
@@ -62,6 +92,16 @@ class Index(Protocol):
         """int64 milliseconds since 1970: INTERNALDATE."""
         ...
 
+    @property
+    def saved(self) -> Array:
+        """int64 milliseconds since 1970: SAVEDATE."""
+        ...
+
+    @property
+    def threads(self) -> Array:
+        """int64 thread ids; an array of its own."""
+        ...
+
 
 class View(Protocol):
     """A mailbox as it is now, shared by the sessions of this gateway; changes only between awaits."""
@@ -79,6 +119,11 @@ class View(Protocol):
     @property
     def keywords(self) -> tuple[str, ...]:
         """The account's keyword table."""
+        ...
+
+    @property
+    def acl(self) -> Acl:
+        """Who may do what, besides its owner."""
         ...
 
     @property
@@ -110,6 +155,11 @@ class Hold(Protocol):
         r"""UIDs that are \Recent for this session; grows as mail arrives."""
         ...
 
+    @property
+    def rights(self) -> str:
+        """What this session may do with it now (actors/mailbox/rights.py)."""
+        ...
+
     async def set_flags(
         self,
         uids: Ranges,
@@ -129,6 +179,10 @@ class Hold(Protocol):
         """COPY and MOVE."""
         ...
 
+    async def replace(self, uid: int, target: str, item: Item) -> Added:
+        """REPLACE, with a mailbox of the same account."""
+        ...
+
     async def close(self) -> None:
         """Let go."""
         ...
@@ -142,24 +196,31 @@ class Mailboxes(Protocol):
         ...
 
     async def add(
-        self, account: int, mailbox: str, items: Sequence[Item], *, idem: bytes = b"", deliver: bool = False
+        self,
+        account: int,
+        mailbox: str,
+        items: Sequence[Item],
+        *,
+        idem: bytes = b"",
+        deliver: bool = False,
+        who: Who | None = None,
     ) -> Added:
         """APPEND."""
         ...
 
-    async def tree(self, account: int) -> Tree:
-        """All mailboxes with their counts."""
+    async def tree(self, account: int, who: Who | None = None) -> Tree:
+        """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
-    async def create(self, account: int, name: str, role: Role = "") -> None:
-        """CREATE."""
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """CREATE. The mailbox's number."""
         ...
 
-    async def delete(self, account: int, name: str) -> None:
+    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
         """DELETE."""
         ...
 
-    async def rename(self, account: int, name: str, to: str) -> None:
+    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
         """RENAME."""
         ...
 
@@ -167,7 +228,48 @@ class Mailboxes(Protocol):
         """SUBSCRIBE, UNSUBSCRIBE."""
         ...
 
-    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Hold:
+    async def set_acl(
+        self,
+        account: int,
+        name: str,
+        identifier: str,
+        rights: str,
+        mode: AclMode = "replace",
+        *,
+        who: Who | None = None,
+    ) -> None:
+        """SETACL, DELETEACL."""
+        ...
+
+    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
+        """Give a mailbox a special use, or none."""
+        ...
+
+    async def annotate(
+        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
+    ) -> None:
+        """SETMETADATA."""
+        ...
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        ...
+
+    async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
+        r"""How much of a mailbox is \Deleted."""
+        ...
+
+    async def sharing(self, names: Iterable[str]) -> Sequence[int]:
+        """The accounts that share anything with one of these identifiers."""
+        ...
+
+    async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
+        """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`; None: too many to say."""
+        ...
+
+    async def select(
+        self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
+    ) -> Hold:
         """Hold a mailbox; `changed` is called, between awaits, whenever its view has changed."""
         ...
 
@@ -191,6 +293,40 @@ class Principal(Protocol):
     @property
     def login(self) -> str:
         """The name for logs."""
+        ...
+
+
+class Holder(Protocol):
+    """An account, as far as others may know of it."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def login(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether nobody logs in as it: its mailboxes are for those they are shared with."""
+        ...
+
+    @property
+    def administrator(self) -> bool:
+        """Whether it may set the quotas of others."""
+        ...
+
+    @property
+    def quota_bytes(self) -> int:
+        """What it may hold; 0: no limit."""
+        ...
+
+    @property
+    def quota_messages(self) -> int:
+        """What it may hold; 0: no limit."""
         ...
 
 
@@ -223,6 +359,24 @@ class Directory(Protocol):
 
     async def scram(self, login: str) -> ScramKeys | None:
         """The keys to check a SCRAM exchange with, None when there is no such account."""
+        ...
+
+    async def named(self, login: str) -> Holder | None:
+        """The account of that login, whether or not anybody may log in as it."""
+        ...
+
+    async def account_with(self, number: int) -> Holder | None:
+        """The account with that number."""
+        ...
+
+    async def groups(self, account: int) -> Sequence[str]:
+        """The addresses of the groups that an account is in, also through other groups."""
+        ...
+
+    async def set_quota(
+        self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
+    ) -> Holder:
+        """Change what an account may hold; 0 is no limit."""
         ...
 
     @property
@@ -296,7 +450,8 @@ class Services:
     clock: Clock
     dice: Dice
     log: Log
-    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
+    hostname: str = "localhost"  # how URLs call this server
 
 
 class Pace:

@@ -8,7 +8,7 @@ import asyncio
 from enum import IntEnum
 from typing import NamedTuple
 
-from gateway.imap.parts import Log, Principal, Services, Wire
+from gateway.imap.parts import Log, Place, Principal, Services, Wire
 from gateway.imap.selected import Selection
 from gateway.imap.troubles import Told
 from mail.imap import render
@@ -33,11 +33,16 @@ class Ok(NamedTuple):
     told: Told | None = None
 
 
+_UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
+_CONDSTORE = frozenset({"CONDSTORE", "QRESYNC"})
+
+
 class Session:
     """One client."""
 
     __slots__ = (
         "_news_due",
+        "enabled",
         "ended",
         "failures",
         "idling",
@@ -59,6 +64,7 @@ class Session:
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
+        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
         self._news_due = False
 
     @property
@@ -74,6 +80,31 @@ class Session:
         return State.AUTHENTICATED if self.selection is None else State.SELECTED
 
     @property
+    def rev2(self) -> bool:
+        """Whether the client speaks IMAP4rev2 (RFC 9051)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether names are UTF-8 and quoted strings may be (RFC 6855 3, RFC 9051 A)."""
+        return not self.enabled.isdisjoint(_UTF8)
+
+    @property
+    def condstore(self) -> bool:
+        """Whether FETCH responses tell MODSEQ (RFC 7162 3.1)."""
+        return not self.enabled.isdisjoint(_CONDSTORE)
+
+    @property
+    def qresync(self) -> bool:
+        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 3.2.10)."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def uidonly(self) -> bool:
+        """Whether there are no sequence numbers (RFC 9586)."""
+        return "UIDONLY" in self.enabled
+
+    @property
     def account(self) -> int:
         """Whose mailboxes these are; only after login."""
         assert self.principal is not None
@@ -85,11 +116,13 @@ class Session:
         assert self.selection is not None
         return self.selection
 
-    async def enter(self, name: str, *, read_only: bool) -> Selection:
+    async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
-        hold = await self.services.mail.select(self.account, name, read_only=read_only, changed=self.changed)
-        self.selection = Selection(hold)
+        hold = await self.services.mail.select(
+            place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
+        )
+        self.selection = Selection(hold, place)
         return self.selection
 
     async def leave(self) -> None:
@@ -110,7 +143,7 @@ class Session:
 
     def tell(self, *, expunges: bool, told: Told | None = None) -> None:
         """Say what has happened to the selected mailbox."""
-        if self.selection is None or self.ended:
+        if self.selection is None or self.ended or not self.selection.readable:
             return
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from cluster.errors import (
     AlreadyExists,
     Corrupt,
+    NoRight,
     NotFound,
     OverLimit,
     OverQuota,
@@ -15,6 +16,7 @@ from cluster.errors import (
     TooLarge,
     Trouble,
     Unavailable,
+    Unsuitable,
 )
 from gateway.imap.parts import Array
 
@@ -48,6 +50,8 @@ _CODES: Final[tuple[tuple[type[Trouble], str], ...]] = (
     (OverQuota, "OVERQUOTA"),
     (OverLimit, "LIMIT"),
     (NotFound, "NONEXISTENT"),
+    (NoRight, "NOPERM"),
+    (Unsuitable, "USEATTR"),  # RFC 6154 3: the one thing that a mailbox is asked to be
     (AlreadyExists, "ALREADYEXISTS"),
     (Refused, "CANNOT"),
     (TooLarge, "LIMIT"),

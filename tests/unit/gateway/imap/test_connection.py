@@ -265,7 +265,7 @@ async def test_keywords_have_an_end() -> None:
 
 async def test_a_full_account_says_so() -> None:
     async with World() as world:
-        world.quota = world.quota._replace(messages_max=1)
+        world.people.accounts["alice"].quota_messages = 1
         client = await world.connect("alice")
         await client.ok("APPEND INBOX {5+}\r\na: b\n")
         assert (await client.command("APPEND INBOX {5+}\r\na: b\n"))[-1].startswith(b"t NO [OVERQUOTA]")
