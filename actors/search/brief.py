@@ -8,6 +8,7 @@ million mailboxes, and whoever makes one on purpose could as well have named the
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.errors import Corrupt
-from mail.message.charset import fold
-from mail.message.record import Address, Record
-from mail.message.thread import is_reply, parents_of
+from mail.message import sorting
+from mail.message.record import Record
+from mail.message.thread import KEY_BYTES, is_reply, parents_of
 
 Array = npt.NDArray[Any]
 
 UNKNOWN: Final = -(2**63)  # `sent_s` of a message without a valid date
-TEXTS: Final = ("subject", "from_", "to", "cc", "from_shown", "to_shown")  # columns of texts
+TEXTS: Final = ("subject", "from_", "to", "cc", "from_shown", "to_shown")  # columns of texts, in order
 TEXT_BYTES_MAX: Final = 1000  # of one: what is behind is not compared
 _END: Final = b"\xff"  # no UTF-8 has it
 _NUMBERS: Final = ("<i8", "<i2", "?", "<u8")  # sent_s, zone_min, replies, ids
@@ -30,8 +31,8 @@ _VERSION: Final = 1
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One message. `subject` is the base subject; `from_`, `to` and `cc` are the first address's local part, `_shown`
-    its display name, else the address. `parents`: References, else In-Reply-To; no id is 0."""
+    """One message. Texts are those of mail.message.sorting: the base subject, the first address's mailbox, its display
+    form. `parents`: References, else In-Reply-To, hashed; no id is 0."""
 
     sent_s: int
     zone_min: int
@@ -48,46 +49,29 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def brief_of(record: Record) -> Brief:
     """The brief of a message."""
-    subject = record.subject or ""
     return Brief(
         UNKNOWN if record.sent_s is None else record.sent_s,
         record.sent_zone_min,
-        is_reply(subject),
+        is_reply(record.subject or ""),
         id_of(record.message_id) if record.message_id else 0,
         tuple([id_of(one) for one in parents_of(record)]),
-        _text(record.base_subject),
-        _local(record.from_),
-        _local(record.to),
-        _local(record.cc),
-        _shown(record.from_),
-        _shown(record.to),
+        _text(sorting.subject(record)),
+        _text(sorting.mailbox_from(record)),
+        _text(sorting.mailbox_to(record)),
+        _text(sorting.mailbox_cc(record)),
+        _text(sorting.display_from(record)),
+        _text(sorting.display_to(record)),
     )
 
 
 def id_of(message_id: str) -> int:
     """The hash of a message id; never 0."""
-    return int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "big") or 1
+    return int.from_bytes(blake2b(message_id.encode(), digest_size=KEY_BYTES).digest(), "big") or 1
 
 
-def _text(text: str) -> bytes:
-    folded = fold(text).encode()
-    return folded if len(folded) <= TEXT_BYTES_MAX else folded[:TEXT_BYTES_MAX].decode(errors="ignore").encode()
-
-
-def _local(addresses: tuple[Address, ...]) -> bytes:
-    """RFC 5256 3: the local part of the first address, without its quoting."""
-    if not addresses:
-        return b""
-    address = addresses[0][1]
-    local = address.rpartition("@")[0] or address
-    if local.startswith('"') and local.endswith('"') and len(local) > 1:
-        local = local[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-    return _text(local)
-
-
-def _shown(addresses: tuple[Address, ...]) -> bytes:
-    """RFC 5957 2: the display name of the first address, else the address."""
-    return _text(addresses[0][0] or addresses[0][1]) if addresses else b""
+def _text(folded: str) -> bytes:
+    data = folded.encode()
+    return data if len(data) <= TEXT_BYTES_MAX else data[:TEXT_BYTES_MAX].decode(errors="ignore").encode()
 
 
 class Texts(NamedTuple):
@@ -102,6 +86,11 @@ class Texts(NamedTuple):
         code = np.empty(len(self.words), np.int32)
         code[used] = np.arange(len(used), dtype=np.int32)
         return Texts(code[self.codes], [self.words[at] for at in used.tolist()])
+
+    def rows(self) -> list[str]:
+        """The text of each row."""
+        words = [word.decode() for word in self.words]
+        return [words[code] for code in self.codes.tolist()]
 
     def ranks(self) -> Array:
         """A number for each row that compares as its text does."""
@@ -151,6 +140,11 @@ class Columns(NamedTuple):
         at = np.repeat(self.starts[:-1][rows] - starts[:-1], sizes) + np.arange(starts[-1])
         numbers = [column[rows] for column in self.numbers]
         return _columns(numbers, starts, self.parents[at], [Texts(text.codes[rows], text.words) for text in self.texts])
+
+    def parents_of(self) -> list[list[int]]:
+        """The parents of each row, the nearest last."""
+        parents = self.parents.tolist()
+        return [parents[begin:end] for begin, end in pairwise(self.starts.tolist())]
 
     @property
     def weight(self) -> int:

@@ -4,6 +4,7 @@ import base64
 import random
 import string
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,12 +19,7 @@ from actors.search.segment import Segment, Writer
 from cluster.clock import ManualClock
 from mail.message.record import read_message
 
-WORDS = (
-    "invoice the Running RUNS café Café cafe naïve Straße STRASSE ﬁle İstanbul ǅungla x 42 2024 v2 foo_bar e-mail "
-    "user@example.org https://example.org/a?b=c¶ Grüße привет Привет мир ελληνικά नमस्ते हिन्दी 한국어 한국 한국어를 "
-    "日本語 日本語のテキスト 中文 漢字かな交じり文 ภาษาไทย ไทย 🎉 🎉🎉 … – “quoted” \u00a0 \u200b ABC株式会社2024 "
-    "donaudampfschifffahrtsgesellschaftskapitän abc123def456 A1B2C3D4E5 deadbeefdeadbeefdeadbeef 1234567890123456789012"
-).split(" ")
+WORDS = (Path(__file__).with_name("words.txt").read_text("utf-8") + "\u00a0 \u200b").split(" ")
 
 
 def text(dice: random.Random, words: int) -> str:
@@ -83,7 +79,9 @@ def _value(dice: random.Random) -> str:
 
 
 def _people(dice: random.Random) -> str:
-    people = [f"{dice.choice(WORDS)} <{noise(dice)[:8]}.{dice.choice(('smith', 'müller'))}@example.org>" for _ in range(2)]
+    people = [
+        f"{dice.choice(WORDS)} <{noise(dice)[:8]}.{dice.choice(('smith', 'müller'))}@example.org>" for _ in range(2)
+    ]
     return dice.choice((", ".join(people), "group: " + people[0] + ";", "alone@example.org"))
 
 
