@@ -28,7 +28,7 @@ from actors.search.entry import Entry
 from actors.search.keeping import Kept, Stale
 from actors.search.merge import Drain, Source, merge
 from actors.search.metrics import SearchMetrics
-from actors.search.pace import Pace
+from actors.search.pace import BACKGROUND_SLICE_S, Pace
 from actors.search.pages import StorePages
 from actors.search.reading import MessageReader
 from actors.search.segment import Segment
@@ -333,7 +333,7 @@ class Indexer:
         """The share of one piece of work, beside the others of the moment."""
         self._workers += 1
         try:
-            yield Pace(self._clock, lambda: self._settings.share / self._workers)
+            yield Pace(self._clock, lambda: self._settings.share / self._workers, BACKGROUND_SLICE_S)
         finally:
             self._workers -= 1
 
