@@ -111,7 +111,7 @@ class Talker:
         self._loose: set[bytes] = set()  # tags of broken commands, which need not be answered
         self._broken = False  # something broken was said
         self._expunged_in = b""  # the tag of the command during which something was expunged
-        self._entered = b""  # the tag of the last SELECT of which something was heard
+        self._entering: list[Response] = []  # what was said since a SELECT: of which mailbox, its answer tells
         self._client: Client | None = None
         self._inflate: Any = None
         self._deflate: Any = None
@@ -122,7 +122,7 @@ class Talker:
         if self._is_closed():
             self._client = await self._world.connect()
             self._got, self._inflate, self._deflate, self._waiting = b"", None, None, []
-            self.picture = Picture()
+            self.picture, self._entering = Picture(), []
             await self.hear(until=lambda response: response.kind == "OK")
         assert self._client is not None
         if self._client.connection._session.principal is None and not self._waiting:
@@ -170,10 +170,21 @@ class Talker:
             self._send(b"DONE\r\n" if text.upper().startswith(b"IDLE") else b"*\r\n")
         return None
 
+    def _entered(self, status: str) -> None:
+        """SELECT is answered: after BAD all is as it was; else what came after CLOSED, if it came, is of the new one."""
+        said, self._entering = self._entering, []
+        closed = [at for at, one in enumerate(said) if one.code is not None and one.code[0] == "CLOSED"]
+        old = len(said) if status == "BAD" else closed[0] + 1 if closed else 0
+        for response in said[:old]:
+            self.picture.hear(response)
+        if status != "BAD":
+            self.picture.forget()
+        if status == "OK":
+            for response in said[old:]:
+                self.picture.hear(response)
+
     def _took_effect(self, text: bytes, response: Response) -> Response:
         word = text.upper().split(b" ", 1)[0]
-        if word in (b"SELECT", b"EXAMINE") and response.kind == "NO":
-            self.picture.forget()
         if response.kind == "OK" and word in (b"CLOSE", b"UNSELECT", b"UNAUTHENTICATE"):
             self.picture.forget()
         if response.kind == "OK" and word == b"UNAUTHENTICATE":
@@ -258,9 +269,9 @@ class Talker:
             assert int(response.data.tag[1:]) <= self._tags, text
         elif response.kind != "+":
             tag, asked = self._waiting[0] if self._waiting else (b"", b"")
-            if _SELECTING.match(asked) and response.kind in ("FLAGS", "EXISTS") and tag != self._entered:
-                self._entered = tag
-                self.picture.forget()
+            if _SELECTING.match(asked):
+                self._entering.append(response)
+                return response
             if response.kind == "EXPUNGE" or (response.kind == "VANISHED" and not response.data[0]):
                 self._expunged_in = tag
             self.picture.hear(response)
@@ -274,6 +285,8 @@ class Talker:
             return  # a piece of something broken that looked like a command
         assert self._waiting, f"nothing was asked: {text!r}"
         tag, asked = self._waiting.pop(0)
+        if _SELECTING.match(asked):
+            self._entered(response.kind)
         if self._expunged_in == tag and _NO_EXPUNGE.match(asked):  # what is BAD has used no numbers
             assert response.kind == "BAD", f"EXPUNGE or VANISHED during {asked[:100]!r} (RFC 3501 7.4.1)"
         assert response.tag == tag, f"{asked[:100]!r} ({tag!r}) is next, but {text!r} was said"

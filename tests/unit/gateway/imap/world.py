@@ -21,6 +21,7 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
+from gateway.access import connection as access
 from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
@@ -100,6 +101,9 @@ class People:
 
     async def account_with(self, number: int) -> Person | None:
         return next((one for one in self.accounts.values() if one.id == number), None)
+
+    async def group_named(self, address: str) -> str | None:
+        return address if address in self.members else None
 
     async def groups(self, account: int) -> list[str]:
         return [name for name, members in self.members.items() if account in members]
@@ -194,7 +198,7 @@ class Pipe(asyncio.Transport):
 class Client:
     """The other end of one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: access.Connection) -> None:
         self.connection = connection
         self.pipe = Pipe()
         self.pipe.protocol = connection
