@@ -125,7 +125,7 @@ class Talker:
             self.picture, self._entering = Picture(), []
             await self.hear(until=lambda response: response.kind == "OK")
         assert self._client is not None
-        if self._client.connection._session.principal is None and not self._waiting:
+        if self._client.session.principal is None and not self._waiting:
             await self.say(b"LOGIN %b %b" % (LOGINS[self._number].encode(), PASSWORD.encode()))
 
     async def say(self, text: bytes, *, spoilt: bool = False, pipelined: bool = False) -> Response | None:
@@ -171,7 +171,7 @@ class Talker:
         return None
 
     def _entered(self, status: str) -> None:
-        """SELECT is answered: after BAD all is as it was; else what came after CLOSED, if it came, is of the new one."""
+        """SELECT is answered: after BAD all is as it was; else what came after a CLOSED is of the new mailbox."""
         said, self._entering = self._entering, []
         closed = [at for at, one in enumerate(said) if one.code is not None and one.code[0] == "CLOSED"]
         old = len(said) if status == "BAD" else closed[0] + 1 if closed else 0
@@ -219,9 +219,9 @@ class Talker:
         """What was broken may have been understood as another command: ask the server what is selected now."""
         client = self._client
         assert client is not None
-        if client.connection._session.selection is None:
+        if client.session.selection is None:
             self.picture.forget()
-        self.picture.enabled = set(client.connection._session.enabled)
+        self.picture.enabled = set(client.session.enabled)
 
     def _send(self, data: bytes) -> None:
         assert self._client is not None
@@ -259,7 +259,7 @@ class Talker:
 
     def _understood(self, text: bytes) -> Response:
         assert self._client is not None
-        utf8 = bool({"UTF8=ACCEPT", "IMAP4REV2"} & self.picture.enabled) or self._client.connection._session.utf8
+        utf8 = bool({"UTF8=ACCEPT", "IMAP4REV2"} & self.picture.enabled) or self._client.session.utf8
         response = responses.read(text, utf8=utf8)
         assert response.code is None or response.code[0] != "SERVERBUG", text
         if response.tag:
@@ -321,7 +321,7 @@ def _until_literal(data: bytes) -> tuple[bytes, bytes]:
     while (found := _LITERAL.search(data, at)) is not None:
         if not found[2]:
             return data[: found.end()], data[found.end() :]
-        at = found.end() + int(found[1])
+        at = min(len(data), found.end() + int(found[1]))
     return data, b""
 
 

@@ -26,6 +26,7 @@ from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
 from mail import sasl
 from tests.strict import responses
@@ -243,10 +244,15 @@ class Client:
         assert lines[-1].startswith(b"t OK"), lines[-1]
         return lines
 
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this client."""
+        return cast("Session", self.connection._session)
+
     def check_grammar(self) -> None:
         """Whatever the server said to this client must be in the grammar, octet for octet."""
         for text in split(bytes(self.pipe.said)):
-            responses.read(text, utf8=self.connection._session.utf8)
+            responses.read(text, utf8=self.session.utf8)
 
     async def quiet(self) -> bool:
         """Whether the server has nothing more to say, when all it has begun is done."""
