@@ -149,6 +149,7 @@ def set_flags(account: Account, command: SetFlags, _context: Context) -> Decisio
     clear, set_ = {"add": (0, word), "remove": (word, 0), "replace": (_ALL, word)}[command.mode]
     if command.who is not None:
         clear, set_ = _allowed(box, command.who, clear, set_)
+        define = define if set_ & ~_SYSTEM else ()
     before = index.flags[rows]
     after = before & ~np.int64(clear) | np.int64(set_)
     changing = before != after

@@ -16,7 +16,7 @@ from cluster.errors import NotFound, Refused
 
 NO_QUOTA: Final = Quota()
 Grants = list[tuple[str, bool]]  # identifiers that something of the account is shared with, or nothing any more
-Cut = TypeVar("Cut", Sequence[ev.Row], Ranges, Array)
+Cut = TypeVar("Cut", Sequence[ev.Row], Sequence[ev.MailboxRenamed], Ranges, Array)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ ANNOTATIONS_MAX: Final = 2000  # of an account
 ANNOTATIONS_OF_OTHERS_MAX: Final = 200  # of an account, that one other user has for himself
 ANNOTATIONS_OF_OTHERS_BYTES_MAX: Final = 16 * 1024  # so that those an account is shared with cannot use it up
 ACL_MAX: Final = 500  # identifiers of one mailbox
+ACL_BYTES_MAX: Final = 30_000  # of one mailbox's, which is in one log entry
+ACLS_BYTES_MAX: Final = 500_000  # of an account's, which are in its head record: those of 5000 mailboxes with two each
 
 Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
 Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges

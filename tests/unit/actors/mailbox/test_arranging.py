@@ -7,6 +7,8 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.decide import Context, decide
 from actors.mailbox.state import decode_head, encode_head
 from actors.mailbox.types import (
+    ACL_MAX,
+    ACLS_BYTES_MAX,
     ANNOTATION_BYTES_MAX,
     ANNOTATIONS_MAX,
     DELETED,
@@ -62,6 +64,7 @@ def shared(may: str, name: str = INBOX) -> Log:
         (Copy(1, ((1, 1),), INBOX, move=True, who=BOB), "rite"),
         (Create("INBOX/new", who=BOB), "k"),
         (Rename("INBOX/old", "INBOX/new", who=BOB), "xk"),
+        (Rename(INBOX, "INBOX/new", who=BOB), "xkrte"),
         (Delete("INBOX/old", who=BOB), "x"),
         (SetAcl(INBOX, "anyone", "l", who=BOB), "a"),
         (Annotate(INBOX, (("/shared/comment", b"x"),), who=BOB), "lw"),
@@ -93,6 +96,29 @@ def test_flags_that_somebody_may_not_set_are_passed_over() -> None:
     assert log.flags() == [0]
     with pytest.raises(rights.NoRight):
         log.do(SetFlags(1, ((1, 1),), "add", SEEN, who=BOB))
+
+
+def test_who_may_not_set_a_keyword_does_not_define_it() -> None:
+    log = shared("rs")
+    log.do(Add(INBOX, (item(),)))
+    log.do(SetFlags(1, ((1, 1),), "add", SEEN, ("word",), who=BOB))
+    assert log.flags() == [SEEN]
+    assert log.account.keywords == []
+    with pytest.raises(rights.NoRight):
+        log.do(SetFlags(1, ((1, 1),), "add", 0, ("word",), who=BOB))
+
+
+def test_acls_are_bounded() -> None:
+    log = Log()
+    with pytest.raises(OverLimit):
+        for number in range(ACL_MAX):
+            log.do(SetAcl("Sent", f"group:{number:0300}", rights.ALL))
+    log.do(SetAcl("Sent", f"group:{0:0300}", ""))  # less is always possible
+    with pytest.raises(OverLimit):
+        for number in range(1000):
+            log.do(Create(f"Sent/{number}"))
+    assert len(encode_head(log.account)) < 2 * ACLS_BYTES_MAX
+    log.do(Create("Other"))
 
 
 def test_others_see_what_they_may_look_up() -> None:
