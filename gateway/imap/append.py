@@ -7,9 +7,9 @@ bytes are kept as they came, or put together as CATENATE says.
 from collections.abc import Sequence
 
 from actors.mailbox.rights import DELETE, EXPUNGE
-from actors.mailbox.types import DELETED, KEYWORDS_MAX, Added, Item
+from actors.mailbox.types import KEYWORDS_MAX, Added, Item
 from cluster.errors import OverQuota, Refused
-from gateway.imap.copy import uid_set
+from gateway.imap.copy import take_away, take_back, uid_set
 from gateway.imap.flagnames import split_flags
 from gateway.imap.parts import Place
 from gateway.imap.places import place
@@ -46,8 +46,9 @@ async def replace(session: Session, command: commands.Replace) -> Ok:
         if not {DELETE, EXPUNGE} <= set(selection.hold.rights):
             raise No("You do not have the right to remove the message", "NOPERM")
         added = await _added(session, where, [item])
-        await selection.hold.set_flags(((uid, uid),), "add", DELETED)
-        await selection.hold.expunge(((uid, uid),))
+        if not await take_away(session, selection.hold, ((uid, uid),), where, [added]):
+            await take_back(session, where, [added])
+            raise No("The message to replace is not there any more", "EXPUNGEISSUED")
     session.answer(b"*", b"OK", "Replaced", _appenduid(added))
     return Ok("REPLACE completed")
 
