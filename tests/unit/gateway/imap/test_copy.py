@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from actors.mailbox.types import DELETED, Added
-
 from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, World, message
 
 
