@@ -118,15 +118,16 @@ class MailboxClient:
         """Renew no views any more."""
         self._views.close()
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read, hash and pack a message. Large ones are durable in the blob store on return."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> Prepared:
+        """Read, hash and pack a message. Large ones are durable in the blob store on return; `inline_bytes_max`: so are
+        others, where the command they are to come with has no room for more."""
         if len(raw) < THREADED_ABOVE_BYTES:
             digest, packed, record, threads = _prepare(raw)
         else:
             digest, packed, record, threads = await asyncio.get_running_loop().run_in_executor(
                 self._threads, _prepare, raw
             )
-        if len(packed) <= INLINE_BYTES_MAX:
+        if len(packed) <= min(inline_bytes_max, INLINE_BYTES_MAX):
             return Prepared(digest, len(raw), record, packed, threads=threads)
         started_ms = self._clock.now_ms()
         await self._blobs.put(digest, raw, packed=packed)

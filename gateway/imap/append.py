@@ -5,13 +5,14 @@ bytes are kept as they came, or put together as CATENATE says.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from actors.mailbox.rights import DELETE, EXPUNGE
-from actors.mailbox.types import KEYWORDS_MAX, Added, Item
+from actors.mailbox.types import ADD_BYTES_MAX, KEYWORDS_MAX, Added, Item
 from cluster.errors import OverQuota, Refused
 from gateway.imap.copy import take_away, take_back, uid_set
 from gateway.imap.flagnames import split_flags
-from gateway.imap.parts import Place
+from gateway.imap.parts import Pace, Place
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import check_keywords, writable
@@ -20,6 +21,8 @@ from gateway.imap.urls import Reading
 from mail.imap import commands
 from mail.imap.catenate import TextPart
 from mail.imap.dates import InternalDate, render_date_time
+
+_INLINE_BYTES: Final = ADD_BYTES_MAX // 3  # of messages in the commit; others are stored before, one by one
 
 
 async def append(session: Session, command: commands.Append) -> Ok:
@@ -71,14 +74,21 @@ async def _added(session: Session, where: Place, items: Sequence[Item]) -> Added
 
 async def _items(session: Session, messages: Sequence[commands.AppendMessage]) -> list[Item]:
     """Ready to be added. What is put together must stay within what one APPEND may bring."""
-    reading = Reading(session)
+    reading, pace = Reading(session), Pace(session.services.clock)
+    items: list[Item] = []
+    room = _INLINE_BYTES
     try:
-        return [await _item(session, message, reading) for message in messages]
+        for message in messages:
+            items.append(await _item(session, message, reading, room))
+            room -= len(items[-1].message.packed or b"")
+            await pace.breathe()
     finally:
         await reading.close()
+    return items
 
 
-async def _item(session: Session, message: commands.AppendMessage, reading: Reading) -> Item:
+async def _item(session: Session, message: commands.AppendMessage, reading: Reading, room: int) -> Item:
+    """`room`: so much of it may go into the commit that all are to be added in."""
     if (message.utf8 or any(isinstance(part, TextPart) and part.utf8 for part in message.parts)) and not session.utf8:
         raise Bad("Enable UTF8=ACCEPT first")  # RFC 6855 4
     data = await _catenated(session, message, reading) if message.parts else message.data
@@ -88,7 +98,7 @@ async def _item(session: Session, message: commands.AppendMessage, reading: Read
     if len(keywords) > KEYWORDS_MAX:
         check_keywords(keywords, ())
     date_ms = _date_ms(message.internal_date) if message.internal_date else session.services.clock.now_ms()
-    return Item(await session.services.mail.prepare(data), date_ms, bits, keywords)
+    return Item(await session.services.mail.prepare(data, inline_bytes_max=room), date_ms, bits, keywords)
 
 
 async def _catenated(session: Session, message: commands.AppendMessage, reading: Reading) -> bytes:

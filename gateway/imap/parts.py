@@ -205,8 +205,8 @@ class Hold(Protocol):
 class Mailboxes(Protocol):
     """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read a new message and make its bytes ready to be added."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def add(
