@@ -12,7 +12,6 @@ from mail.imap.errors import ImapError
 from mail.imap.lexer import Reader
 from mail.imap.seqset import SequenceSet
 
-
 _FLAGS_A_PART: Final = 10  # more flags weigh as more messages do: few have so many
 
 
