@@ -13,6 +13,7 @@ from actors.mailbox import keys
 from actors.mailbox.cache import Cache
 from actors.mailbox.history import gone_of, merged
 from actors.mailbox.packs import read_small
+from actors.mailbox.rights import ANYONE
 from actors.mailbox.types import (
     INBOX,
     Add,
@@ -225,13 +226,13 @@ class MailboxClient:
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         """The accounts that share anything with one of these identifiers (rights.py), in the order of their numbers;
-        SHARING_MAX at most."""
+        SHARING_MAX at most, of which those that share with everybody are the last to be found."""
         found: set[int] = set()
-        for name in names:
+        for name in sorted(names, key=ANYONE.__eq__):
             begin, end = keys.grants(name)
             rows = await self._store.range(begin, end, limit=SHARING_MAX)
-            found.update(keys.granting(key) for key, _value in rows)
-        return sorted(found)[:SHARING_MAX]
+            found.update([keys.granting(key) for key, _value in rows][: SHARING_MAX - len(found)])
+        return sorted(found)
 
     async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
         """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`, as the log has it; None where

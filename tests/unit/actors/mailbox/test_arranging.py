@@ -387,6 +387,18 @@ async def test_accounts_that_share_are_found_by_who_asks() -> None:
     await owner.stop()
 
 
+async def test_who_shares_with_everybody_pushes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.mailbox.client.SHARING_MAX", 2)
+    place = Place(MemoryStore())
+    owner = place.new_owner()
+    client = MailboxClient(Only(owner), place.store, place.blobs, place.clock, Inline())
+    for number in (1, 2, 3):
+        await client.set_acl(number, INBOX, rights.ANYONE, "lr")
+    await client.set_acl(9, INBOX, "user:7", "lr")
+    assert await client.sharing(BOB.names) == [1, 9]
+    await owner.stop()
+
+
 async def test_a_session_s_rights_follow_the_acl() -> None:
     place = Place(MemoryStore())
     owner = place.new_owner()
