@@ -73,6 +73,7 @@ class Plan(NamedTuple):
     sets_seen: bool
     says_flags: bool
     says_threads: bool
+    decoded: tuple[tuple[int, ...], ...]  # parts whose transfer encodings are undone
 
     def render(self, batch: Columns) -> list[bytes]:
         """One response for each message."""
@@ -82,6 +83,8 @@ class Plan(NamedTuple):
 
     def render_apart(self, batch: Columns) -> Iterator[bytes]:
         """The response for one message, an item at a time: for a message that is large in many of its items."""
+        for path in self.decoded:  # before anything is said: what has begun cannot be taken back
+            binary.check(batch.records[0], path)
         lead = b"* %d FETCH (" % batch.seqs[0]
         for shape, column in zip(self.shapes, self.columns, strict=True):
             yield lead + shape % column(batch)[0]
@@ -108,6 +111,7 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         any(map(_sets_seen, items)),
         _A.FLAGS in items,
         _A.THREADID in items,
+        tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize)),
     )
 
 
