@@ -164,12 +164,13 @@ class Reading:
 
 
 async def place_with(session: Session, login: str, name: str) -> tuple[int, Place] | None:
-    """Whose mailbox a name is with the eyes of another user: his account's number, and the place. None: no such."""
-    holder = await session.services.directory.named(login)
-    if holder is None:
+    """Whose mailbox a name is with the eyes of another user: his account's number, and the place. None: no such, also
+    for a user who may not log in any more."""
+    user = await session.services.directory.principal(login)
+    if user is None:
         return None
     try:
-        return holder.id, await place_of(session.services, holder.id, name)
+        return user.account, await place_of(session.services, user.account, name)
     except No:
         return None
 

@@ -102,13 +102,22 @@ async def test_what_was_made_up_is_found_out_before_anything_is_looked_for(
     url = await signed(alice, "imap://alice@localhost/INBOX/;UID=1;URLAUTH=anonymous")
     looked: list[str] = []
 
-    async def named(login: str) -> None:
+    async def principal(login: str) -> None:
         looked.append(login)
 
-    monkeypatch.setattr(world.people, "named", named)
+    monkeypatch.setattr(world.people, "principal", principal)
     for made_up in (url.replace("UID=1", "UID=2"), url.replace("INBOX", "Secret"), url.replace("alice", "nobody")):
         assert await fetched(bob, made_up) == [b"NIL"]
     assert looked == []
+
+
+async def test_who_may_not_log_in_any_more_lets_nobody_read(world: World) -> None:
+    await world.deliver(message("Hello"))
+    alice, bob = await world.connect("alice"), await world.connect("bob")
+    url = await signed(alice, "imap://alice@localhost/INBOX/;UID=1;URLAUTH=anonymous")
+    assert await fetched(bob, url) != [b"NIL"]
+    del world.people.people["alice"]
+    assert await fetched(bob, url) == [b"NIL"]
 
 
 async def test_one_maker_s_rights_are_not_another_s(world: World) -> None:
