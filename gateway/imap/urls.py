@@ -72,7 +72,7 @@ class Reading:
     async def _place(self, url: ImapUrl) -> Place | None:
         try:
             return await place(self._session, url.mailbox)
-        except No:
+        except NotFound:
             return None
 
     async def content(self, url: ImapUrl, where: Place | None) -> bytes | None:
@@ -171,7 +171,7 @@ async def place_with(session: Session, login: str, name: str) -> tuple[int, Plac
         return None
     try:
         return user.account, await place_of(session.services, user.account, name)
-    except No:
+    except NotFound:
         return None
 
 

@@ -176,12 +176,3 @@ async def test_what_cannot_be_finished_touches_no_mailbox_that_was_made_meanwhil
     monkeypatch.setattr(world.mail, "add", meanwhile)
     assert (await alice.command('COPY 1:4 "Shared/team/Box"'))[-1].startswith(b"t NO")
     assert await messages_of(world, TEAM, "Box") == 1
-
-
-async def test_what_goes_to_another_account_at_once_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.imap.copy._MESSAGES_MAX", 3)
-    await stock(world)
-    alice = await world.connect("alice")
-    await alice.ok("SELECT INBOX")
-    assert (await alice.command('COPY 1:4 "Shared/team/INBOX"'))[-1].startswith(b"t NO [LIMIT]")
-    await alice.ok('COPY 1:3 "Shared/team/INBOX"')
