@@ -226,6 +226,10 @@ class Mailboxes(Protocol):
         """APPEND."""
         ...
 
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so much would fit the account's quota, as far as is known without reading the account."""
+        ...
+
     async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
         """One mailbox, for whoever may know of it."""
         ...

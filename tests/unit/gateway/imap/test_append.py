@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.gateway.imap.world import World, message
+from tests.unit.gateway.imap.world import ALICE, TEAM, World, message
 
 
 @pytest.fixture
@@ -54,9 +54,26 @@ async def test_many_messages_that_are_more_than_one_commit_holds_are_added_at_on
         assert lines[1].startswith(bodies[number - 1])
 
 
-async def test_so_many_intricate_messages_that_no_commit_holds_them_are_refused(world: World) -> None:
+async def test_so_many_intricate_messages_that_no_commit_holds_them_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.imap.append.ADD_BYTES_MAX", 20_000)
     alice = await world.connect("alice")
-    field = b"To: " + b", ".join(b"%040d@example.test" % n for n in range(400)) + b"\r\n\r\n"
-    alice.send(b"t APPEND INBOX" + b" {%d+}\r\n%b" % (len(field), field) * 200 + b"\r\n")
+    field = b"To: " + b", ".join(b"%040d@example.test" % n for n in range(40)) + b"\r\n\r\n"
+    alice.send(b"t APPEND INBOX" + b" {%d+}\r\n%b" % (len(field), field) * 10 + b"\r\n")
     assert (await alice.line()).startswith(b"t NO [LIMIT]")
     await alice.ok("APPEND INBOX {1+}\r\nx")
+
+
+async def test_what_is_refused_is_not_stored_before(world: World) -> None:
+    await world.mail.set_acl(TEAM, "INBOX", f"user:{ALICE:x}", "lr")
+    world.people.accounts["alice"].quota_bytes = 150_000
+    alice = await world.connect("alice")
+    large = random.Random(1).randbytes(100_000).hex().encode()
+    literal = b" {%d+}\r\n%b\r\n" % (len(large), large)
+    for command, code in ((b"APPEND INBOX", b"OVERQUOTA"), (b"APPEND Nowhere", b"TRYCREATE")):
+        alice.send(b"t " + command + literal)
+        assert (await alice.line()).startswith(b"t NO [%b]" % code)
+    alice.send(b't APPEND "Shared/team/INBOX"' + literal)
+    assert (await alice.line()).startswith(b"t NO [NOPERM]")
+    assert [blob async for blob in world.mail._blobs.list()] == []
