@@ -70,7 +70,10 @@ async def readable(session: Session, where: Place) -> bool:
     (RFC 4315 3)."""
     if where.who is None:
         return True
-    looked = await session.services.mail.look(where.account, where.name, where.who)
+    try:
+        looked = await session.services.mail.look(where.account, where.name, where.who)
+    except NotFound:
+        return False
     return READ in rights_of(looked.info.acl, where.who)
 
 
