@@ -29,15 +29,28 @@ def test_share_and_list(run: Run, alice: str) -> None:
     [
         (["share", "alice@example.org", "INBOX", "bob@example.org", "read"], "no such user"),
         (["share", "alice@example.org", "INBOX", "group:staff@example.org", "read"], "no such group"),
-        (["share", "alice@example.org", "INBOX", "anyone", "everything"], "letters of"),
+        (["share", "alice@example.org", "INBOX", "anyone", "nonsense"], "letters of"),
         (["share", "alice@example.org", "Nowhere", "anyone", "read"], "no mailbox"),
         (["list", "bob@example.org"], "no account"),
+        (["list", "alice"], "'alice' is not an address: it has no @"),
         (["create", "alice@example.org", "Shared/x"], "Shared"),
     ],
 )
 def test_errors_name_the_cause(run: Run, alice: str, arguments: list[str], words: str) -> None:
     with pytest.raises(Trouble, match=words):
         run("mailbox", *arguments)
+
+
+@pytest.mark.parametrize("word", ["red", "reed", "writ", "wirte", "rite", "rwite"])
+def test_a_mistyped_word_gives_nobody_letters(run: Run, alice: str, word: str) -> None:
+    answer = run("mailbox", "share", alice, "INBOX", "anyone", word)
+    assert answer.exit_code == 2
+    assert "read, write, all, none" in answer.stderr
+    run("mailbox", "share", alice, "INBOX", "anyone", "lrite")
+    run("mailbox", "share", alice, "INBOX", "--remove", "anyone", "r")
+    run("mailbox", "share", alice, "INBOX", "--", "-anyone", "r")
+    (box,) = objects(run("mailbox", "share", alice, "INBOX", "anyone", "i", "--add", "--json"))
+    assert box["grants"] == [{"identifier": "-anyone", "rights": "r"}, {"identifier": "anyone", "rights": "lite"}]
 
 
 def test_a_shared_account_is_shown_as_such(run: Run, alice: str) -> None:
