@@ -10,7 +10,7 @@ def test_share_and_list(run: Run, alice: str) -> None:
     run("account", "add", "bob@example.org", "--generate")
     (made,) = objects(run("mailbox", "create", alice, "Work/2026", "--json"))
     assert (made["name"], made["grants"]) == ("Work/2026", [])
-    (box,) = objects(run("mailbox", "share", alice, "Work/2026", "bob@example.org", "read", "--json"))
+    (box,) = objects(run("mailbox", "share", alice, "Work/2026", "bob@example.org", "Read", "--json"))
     assert box["grants"] == [{"identifier": "bob@example.org", "rights": "lrs"}]
     (box,) = objects(run("mailbox", "share", alice, "Work/2026", "bob@example.org", "wt", "--add", "--json"))
     assert box["grants"] == [{"identifier": "bob@example.org", "rights": "lrswt"}]
