@@ -13,6 +13,7 @@ from gateway.imap import (
     access,
     append,
     auth,
+    batches,
     copy,
     fetch,
     general,
@@ -27,10 +28,12 @@ from gateway.imap import (
     unoffered,
     urlauth,
 )
+from gateway.imap.numbers import speaks_numbers
 from gateway.imap.places import renew
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
+from mail.imap.codes import UID_REQUIRED
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -40,8 +43,8 @@ _SELECTED: Final = State.SELECTED
 class Rule(NamedTuple):
     """How one command is obeyed.
 
-    `state` is the least that is needed. `numbers`: without UID it speaks in sequence numbers, so no EXPUNGE may come
-    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
+    `state` is the least that is needed. `numbers`: where it speaks in sequence numbers, no EXPUNGE may come with its
+    answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
     read the selected mailbox. A handler that answers None
     has begun something that ends later (IDLE).
     """
@@ -100,6 +103,7 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
     commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
+    commands.UidBatches: Rule("UIDBATCHES", _SELECTED, batches.uid_batches),
 }
 
 # What the grammar knows and this server does not offer.
@@ -110,16 +114,22 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
+    session.progress.begin(tag, started)
     answer, status = await _obey(session, rule, command)
+    session.progress.end()
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not rule.numbers or getattr(command, "uid", False), told=answer.told)
+        session.tell(expunges=not (rule.numbers and speaks_numbers(command)), told=answer.told)
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
-        session.answer(tag, status, answer.text, answer.code)
+        code = answer.code
+        if answer.highest and not code and session.qresync and session.selection is not None:
+            code = session.selection.highest_code()
+        session.settle()
+        session.answer(tag, status, answer.text, code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()
     services.metrics.seconds.labels(rule.name).observe(services.clock.monotonic() - started)
@@ -141,6 +151,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.state < rule.state:
         need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
         return Ok(f"{rule.name} needs {need}"), b"BAD"
+    if session.uidonly and speaks_numbers(command):
+        return Ok("There are no sequence numbers after ENABLE UIDONLY", UID_REQUIRED.decode()), b"BAD"
     try:
         if session.selection is not None and rule.run is not general.logout:
             await _may_still(session, rule)

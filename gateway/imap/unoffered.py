@@ -9,10 +9,7 @@ from typing import Any, Final
 
 from gateway.imap.troubles import Bad
 from mail.imap import commands, search
-from mail.imap.fetch import FetchAttribute, FetchItem
 
-_A: Final = FetchAttribute
-_ITEMS: Final = frozenset({_A.MODSEQ})
 _KEYS: Final = (
     search.ModSequence,
     search.Older,
@@ -34,24 +31,9 @@ def check(command: commands.Command) -> None:
         raise Bad("This is of an extension that is not offered")
 
 
-def _opening(command: commands.Select | commands.Examine) -> bool:
-    return command.condstore or command.qresync is not None
-
-
-def _fetch(command: commands.Fetch) -> bool:
-    modified = command.changed_since is not None or command.partial is not None
-    return modified or command.messages.saved or any(map(_item, command.items))
-
-
-def _item(item: FetchItem) -> bool:
-    return item in _ITEMS
-
-
-def _store(command: commands.Store) -> bool:
-    return command.unchanged_since is not None or command.messages.saved
-
-
-def _saved(command: commands.Copy | commands.Move | commands.UidExpunge) -> bool:
+def _saved(
+    command: commands.Copy | commands.Fetch | commands.Move | commands.Store | commands.UidExpunge,
+) -> bool:
     return command.messages.saved
 
 
@@ -76,11 +58,9 @@ def _search(command: commands.Search) -> bool:
 
 _OVERLOOKED: Final[dict[type[Any], Callable[[Any], bool]]] = {
     commands.Copy: _saved,
-    commands.Examine: _opening,
-    commands.Fetch: _fetch,
+    commands.Fetch: _saved,
     commands.Move: _saved,
     commands.Search: _search,
-    commands.Select: _opening,
-    commands.Store: _store,
+    commands.Store: _saved,
     commands.UidExpunge: _saved,
 }
