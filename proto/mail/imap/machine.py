@@ -29,7 +29,14 @@ from mail.imap.parse import Refused, parse_command, parse_head, parse_tag
 _LITERAL = re.compile(rb"\{([0-9]++)(\+?)\}\Z")
 _DIGITS_MAX = 20  # more than any limit has, and few enough to be a number cheaply
 
-_WAITING = (commands.Authenticate, commands.Idle, commands.StartTls, commands.Logout)
+_WAITING = (
+    commands.Authenticate,
+    commands.Compress,
+    commands.Idle,
+    commands.Logout,
+    commands.StartTls,
+    commands.Unauthenticate,
+)
 
 # What brings messages, and so has the bounds of APPEND (RFC 8508 3.4).
 _APPENDING = (b"APPEND", b"REPLACE", b"UID REPLACE")

@@ -97,9 +97,7 @@ def _pair(reader: Reader) -> tuple[str, bytes | None]:
     """entry-value = entry SP value; value = nstring / literal8"""
     entry = parse_entry(reader)
     reader.sp()
-    if reader.take(b"~"):
-        return entry, reader.literal()
-    return entry, reader.nstring()
+    return entry, reader.nstring8()
 
 
 def _parse_options(reader: Reader) -> tuple[Depth, int | None]:

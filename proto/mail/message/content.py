@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mail.message.charset import decode, fold
-from mail.message.part import Part
+from mail.message.part import IDENTITY, Part
 from mail.message.record import Record
 from mail.message.words import base64_bytes, decode_words
 
@@ -19,6 +19,7 @@ _LINE_END_SPACE: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _UU_BEGIN: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 _UU: Final = frozenset({"x-uuencode", "x-uue", "uuencode", "x-uu"})
+ENCODINGS: Final = IDENTITY | _UU | {"base64", "quoted-printable"}  # what `content_of` undoes
 
 
 def content_of(raw: bytes, part: Part) -> bytes:
@@ -78,14 +79,14 @@ def search_text(raw: bytes, record: Record) -> str:
     """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
-        return (header + raw[record.root.body :]).decode("ascii").lower()
+        return (header + raw[record.root.body :]).decode("ascii").upper()
     return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=True)))
 
 
 def body_text(raw: bytes, record: Record) -> str:
     """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
-        return raw[record.root.body :].decode("ascii").lower()
+        return raw[record.root.body :].decode("ascii").upper()
     return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=False)))
 
 
