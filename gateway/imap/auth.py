@@ -47,6 +47,8 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
     offered = mechanisms(session)
     if command.mechanism not in offered:
         raise No("That mechanism is not offered", "CANNOT")
+    if command.mechanism == "LOGIN" and command.initial is not None:
+        raise Bad("LOGIN begins with a challenge")  # RFC 4959 3
     exchange = sasl.begin(
         command.mechanism,
         nonce=nonce,
@@ -55,6 +57,8 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
         scope=services.directory.token_scope,
     )
     step = exchange.step(command.initial or b"")
+    if command.initial == b"":  # RFC 4959 3: the client's first message is there, and empty
+        step = exchange.step(b"")
     principal: Principal | None = None
     for _ in range(_STEPS_MAX):
         match step:

@@ -9,10 +9,12 @@ import asyncio
 import math
 import ssl
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Final, Protocol, cast
 
 from gateway.binding import bindings
 from gateway.imap import dispatch
+from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Log, Services
 from gateway.imap.session import Session, State
@@ -25,7 +27,21 @@ from mail.sasl import Binding
 READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
 TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told BYE and may never send one
 _LIGHT_BYTES: Final = 1024 * 1024  # so much of a command may always come: ordinary mail is not kept out by large
+LITERAL_MINUS_BYTES: Final = 4096  # sent without asking (RFC 7888 5)
 _JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
+
+
+def limits_of(session: Session) -> Limits:
+    """What the client may make us hold."""
+    settings = session.services.settings
+    nonsync_max_bytes = LITERAL_MINUS_BYTES if settings.literals == "minus" else None
+    if session.state is State.NOT_AUTHENTICATED:
+        return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
+    return Limits(
+        line_max_bytes=settings.command_bytes_max,
+        append_max_bytes=settings.message_bytes_max,
+        nonsync_max_bytes=nonsync_max_bytes,
+    )
 
 
 class Owner(Protocol):
@@ -55,12 +71,14 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_asked",
         "_eof",
+        "_garbled",
         "_machine",
         "_out",
         "_out_bytes",
         "_owner",
         "_paused",
         "_session",
+        "_shifts",
         "_task",
         "_transport",
         "_unclogged",
@@ -86,14 +104,16 @@ class Connection(asyncio.Protocol):
         self.clogged = False
         self.deadline = math.inf  # monotonic seconds after which the server's sweep closes us
         self._owner = owner
-        self._machine = ImapMachine(BEFORE_LOGIN)
         self._session = Session(services, self)
+        self._machine = ImapMachine(limits_of(self._session))
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._asked: asyncio.Future[bytes] | None = None  # AUTHENTICATE waits for a line
         self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
         self._paused = False
         self._eof = False
+        self._garbled = False  # nothing that comes can be read any more
+        self._shifts = False  # what follows may not be compressed any more
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._weight_bytes = 0  # of the command that comes or runs, as the server counts it
@@ -112,6 +132,11 @@ class Connection(asyncio.Protocol):
     def can_start_tls(self) -> bool:
         """Whether STARTTLS would work now."""
         return not self.secure and self._owner.tls is not None
+
+    @property
+    def compresses(self) -> bool:
+        """Whether both ends compress (RFC 4978)."""
+        return isinstance(self._transport, Compressed)
 
     @property
     def busy(self) -> bool:
@@ -262,6 +287,9 @@ class Connection(asyncio.Protocol):
             self._take(event)
             if out := self._machine.outgoing():
                 self.write(out)
+        if self._garbled and self._task is None:
+            self._session.bye("What you send is not compressed, or not as RFC 4978 has it", "CLIENTBUG")
+            self.close()
         if self._eof and self._task is None and not self.clogged:
             self.close()
         self._flow()
@@ -271,6 +299,7 @@ class Connection(asyncio.Protocol):
         match event:
             case events.Command():
                 self.deadline = math.inf
+                self._shifts = self.compresses and isinstance(event.command, commands.Unauthenticate)
                 self._start(self._run(event.tag, event.command))
             case events.Line():
                 self._line(event.data)
@@ -306,11 +335,12 @@ class Connection(asyncio.Protocol):
             session.bye("The server is stopping", "UNAVAILABLE")
             self.close()
             return
-        if before is State.NOT_AUTHENTICATED and session.state is not before:
-            settings = self.services.settings
-            self._machine.limits = Limits(
-                line_max_bytes=settings.command_bytes_max, append_max_bytes=settings.message_bytes_max
-            )
+        if session.wants_deflate:
+            self._compress()
+        if (before is State.NOT_AUTHENTICATED) is not (session.state is State.NOT_AUTHENTICATED):
+            self._machine.limits = limits_of(session)
+        if self._shifts:
+            self._expand(done=session.state is State.NOT_AUTHENTICATED)
         if session.idling is not None:
             self._machine.expect_line()
         elif self._machine.waiting:
@@ -330,6 +360,31 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError
         self._transport, self.secure = upgraded, True
         upgraded.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
+
+    def _compress(self) -> None:
+        """RFC 4978 3. The client waits for the answer before it sends any more: what came meanwhile is not compressed,
+        and nobody can say what it is."""
+        self._session.wants_deflate = False
+        assert self._transport is not None
+        self._flush()
+        self._garbled = self._machine.forget() > 0
+        high_bytes = self.services.settings.write_buffer_bytes
+        self._transport = Compressed(
+            self._transport, self, self.services.deflaters, self._broken, high_bytes, clogged=self.clogged
+        )
+
+    def _expand(self, *, done: bool) -> None:
+        """RFC 8437 4.1, unless the command was refused: its answer is the last that is compressed."""
+        self._shifts = False
+        if isinstance(self._transport, Compressed) and done:
+            self._flush()
+            self._garbled = self._machine.forget() > 0  # it was compressed
+            self._paused = False
+            self._transport = self._transport.finish()
+
+    def _broken(self) -> None:
+        self._garbled = True
+        self._advance()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._task = asyncio.get_running_loop().create_task(work)
@@ -371,7 +426,8 @@ class Connection(asyncio.Protocol):
 
     def _flow(self) -> None:
         """Read on, unless the client is too far ahead of its answers."""
-        full = (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+        ahead = (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+        full = ahead or self._shifts
         if full is self._paused or self._transport is None or self._transport.is_closing():
             return
         self._paused = full

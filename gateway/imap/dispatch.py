@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
+from gateway.imap import append, auth, connecting, copy, fetch, general, mailboxes, search, selecting, store
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
@@ -56,6 +56,9 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Lsub: Rule("LSUB", _IN, mailboxes.lsub),
     commands.Status: Rule("STATUS", _IN, mailboxes.status),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Compress: Rule("COMPRESS", _IN, connecting.compress),
+    commands.Unauthenticate: Rule("UNAUTHENTICATE", _IN, connecting.unauthenticate),
+    commands.GetJmapAccess: Rule("GETJMAPACCESS", _IN, connecting.get_jmap_access),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),

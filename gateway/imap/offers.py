@@ -23,7 +23,8 @@ class Offer(NamedTuple):
 
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("IMAP4rev1", early=True),  # RFC 3501
-    Offer("LITERAL+", early=True),  # RFC 7888
+    Offer("LITERAL+", early=True, when=lambda session: session.services.settings.literals == "plus"),  # RFC 7888
+    Offer("LITERAL-", early=True, when=lambda session: session.services.settings.literals == "minus"),  # RFC 7888
     Offer("SASL-IR", early=True),  # RFC 4959
     Offer("ID", early=True),  # RFC 2971
     Offer("ENABLE", early=True),  # RFC 5161
@@ -34,6 +35,9 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("SPECIAL-USE"),  # RFC 6154
     Offer("CHILDREN"),  # RFC 3348
     Offer("UNSELECT"),  # RFC 3691
+    Offer("COMPRESS=DEFLATE", when=lambda session: session.services.settings.compress),  # RFC 4978
+    Offer("UNAUTHENTICATE", when=lambda session: session.services.settings.unauthenticate),  # RFC 8437
+    Offer("JMAPACCESS", when=lambda session: bool(session.services.settings.jmap_url)),  # RFC 9698
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

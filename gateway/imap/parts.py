@@ -6,7 +6,7 @@ actors.directory.client; hosting passes them in.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from actors.mailbox.types import (
     Who,
 )
 from cluster.clock import Clock, Dice
+from gateway.imap.compressing import Deflaters
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from mail.sasl import Binding, ScramKeys
@@ -418,6 +419,11 @@ class Wire(Protocol):
         ...
 
     @property
+    def compresses(self) -> bool:
+        """Whether both ends compress."""
+        ...
+
+    @property
     def clogged(self) -> bool:
         """The client does not read what was written; nothing unasked should be added."""
         ...
@@ -451,6 +457,7 @@ class Services:
     dice: Dice
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    deflaters: Deflaters = field(default_factory=Deflaters)
 
 
 class Pace:

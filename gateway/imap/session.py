@@ -50,6 +50,7 @@ class Session:
         "principal",
         "selection",
         "services",
+        "wants_deflate",
         "wants_tls",
         "wire",
     )
@@ -61,6 +62,7 @@ class Session:
         self.selection: Selection | None = None
         self.idling: bytes | None = None  # the tag of the IDLE that is under way
         self.wants_tls = False  # STARTTLS was answered OK
+        self.wants_deflate = False  # COMPRESS was answered OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
@@ -130,6 +132,12 @@ class Session:
         selection, self.selection = self.selection, None
         if selection is not None:
             await selection.hold.close()
+
+    async def part(self) -> None:
+        """Forget who it is, and all that was done since (RFC 8437 3); but not how often somebody guessed."""
+        self.principal = None
+        self.enabled = frozenset()
+        await self.leave()
 
     def answer(self, tag: bytes, status: bytes, text: str, code: str = "") -> None:
         """The tagged answer to a command."""
