@@ -8,12 +8,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, connecting, copy, fetch, general, mailboxes, search, selecting, store
+from gateway.access.parts import MISTAKES_MAX
+from gateway.imap import (
+    append,
+    auth,
+    connecting,
+    copy,
+    fetch,
+    general,
+    mailboxes,
+    search,
+    selecting,
+    store,
+    unoffered,
+    urlauth,
+)
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
-
-MISTAKES_MAX: Final = 50  # commands answered BAD with no OK between: a broken client, or one that probes
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -59,6 +71,10 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Compress: Rule("COMPRESS", _IN, connecting.compress),
     commands.Unauthenticate: Rule("UNAUTHENTICATE", _IN, connecting.unauthenticate),
     commands.GetJmapAccess: Rule("GETJMAPACCESS", _IN, connecting.get_jmap_access),
+    commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
+    commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
+    commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
+    commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
@@ -116,6 +132,7 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
         return Ok("You may not read this mailbox any more", "NOPERM"), b"NO"
     try:
+        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"

@@ -35,6 +35,16 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("SPECIAL-USE"),  # RFC 6154
     Offer("CHILDREN"),  # RFC 3348
     Offer("UNSELECT"),  # RFC 3691
+    Offer("MULTIAPPEND"),  # RFC 3502
+    Offer("BINARY"),  # RFC 3516
+    Offer("CATENATE"),  # RFC 4469
+    Offer("URLAUTH"),  # RFC 4467
+    Offer("URL-PARTIAL"),  # RFC 5550 5.7
+    Offer("URLAUTH=BINARY"),  # RFC 5524
+    Offer("OBJECTID"),  # RFC 8474
+    Offer("REPLACE"),  # RFC 8508
+    Offer("SAVEDATE"),  # RFC 8514
+    Offer("PREVIEW"),  # RFC 8970
     Offer("COMPRESS=DEFLATE", when=lambda session: session.services.settings.compress),  # RFC 4978
     Offer("UNAUTHENTICATE", when=lambda session: session.services.settings.unauthenticate),  # RFC 8437
     Offer("JMAPACCESS", when=lambda session: bool(session.services.settings.jmap_url)),  # RFC 9698

@@ -6,6 +6,7 @@ Each method reads one thing at the place reached and moves on, or raises ImapErr
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from mail.imap import names
@@ -45,6 +46,14 @@ MOD_SEQUENCE_MAX = 9_223_372_036_854_775_807
 # RFC 3501 2.3.2, without \Recent, which a client can neither set nor send.
 _SYSTEM_FLAGS = {flag.upper().encode(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
 
+_SHORT_SET_BYTES = 5  # `1:*` above all; three ranges at most, which no limit forbids
+
+
+@lru_cache(maxsize=1024)
+def _short_set(text: bytes) -> SequenceSet:
+    return SAVED if text == b"$" else SequenceSet.parse(text)
+
+
 T = TypeVar("T")
 
 
@@ -54,10 +63,10 @@ class Reader:
     __slots__ = ("_line", "_lines", "_literals", "limits", "pos", "text", "utf8")
 
     def __init__(
-        self, lines: Sequence[bytes], literals: Sequence[bytes], limits: Limits, *, utf8: bool = False
+        self, lines: Sequence[bytes], literals: Sequence[bytes], limits: Limits, pos: int = 0, *, utf8: bool = False
     ) -> None:
         self.text = lines[0]
-        self.pos = 0
+        self.pos = pos
         self.limits = limits
         self.utf8 = utf8
         self._line = 0
@@ -92,10 +101,12 @@ class Reader:
 
     def expect(self, octets: bytes) -> None:
         if not self.take(octets):
-            raise ImapError(f"Expected {octets.decode()!r}" if octets != b" " else "Expected a space and more")
+            raise ImapError(f"Expected {octets.decode()!r}")
 
     def sp(self) -> None:
-        self.expect(b" ")
+        if not self.text.startswith(b" ", self.pos):  # not through `take`: each command comes here several times
+            raise ImapError("Expected a space and more")
+        self.pos += 1
 
     def end(self) -> None:
         if self.pos != len(self.text):
@@ -183,7 +194,9 @@ class Reader:
 
     def sequence_set(self) -> SequenceSet:
         text = self.need(_SEQUENCE_SET, "a set of messages")
-        return SAVED if text == b"$" else SequenceSet.parse(text, self.limits.ranges_max)
+        if len(text) <= _SHORT_SET_BYTES:
+            return _short_set(text)
+        return SequenceSet.parse(text, self.limits.ranges_max)
 
     def uid_set(self) -> SequenceSet:
         """A set without `*`."""

@@ -16,6 +16,8 @@ from mail.imap.lexer import Reader
 from mail.imap.returning import ReturnOption, SearchReturn
 from mail.imap.search import SearchKey
 
+# Their first letters, as most searches have neither.
+_R, _C = (b"R", b"r"), (b"C", b"c")
 _RETURN = re.compile(rb"RETURN ", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 # objectid = 1*255(ALPHA / DIGIT / "_" / "-") (RFC 8474 7)
@@ -118,7 +120,7 @@ _SET_STARTS = frozenset(b"%c" % octet for octet in b"0123456789*$")
 
 def parse_return(reader: Reader) -> SearchReturn | None:
     """["RETURN" SP "(" options ")" SP] (RFC 4466 2.6.1)"""
-    if reader.match(_RETURN) is None:
+    if not reader.text.startswith(_R, reader.pos) or reader.match(_RETURN) is None:
         return None
     returns = SearchReturn.parse(reader)
     reader.sp()
@@ -127,7 +129,7 @@ def parse_return(reader: Reader) -> SearchReturn | None:
 
 def parse_program(reader: Reader, returns: SearchReturn | None = None) -> tuple[SearchKey, str | None]:
     """["CHARSET" SP astring SP] search-key *(SP search-key): the key, and the charset as named."""
-    if reader.match(_CHARSET) is not None:
+    if reader.text.startswith(_C, reader.pos) and reader.match(_CHARSET) is not None:
         return _parse_in_charset(reader, returns, fuzzy=False)
     # Nothing named is US-ASCII (RFC 3501 6.4.4); RFC 9051 made that UTF-8, which holds the former.
     keys = KeyReader(reader, "utf_8")
