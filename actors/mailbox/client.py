@@ -13,6 +13,7 @@ from actors.mailbox import keys
 from actors.mailbox.cache import Cache
 from actors.mailbox.follow import Follow, Followings, Told
 from actors.mailbox.history import gone
+from actors.mailbox.mine import answered
 from actors.mailbox.packs import read_small
 from actors.mailbox.types import (
     INBOX,
@@ -250,7 +251,9 @@ class MailboxClient:
         return await self._followings.follow(account, told)
 
     async def _ask(self, account: int, command: Command) -> Reply:
-        return await self._shards.shard_of(account).ask(account, command)
+        reply = await self._shards.shard_of(account).ask(account, command)
+        answered(account, command, reply)
+        return reply
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         """Messages by email id; None for one that has gone."""

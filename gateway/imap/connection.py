@@ -4,6 +4,7 @@ The law: as of every connection of mail access; and an upload that is more than 
 cut off, while ordinary mail still comes through.
 """
 
+import asyncio
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -12,7 +13,7 @@ from gateway.imap import dispatch
 from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
-from gateway.imap.session import Session, State
+from gateway.imap.session import Notices, Session, State
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
@@ -51,7 +52,7 @@ class Connection(access.Connection):
     _owner: Owner
     _session: Session
 
-    __slots__ = ("_garbled", "_shifts", "_weight_bytes")
+    __slots__ = ("_garbled", "_quiet_until", "_shifts", "_stale", "_weight_bytes")
 
     def __init__(self, owner: Owner, services: Services, number: str, *, secure: bool, ip: str = "") -> None:
         """`ip`: the client's address where a relay has told it; else it is the transport's."""
@@ -59,6 +60,8 @@ class Connection(access.Connection):
         machine = ImapMachine(limits_of(session))
         super().__init__(owner, services, number, machine, session, secure=secure, ip=ip)
         self._garbled = False  # nothing that comes can be read any more
+        self._stale = False  # there may be something to tell (RFC 5465)
+        self._quiet_until: float | None = None  # the deadline before it began to be told
         self._shifts = False  # what follows may not be compressed any more
         self._weight_bytes = 0  # of the command that comes or runs, as the server counts it
 
@@ -87,6 +90,36 @@ class Connection(access.Connection):
 
     def _caught_up(self) -> None:
         self._session.tell_idle()
+        self._tell_news()
+
+    def news(self) -> None:
+        """There may be something to tell: at once, if nothing runs; else when it has ended."""
+        self._stale = True
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
+            self._stale = False
+            if (notices := self._session.notices) is not None:
+                self._quiet_until = self.deadline
+                self._start(self._tell(notices))
+
+    async def _tell(self, notices: Notices) -> None:
+        """Like a command, but that nobody has asked for it."""
+        await notices.tell()
+        await self._goes_on()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        quiet_until, self._quiet_until = self._quiet_until, None
+        super()._ended(task)
+        if quiet_until is not None and self._task is None and not (self.clogged or self._session.ended):
+            self.deadline = quiet_until  # to be told something is not to say something
+        self._tell_news()
+
+    def _let_go(self) -> None:
+        if self._task is None:
+            self._session.hear(None)
+        super()._let_go()
 
     def _advance(self) -> None:
         super()._advance()

@@ -7,6 +7,7 @@ A new command is a handler and a line in RULES.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from actors.mailbox.mine import listen
 from cluster.errors import Fault, Trouble
 from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
@@ -17,6 +18,7 @@ from gateway.imap import (
     fetch,
     general,
     mailboxes,
+    notify,
     search,
     selecting,
     store,
@@ -75,6 +77,7 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
     commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
     commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
+    commands.Notify: Rule("NOTIFY", _IN, notify.notify),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
@@ -90,6 +93,9 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
 }
 
+# Whoever asks for it hears what was removed, whatever NOTIFY was told.
+_REMOVING: Final = (commands.Expunge, commands.UidExpunge, commands.Move, commands.Replace)
+
 # What the grammar knows and this server does not offer.
 _NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
 
@@ -98,12 +104,15 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
+    if session.notices is not None:
+        listen(session.notices.own)
     answer, status = await _obey(session, rule, command)
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not rule.numbers or getattr(command, "uid", False), told=answer.told)
+        expunges = not rule.numbers or getattr(command, "uid", False)
+        session.tell(expunges=expunges, told=answer.told, removes=isinstance(command, _REMOVING))
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)

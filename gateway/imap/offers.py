@@ -45,6 +45,7 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("REPLACE"),  # RFC 8508
     Offer("SAVEDATE"),  # RFC 8514
     Offer("PREVIEW"),  # RFC 8970
+    Offer("NOTIFY"),  # RFC 5465
     Offer("COMPRESS=DEFLATE", when=lambda session: session.services.settings.compress),  # RFC 4978
     Offer("UNAUTHENTICATE", when=lambda session: session.services.settings.unauthenticate),  # RFC 8437
     Offer("JMAPACCESS", when=lambda session: bool(session.services.settings.jmap_url)),  # RFC 9698

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
+from actors.mailbox.follow import Follow, News
 from actors.mailbox.types import (
     Acl,
     Added,
@@ -289,6 +290,11 @@ class Mailboxes(Protocol):
         """Hold a mailbox; `changed` is called, between awaits, whenever its view has changed."""
         ...
 
+    async def follow(self, account: int, told: Callable[[News | None], None]) -> Follow:
+        """Hear of all changes of an account; `told` is called with each, between awaits. None: everything may have
+        changed."""
+        ...
+
     async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
         """Messages by Email id; None for one that is gone meanwhile."""
         ...
@@ -360,6 +366,10 @@ class Wire(access.Wire, Protocol):
     @property
     def compresses(self) -> bool:
         """Whether both ends compress."""
+        ...
+
+    def news(self) -> None:
+        """There may be something to tell a client that has used NOTIFY: at once, if no command runs."""
         ...
 
 

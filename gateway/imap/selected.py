@@ -119,16 +119,27 @@ class Selection:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
-    def sync(self, *, expunges: bool, told: Told | None = None, most: int = TOLD_MAX) -> bytes:
-        """The untagged responses that bring the client up to date; empty when it is.
+    def sync(
+        self,
+        *,
+        expunges: bool,
+        told: Told | None = None,
+        most: int = TOLD_MAX,
+        flags: bool = True,
+        with_uid: bool = False,
+    ) -> bytes:
+        """The untagged responses that bring the client up to date; empty when it is. Without `flags` it is left to a
+        later call that has them to say what flags have changed.
 
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
         view = self.hold.view
         if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
             return b""
-        told_flags = self.new_keywords() + self._flags(told, most)
-        self._modseq = view.modseq
+        told_flags = b""
+        if flags:
+            told_flags = self.new_keywords() + self._flags(told, most, with_uid)
+            self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
         return told_flags + sizes + (self._recents() if sizes else b"")
 
@@ -165,7 +176,7 @@ class Selection:
         permanent = b"()" if self.hold.read_only else names.permanent()
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
-    def _flags(self, told: Told | None, most: int) -> bytes:
+    def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
             return b""
@@ -183,7 +194,7 @@ class Selection:
         self._untold = uids[most:]
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
-        return self.flags_of(rows, with_uid=False)[0]
+        return self.flags_of(rows, with_uid=with_uid)[0]
 
     def _expunged(self) -> bytes:
         """EXPUNGE for what is gone, from the end, so that each number is right when it is read."""
