@@ -4,11 +4,13 @@ import asyncio
 import binascii
 import hashlib
 import hmac
+from typing import cast
 
 import pytest
 
 from gateway.access.connection import READ_AHEAD_BYTES
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
 
@@ -326,9 +328,10 @@ async def test_a_stranger_again_has_a_strangers_bounds() -> None:
 async def test_unauthenticate_forgets_what_was_enabled() -> None:
     async with World() as world:
         client = await world.connect("alice")
-        client.connection._session.enabled = frozenset({"QRESYNC"})
+        session = cast("Session", client.connection._session)
+        session.enabled = frozenset({"QRESYNC"})
         await client.ok("SELECT INBOX")
         await client.ok("UNAUTHENTICATE")
-        assert client.connection._session.enabled == frozenset()
-        assert client.connection._session.selection is None
+        assert session.enabled == frozenset()
+        assert session.selection is None
         assert not len(world.mail._views)
