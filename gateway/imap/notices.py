@@ -35,6 +35,7 @@ from mail.imap.seqset import SequenceSet
 
 FOLLOWED_MAX: Final = 100  # accounts of one session: its own, and those of whoever shares mailboxes with it
 PENDING_MAX: Final = 1000  # mailboxes and names about which something is to be told
+LOOK_S: Final = 60.0  # between two looks at who shares anything: that costs a question for each
 _SPECIAL_USE: Final = "/private/specialuse"
 _BATCH: Final = 100  # mailboxes told of before the client has to have taken it
 _OF_MESSAGES: Final[frozenset[Kind]] = frozenset({"new", "gone", "flags"})
@@ -94,7 +95,9 @@ class Notices:
         self._subscriptions: dict[str, int] = {}  # names, and the MODSEQ of the last change
         self._meant: dict[str, frozenset[NotifyEvent]] = {}  # what is asked for of a name, once it was worked out
         self._overflows = False
-        self._reviews = False  # what is subscribed to has changed
+        self._reviews = False  # others may have to be followed too
+        self._spaces: set[str] = set()  # namespaces of others that are meant as a whole
+        self._look_at = 0.0  # the monotonic second from which on it is looked who else is in them
         self._newest = 0  # the highest UID of the selected mailbox that is not new
         self._own: list[tuple[int, int]] = []  # new ones in it that the client made itself
 
@@ -156,6 +159,8 @@ class Notices:
     async def _follow_named(self, name: str) -> None:
         """The account, or the accounts, that a name of others' leads to; what leads nowhere is passed over."""
         if name in (OTHERS, SHARED):
+            self._spaces.add(name)
+            self._look_at = self._session.services.clock.monotonic() + LOOK_S
             for grove in await groves(self._session, frozenset((name,))):
                 await self._follow(grove.account, grove.prefix)
             return
@@ -169,6 +174,18 @@ class Notices:
         own = self._watched[self._session.account].following
         for name in sorted(filter(lambda name: not is_own(name), own.subscriptions)):
             await self._follow_named(name)
+
+    async def _review(self) -> None:
+        """Follow who is meant by now. What somebody shares who shared nothing before is new (RFC 5465 5.4)."""
+        self._reviews = False
+        if self.wishes.by_subscription:
+            await self._follow_subscribed()
+        known = set(self._watched)
+        for name in tuple(self._spaces):
+            await self._follow_named(name)
+        for account in self._watched.keys() - known:
+            for info in self._watched[account].following.tree.mailboxes:
+                self._boxes[account, info.id] = _Touched(None, 0)
 
     # what happens
 
@@ -248,6 +265,12 @@ class Notices:
         if touched is not None and touched.within(range(modseq, modseq + 1)) and names.issuperset(touched.entries):
             del self._boxes[key]
 
+    def look_again(self) -> None:
+        """The client asks for news: from time to time that is also who shares something by now."""
+        if self._spaces and self._session.services.clock.monotonic() >= self._look_at:
+            self._reviews = True
+            self._session.wire.news()
+
     # what is told
 
     async def tell(self) -> None:
@@ -256,8 +279,7 @@ class Notices:
         try:
             await self._tell_selected()
             if self._reviews:
-                self._reviews = False
-                await self._follow_subscribed()
+                await self._review()
             while (self._boxes or self._subscriptions) and not (self._overflows or session.ended):
                 await self._tell_others()
         except TooMany:

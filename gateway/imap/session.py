@@ -51,6 +51,10 @@ class Notices(Protocol):
         """A mailbox was selected."""
         ...
 
+    def look_again(self) -> None:
+        """The client asks for news."""
+        ...
+
     async def tell(self) -> None:
         """Say all there is."""
         ...

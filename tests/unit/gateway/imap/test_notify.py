@@ -121,6 +121,21 @@ async def test_what_others_share_may_be_subscribed_to() -> None:
         assert await _told(bob) == ['* STATUS "Other Users/alice/work" (MESSAGES 2 UIDNEXT 3)']
 
 
+async def test_who_shares_something_later_is_seen_when_the_client_asks_for_news() -> None:
+    async with World() as world:
+        bob = await world.connect("bob")
+        await bob.ok('NOTIFY SET (SUBTREE "Other Users" (MessageNew MessageExpunge MailboxName))')
+        await _share(world, "Archive", "lr")
+        assert await _told(bob) == []
+        await bob.ok("NOOP")
+        assert await _told(bob) == [], "looking costs something, and is done from time to time"
+        world.clock.advance(notices.LOOK_S)
+        await bob.ok("NOOP")
+        assert await _told(bob) == ['* LIST (\\HasNoChildren) "/" "Other Users/alice/Archive"']
+        await _add(world, "Archive")
+        assert await _told(bob) == ['* STATUS "Other Users/alice/Archive" (MESSAGES 1 UIDNEXT 2)']
+
+
 async def test_annotations_of_the_mailbox_and_of_the_server() -> None:
     """RFC 5465 5.6, 5.7."""
     async with World() as world:
