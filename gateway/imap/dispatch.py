@@ -11,20 +11,26 @@ from actors.mailbox.mine import listen
 from cluster.errors import Fault, Trouble
 from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
+    access,
     append,
     auth,
     connecting,
     copy,
     fetch,
     general,
+    listing,
     mailboxes,
+    metadata,
     notify,
+    quota,
     search,
     selecting,
+    status,
     store,
     unoffered,
     urlauth,
 )
+from gateway.imap.places import renew
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
@@ -66,9 +72,19 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Rename: Rule("RENAME", _IN, mailboxes.rename),
     commands.Subscribe: Rule("SUBSCRIBE", _IN, mailboxes.subscribe),
     commands.Unsubscribe: Rule("UNSUBSCRIBE", _IN, mailboxes.unsubscribe),
-    commands.List: Rule("LIST", _IN, mailboxes.list_),
-    commands.Lsub: Rule("LSUB", _IN, mailboxes.lsub),
-    commands.Status: Rule("STATUS", _IN, mailboxes.status),
+    commands.List: Rule("LIST", _IN, listing.list_),
+    commands.Lsub: Rule("LSUB", _IN, listing.lsub),
+    commands.Status: Rule("STATUS", _IN, status.status),
+    commands.GetAcl: Rule("GETACL", _IN, access.get_acl),
+    commands.SetAcl: Rule("SETACL", _IN, access.set_acl),
+    commands.DeleteAcl: Rule("DELETEACL", _IN, access.delete_acl),
+    commands.ListRights: Rule("LISTRIGHTS", _IN, access.list_rights),
+    commands.MyRights: Rule("MYRIGHTS", _IN, access.my_rights),
+    commands.GetQuota: Rule("GETQUOTA", _IN, quota.get_quota),
+    commands.GetQuotaRoot: Rule("GETQUOTAROOT", _IN, quota.get_quota_root),
+    commands.SetQuota: Rule("SETQUOTA", _IN, quota.set_quota),
+    commands.GetMetadata: Rule("GETMETADATA", _IN, metadata.get_metadata),
+    commands.SetMetadata: Rule("SETMETADATA", _IN, metadata.set_metadata),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
     commands.Compress: Rule("COMPRESS", _IN, connecting.compress),
     commands.Unauthenticate: Rule("UNAUTHENTICATE", _IN, connecting.unauthenticate),
@@ -138,9 +154,9 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.state < rule.state:
         need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
         return Ok(f"{rule.name} needs {need}"), b"BAD"
-    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
-        return Ok("You may not read this mailbox any more", "NOPERM"), b"NO"
     try:
+        if rule.state is State.SELECTED:
+            await _may_still(session, rule)
         unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
@@ -157,3 +173,10 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     except Exception as error:
         session.log.warning("imap.defect", command=rule.name, error=repr(type(error)), exc_info=True)
         return Ok("Internal error; it was logged", "SERVERBUG"), b"NO"
+
+
+async def _may_still(session: Session, rule: Rule) -> None:
+    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1)."""
+    await renew(session)
+    if rule.reads and not session.selected.readable:
+        raise No("You may not read this mailbox any more", "NOPERM")

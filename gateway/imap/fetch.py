@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from actors.mailbox.client import Message
+from actors.mailbox.rights import SEEN_
 from actors.mailbox.types import SEEN
 from cluster.errors import NotFound
 from gateway.imap.items import Columns, Plan, Whose, plan
@@ -52,7 +53,9 @@ async def fetch(session: Session, command: commands.Fetch) -> Ok:
 
 
 async def _set_seen(selection: Selection, rows: Array) -> bool:
-    """Whether there was anything to set."""
+    """Whether there was anything to set, and the right to (RFC 4314 4)."""
+    if SEEN_ not in selection.hold.rights:
+        return False
     alive, places = selection.locate(rows)
     unseen = alive[(selection.hold.view.index.flags[places] & SEEN) == 0]
     if not len(unseen):

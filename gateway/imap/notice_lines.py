@@ -10,9 +10,9 @@ from typing import Final
 
 from actors.mailbox.follow import Following, Kind
 from actors.mailbox.rights import LOOKUP, READ, rights_of
-from actors.mailbox.types import SEPARATOR, MailboxInfo, Who
-from gateway.imap.mailboxes import _USES as USES
+from actors.mailbox.types import SEPARATOR, USES, MailboxInfo, Who
 from gateway.imap.session import Session
+from gateway.imap.status import KEPT
 from mail.imap import render, responses
 from mail.imap.listing import StatusItem
 from mail.imap.notify import MESSAGE_EVENTS, NotifyEvent
@@ -110,14 +110,7 @@ def items_of(
 
 def status_line(session: Session, name: str, info: MailboxInfo, items: Iterable[StatusItem]) -> bytes:
     """STATUS with these items."""
-    values = {
-        _I.MESSAGES: info.messages,
-        _I.UIDNEXT: info.uidnext,
-        _I.UIDVALIDITY: info.uidvalidity,
-        _I.UNSEEN: info.unseen,
-        _I.HIGHESTMODSEQ: info.modseq,
-    }
-    return render.status_line(name, {item: values[item] for item in items}, utf8=session.utf8)
+    return render.status_line(name, {item: KEPT[item](info) for item in items}, utf8=session.utf8)
 
 
 def metadata_line(session: Session, name: str, entries: Iterable[str], who: Who | None) -> bytes:

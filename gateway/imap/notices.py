@@ -17,14 +17,16 @@ from actors.mailbox import mine
 from actors.mailbox.follow import Change, Follow, Kind, News
 from actors.mailbox.names import parents
 from actors.mailbox.rights import LOOKUP, READ
-from actors.mailbox.types import Added, Annotate, Command, Done, MailboxInfo, Reply, Subscribe, Who
+from actors.mailbox.types import INBOX, SEPARATOR, Added, Annotate, Command, Done, MailboxInfo, Reply, Subscribe, Who
 from cluster.errors import NotFound, Trouble
 from gateway.imap import notice_lines as lines
 from gateway.imap.fetch import fetch
 from gateway.imap.notice_lines import Watched
-from gateway.imap.places import OTHERS, SHARED, groves, is_own, place, who_asks
+from gateway.imap.parts import Place
+from gateway.imap.places import groves, place, who_asks
 from gateway.imap.selected import Selection
 from gateway.imap.session import Session
+from gateway.imap.spaces import OTHERS, SHARED, is_level, is_own
 from gateway.imap.troubles import No
 from gateway.imap.wishes import NOTHING, Wishes
 from mail.imap import commands
@@ -164,11 +166,9 @@ class Notices:
             for grove in await groves(self._session, frozenset((name,))):
                 await self._follow(grove.account, grove.prefix)
             return
-        try:
-            where = await place(self._session, name)
-        except (No, NotFound):
-            return
-        await self._follow(where.account, where.prefix)
+        where = await leads_to(self._session, name)
+        if where is not None:
+            await self._follow(where.account, where.prefix)
 
     async def _follow_subscribed(self) -> None:
         own = self._watched[self._session.account].following
@@ -262,7 +262,9 @@ class Notices:
         key = (account, info.id if info is not None else 0)
         touched = self._boxes.get(key)
         names = {name for name, _value in command.pairs}
-        if touched is not None and touched.within(range(modseq, modseq + 1)) and names.issuperset(touched.entries):
+        if touched is None or not touched.within(range(modseq, modseq + 1)):
+            return
+        if names.issuperset(entry.partition("\0")[0] for entry in touched.entries):
             del self._boxes[key]
 
     def look_again(self) -> None:
@@ -428,6 +430,17 @@ class Notices:
     def _is_selected(self, account: int, mailbox: int) -> bool:
         selection = self._session.selection
         return selection is not None and (selection.account, selection.hold.info.id) == (account, mailbox)
+
+
+async def leads_to(session: Session, name: str) -> Place | None:
+    """Where a name in the namespaces of others leads, also one that only stands above mailboxes; None: nowhere."""
+    try:
+        if not is_level(name):
+            return await place(session, name)
+        where = await place(session, f"{name}{SEPARATOR}{INBOX}")
+    except NotFound:
+        return None
+    return where._replace(name="")
 
 
 def _seen(watched: Watched, info: MailboxInfo | None, who: Who | None) -> str:

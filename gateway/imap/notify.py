@@ -6,12 +6,11 @@ The law: the command takes effect whole or not at all; until it does, what was a
 from unicodedata import normalize
 
 from actors.mailbox import names
-from cluster.errors import NotFound, Refused
+from cluster.errors import Refused
 from gateway.imap import unoffered
-from gateway.imap.notices import Notices
-from gateway.imap.places import OTHERS, SHARED, is_own, place
+from gateway.imap.notices import Notices, leads_to
 from gateway.imap.session import Ok, Session
-from gateway.imap.troubles import No
+from gateway.imap.spaces import OTHERS, SHARED, is_own
 from gateway.imap.wishes import Group, Wishes, is_of_selected
 from mail.imap import commands
 from mail.imap.names import DELIMITER
@@ -59,8 +58,5 @@ async def _name(session: Session, asked: str) -> str:
             return ""
     if name in (OTHERS, SHARED):
         return name
-    try:
-        where = await place(session, name)
-    except (No, NotFound):
-        return ""
-    return where.wire(where.name).removesuffix(DELIMITER)
+    where = await leads_to(session, name)
+    return where.wire(where.name).removesuffix(DELIMITER) if where is not None else ""

@@ -11,7 +11,8 @@ from gateway.imap.session import Session, State
 
 
 class Offer(NamedTuple):
-    """An extension: its words, in which state they are told, and what decides besides, if anything does.
+    """An extension: its words, in which state they are told, what decides besides and which number goes with them, if
+    anything does.
 
     Before login there is what a client needs for it, and afterwards all.
     """
@@ -19,6 +20,11 @@ class Offer(NamedTuple):
     words: str
     early: bool = False
     when: Callable[[Session], bool] | None = None
+    value: Callable[[Session], int] | None = None
+
+    def told(self, session: Session) -> str:
+        """As CAPABILITY says it."""
+        return self.words if self.value is None else f"{self.words}={self.value(session)}"
 
 
 OFFERS: Final[tuple[Offer, ...]] = (
@@ -33,7 +39,21 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("MOVE"),  # RFC 6851
     Offer("NAMESPACE"),  # RFC 2342
     Offer("SPECIAL-USE"),  # RFC 6154
+    Offer("CREATE-SPECIAL-USE"),  # RFC 6154 3
     Offer("CHILDREN"),  # RFC 3348
+    Offer("LIST-EXTENDED"),  # RFC 5258
+    Offer("LIST-STATUS"),  # RFC 5819
+    Offer("LIST-MYRIGHTS"),  # RFC 8440
+    Offer("LIST-METADATA"),  # RFC 9590
+    Offer("ACL"),  # RFC 4314
+    Offer("RIGHTS=kxte"),  # RFC 4314 5.1.1
+    Offer("METADATA"),  # RFC 5464
+    Offer("QUOTA"),  # RFC 9208
+    Offer("QUOTA=RES-STORAGE"),
+    Offer("QUOTA=RES-MESSAGE"),
+    Offer("QUOTASET"),
+    Offer("STATUS=SIZE"),  # RFC 8438
+    Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
     Offer("MULTIAPPEND"),  # RFC 3502
     Offer("BINARY"),  # RFC 3516
@@ -58,4 +78,4 @@ ENABLEABLE: Final[dict[str, frozenset[str]]] = {}
 def offered(session: Session) -> list[str]:
     """The extensions that are there now."""
     late = session.state is not State.NOT_AUTHENTICATED
-    return [one.words for one in OFFERS if (late or one.early) and (one.when is None or one.when(session))]
+    return [one.told(session) for one in OFFERS if (late or one.early) and (one.when is None or one.when(session))]

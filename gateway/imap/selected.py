@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from actors.mailbox.rights import READ
-from actors.mailbox.types import SEEN, Ranges
+from actors.mailbox.rights import READ, flags_allowed
+from actors.mailbox.types import SEEN, Ranges, Who
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
 from gateway.imap.parts import Array, Hold, Place
 from gateway.imap.troubles import Bad, Told
@@ -24,7 +24,7 @@ _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_keywords", "_modseq", "_recent", "_untold", "hold", "place", "uids")
+    __slots__ = ("_allowed", "_keywords", "_modseq", "_recent", "_untold", "hold", "place", "uids")
 
     def __init__(self, hold: Hold, place: Place) -> None:
         self.hold = hold
@@ -33,6 +33,7 @@ class Selection:
         self.uids: Array = hold.view.index.uids
         self._modseq = hold.view.modseq
         self._keywords = hold.view.keywords  # those the client has been told of
+        self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
 
@@ -46,6 +47,15 @@ class Selection:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
 
+    def seen_as(self, who: Who) -> None:
+        """From now on the client has these identifiers."""
+        self.place = self.place._replace(who=who)
+        self.hold.who = who
+
+    def _changeable(self) -> int:
+        """The bits of a flags word that the client may change now."""
+        return flags_allowed(self.hold.view.acl, self.hold.who)
+
     @property
     def names(self) -> FlagNames:
         """How flags are called now."""
@@ -56,7 +66,7 @@ class Selection:
         info, names = self.hold.info, self.names
         uidnext = max(info.uidnext, int(self.uids[-1]) + 1 if len(self.uids) else 1)
         unseen = self._first_unseen()
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(self._allowed)
         return b"".join(
             (
                 b"* FLAGS %b\r\n* %d EXISTS\r\n* %d RECENT\r\n" % (names.defined(), len(self.uids), self._recent),
@@ -134,7 +144,8 @@ class Selection:
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
         view = self.hold.view
-        if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
+        settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
+        if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
         told_flags = b""
         if flags:
@@ -167,13 +178,13 @@ class Selection:
         return unheard
 
     def new_keywords(self) -> bytes:
-        """New keywords are made known before a FETCH shows them."""
-        keywords = self.hold.view.keywords
-        if keywords == self._keywords:
+        """New keywords are made known before a FETCH shows them; so is what the client may change (RFC 4314 5.1.1)."""
+        keywords, allowed = self.hold.view.keywords, self._changeable()
+        if keywords == self._keywords and allowed == self._allowed:
             return b""
-        self._keywords = keywords
+        self._keywords, self._allowed = keywords, allowed
         names = self.names
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
     def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:

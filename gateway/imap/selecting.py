@@ -1,11 +1,15 @@
 """Choosing a mailbox and letting it go: SELECT, EXAMINE, CLOSE, UNSELECT.
 
-The law: a SELECT that fails leaves no mailbox selected (RFC 3501 6.3.1).
+The law: a SELECT that fails leaves no mailbox selected (RFC 3501 6.3.1). What it says of the mailbox is what this
+client may do with it (RFC 4314 5).
 """
 
+from actors.mailbox.rights import EXPUNGE
+from gateway.imap.ids import mailbox_id
+from gateway.imap.listing import line_of
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
-from mail.imap import commands
+from mail.imap import codes, commands, render
 
 
 async def select(session: Session, command: commands.Select) -> Ok:
@@ -21,7 +25,7 @@ async def examine(session: Session, command: commands.Examine) -> Ok:
 async def close(session: Session, _command: commands.Close) -> Ok:
     r"""RFC 3501 6.4.2: messages with \Deleted go, and nothing is said of them."""
     hold = session.selected.hold
-    if not hold.read_only:
+    if not hold.read_only and EXPUNGE in hold.rights:  # RFC 4314 4: without that right nothing goes
         await hold.expunge()
     await session.leave()
     return Ok("CLOSE completed")
@@ -35,8 +39,13 @@ async def unselect(session: Session, _command: commands.Unselect) -> Ok:
 
 async def _open(session: Session, name: str, *, read_only: bool) -> Ok:
     await session.leave()  # also when there is no such place
-    selection = await session.enter(await place(session, name), read_only=read_only)
+    where = await place(session, name)
+    selection = await session.enter(where, read_only=read_only)
     session.wire.write(selection.greeting())
+    object_id = mailbox_id(where.account, session.account, selection.hold.info.id)
+    session.wire.write(render.untagged_line(b"OK", "Its name for ever", codes.mailbox_id_code(object_id)))
+    if session.rev2:  # RFC 9051 6.3.2
+        session.wire.write(await line_of(session, where, asked=name))
     if read_only:
         return Ok("EXAMINE completed", "READ-ONLY")
-    return Ok("SELECT completed", "READ-WRITE")
+    return Ok("SELECT completed", "READ-ONLY" if selection.hold.read_only else "READ-WRITE")

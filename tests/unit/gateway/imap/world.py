@@ -101,6 +101,9 @@ class People:
     async def account_with(self, number: int) -> Person | None:
         return next((one for one in self.accounts.values() if one.id == number), None)
 
+    async def group_named(self, address: str) -> str | None:
+        return address if address in self.members else None
+
     async def groups(self, account: int) -> list[str]:
         return [name for name, members in self.members.items() if account in members]
 
