@@ -63,6 +63,7 @@ class View:
         self.lost = False  # nobody tells of changes until it is opened anew
         self.claims = False
         self.sessions: list[Selected] = []
+        self.said: object = None  # what one of them has made of it, for the next one
         self._on_lost = lost
         self._waiting: list[asyncio.Future[None]] = []  # at most one a session's command
 

@@ -5,6 +5,7 @@ cut off, while ordinary mail still comes through.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -93,16 +94,24 @@ class Connection(access.Connection):
         self._tell_news()
 
     def news(self) -> None:
-        """There may be something to tell: at once, if nothing runs; else when it has ended."""
-        self._stale = True
-        self._tell_news()
+        """There may be something to tell: when all of this moment is in, if nothing runs; else when it has ended."""
+        if not self._stale:
+            self._stale = True
+            self.soon(self._tell_news)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
+        self._owner.soon(work)
 
     def _tell_news(self) -> None:
         if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
             self._stale = False
-            if (notices := self._session.notices) is not None:
+            notices = self._session.notices
+            if notices is not None and not notices.tell_at_once():
                 self._quiet_until = self.deadline
                 self._start(self._tell(notices))
+            elif self._session.ended:
+                self.close()
 
     async def _tell(self, notices: Notices) -> None:
         """Like a command, but that nobody has asked for it."""
@@ -189,7 +198,7 @@ class Connection(access.Connection):
         and nobody can say what it is."""
         self._session.wants_deflate = False
         assert self._transport is not None
-        self._flush()
+        self.flush()
         self._garbled = self._machine.forget() > 0
         high_bytes = self.services.settings.write_buffer_bytes
         self._transport = Compressed(
@@ -200,7 +209,7 @@ class Connection(access.Connection):
         """RFC 8437 4.1, unless the command was refused: its answer is the last that is compressed."""
         self._shifts = False
         if isinstance(self._transport, Compressed) and done:
-            self._flush()
+            self.flush()
             self._garbled = self._machine.forget() > 0  # it was compressed
             self._paused = False
             self._transport = self._transport.finish()

@@ -38,6 +38,7 @@ from mail.imap.seqset import SequenceSet
 FOLLOWED_MAX: Final = 100  # accounts of one session: its own, and those of whoever shares mailboxes with it
 PENDING_MAX: Final = 1000  # mailboxes and names about which something is to be told
 LOOK_S: Final = 60.0  # between two looks at who shares anything: that costs a question for each
+_FEW: Final = 10  # mailboxes and names that are told of without letting others run
 _SPECIAL_USE: Final = "/private/specialuse"
 _BATCH: Final = 100  # mailboxes told of before the client has to have taken it
 _OF_MESSAGES: Final[frozenset[Kind]] = frozenset({"new", "gone", "flags"})
@@ -230,6 +231,8 @@ class Notices:
         if not change.mailbox:
             return watched.own and change.kind == "annotated" and _E.SERVER_METADATA_CHANGE in wanted
         if change.kind in _OF_MESSAGES:
+            if change.kind == "flags" and _E.FLAG_CHANGE not in wanted:
+                return False
             if not wanted & MESSAGE_EVENTS or self._is_selected(watched.following.number, change.mailbox):
                 return False
         elif change.kind in _OF_NAMES:
@@ -274,6 +277,27 @@ class Notices:
             self._session.wire.news()
 
     # what is told
+
+    def tell_at_once(self) -> bool:
+        """Say all there is, if that is a little and needs no waiting for anything: as it mostly is, and needs no task.
+        Whether it was."""
+        session, wanted = self._session, self.wishes.selected
+        others = len(self._boxes) + len(self._subscriptions)
+        if self._overflows or self._reviews or others > _FEW or len(self._watched) > 1:
+            return False
+        if wanted is not None:
+            if wanted.items:
+                return False
+            session.tell(expunges=session.idling is not None or not self.wishes.delayed)
+            if session.selection is not None and session.selection.more:
+                return False
+        elif session.selection is not None and session.selection.hold.view.gone:
+            return False
+        boxes, self._boxes = self._boxes, {}
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        for line in self._all_lines(boxes, subscriptions, self._who):
+            session.wire.write(line)
+        return True
 
     async def tell(self) -> None:
         """Say all there is. ConnectionError when the client went away meanwhile."""
@@ -329,18 +353,22 @@ class Notices:
         subscriptions, self._subscriptions = self._subscriptions, {}
         if len(self._watched) > 1:
             self._who = await who_asks(session)
-        said = _Said()
-        for number, ((account, mailbox), touched) in enumerate(self._changed(boxes, before), start=1):
-            watched = self._watched.get(account)
-            if watched is not None:
-                for line in self._lines(watched, mailbox, touched, before, said):
-                    session.wire.write(line)
+        for number, line in enumerate(self._all_lines(boxes, subscriptions, before), start=1):
+            session.wire.write(line)
             if not number % _BATCH:
                 await session.wire.drain()
-        for name in subscriptions:
-            if line := self._subscribed(name):
-                session.wire.write(line)
         await session.wire.drain()
+
+    def _all_lines(
+        self, boxes: dict[tuple[int, int], _Touched], subscriptions: dict[str, int], before: Who | None
+    ) -> Iterator[bytes]:
+        """All that is to be said of these; `before`: whom others' mailboxes saw until now."""
+        said = _Said()
+        for (account, mailbox), touched in self._changed(boxes, before):
+            watched = self._watched.get(account)
+            if watched is not None:
+                yield from self._lines(watched, mailbox, touched, before, said)
+        yield from filter(None, map(self._subscribed, subscriptions))
 
     def _changed(
         self, boxes: dict[tuple[int, int], _Touched], before: Who | None

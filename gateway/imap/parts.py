@@ -149,6 +149,9 @@ class View(Protocol):
         """The mailbox was deleted."""
         ...
 
+    said: object
+    """What a session has made of it, for the next one; any session may put anything else here."""
+
 
 class Hold(Protocol):
     """One session's hold on a mailbox. When a method returns, the view already shows its effect."""
@@ -379,6 +382,10 @@ class Wire(access.Wire, Protocol):
     @property
     def compresses(self) -> bool:
         """Whether both ends compress."""
+        ...
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
         ...
 
     def news(self) -> None:

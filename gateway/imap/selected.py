@@ -5,7 +5,7 @@ EXPUNGE for it was sent, and none is sent while a command that speaks in sequenc
 (RFC 3501 7.4.1). `rows` are positions in the client's sequence (sequence number less one), as numpy arrays.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,15 @@ from mail.imap.seqset import SequenceSet
 TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
+
+
+class _Said(NamedTuple):
+    """What a client was told, for the next that knows as much as it did: a thousand may idle in one mailbox."""
+
+    key: tuple[object, ...]
+    before: Array  # kept, as its identity is in the key
+    text: bytes
+    after: tuple[Array, int, tuple[str, ...], int, int]
 
 
 class Selection:
@@ -147,6 +156,23 @@ class Selection:
         settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
         if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
+        if told is not None or self.more or self.hold.recent:
+            return self._sync(expunges, told, most, flags, with_uid)
+        known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
+        key = (*asked, *_same(self.uids), *known[1:])
+        said = view.said
+        if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
+            self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            return said.text
+        text = self._sync(expunges, told, most, flags, with_uid)
+        if not self.more:
+            after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+            view.said = _Said(key, known[0], text, after)
+        return text
+
+    def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
+        view = self.hold.view
         told_flags = b""
         if flags:
             told_flags = self.new_keywords() + self._flags(told, most, with_uid)
@@ -242,6 +268,11 @@ class Selection:
             if unseen.any():
                 return start + int(unseen.argmax()) + 1
         return 0
+
+
+def _same(uids: Array) -> tuple[int, int]:
+    """What only the same UIDs have, while they are kept: arrays of them are never changed in place (parts.Index)."""
+    return id(uids if uids.base is None else uids.base), len(uids)
 
 
 def _missing(known: Array, left: Array, few: int = _FEW) -> list[int]:

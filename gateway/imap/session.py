@@ -4,7 +4,6 @@ The law: a session belongs to one client; nothing in it outlives the connection,
 which mailbox is selected.
 """
 
-import asyncio
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -53,6 +52,10 @@ class Notices(Protocol):
 
     def look_again(self) -> None:
         """The client asks for news."""
+        ...
+
+    def tell_at_once(self) -> bool:
+        """Say all there is, if it needs no waiting; whether it did not."""
         ...
 
     async def tell(self) -> None:
@@ -226,7 +229,7 @@ class Session:
         so does one that has used NOTIFY."""
         if (self.idling is not None or self.notices is not None) and not self._news_due:
             self._news_due = True
-            asyncio.get_running_loop().call_soon(self.tell_idle)
+            self.wire.soon(self.tell_idle)
 
     def tell_idle(self) -> None:
         """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before."""
