@@ -7,6 +7,7 @@ A new command is a handler and a line in RULES.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from actors.mailbox.mine import listen
 from cluster.errors import Fault, Trouble
 from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
@@ -14,12 +15,14 @@ from gateway.imap import (
     append,
     auth,
     batches,
+    connecting,
     copy,
     fetch,
     general,
     listing,
     mailboxes,
     metadata,
+    notify,
     quota,
     search,
     selecting,
@@ -86,10 +89,14 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.GetMetadata: Rule("GETMETADATA", _IN, metadata.get_metadata),
     commands.SetMetadata: Rule("SETMETADATA", _IN, metadata.set_metadata),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Compress: Rule("COMPRESS", _IN, connecting.compress),
+    commands.Unauthenticate: Rule("UNAUTHENTICATE", _IN, connecting.unauthenticate),
+    commands.GetJmapAccess: Rule("GETJMAPACCESS", _IN, connecting.get_jmap_access),
     commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
     commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
     commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
     commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
+    commands.Notify: Rule("NOTIFY", _IN, notify.notify),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
@@ -106,6 +113,9 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.UidBatches: Rule("UIDBATCHES", _SELECTED, batches.uid_batches),
 }
 
+# Whoever asks for it hears what was removed, whatever NOTIFY was told.
+_REMOVING: Final = (commands.Expunge, commands.UidExpunge, commands.Move, commands.Replace)
+
 # What the grammar knows and this server does not offer.
 _NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
 
@@ -115,13 +125,16 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
     session.progress.begin(tag, started)
+    if session.notices is not None:
+        listen(session.notices.own)
     answer, status = await _obey(session, rule, command)
     session.progress.end()
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not (rule.numbers and speaks_numbers(command)), told=answer.told)
+        expunges = not (rule.numbers and speaks_numbers(command))
+        session.tell(expunges=expunges, told=answer.told, removes=isinstance(command, _REMOVING))
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
