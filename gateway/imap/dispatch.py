@@ -8,7 +8,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
-from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store, unoffered
+from gateway.imap import (
+    append,
+    auth,
+    copy,
+    fetch,
+    general,
+    mailboxes,
+    multisearch,
+    search,
+    selecting,
+    sort,
+    store,
+    unoffered,
+    updates,
+)
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
@@ -67,6 +81,10 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
     commands.Store: Rule("STORE", _SELECTED, store.store, numbers=True),
     commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
+    commands.Sort: Rule("SORT", _SELECTED, sort.sort, numbers=True),
+    commands.Thread: Rule("THREAD", _SELECTED, sort.thread, numbers=True),
+    commands.Esearch: Rule("ESEARCH", _IN, multisearch.esearch),
+    commands.CancelUpdate: Rule("CANCELUPDATE", _SELECTED, updates.cancel_update, reads=False),
     commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
 }
@@ -79,6 +97,7 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
+    session.tag = tag
     answer, status = await _obey(session, rule, command)
     if answer is None:
         session.idling = tag
@@ -88,6 +107,7 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
+        await updates.catch_up(session)
         session.answer(tag, status, answer.text, answer.code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()

@@ -34,6 +34,21 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("SPECIAL-USE"),  # RFC 6154
     Offer("CHILDREN"),  # RFC 3348
     Offer("UNSELECT"),  # RFC 3691
+    Offer("ESEARCH"),  # RFC 4731
+    Offer("SEARCHRES"),  # RFC 5182
+    Offer("WITHIN"),  # RFC 5032
+    Offer("I18NLEVEL=1"),  # RFC 5255
+    Offer("SORT"),  # RFC 5256
+    Offer("SORT=DISPLAY"),  # RFC 5957
+    Offer("THREAD=ORDEREDSUBJECT"),  # RFC 5256
+    Offer("THREAD=REFERENCES"),  # RFC 5256
+    Offer("THREAD=REFS"),  # draft-ietf-morg-inthread
+    Offer("ESORT"),  # RFC 5267
+    Offer("CONTEXT=SEARCH"),  # RFC 5267
+    Offer("CONTEXT=SORT"),  # RFC 5267
+    Offer("MULTISEARCH"),  # RFC 7377
+    Offer("SEARCH=FUZZY"),  # RFC 6203
+    Offer("INPROGRESS"),  # RFC 9585
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

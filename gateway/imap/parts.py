@@ -6,7 +6,7 @@ actors.directory.client; hosting passes them in.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -27,6 +27,8 @@ from actors.mailbox.types import (
     Who,
 )
 from cluster.clock import Clock, Dice
+from gateway.imap.arrangements import Arrangements
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from mail.sasl import Binding, ScramKeys
@@ -451,6 +453,8 @@ class Services:
     dice: Dice
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
+    arrangements: Arrangements = field(default_factory=Arrangements)
 
 
 class Pace:

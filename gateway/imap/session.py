@@ -50,6 +50,7 @@ class Session:
         "principal",
         "selection",
         "services",
+        "tag",
         "wants_tls",
         "wire",
     )
@@ -59,6 +60,7 @@ class Session:
         self.wire = wire
         self.principal: Principal | None = None
         self.selection: Selection | None = None
+        self.tag = b""  # of the command that runs
         self.idling: bytes | None = None  # the tag of the IDLE that is under way
         self.wants_tls = False  # STARTTLS was answered OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
@@ -129,6 +131,8 @@ class Session:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
+            if selection.contexts is not None:
+                selection.contexts.close()
             await selection.hold.close()
 
     def answer(self, tag: bytes, status: bytes, text: str, code: str = "") -> None:
@@ -148,7 +152,10 @@ class Session:
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.
             self.bye("The selected mailbox was deleted")
-        elif news := self.selection.sync(expunges=expunges, told=told):
+            return
+        if self.selection.contexts is not None:
+            self.wire.write(self.selection.contexts.leave(self.selection))
+        if news := self.selection.sync(expunges=expunges, told=told):
             self.wire.write(news)
 
     def changed(self) -> None:
@@ -164,5 +171,8 @@ class Session:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
-            elif self.selection is not None and self.selection.more:
-                self.changed()
+            elif self.selection is not None:
+                if self.selection.contexts is not None:
+                    self.selection.contexts.wake()
+                if self.selection.more:
+                    self.changed()

@@ -8,23 +8,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.imap.troubles import Bad
-from mail.imap import commands, search
+from mail.imap import commands
 from mail.imap.fetch import BinarySection, BinarySize, FetchAttribute, FetchItem
 
 _A: Final = FetchAttribute
 _ITEMS: Final = frozenset({_A.MODSEQ, _A.SAVEDATE, _A.EMAILID, _A.THREADID, _A.PREVIEW, _A.PREVIEW_LAZY})
-_KEYS: Final = (
-    search.ModSequence,
-    search.Older,
-    search.Younger,
-    search.EmailId,
-    search.ThreadId,
-    search.SavedBefore,
-    search.SavedOn,
-    search.SavedSince,
-    search.SaveDateSupported,
-    search.Fuzzy,
-)
 
 
 def check(command: commands.Command) -> None:
@@ -40,7 +28,7 @@ def _opening(command: commands.Select | commands.Examine) -> bool:
 
 def _fetch(command: commands.Fetch) -> bool:
     modified = command.changed_since is not None or command.partial is not None
-    return modified or command.messages.saved or any(map(_item, command.items))
+    return modified or any(map(_item, command.items))
 
 
 def _item(item: FetchItem) -> bool:
@@ -48,44 +36,17 @@ def _item(item: FetchItem) -> bool:
 
 
 def _store(command: commands.Store) -> bool:
-    return command.unchanged_since is not None or command.messages.saved
-
-
-def _saved(command: commands.Copy | commands.Move | commands.UidExpunge) -> bool:
-    return command.messages.saved
+    return command.unchanged_since is not None
 
 
 def _append(command: commands.Append) -> bool:
     return len(command.messages) > 1 or any(message.parts or message.utf8 for message in command.messages)
 
 
-def _search(command: commands.Search) -> bool:
-    if command.returns is not None:
-        return True
-    keys: list[search.SearchKey] = [command.key]
-    while keys:
-        match keys.pop():
-            case search.And(several):
-                keys += several
-            case search.Or(left, right):
-                keys += (left, right)
-            case search.Not(key):
-                keys.append(key)
-            case search.SeqSet(messages) | search.UidSet(messages) if messages.saved:
-                return True
-            case key if isinstance(key, _KEYS):
-                return True
-    return False
-
-
 _OVERLOOKED: Final[dict[type[Any], Callable[[Any], bool]]] = {
     commands.Append: _append,
-    commands.Copy: _saved,
     commands.Examine: _opening,
     commands.Fetch: _fetch,
-    commands.Move: _saved,
-    commands.Search: _search,
     commands.Select: _opening,
     commands.Store: _store,
-    commands.UidExpunge: _saved,
 }
