@@ -102,6 +102,7 @@ async def serve_gateways(
             core.dice,
             log,
             secret,
+            settings.hostname,
         ),
         tls,
     )

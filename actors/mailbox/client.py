@@ -22,7 +22,10 @@ from actors.mailbox.types import (
     Command,
     Create,
     Delete,
+    Done,
     Item,
+    Look,
+    Looked,
     Prepared,
     Ranges,
     ReadAnnotations,
@@ -159,9 +162,17 @@ class MailboxClient:
         assert isinstance(reply, Tree)
         return reply
 
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
-        """Make a mailbox. Raises AlreadyExists, Refused."""
-        await self._ask(account, Create(name, role, who=who))
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it. Raises NotFound."""
+        reply = await self._ask(account, Look(name, who=who))
+        assert isinstance(reply, Looked)
+        return reply
+
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """Make a mailbox, and say its number. Raises AlreadyExists, Refused."""
+        reply = await self._ask(account, Create(name, role, who=who))
+        assert isinstance(reply, Done)
+        return reply.mailbox
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
         """Remove a mailbox with its messages. Raises NotFound, Refused."""
@@ -199,7 +210,8 @@ class MailboxClient:
         await self._ask(account, Annotate(name, tuple(pairs), who=who))
 
     async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        """All annotations that are for who asks, of those of the mailboxes that are there; an empty name is the
+        account."""
         reply = await self._ask(account, ReadAnnotations(tuple(names), who=who))
         assert isinstance(reply, Annotations)
         return reply

@@ -35,10 +35,26 @@ Acl = tuple[tuple[str, str], ...]
 ANNOTATION_BYTES_MAX: Final = 60_000  # of the values one command sets: they are in one log entry
 ANNOTATIONS_BYTES_MAX: Final = 256 * 1024  # of an account's, with their names: they are in memory while it is in use
 ANNOTATIONS_MAX: Final = 2000  # of an account
+ANNOTATIONS_OF_OTHERS_MAX: Final = 200  # of an account, that one other user has for himself
+ANNOTATIONS_OF_OTHERS_BYTES_MAX: Final = 16 * 1024  # so that those an account is shared with cannot use it up
 ACL_MAX: Final = 500  # identifiers of one mailbox
 
 Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
 Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges
+
+# How IMAP writes the roles (RFC 6154 2, RFC 8457 4). INBOX is known by its name.
+USES: Final[dict[Role, str]] = {
+    "drafts": "\\Drafts",
+    "sent": "\\Sent",
+    "junk": "\\Junk",
+    "trash": "\\Trash",
+    "archive": "\\Archive",
+    "all": "\\All",
+    "flagged": "\\Flagged",
+    "important": "\\Important",
+}
+# Those that a client may give a mailbox; the others are of mailboxes that show messages of others.
+USES_TO_GIVE: Final[frozenset[Role]] = frozenset({"drafts", "sent", "junk", "trash", "archive"})
 
 
 def system_bit(flag: str) -> int:
@@ -194,20 +210,29 @@ class SetRole(_Said, frozen=True, tag=12):
 
 
 class Annotate(_Said, frozen=True, tag=13):
-    """Set annotations of a mailbox, or with an empty name of the account; None removes one. Entries in lower case."""
+    """Set annotations of a mailbox, or with an empty name of the account; None removes one. Entries in lower case.
+
+    `/private/...` is of who asks. `/private/specialuse` of a mailbox is its special use (RFC 6154 4).
+    """
 
     name: str
     pairs: tuple[tuple[str, bytes | None], ...]
 
 
 class ReadAnnotations(_Said, frozen=True, tag=14):
-    """Ask for all annotations of these mailboxes; an empty name is the account."""
+    """Ask for all annotations of these mailboxes that are for who asks; an empty name is the account."""
 
     names: tuple[str, ...]
 
 
 class Tally(_Said, frozen=True, tag=15):
     r"""Ask how much of a mailbox is \Deleted."""
+
+    name: str
+
+
+class Look(_Said, frozen=True, tag=16):
+    """Ask for one mailbox: for whoever has any right that lets him know of it."""
 
     name: str
 
@@ -230,8 +255,9 @@ Command = (
     | Annotate
     | ReadAnnotations
     | Tally
+    | Look
 )
-READS: Final = (ReadTree, ReadAnnotations, Tally)  # change nothing, ever
+READS: Final = (ReadTree, ReadAnnotations, Tally, Look)  # change nothing, ever
 
 
 class MailboxInfo(Struct, frozen=True):
@@ -285,9 +311,10 @@ class Changed(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """The answer to a command that has nothing to tell but its MODSEQ."""
+    """The answer to a command that has nothing to tell but its MODSEQ; and the number of a mailbox that it made."""
 
     modseq: int
+    mailbox: int = 0
 
 
 class Opened(Struct, frozen=True):
@@ -312,4 +339,12 @@ class Tallied(Struct, frozen=True):
     bytes: int
 
 
-Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied
+class Looked(Struct, frozen=True):
+    """The answer to Look: the mailbox, and the use of its whole account."""
+
+    info: MailboxInfo
+    used_bytes: int
+    used_messages: int
+
+
+Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied | Looked

@@ -13,6 +13,7 @@ import structlog
 
 from actors.mailbox import names
 from actors.mailbox.owner import Owner
+from actors.mailbox.rights import CHANGE, rights_of
 from actors.mailbox.types import Open, Opened, Who
 from actors.mailbox.view import Selected, View
 from cluster.errors import NotFound, Refused, StoreFull, Trouble
@@ -48,9 +49,12 @@ class Views:
     async def select(
         self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
     ) -> Selected:
-        """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
+        r"""Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused.
+
+        Who may change nothing in it has it for reading only (RFC 4314 5.2), and leaves \Recent to those who may."""
         owner = self._shards.shard_of(account)
         view, opened = await self._view(owner, account, name, who)
+        read_only = read_only or not any(right in CHANGE for right in rights_of(opened.info.acl, who))
         selected = Selected(owner, view, opened, read_only=read_only, changed=changed, who=who)
         view.sessions.append(selected)
         if view.lost:

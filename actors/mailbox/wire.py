@@ -21,6 +21,7 @@ from actors.mailbox.types import (
     Copy,
     Done,
     Expunge,
+    Looked,
     Opened,
     Reply,
     SetFlags,
@@ -41,6 +42,7 @@ _REPLIES: Final[tuple[type[Reply], ...]] = (
     Opened,
     Annotations,
     Tallied,
+    Looked,
 )  # as the wire has them
 
 _Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]

@@ -1,42 +1,104 @@
-"""APPEND with APPENDUID (RFC 3501 6.3.11, RFC 4315 3).
+"""APPEND of one message or several, and REPLACE (RFC 3501 6.3.11, 3502, 3516, 4315 3, 4469, 6855 4, 8508).
 
-The law: OK is said when the message is durable, never before; the bytes are kept as they came.
+The law: OK is said when all messages are durable, never before, and one that cannot be stored keeps all from it; the
+bytes are kept as they came, or put together as CATENATE says.
 """
 
-from actors.mailbox.types import KEYWORDS_MAX, Item
+from collections.abc import Sequence
+
+from actors.mailbox.rights import DELETE, EXPUNGE
+from actors.mailbox.types import DELETED, KEYWORDS_MAX, Added, Item
 from cluster.errors import OverQuota, Refused
 from gateway.imap.copy import uid_set
 from gateway.imap.flagnames import split_flags
+from gateway.imap.parts import Place
+from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
-from gateway.imap.store import check_keywords
-from gateway.imap.troubles import No
+from gateway.imap.store import check_keywords, writable
+from gateway.imap.troubles import Bad, No
+from gateway.imap.urls import Reading
 from mail.imap import commands
+from mail.imap.catenate import TextPart
 from mail.imap.dates import InternalDate, render_date_time
 
 
 async def append(session: Session, command: commands.Append) -> Ok:
-    """RFC 3501 6.3.11."""
-    items = [await _item(session, message) for message in command.messages]
+    """RFC 3501 6.3.11, RFC 3502."""
+    where = await place(session, command.mailbox)
+    items = await _items(session, command.messages)
+    added = await _added(session, where, items)
+    return Ok("APPEND completed", _appenduid(added))
+
+
+async def replace(session: Session, command: commands.Replace) -> Ok:
+    """RFC 8508: APPENDUID is told before the EXPUNGE that the answer brings with it, since numbers change then."""
+    selection = writable(session)
+    rows = selection.resolve(command.messages, uid=command.uid)
+    alive, _ = selection.locate(rows)
+    if not len(alive):
+        raise No("The message to replace is not there", "NONEXISTENT" if command.uid else "EXPUNGEISSUED")
+    (uid,) = selection.uids[alive].tolist()
+    where = await place(session, command.mailbox)
+    (item,) = await _items(session, [command.message])
+    if where.account == selection.account:
+        added = await selection.hold.replace(uid, where.name, item)
+    else:
+        if not {DELETE, EXPUNGE} <= set(selection.hold.rights):
+            raise No("You do not have the right to remove the message", "NOPERM")
+        added = await _added(session, where, [item])
+        await selection.hold.set_flags(((uid, uid),), "add", DELETED)
+        await selection.hold.expunge(((uid, uid),))
+    session.answer(b"*", b"OK", "Replaced", _appenduid(added))
+    return Ok("REPLACE completed")
+
+
+def _appenduid(added: Added) -> str:
+    return f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}"
+
+
+async def _added(session: Session, where: Place, items: Sequence[Item]) -> Added:
     try:
-        added = await session.services.mail.add(session.account, command.mailbox, items)
+        return await session.services.mail.add(where.account, where.name, items, who=where.who)
     except OverQuota:
         raise
     except Refused:
-        tree = await session.services.mail.tree(session.account)
+        tree = await session.services.mail.tree(where.account, where.who)
         for item in items:
             check_keywords(item.keywords, tree.keywords)
         raise
-    return Ok("APPEND completed", f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}")
 
 
-async def _item(session: Session, message: commands.AppendMessage) -> Item:
-    if not message.data:
+async def _items(session: Session, messages: Sequence[commands.AppendMessage]) -> list[Item]:
+    """Ready to be added. What is put together must stay within what one APPEND may bring."""
+    reading = Reading(session)
+    try:
+        return [await _item(session, message, reading) for message in messages]
+    finally:
+        await reading.close()
+
+
+async def _item(session: Session, message: commands.AppendMessage, reading: Reading) -> Item:
+    if (message.utf8 or any(isinstance(part, TextPart) and part.utf8 for part in message.parts)) and not session.utf8:
+        raise Bad("Enable UTF8=ACCEPT first")  # RFC 6855 4
+    data = await _catenated(session, message, reading) if message.parts else message.data
+    if not data:
         raise No("A message without a byte cannot be stored", "CANNOT")
     bits, keywords = split_flags(message.flags)
     if len(keywords) > KEYWORDS_MAX:
         check_keywords(keywords, ())
     date_ms = _date_ms(message.internal_date) if message.internal_date else session.services.clock.now_ms()
-    return Item(await session.services.mail.prepare(message.data), date_ms, bits, keywords)
+    return Item(await session.services.mail.prepare(data), date_ms, bits, keywords)
+
+
+async def _catenated(session: Session, message: commands.AppendMessage, reading: Reading) -> bytes:
+    """RFC 4469: texts and what URLs name, one after the other."""
+    pieces: list[bytes] = []
+    for part in message.parts:
+        pieces.append(part.data if isinstance(part, TextPart) else await reading.named(part.url))
+        reading.size_bytes += len(pieces[-1])
+        if reading.size_bytes > session.services.settings.message_bytes_max:
+            raise No("The messages are too large", "TOOBIG")
+    return b"".join(pieces)
 
 
 def _date_ms(moment: InternalDate) -> int:

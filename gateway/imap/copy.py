@@ -1,43 +1,141 @@
 """COPY and MOVE, with COPYUID (RFC 3501 6.4.7, RFC 6851, RFC 4315 3).
 
-The law: all or nothing; after a MOVE no message is in both mailboxes or in none.
+The law: all or nothing; after a MOVE no message is in both mailboxes or in none. Between accounts the messages are
+added first, and taken away only when they are durable there: what is cut off in between leaves a message in both.
 """
 
-from actors.mailbox.types import Added, Ranges
+from typing import Final
+
+from actors.mailbox.rights import DELETE, EXPUNGE
+from actors.mailbox.types import DELETED, KEYWORD_SHIFT, Added, Item, Ranges
+from cluster.errors import NotFound, Trouble
+from gateway.imap.parts import Array, Pace, Place
+from gateway.imap.places import place
+from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import writable
 from gateway.imap.troubles import No
 from mail.imap import commands, seqset
 
+_AT_ONCE_BYTES: Final = 4_000_000  # of messages added to another account in one commit, and held meanwhile
+_AT_ONCE: Final = 1000
+_SYSTEM: Final = (1 << KEYWORD_SHIFT) - 1
+
 
 async def copy(session: Session, command: commands.Copy) -> Ok:
     """RFC 3501 6.4.7."""
-    selection = session.selected
-    rows = selection.resolve(command.messages, uid=command.uid)
-    alive, _ = selection.locate(rows)
-    if len(alive) < len(rows) and not command.uid:
-        raise No("Some of the messages were expunged", "EXPUNGEISSUED")  # RFC 2180 4.4.1: nothing is copied
-    if not len(alive):
-        await _must_exist(session, command.mailbox)
-        return Ok("COPY completed")
-    added = await selection.hold.copy(selection.ranges(alive), command.mailbox)
-    return Ok("COPY completed", copyuid(added))
+    added = await _transferred(session, session.selected, command, move=False)
+    return Ok("COPY completed", copyuid(added) if added else "")
 
 
 async def move(session: Session, command: commands.Move) -> Ok:
     """RFC 6851 3.3: COPYUID comes untagged, before the EXPUNGE responses that the answer brings with it."""
-    selection = writable(session)
-    rows = selection.resolve(command.messages, uid=command.uid)
-    alive, _ = selection.locate(rows)
-    if len(alive) < len(rows) and not command.uid:
-        raise No("Some of the messages were expunged", "EXPUNGEISSUED")
-    if not len(alive):
-        await _must_exist(session, command.mailbox)
-        return Ok("MOVE completed")
-    added = await selection.hold.copy(selection.ranges(alive), command.mailbox, move=True)
-    if code := copyuid(added):
+    added = await _transferred(session, writable(session), command, move=True)
+    if added and (code := copyuid(added)):
         session.answer(b"*", b"OK", "Moved", code)
     return Ok("MOVE completed")
+
+
+async def _transferred(
+    session: Session, selection: Selection, command: commands.Copy | commands.Move, *, move: bool
+) -> Added | None:
+    """What came of it; None where no message was named."""
+    rows = selection.resolve(command.messages, uid=command.uid)
+    alive, places = selection.locate(rows)
+    if len(alive) < len(rows) and not command.uid:
+        raise No("Some of the messages were expunged", "EXPUNGEISSUED")  # RFC 2180 4.4.1: nothing is copied
+    target = await place(session, command.mailbox)
+    if not len(alive):
+        await _must_exist(session, target)
+        return None
+    if target.account == selection.account:
+        return await selection.hold.copy(selection.ranges(alive), target.name, move=move)
+    return await _Between(session, selection, target).run(alive, places, move=move)
+
+
+class _Between:
+    """A COPY or MOVE from one account to another."""
+
+    def __init__(self, session: Session, selection: Selection, target: Place) -> None:
+        self._session = session
+        self._selection = selection
+        self._target = target
+        self._added: list[Added] = []
+        self._source: list[int] = []
+
+    async def run(self, rows: Array, places: Array, *, move: bool) -> Added | None:
+        """All of them, or none."""
+        hold = self._selection.hold
+        if move and not {DELETE, EXPUNGE} <= set(hold.rights):
+            raise No("You do not have the right to remove these messages", "NOPERM")
+        await _must_exist(self._session, self._target)
+        index = hold.view.index
+        columns = (
+            self._selection.uids[rows].tolist(),
+            index.emails[places].tolist(),
+            index.flags[places].tolist(),
+            index.dates[places].tolist(),
+        )
+        try:
+            await self._add_all(*columns)
+        except (Trouble, ConnectionError):
+            await self._undo()
+            raise
+        if not self._added:
+            return None
+        gone = seqset_ranges(self._source)
+        if move:
+            await hold.set_flags(gone, "add", DELETED)
+            await hold.expunge(gone)
+        last = self._added[-1]
+        uids = tuple(span for added in self._added for span in added.uids)
+        return Added(last.mailbox, last.uidvalidity, uids, last.modseq, gone)
+
+    async def _add_all(self, uids: list[int], emails: list[int], words: list[int], dates: list[int]) -> None:
+        mail, keywords = self._session.services.mail, self._selection.names.keywords
+        pace = Pace(self._session.services.clock)
+        items: list[Item] = []
+        size = 0
+        for start in range(0, len(uids), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            messages = await mail.messages(self._selection.account, emails[part])
+            for uid, message, word, date_ms in zip(uids[part], messages, words[part], dates[part], strict=True):
+                if message is None:
+                    continue
+                try:
+                    prepared = await mail.prepare(await mail.content(message))
+                except NotFound:  # expunged, and swept, since the command came
+                    continue
+                names = tuple(name for bit, name in enumerate(keywords, KEYWORD_SHIFT) if word >> bit & 1)
+                items.append(Item(prepared, date_ms, word & _SYSTEM, names))
+                self._source.append(uid)
+                size += len(prepared.packed or b"") + len(prepared.record)
+                if size >= _AT_ONCE_BYTES or len(items) >= _AT_ONCE:
+                    await self._add(items)
+                    items, size = [], 0
+                await pace.breathe()
+        if items:
+            await self._add(items)
+
+    async def _add(self, items: list[Item]) -> None:
+        target = self._target
+        self._added.append(await self._session.services.mail.add(target.account, target.name, items, who=target.who))
+
+    async def _undo(self) -> None:
+        """Take out what was added: RFC 3501 6.4.7 wants the mailbox as it was. With the owner's rights, since who may
+        put messages in need not be one who may take any out."""
+        if not self._added:
+            return
+        target = self._target
+        hold = await self._session.services.mail.select(
+            target.account, target.name, read_only=True, changed=lambda: None
+        )
+        try:
+            uids = tuple(span for added in self._added for span in added.uids)
+            await hold.set_flags(uids, "add", DELETED)
+            await hold.expunge(uids)
+        finally:
+            await hold.close()
 
 
 def copyuid(added: Added) -> str:
@@ -52,8 +150,19 @@ def uid_set(ranges: Ranges) -> str:
     return bytes(seqset.SequenceSet(ranges)).decode()
 
 
-async def _must_exist(session: Session, name: str) -> None:
+def seqset_ranges(uids: list[int]) -> Ranges:
+    """Ascending numbers as ranges."""
+    found: list[tuple[int, int]] = []
+    for uid in uids:
+        if found and found[-1][1] + 1 == uid:
+            found[-1] = (found[-1][0], uid)
+        else:
+            found.append((uid, uid))
+    return tuple(found)
+
+
+async def _must_exist(session: Session, target: Place) -> None:
     """A missing target is told even if there is nothing to copy."""
-    tree = await session.services.mail.tree(session.account)
-    if tree.find(name) is None:
+    tree = await session.services.mail.tree(target.account, target.who)
+    if tree.find(target.name) is None:
         raise No("There is no such mailbox", "TRYCREATE")

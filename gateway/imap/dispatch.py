@@ -22,6 +22,7 @@ from gateway.imap import (
     store,
     unoffered,
     updates,
+    urlauth,
 )
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
@@ -70,6 +71,10 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Lsub: Rule("LSUB", _IN, mailboxes.lsub),
     commands.Status: Rule("STATUS", _IN, mailboxes.status),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
+    commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
+    commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
+    commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),

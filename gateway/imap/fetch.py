@@ -12,13 +12,14 @@ import numpy as np
 from actors.mailbox.client import Message
 from actors.mailbox.types import SEEN
 from cluster.errors import NotFound
-from gateway.imap.items import Columns, Plan, plan
+from gateway.imap.items import Columns, Plan, Whose, plan
 from gateway.imap.parts import Array, Pace
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import No, Told
 from mail.imap import commands
 from mail.imap.fetch import FetchAttribute
+from mail.message.binary import UnknownEncoding
 
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
 _RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
@@ -36,8 +37,11 @@ async def fetch(session: Session, command: commands.Fetch) -> Ok:
         shape = plan(tuple(dict.fromkeys((FetchAttribute.FLAGS, *command.items))), uid=command.uid)
     work = _Fetch(session, shape)
     step = _RECORDS_MAX if shape.needs_records else _ROWS_MAX
-    for start in range(0, len(rows), step):
-        await work.batch(rows[start : start + step])
+    try:
+        for start in range(0, len(rows), step):
+            await work.batch(rows[start : start + step])
+    except UnknownEncoding as unknown:  # RFC 3516 4.3
+        raise No("The transfer encoding of a part is not known here", "UNKNOWN-CTE", work.told()) from unknown
     session.services.metrics.messages.inc(work.sent)
     if work.sent == len(rows):
         return Ok("FETCH completed", told=work.told())
@@ -87,6 +91,10 @@ class _Fetch:
             selection.flag_texts(uids, words.tolist()),
             index.sizes[places],
             index.dates[places],
+            index.saved[places],
+            index.emails[places],
+            index.threads[places] if shape.says_threads else places,
+            Whose(selection.account, self._session.account),
         )
         if shape.says_flags:
             self._told.append(Told(rows, words))

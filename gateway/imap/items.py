@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from gateway.imap import ids
 from gateway.imap.parts import Array
+from mail.imap.contents import literal8
 from mail.imap.dates import InternalDate, render_date_time
-from mail.imap.fetch import BodySection, FetchAttribute, FetchItem, SectionText
-from mail.message import section
+from mail.imap.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, Partial, SectionText
+from mail.imap.render import string
+from mail.message import binary, section
 from mail.message.header import header_fields_subset
+from mail.message.preview import preview
 from mail.message.record import Record
 
 _A: Final = FetchAttribute
@@ -26,6 +30,10 @@ class Columns(NamedTuple):
     flags: list[bytes]
     sizes: Array
     dates: Array
+    saved: Array
+    emails: Array
+    threads: Array
+    whose: "Whose"
     records: Sequence[Record] = ()
     contents: Sequence[bytes] = ()
 
@@ -37,7 +45,18 @@ class Columns(NamedTuple):
             [self.flags[place] for place in places],
             self.sizes[places],
             self.dates[places],
+            self.saved[places],
+            self.emails[places],
+            self.threads[places],
+            self.whose,
         )
+
+
+class Whose(NamedTuple):
+    """Whose messages these are, and who asks: identifiers tell other accounts' apart from one's own (ids.py)."""
+
+    account: int
+    own: int
 
 
 Column = Callable[[Columns], Sequence[object]]
@@ -53,6 +72,7 @@ class Plan(NamedTuple):
     needs_contents: bool
     sets_seen: bool
     says_flags: bool
+    says_threads: bool
 
     def render(self, batch: Columns) -> list[bytes]:
         """One response for each message."""
@@ -76,24 +96,33 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         items = (_A.UID, *items)
     shapes, columns = [], []
     for item in items:
-        assert isinstance(item, (FetchAttribute, BodySection))  # unoffered.check
-        shape, column = _ATTRIBUTES[item] if isinstance(item, FetchAttribute) else _section(item)
+        shape, column = _ATTRIBUTES[item] if isinstance(item, FetchAttribute) else _of_section(item)
         shapes.append(shape)
         columns.append(column)
     return Plan(
         b"* %d FETCH (" + b" ".join(shapes) + b")\r\n",
         tuple(shapes),
         tuple(columns),
-        any(_is_read(item) for item in items),
-        any(isinstance(item, BodySection) or item in _WHOLE for item in items),
-        any(isinstance(item, BodySection) and not item.peek for item in items)
-        or bool({_A.RFC822, _A.RFC822_TEXT} & set(items)),
+        any(map(_is_read, items)),
+        any(map(_needs_content, items)),
+        any(map(_sets_seen, items)),
         _A.FLAGS in items,
+        _A.THREADID in items,
     )
 
 
 def _is_read(item: FetchItem) -> bool:
-    return isinstance(item, BodySection) or item in _WHOLE or item in (_A.ENVELOPE, _A.BODY, _A.BODYSTRUCTURE)
+    return not isinstance(item, FetchAttribute) or item in _WHOLE or item in _RECORDS
+
+
+def _needs_content(item: FetchItem) -> bool:
+    return not isinstance(item, FetchAttribute) or item in _WHOLE
+
+
+def _sets_seen(item: FetchItem) -> bool:
+    if isinstance(item, BodySection | BinarySection):
+        return not item.peek
+    return item in (_A.RFC822, _A.RFC822_TEXT)
 
 
 def _literal(data: bytes) -> bytes:
@@ -119,7 +148,23 @@ def _date(epoch_s: int) -> bytes:
     return render_date_time(InternalDate(epoch_s, 0))
 
 
-_WHOLE: Final = frozenset({_A.RFC822, _A.RFC822_HEADER, _A.RFC822_TEXT})
+def _previews(batch: Columns) -> list[bytes]:
+    """RFC 8970 3.2: UTF-8, so a literal where it is not ASCII."""
+    return [
+        string(preview(content, record).encode()) for record, content in zip(batch.records, batch.contents, strict=True)
+    ]
+
+
+def _email_ids(batch: Columns) -> list[bytes]:
+    return [ids.email_id(*batch.whose, email).encode() for email in batch.emails.tolist()]
+
+
+def _thread_ids(batch: Columns) -> list[bytes]:
+    return [ids.thread_id(*batch.whose, thread).encode() for thread in batch.threads.tolist()]
+
+
+_WHOLE: Final = frozenset({_A.RFC822, _A.RFC822_HEADER, _A.RFC822_TEXT, _A.PREVIEW, _A.PREVIEW_LAZY})
+_RECORDS: Final = frozenset({_A.ENVELOPE, _A.BODY, _A.BODYSTRUCTURE})
 _ATTRIBUTES: Final[dict[FetchAttribute, tuple[bytes, Column]]] = {
     _A.FLAGS: (b"FLAGS %b", lambda batch: batch.flags),
     _A.UID: (b"UID %d", lambda batch: batch.uids),
@@ -131,31 +176,79 @@ _ATTRIBUTES: Final[dict[FetchAttribute, tuple[bytes, Column]]] = {
     _A.RFC822: (b"RFC822 %b", lambda batch: [_literal(content) for content in batch.contents]),
     _A.RFC822_HEADER: (b"RFC822.HEADER %b", _heads),
     _A.RFC822_TEXT: (b"RFC822.TEXT %b", _texts),
+    _A.SAVEDATE: (b"SAVEDATE %b", lambda batch: [_date(s) for s in (batch.saved // 1000).tolist()]),
+    _A.EMAILID: (b"EMAILID (%b)", _email_ids),
+    _A.THREADID: (b"THREADID (%b)", _thread_ids),
+    _A.PREVIEW: (b"PREVIEW %b", _previews),
+    _A.PREVIEW_LAZY: (b"PREVIEW %b", _previews),
 }
+
+
+def _of_section(item: BodySection | BinarySection | BinarySize) -> tuple[bytes, Column]:
+    if isinstance(item, BinarySection):
+        return _binary(item)
+    return _binary_size(item) if isinstance(item, BinarySize) else _section(item)
+
+
+def _binary(item: BinarySection) -> tuple[bytes, Column]:
+    """RFC 3516 4.3. UnknownEncoding where a transfer encoding cannot be undone."""
+
+    def column(batch: Columns) -> list[bytes]:
+        return [_decoded(item, *pair) for pair in zip(batch.records, batch.contents, strict=True)]
+
+    return item.label() + b" %b", column
+
+
+def _decoded(item: BinarySection, record: Record, content: bytes) -> bytes:
+    found = binary.decoded(content, record, item.path)
+    if found is None:
+        return b"NIL"
+    if item.partial is not None:
+        found = found[_span(item.partial, 0, len(found))]
+    return b"".join(literal8(found)) if b"\0" in found else b"{%d}\r\n%b" % (len(found), found)
+
+
+def _binary_size(item: BinarySize) -> tuple[bytes, Column]:
+    def column(batch: Columns) -> list[int]:
+        pairs = zip(batch.records, batch.contents, strict=True)
+        return [binary.decoded_size(content, record, item.path) or 0 for record, content in pairs]
+
+    return item.label() + b" %d", column
 
 
 def _section(item: BodySection) -> tuple[bytes, Column]:
     def column(batch: Columns) -> list[bytes]:
-        return [_cut(item, *pair) for pair in zip(batch.records, batch.contents, strict=True)]
+        return [_told(item, *pair) for pair in zip(batch.records, batch.contents, strict=True)]
 
     return item.label().replace(b"%", b"%%") + b" %b", column
 
 
-def _cut(item: BodySection, record: Record, content: bytes) -> bytes:
+def _told(item: BodySection, record: Record, content: bytes) -> bytes:
     """The section's bytes as nstring; NIL where the message has no such part."""
+    data = cut(item, record, content)
+    return b"NIL" if data is None else _literal(data)
+
+
+def cut(item: BodySection, record: Record, content: bytes) -> bytes | None:
+    """The section's bytes; None where the message has no such part."""
     found = section.locate(record, item.path, _WHAT[item.text])
     if found is None:
-        return b"NIL"
+        return None
     start, end = found
     if item.fields:
         header = header_fields_subset(
             content[start:end], item.fields, exclude=item.text is SectionText.HEADER_FIELDS_NOT
         )
         content, start, end = header, 0, len(header)
-    if item.partial is not None:  # what is beyond the end is cut off, or empty (RFC 3501 6.4.5)
-        start = min(start + item.partial.origin_bytes, end)
-        end = min(start + item.partial.count_bytes, end)
-    return _literal(content[start:end])
+    if item.partial is not None:
+        return content[_span(item.partial, start, end)]
+    return content[start:end]
+
+
+def _span(partial: Partial, start: int, end: int) -> slice:
+    """What is beyond the end is cut off, or empty (RFC 3501 6.4.5)."""
+    start = min(start + partial.origin_bytes, end)
+    return slice(start, min(start + partial.count_bytes, end))
 
 
 _WHAT: Final[dict[SectionText | None, section.What | None]] = {

@@ -49,6 +49,16 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("MULTISEARCH"),  # RFC 7377
     Offer("SEARCH=FUZZY"),  # RFC 6203
     Offer("INPROGRESS"),  # RFC 9585
+    Offer("MULTIAPPEND"),  # RFC 3502
+    Offer("BINARY"),  # RFC 3516
+    Offer("CATENATE"),  # RFC 4469
+    Offer("URLAUTH"),  # RFC 4467
+    Offer("URL-PARTIAL"),  # RFC 5550 5.7
+    Offer("URLAUTH=BINARY"),  # RFC 5524
+    Offer("OBJECTID"),  # RFC 8474
+    Offer("REPLACE"),  # RFC 8508
+    Offer("SAVEDATE"),  # RFC 8514
+    Offer("PREVIEW"),  # RFC 8970
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

@@ -214,8 +214,8 @@ class Mailboxes(Protocol):
         """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
-        """CREATE."""
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """CREATE. The mailbox's number."""
         ...
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
@@ -452,7 +452,8 @@ class Services:
     clock: Clock
     dice: Dice
     log: Log
-    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
+    hostname: str = "localhost"  # how URLs call this server
     indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     arrangements: Arrangements = field(default_factory=Arrangements)
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from actors.mailbox.rights import ANYONE, of_account, of_group
 from actors.mailbox.types import INBOX, SEPARATOR, Tree, Who
-from gateway.imap.parts import Holder, Place
+from gateway.imap.parts import Holder, Place, Services
 from gateway.imap.session import Session
 from gateway.imap.troubles import No
 
@@ -33,8 +33,13 @@ class Grove(NamedTuple):
 
 async def who_asks(session: Session) -> Who:
     """All identifiers that are the client's now: his groups may change while he is logged in."""
-    groups = await session.services.directory.groups(session.account)
-    return Who(session.account, frozenset((ANYONE, of_account(session.account), *map(of_group, groups))))
+    return await who_is(session.services, session.account)
+
+
+async def who_is(services: Services, account: int) -> Who:
+    """All identifiers that are an account's now."""
+    groups = await services.directory.groups(account)
+    return Who(account, frozenset((ANYONE, of_account(account), *map(of_group, groups))))
 
 
 def is_own(name: str) -> bool:
@@ -45,16 +50,21 @@ def is_own(name: str) -> bool:
 
 async def place(session: Session, name: str) -> Place:
     """Where a name leads. Raises No for another's that cannot be there; its owner knows what is there."""
+    return await place_of(session.services, session.account, name)
+
+
+async def place_of(services: Services, account: int, name: str) -> Place:
+    """The same with the eyes of any account."""
     if is_own(name):
-        return Place(session.account, name)
+        return Place(account, name)
     space, _, rest = name.partition(SEPARATOR)
     login, _, inner = rest.partition(SEPARATOR)
-    holder = await session.services.directory.named(login) if login else None
-    if holder is None or holder.shared is not (space == SHARED) or holder.id == session.account:
+    holder = await services.directory.named(login) if login else None
+    if holder is None or holder.shared is not (space == SHARED) or holder.id == account:
         raise No("There is no such mailbox", "NONEXISTENT")
     if inner[: len(INBOX)].upper() == INBOX and inner[len(INBOX) :][:1] in ("", SEPARATOR):
         inner = INBOX + inner[len(INBOX) :]
-    return Place(holder.id, inner, await who_asks(session), prefix_of(holder))
+    return Place(holder.id, inner, await who_is(services, account), prefix_of(holder))
 
 
 def prefix_of(holder: Holder) -> str:

@@ -5,10 +5,10 @@ The law: only here does an error become words for a client.
 
 from typing import Final, NamedTuple
 
-from actors.mailbox.rights import NoRight
 from cluster.errors import (
     AlreadyExists,
     Corrupt,
+    NoRight,
     NotFound,
     OverLimit,
     OverQuota,
@@ -16,6 +16,7 @@ from cluster.errors import (
     TooLarge,
     Trouble,
     Unavailable,
+    Unsuitable,
 )
 from gateway.imap.parts import Array
 
@@ -50,6 +51,7 @@ _CODES: Final[tuple[tuple[type[Trouble], str], ...]] = (
     (OverLimit, "LIMIT"),
     (NotFound, "NONEXISTENT"),
     (NoRight, "NOPERM"),
+    (Unsuitable, "USEATTR"),  # RFC 6154 3: the one thing that a mailbox is asked to be
     (AlreadyExists, "ALREADYEXISTS"),
     (Refused, "CANNOT"),
     (TooLarge, "LIMIT"),

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from gateway.imap.troubles import Bad
 from mail.imap import commands
-from mail.imap.fetch import BinarySection, BinarySize, FetchAttribute, FetchItem
+from mail.imap.fetch import FetchAttribute, FetchItem
 
 _A: Final = FetchAttribute
-_ITEMS: Final = frozenset({_A.MODSEQ, _A.SAVEDATE, _A.EMAILID, _A.THREADID, _A.PREVIEW, _A.PREVIEW_LAZY})
+_ITEMS: Final = frozenset({_A.MODSEQ})
 
 
 def check(command: commands.Command) -> None:
@@ -32,19 +32,14 @@ def _fetch(command: commands.Fetch) -> bool:
 
 
 def _item(item: FetchItem) -> bool:
-    return item in _ITEMS or isinstance(item, (BinarySection, BinarySize))
+    return item in _ITEMS
 
 
 def _store(command: commands.Store) -> bool:
     return command.unchanged_since is not None
 
 
-def _append(command: commands.Append) -> bool:
-    return len(command.messages) > 1 or any(message.parts or message.utf8 for message in command.messages)
-
-
 _OVERLOOKED: Final[dict[type[Any], Callable[[Any], bool]]] = {
-    commands.Append: _append,
     commands.Examine: _opening,
     commands.Fetch: _fetch,
     commands.Select: _opening,

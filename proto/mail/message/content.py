@@ -80,21 +80,36 @@ def search_text(raw: bytes, record: Record) -> str:
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
         return (header + raw[record.root.body :]).decode("ascii").upper()
-    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=True)))
+    return "\n".join([text for _in_body, text in searched(raw, record)])
 
 
 def body_text(raw: bytes, record: Record) -> str:
     """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
         return raw[record.root.body :].decode("ascii").upper()
-    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=False)))
+    return "\n".join([text for _in_body, text in searched(raw, record, with_headers=False)])
 
 
-def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[str]:
-    """In order. The header of an encapsulated message is body text; those of parts are headers."""
-    if with_headers or (part.envelope and not is_root):
-        yield header_text(raw, part)
+def searched(raw: bytes, record: Record, *, with_headers: bool = True) -> Iterator[tuple[bool, str]]:
+    """The pieces of the above, folded, in order, and whether SEARCH BODY looks in each too.
+
+    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it.
+    """
+    if record.is_plain:
+        if with_headers:
+            yield False, _FOLD.sub(b"", raw[: record.root.body]).decode("ascii").upper()
+        yield True, raw[record.root.body :].decode("ascii").upper()
+        return
+    for in_body, text in _texts(raw, record.root, is_root=True, with_headers=with_headers):
+        yield in_body, fold(text)
+
+
+def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[tuple[bool, str]]:
+    """The header of an encapsulated message is body text; those of parts are headers."""
+    in_body = bool(part.envelope) and not is_root
+    if with_headers or in_body:
+        yield in_body, header_text(raw, part)
     if part.type == "text":
-        yield text_of(raw, part)
+        yield True, text_of(raw, part)
     for child in part.children:
         yield from _texts(raw, child, is_root=False, with_headers=with_headers)
