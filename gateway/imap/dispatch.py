@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
+from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
     append,
     auth,
@@ -27,8 +28,6 @@ from gateway.imap import (
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
-
-MISTAKES_MAX: Final = 50  # commands answered BAD with no OK between: a broken client, or one that probes
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED

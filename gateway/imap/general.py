@@ -3,11 +3,10 @@
 The law: news is told with every answer, so that nothing here has to ask for it.
 """
 
+from gateway.access.login import may_log_in, mechanisms
 from gateway.imap.offers import ENABLEABLE, offered
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad
-from gateway.mechanisms import wanted
-from mail import sasl
 from mail.imap import commands, render
 
 
@@ -17,28 +16,11 @@ def capabilities(session: Session) -> str:
     if session.state is State.NOT_AUTHENTICATED:
         if session.wire.can_start_tls:
             words.append("STARTTLS")
-        if may_log_in(session):
-            words += [f"AUTH={mechanism}" for mechanism in mechanisms(session)]
+        if may_log_in(session.wire, session.services):
+            words += [f"AUTH={mechanism}" for mechanism in mechanisms(session.wire, session.services)]
         else:
             words.append("LOGINDISABLED")  # RFC 3501 6.2.3
     return " ".join(words)
-
-
-def mechanisms(session: Session) -> tuple[str, ...]:
-    """The ways to log in on this connection."""
-    wire, services = session.wire, session.services
-    possible = sasl.offered(
-        tls=wire.secure,
-        bound=bool(wire.bindings),
-        tokens=services.directory.takes_tokens,
-        clear=services.settings.plaintext_login,
-    )
-    return wanted(possible, services.settings.mechanisms)
-
-
-def may_log_in(session: Session) -> bool:
-    """Whether a password may be sent on this connection."""
-    return session.wire.secure or session.services.settings.plaintext_login
 
 
 async def capability(session: Session, _command: commands.Capability) -> Ok:

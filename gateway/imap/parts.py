@@ -4,12 +4,9 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Protocol
-
-import numpy.typing as npt
+from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
 from actors.mailbox.types import (
@@ -27,17 +24,34 @@ from actors.mailbox.types import (
     Who,
 )
 from cluster.clock import Clock, Dice
+from gateway import login
+from gateway.access.parts import Array, Log, Pace, Wire
 from gateway.imap.arrangements import Arrangements
 from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
-from mail.sasl import Binding, ScramKeys
+from gateway.login import Principal
 
-Array = npt.NDArray[Any]
+__all__ = [
+    "AclMode",
+    "Array",
+    "Directory",
+    "FlagsMode",
+    "Hold",
+    "Holder",
+    "Index",
+    "Log",
+    "Mailboxes",
+    "Pace",
+    "Place",
+    "Principal",
+    "Services",
+    "View",
+    "Wire",
+]
+
 FlagsMode = Literal["add", "remove", "replace"]
 AclMode = Literal["replace", "add", "remove"]
-
-WORK_SLICE_S: Final = 0.005  # other connections wait no longer than this for a long SEARCH or FETCH
 
 
 class Place(NamedTuple):
@@ -284,20 +298,6 @@ class Mailboxes(Protocol):
         ...
 
 
-class Principal(Protocol):
-    """Who has proved to be whom."""
-
-    @property
-    def account(self) -> int:
-        """The account's id."""
-        ...
-
-    @property
-    def login(self) -> str:
-        """The name for logs."""
-        ...
-
-
 class Holder(Protocol):
     """An account, as far as others may know of it."""
 
@@ -332,36 +332,8 @@ class Holder(Protocol):
         ...
 
 
-class Log(Protocol):
-    """What structlog's loggers offer and the gateway uses."""
-
-    def bind(self, **values: object) -> "Log":
-        """A log that adds these to each line."""
-        ...
-
-    def info(self, event: str, **values: object) -> object:
-        """One event."""
-        ...
-
-    def warning(self, event: str, **values: object) -> object:
-        """One event that an operator may want to look at."""
-        ...
-
-
-class Directory(Protocol):
-    """Who may log in."""
-
-    async def verify(self, login: str, password: str) -> Principal | None:
-        """Who that is, None when the name or the password is wrong."""
-        ...
-
-    async def principal(self, login: str) -> Principal | None:
-        """Who has that name, without proof."""
-        ...
-
-    async def scram(self, login: str) -> ScramKeys | None:
-        """The keys to check a SCRAM exchange with, None when there is no such account."""
-        ...
+class Directory(login.Directory, Protocol):
+    """Who may log in, and what others may know of an account."""
 
     async def named(self, login: str) -> Holder | None:
         """The account of that login, whether or not anybody may log in as it."""
@@ -381,65 +353,6 @@ class Directory(Protocol):
         """Change what an account may hold; 0 is no limit."""
         ...
 
-    @property
-    def takes_tokens(self) -> bool:
-        """Whether anybody is known who can say whose a token is."""
-        ...
-
-    @property
-    def token_scope(self) -> str:
-        """What a token must be good for; empty: anything."""
-        ...
-
-    async def token(self, login: str, token: str) -> Principal | None:
-        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid."""
-        ...
-
-
-class Wire(Protocol):
-    """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
-
-    @property
-    def log(self) -> Log:
-        """A log whose lines carry the connection's id."""
-        ...
-
-    @property
-    def secure(self) -> bool:
-        """Whether TLS is up."""
-        ...
-
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """What SCRAM can be bound to here."""
-        ...
-
-    @property
-    def can_start_tls(self) -> bool:
-        """Whether STARTTLS would work now."""
-        ...
-
-    @property
-    def clogged(self) -> bool:
-        """The client does not read what was written; nothing unasked should be added."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes for the client."""
-        ...
-
-    def close(self) -> None:
-        """Close when what was written has left."""
-        ...
-
-    async def drain(self) -> None:
-        """Wait until the client has taken enough of what was written. Raises ConnectionError when it is gone."""
-        ...
-
-    async def ask(self, challenge: bytes) -> bytes:
-        """Send a continuation request and wait for the client's line, without its CRLF."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -456,19 +369,3 @@ class Services:
     hostname: str = "localhost"  # how URLs call this server
     indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     arrangements: Arrangements = field(default_factory=Arrangements)
-
-
-class Pace:
-    """Keeps a long computation from holding the event loop."""
-
-    __slots__ = ("_clock", "_until")
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._until = clock.monotonic() + WORK_SLICE_S
-
-    async def breathe(self) -> None:
-        """Let others run when this work has had its slice."""
-        if self._clock.monotonic() >= self._until:
-            await asyncio.sleep(0)
-            self._until = self._clock.monotonic() + WORK_SLICE_S

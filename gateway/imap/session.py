@@ -6,12 +6,15 @@ which mailbox is selected.
 
 import asyncio
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from gateway.access.parts import Why
 from gateway.imap.parts import Log, Place, Principal, Services, Wire
 from gateway.imap.selected import Selection
 from gateway.imap.troubles import Told
 from mail.imap import render
+
+_CODES: Final[dict[Why, str]] = {"limit": "LIMIT", "stopping": "UNAVAILABLE", "silent": ""}  # RFC 5530
 
 
 class State(IntEnum):
@@ -82,6 +85,16 @@ class Session:
         return State.AUTHENTICATED if self.selection is None else State.SELECTED
 
     @property
+    def known(self) -> bool:
+        """Whether somebody has logged in."""
+        return self.principal is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a mailbox to let go of."""
+        return self.selection is not None
+
+    @property
     def rev2(self) -> bool:
         """Whether the client speaks IMAP4rev2 (RFC 9051)."""
         return "IMAP4REV2" in self.enabled
@@ -138,6 +151,10 @@ class Session:
     def answer(self, tag: bytes, status: bytes, text: str, code: str = "") -> None:
         """The tagged answer to a command."""
         self.wire.write(render.tagged_line(tag, status, text, code.encode() or None))
+
+    def dismiss(self, why: Why, text: str) -> None:
+        """The server ends the session."""
+        self.bye(text, _CODES[why])
 
     def bye(self, text: str, code: str = "") -> None:
         """The last words (RFC 3501 7.1.5), said once."""

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
+from gateway.login import Login, pause_after_failure
 from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
 from gateway.smtp.gates import Gates
-from gateway.smtp.login import Login, pause_after_failure
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.offering import Offering

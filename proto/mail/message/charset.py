@@ -100,45 +100,17 @@ def guess(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
-def _titlecase(character: str) -> str:
-    """The simple titlecase mapping of UnicodeData.txt. Python has the full one, which differs where that is longer."""
-    title = character.title()
-    return title if len(title) == 1 else character
-
-
-# Letters whose upper case is not their simple titlecase; all of them are in these blocks (a test looks at the others).
-_UNLIKE: Final = {
-    code: _titlecase(chr(code))
-    for code in (*range(0x80, 0x2000), *range(0xFB00, 0xFB18))
-    if chr(code).upper() != _titlecase(chr(code))
-}
-_UNLIKE_RUN: Final = re.compile("([" + "".join(map(chr, _UNLIKE)) + "]+)")
-# Those among them whose upper case is as long as they are.
-_UNLIKE_ALONE: Final = re.compile("[" + "".join(chr(code) for code in _UNLIKE if len(chr(code).upper()) == 1) + "]")
-
-
 def fold(text: str) -> str:
-    """What i;unicode-casemap (RFC 5051) compares, as SEARCH, SORT and THREAD must (RFC 5255 4.2).
+    """What SEARCH, SORT and THREAD compare: equal for all that i;unicode-casemap (RFC 5051, RFC 5255 4.2) has equal.
 
-    Each character in titlecase, then its compatibility decomposition. Folds are equal, within one another and in
-    order as the texts are: octets of UTF-8 order as code points do. Accents become marks after their letter, so
-    that "cafe" is found in "café".
+    Besides, a letter is what it is written as in capitals, so that "strasse" finds "Straße", and a ligature its
+    letters. Folds are within one another and in order as the texts are: octets of UTF-8 order as code points do.
+    Accents become marks behind their letter, so that "cafe" is found in "café".
     """
+    text = text.upper()
     if text.isascii():
-        return text.upper()
-    text = _title(text)
+        return text
     if len(text) <= _PIECE_CHARS:
-        return unicodedata.normalize("NFKD", text)
+        return unicodedata.normalize("NFKD", text).upper()
     pieces = range(0, len(text), _PIECE_CHARS)
-    return "".join([unicodedata.normalize("NFKD", text[at : at + _PIECE_CHARS]) for at in pieces])
-
-
-def _title(text: str) -> str:
-    """`_titlecase` of each character: upper case in one go wherever that is the same."""
-    upper = "\u00df".join([piece.upper() for piece in text.split("\u00df")])  # sharp s, by far the commonest exception
-    if len(upper) == len(text) and not _UNLIKE_ALONE.search(text):
-        return upper
-    pieces = _UNLIKE_RUN.split(text)
-    pieces[::2] = [piece.upper() for piece in pieces[::2]]
-    pieces[1::2] = [piece.translate(_UNLIKE) for piece in pieces[1::2]]
-    return "".join(pieces)
+    return "".join([unicodedata.normalize("NFKD", text[at : at + _PIECE_CHARS]).upper() for at in pieces])

@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from gateway.imap.connection import READ_AHEAD_BYTES
+from gateway.access.connection import READ_AHEAD_BYTES
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
@@ -48,9 +48,10 @@ async def test_a_client_that_does_not_read_stops_its_fetch() -> None:
             await world.deliver(message(f"m{number}", "y" * 600_000))
         client = await world.connect("alice")
         await client.ok("EXAMINE INBOX")
-        client.connection.pause_writing()
         client.send(b"x FETCH 1:4 BODY.PEEK[]\r\n")
+        client.connection.pause_writing()
         await client.quiet()
+        assert client.connection.busy
         assert len(client.pipe.received) < 700_000
         client.connection.resume_writing()
         await client.quiet()
@@ -175,6 +176,21 @@ async def test_a_lost_connection_lets_its_mailbox_go() -> None:
         client = await world.connect("alice")
         await client.ok("SELECT INBOX")
         assert world.mail._views
+        client.pipe.close()
+        await client.quiet()
+        assert not world.mail._views
+
+
+async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
+    async with World() as world:
+        for number in range(4):
+            await world.deliver(message(f"m{number}", "y" * 600_000))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        client.send(b"x FETCH 1:4 BODY.PEEK[]\r\n")
+        client.connection.pause_writing()
+        await client.quiet()
+        assert client.connection.busy
         client.pipe.close()
         await client.quiet()
         assert not world.mail._views

@@ -21,6 +21,7 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
+from gateway.access import connection as access
 from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
@@ -190,7 +191,7 @@ class Pipe(asyncio.Transport):
 class Client:
     """The other end of one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: access.Connection) -> None:
         self.connection = connection
         self.pipe = Pipe()
         self.pipe.protocol = connection

@@ -1,4 +1,5 @@
-"""AUTH (RFC 4954): a SASL exchange, its questions put to the directory. Nothing here may log a password or a response.
+"""A SASL exchange, its questions put to the directory: one for SMTP, IMAP and POP3, which only frame it. Nothing here
+may log a password or a response.
 
 Nobody is logged in before the directory said so, and to act as somebody else (an authorisation identity) is refused.
 """
@@ -6,15 +7,58 @@ Nobody is logged in before the directory said so, and to act as somebody else (a
 import asyncio
 import binascii
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from actors.directory.types import Principal
 from cluster.clock import Dice
-from gateway.smtp.parts import Directory
 from mail import sasl
 
-NONCE_BYTES: Final = 18  # 24 characters of base64
+NONCE_BYTES: Final = 18  # 24 characters of base64: never twice
+NOT_ONESELF: Final = "may not act as another"
 _PAUSE_S_MAX: Final = 5.0  # longer only fills our own connection table
+
+
+class Principal(Protocol):
+    """Who has proved to be whom."""
+
+    @property
+    def account(self) -> int:
+        """The account's id."""
+        ...
+
+    @property
+    def login(self) -> str:
+        """The name for logs."""
+        ...
+
+
+class Directory(Protocol):
+    """Who may log in. What is asked may raise Unavailable."""
+
+    async def verify(self, login: str, password: str) -> Principal | None:
+        """Who that is, None when the name or the password is wrong; slow by intent, off the event loop."""
+        ...
+
+    async def principal(self, login: str) -> Principal | None:
+        """Who has that name, without proof."""
+        ...
+
+    async def scram(self, login: str) -> sasl.ScramKeys | None:
+        """The keys to check a SCRAM exchange with, None when there is no such account."""
+        ...
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether anybody is known who can say whose a token is."""
+        ...
+
+    @property
+    def token_scope(self) -> str:
+        """What a token must be good for; empty: anything."""
+        ...
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid."""
+        ...
 
 
 class Login:
@@ -31,7 +75,7 @@ class Login:
         self._verified: Principal | None = None
 
     async def step(self, data: bytes) -> bytes | Principal | sasl.Failed:
-        """A challenge, who it is, or why not. Raises Unavailable."""
+        """A challenge, who it is, or why not (NOT_ONESELF for who would be another). Raises Unavailable."""
         step = self._exchange.step(data)
         while isinstance(step, sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken):
             step = self._exchange.answer(await self._find(step))
@@ -57,7 +101,7 @@ class Login:
 
     async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
         if authzid not in {"", authcid}:
-            return sasl.Failed("may not act as another", authcid)
+            return sasl.Failed(NOT_ONESELF, authcid)
         principal = self._verified or await self._directory.principal(authcid)
         return principal or sasl.Failed("login is gone", authcid)
 
