@@ -8,14 +8,12 @@ and so is how many are worked out at once.
 import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from actors.mailbox.cache import Cache
-
-Array = npt.NDArray[Any]
+from gateway.access.parts import Array
 
 KEPT_BYTES: Final = 32 * 1024 * 1024  # eighty orders of 100,000 messages
 _AT_ONCE: Final = 2  # of a million messages each takes some 500 MB

@@ -8,11 +8,11 @@ moment in which it is read: what leaves is said from the end, what comes from th
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from gateway.access.parts import Array
 from mail.imap.fetch import FetchItem
 from mail.imap.results import Searched, Update, UpdateKind, esearch_line
 from mail.imap.search import SearchKey
@@ -21,8 +21,6 @@ from mail.imap.sorting import SortCriterion
 
 if TYPE_CHECKING:
     from gateway.imap.selected import Selection
-
-Array = npt.NDArray[Any]
 
 CONTEXTS_MAX: Final = 5  # of a session
 MEMBERS_MAX: Final = 2_000_000  # of all contexts of a session: 8 MB

@@ -3,14 +3,11 @@
 The law: without any index the same is found, by reading messages.
 """
 
-from typing import Any, Protocol
-
-import numpy.typing as npt
+from typing import Protocol
 
 from actors.search.brief import Columns
 from actors.search.index import Matches, Scores
-
-Array = npt.NDArray[Any]
+from gateway.access.parts import Array
 
 
 class TextIndex(Protocol):

@@ -66,8 +66,10 @@ class _Search:
             hold = await mail.select(place.account, place.name, read_only=True, changed=_nothing, who=place.who)
         except (NotFound, Refused):
             return
+        selected = self._session.selection
+        is_selected = selected is not None and (selected.account, selected.hold.info.id) == (place.account, hold.info.id)
         try:
-            await self.of_selection(Selection(hold, place))
+            await self.of_selection(selected if selected is not None and is_selected else Selection(hold, place))
         finally:
             await hold.close()
         await self._session.wire.drain()

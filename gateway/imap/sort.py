@@ -5,7 +5,6 @@ thread.
 """
 
 import asyncio
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -78,19 +77,12 @@ def _threads(algorithm: str, finder: Finder, places: Array, briefs: Columns) -> 
     """`threading.nested` of the rows' threads."""
     dates = sent(finder, places, briefs)
     if algorithm == "ORDEREDSUBJECT":
-        forest = threading.ordered_subject(_subjects(briefs), dates)
+        forest = threading.ordered_subject(briefs.subject.used().rows(), dates)
     else:
         ids = [one or None for one in briefs.ids.tolist()]
-        flat, starts = briefs.parents.tolist(), briefs.starts.tolist()
-        parents = [flat[start:end] for start, end in pairwise(starts)]
+        parents = briefs.parents_of()
         if algorithm == "REFS":
             forest = threading.refs(ids, parents, dates, arrived(finder, places))
         else:
-            forest = threading.references(ids, parents, dates, _subjects(briefs), briefs.replies.tolist())
+            forest = threading.references(ids, parents, dates, briefs.subject.used().rows(), briefs.replies.tolist())
     return np.array(threading.nested(forest), np.int32)
-
-
-def _subjects(briefs: Columns) -> list[str]:
-    subjects = briefs.subject.used()
-    words = [word.decode("utf-8", "replace") for word in subjects.words]
-    return [words[code] for code in subjects.codes.tolist()]
