@@ -11,14 +11,14 @@ import numpy as np
 
 from actors.mailbox.client import Message
 from actors.search.brief import UNKNOWN, Brief, Columns, brief_of, columns_of, joined
-from cluster.errors import NotFound
+from cluster.errors import Corrupt, NotFound
 from gateway.imap.lookups import Lookups, among
 from gateway.imap.masks import Scope, mask_of
 from gateway.imap.matching import Bounds, Column, Every, Node, Test, Truths, compile_key, questions
 from gateway.imap.parts import Array, Pace
 from gateway.imap.probes import Candidate, DateQuestion, Question, TextQuestion
 from gateway.imap.progress import Progress
-from gateway.imap.relevancy import relevancy
+from gateway.imap.relevancy import has_fuzzy, relevancy
 from gateway.imap.session import Session
 from mail.imap.search import SearchKey
 
@@ -28,7 +28,9 @@ _THREADED_ABOVE_BYTES: Final = 128 * 1024  # of one message: folding it alone ta
 _THREADED_ABOVE_WORK: Final = 4 * 1024 * 1024  # bytes that all keys together look through, of one message
 
 _SCORED_MAX: Final = 32  # fuzzy keys whose scores count: each has one for every message
-_NO_BRIEF: Final = Brief(UNKNOWN, 0, False, 0, (), b"", b"", b"", b"", b"", b"")  # of a message that is gone by now
+_NO_BRIEF: Final = Brief(
+    UNKNOWN, 0, False, 0, (), b"", b"", b"", b"", b"", b""
+)  # of a message that is gone by now, or damaged
 
 Which = Literal["all", "first", "last"]
 
@@ -67,7 +69,7 @@ class Finder:
         found = bounds.sure.copy()
         if not isinstance(test, Column):
             await self._read(test, _needed(bounds, which), found, stops=which != "all")
-        return Found(found, relevancy(key, self._scores, len(found)) if self._fuzzy else None)
+        return Found(found, relevancy(key, self._scores, len(found)) if has_fuzzy(key) else None)
 
     async def briefs(self, rows: Array) -> Columns:
         """What SORT and THREAD need of these rows of the scope, in their order."""
@@ -81,11 +83,18 @@ class Finder:
             await self._step(len(rows) - len(missing) + start, len(rows))
             batch = emails[missing[start : start + _BATCH]].tolist()
             messages = await self._session.services.mail.messages(self.scope.selection.account, batch)
-            parts.append(columns_of([brief_of(message.record) if message else _NO_BRIEF for message in messages]))
+            parts.append(columns_of([self._brief(message) for message in messages]))
             await self._pace.breathe()
         order = np.empty(len(rows), np.int64)
         order[np.concatenate((np.flatnonzero(known), missing))] = np.arange(len(rows))
         return (await asyncio.to_thread(joined, parts)).take(order)
+
+    def _brief(self, message: Message | None) -> Brief:
+        try:
+            return _NO_BRIEF if message is None else brief_of(message.record)
+        except Corrupt as damage:
+            self._is_damaged(damage)
+            return _NO_BRIEF
 
     # Bounds: nothing is read yet. `within`: the rows whose answer matters
 
@@ -179,8 +188,11 @@ class Finder:
         messages = await self._session.services.mail.messages(self.scope.selection.account, emails)
         any_found = False
         for row, message in zip(rows.tolist(), messages, strict=True):
-            if message is not None and await self._matches(test, row, message):
-                found[row] = any_found = True
+            try:
+                if message is not None and await self._matches(test, row, message):
+                    found[row] = any_found = True
+            except Corrupt as damage:  # one message that nobody can read must not hide all others
+                self._is_damaged(damage)
             await self._pace.breathe()
         return any_found
 
@@ -201,6 +213,9 @@ class Finder:
                 if not self._scores[id(question.key)][row] and question.test(candidate):
                     self._scores[id(question.key)][row] = 100
         return bool(answer)
+
+    def _is_damaged(self, damage: Corrupt) -> None:
+        self._session.log.warning("imap.damaged", detail=damage.log)
 
     async def _step(self, done: int | None = None, goal: int | None = None) -> None:
         """Between batches: others have their turn, and a search whose client has gone ends."""

@@ -1,7 +1,7 @@
 """What the index of one account says during one command.
 
-The law: nothing is asked twice; a damaged index is none; what is kept of answers is bounded. The first who looks makes
-the account have an index from then on.
+The law: nothing is asked twice; what is kept of answers is bounded. The first who looks makes the account have an index
+from then on.
 """
 
 from typing import Final
@@ -10,7 +10,6 @@ import numpy as np
 
 from actors.search.brief import Columns, columns_of
 from actors.search.index import Matches, Scores
-from cluster.errors import Corrupt
 from gateway.imap.indexes import TextIndex
 from gateway.imap.parts import Array
 from gateway.imap.probes import TextQuestion
@@ -45,46 +44,29 @@ class Lookups:
         return np.zeros(len(emails), bool) if index is None else index.covers(emails)
 
     async def matches(self, question: TextQuestion) -> Matches | None:
-        """Where the index finds it; None: it cannot say."""
-        asked = (question.field, question.needle)
-        if asked not in self._matches and self._index is not None:
-            try:
-                found = await self._index.lookup(*asked)
-            except Corrupt as damage:
-                self._is_damaged(damage)
-                return None
-            if len(self._matches) >= _KEPT_MAX:
-                return found
+        """Where the index finds it; None: there is none."""
+        index, asked = await self.index(), (question.field, question.needle)
+        if index is None or asked in self._matches:
+            return self._matches.get(asked)
+        found = await index.lookup(*asked)
+        if len(self._matches) < _KEPT_MAX:
             self._matches[asked] = found
-        return self._matches.get(asked)
+        return found
 
     async def scores(self, question: TextQuestion) -> Scores | None:
         """The same in other forms too."""
-        asked = (question.field, question.needle)
-        if asked not in self._scores and self._index is not None:
-            try:
-                found = await self._index.fuzzy(*asked)
-            except Corrupt as damage:
-                self._is_damaged(damage)
-                return None
-            if len(self._scores) >= _KEPT_MAX:
-                return found
+        index, asked = await self.index(), (question.field, question.needle)
+        if index is None or asked in self._scores:
+            return self._scores.get(asked)
+        found = await index.fuzzy(*asked)
+        if len(self._scores) < _KEPT_MAX:
             self._scores[asked] = found
-        return self._scores.get(asked)
+        return found
 
     async def briefs(self, emails: Array) -> tuple[Array, Columns]:
         """Which of the emails have their briefs in the index, and those."""
         index = await self.index()
-        if index is not None:
-            try:
-                return await index.briefs(emails)
-            except Corrupt as damage:
-                self._is_damaged(damage)
-        return np.zeros(len(emails), bool), columns_of(())
-
-    def _is_damaged(self, damage: Corrupt) -> None:
-        self._session.log.warning("imap.index", account=self._account, why=damage.log)
-        self._index = None
+        return (np.zeros(len(emails), bool), columns_of(())) if index is None else await index.briefs(emails)
 
 
 def among(emails: Array, found: Array) -> Array:

@@ -67,7 +67,10 @@ class _Search:
         except (NotFound, Refused):
             return
         selected = self._session.selection
-        is_selected = selected is not None and (selected.account, selected.hold.info.id) == (place.account, hold.info.id)
+        is_selected = selected is not None and (selected.account, selected.hold.info.id) == (
+            place.account,
+            hold.info.id,
+        )
         try:
             await self.of_selection(selected if selected is not None and is_selected else Selection(hold, place))
         finally:

@@ -20,6 +20,20 @@ def relevancy(wanted: key.SearchKey, scores: Mapping[int, Array], count: int) ->
     return np.clip(np.rint(total), 1, 100).astype(np.int64)
 
 
+def has_fuzzy(wanted: key.SearchKey) -> bool:
+    """Whether there is anything to be scored."""
+    match wanted:
+        case key.Fuzzy():
+            return True
+        case key.Not(inner):
+            return has_fuzzy(inner)
+        case key.And(keys):
+            return any(map(has_fuzzy, keys))
+        case key.Or(left, right):
+            return has_fuzzy(left) or has_fuzzy(right)
+    return False
+
+
 def _of(wanted: key.SearchKey, scores: Mapping[int, Array]) -> Array | None:
     match wanted:
         case key.Fuzzy(inner):

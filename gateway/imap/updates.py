@@ -166,6 +166,7 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
     added = scope.uids[found.mask]
     added = added[~np.isin(added, context.members)]
     if context.criteria:
+        context.due = np.union1d(context.due, added)  # until they are said
         await _insert(session, selection, context, added, may_speak)
     elif len(added):
         session.wire.write(context.add(added, np.searchsorted(context.members, added), selection))
@@ -179,12 +180,12 @@ async def _insert(
     insertion.keys.update(await sort_keys(session, _scope(session, selection, added), context.criteria))
     while len(added):
         if not may_speak():
-            context.due = np.union1d(context.due, added)
             return
         session.wire.write(_left(selection))
         added = added[np.isin(added, selection.hold.view.index.uids)]
         places = insertion.into(context.members, added)
         if not places.missing:
+            context.due = np.setdiff1d(context.due, added, assume_unique=True)
             if len(added):
                 session.wire.write(context.add(places.uids, places.places, selection))
             return
@@ -192,7 +193,6 @@ async def _insert(
         read = await sort_keys(session, _scope(session, selection, members), context.criteria)
         insertion.keys.update(read)
         if not places.missing <= read.keys():  # gone, and the mailbox does not say so yet
-            context.due = np.union1d(context.due, added)
             return
 
 
