@@ -1,8 +1,11 @@
 """SEARCH and its kin in the modes that ENABLE begins, in others' mailboxes, and while they take long."""
 
+from typing import cast
+
 import pytest
 
 from gateway.imap import multisearch
+from gateway.imap.session import Session
 from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, Client, World, message
 
 
@@ -11,7 +14,7 @@ async def _filled(world: World, *enabled: str) -> Client:
         await world.deliver(message(f"letter {number}"))
     client = await world.connect("alice")
     await client.ok("SELECT INBOX")
-    client.connection._session.enabled = frozenset(enabled)
+    cast("Session", client.connection._session).enabled = frozenset(enabled)
     return client
 
 
