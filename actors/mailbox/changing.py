@@ -14,6 +14,7 @@ from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, na
 from actors.mailbox.index import Array, Index, ranges_of
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
+    COPY_MAX,
     DELETED,
     INBOX,
     KEYWORD_BYTES_MAX,
@@ -36,7 +37,6 @@ from actors.mailbox.types import (
 from cluster.errors import NotFound, OverLimit, OverQuota, Refused
 
 UID_MAX: Final = 2**32 - 1  # RFC 3501 2.3.1.1; a client that copies all day reaches it
-COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 _SYSTEM: Final = (1 << KEYWORD_SHIFT) - 1
 _ALL: Final = (1 << (KEYWORD_SHIFT + KEYWORDS_MAX)) - 1
 

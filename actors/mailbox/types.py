@@ -32,6 +32,7 @@ MAILBOXES_MAX: Final = 5000  # an account's mailboxes; its head record stays bel
 # number in hex, or `group:` with the group's address; behind a `-` it takes rights away.
 Acl = tuple[tuple[str, str], ...]
 
+COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 ANNOTATION_BYTES_MAX: Final = 60_000  # of the values one command sets: they are in one log entry
 ANNOTATIONS_BYTES_MAX: Final = 256 * 1024  # of an account's, with their names: they are in memory while it is in use
 ANNOTATIONS_MAX: Final = 2000  # of an account

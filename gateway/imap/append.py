@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from actors.mailbox.rights import DELETE, EXPUNGE
 from actors.mailbox.types import DELETED, KEYWORDS_MAX, Added, Item
-from cluster.errors import OverQuota, Refused
+from cluster.errors import NoRight, OverQuota, Refused
 from gateway.imap.copy import uid_set
 from gateway.imap.flagnames import split_flags
 from gateway.imap.parts import Place
-from gateway.imap.places import place
+from gateway.imap.places import place, readable
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import check_keywords, writable
 from gateway.imap.troubles import Bad, No
@@ -27,7 +27,7 @@ async def append(session: Session, command: commands.Append) -> Ok:
     where = await place(session, command.mailbox)
     items = await _items(session, command.messages)
     added = await _added(session, where, items)
-    return Ok("APPEND completed", _appenduid(added))
+    return Ok("APPEND completed", await _appenduid(session, where, added))
 
 
 async def replace(session: Session, command: commands.Replace) -> Ok:
@@ -48,18 +48,19 @@ async def replace(session: Session, command: commands.Replace) -> Ok:
         added = await _added(session, where, [item])
         await selection.hold.set_flags(((uid, uid),), "add", DELETED)
         await selection.hold.expunge(((uid, uid),))
-    session.answer(b"*", b"OK", "Replaced", _appenduid(added))
+    session.answer(b"*", b"OK", "Replaced", await _appenduid(session, where, added))
     return Ok("REPLACE completed")
 
 
-def _appenduid(added: Added) -> str:
-    return f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}"
+async def _appenduid(session: Session, where: Place, added: Added) -> str:
+    """The response code; empty for who may not read what he has put there (RFC 4315 3)."""
+    return f"APPENDUID {added.uidvalidity} {uid_set(added.uids)}" if await readable(session, where) else ""
 
 
 async def _added(session: Session, where: Place, items: Sequence[Item]) -> Added:
     try:
         return await session.services.mail.add(where.account, where.name, items, who=where.who)
-    except OverQuota:
+    except (NoRight, OverQuota):
         raise
     except Refused:
         tree = await session.services.mail.tree(where.account, where.who)

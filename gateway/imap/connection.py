@@ -64,6 +64,11 @@ class Connection(access.Connection):
     def _caught_up(self) -> None:
         self._session.tell_idle()
 
+    def swept(self, now: float) -> None:
+        """Tell how far the command is that runs, if it is time (RFC 9585)."""
+        if self._task is not None and self._asked is None and not (self.clogged or self._session.ended):
+            self.write(self._session.progress.line(now))
+
     def _take(self) -> bool:
         event = next(self._machine.events(), None)
         if event is None:
@@ -106,6 +111,7 @@ class Connection(access.Connection):
         session = self._session
         before = session.state
         await dispatch.run(session, tag, command)
+        self._machine.utf8 = session.utf8
         if not await self._goes_on():
             return
         if before is State.NOT_AUTHENTICATED and session.state is not before:

@@ -6,11 +6,12 @@ added first, and taken away only when they are durable there: what is cut off in
 
 from typing import Final
 
-from actors.mailbox.rights import DELETE, EXPUNGE
-from actors.mailbox.types import DELETED, KEYWORD_SHIFT, Added, Item, Ranges
+from actors.mailbox.rights import DELETE, EXPUNGE, INSERT, need
+from actors.mailbox.types import COPY_MAX, DELETED, KEYWORD_SHIFT, Added, Item, Ranges
 from cluster.errors import NotFound, Trouble
+from gateway.imap.bounds import within
 from gateway.imap.parts import Array, Pace, Place
-from gateway.imap.places import place
+from gateway.imap.places import place, readable
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.store import writable
@@ -24,33 +25,39 @@ _SYSTEM: Final = (1 << KEYWORD_SHIFT) - 1
 
 async def copy(session: Session, command: commands.Copy) -> Ok:
     """RFC 3501 6.4.7."""
-    added = await _transferred(session, session.selected, command, move=False)
-    return Ok("COPY completed", copyuid(added) if added else "")
+    code, _ = await _transferred(session, session.selected, command, move=False)
+    return Ok("COPY completed", code)
 
 
 async def move(session: Session, command: commands.Move) -> Ok:
     """RFC 6851 3.3: COPYUID comes untagged, before the EXPUNGE responses that the answer brings with it."""
-    added = await _transferred(session, writable(session), command, move=True)
-    if added and (code := copyuid(added)):
+    code, limit = await _transferred(session, writable(session), command, move=True)
+    if code:
         session.answer(b"*", b"OK", "Moved", code)
-    return Ok("MOVE completed")
+    return Ok("MOVE completed", limit, highest=True)
 
 
 async def _transferred(
     session: Session, selection: Selection, command: commands.Copy | commands.Move, *, move: bool
-) -> Added | None:
-    """What came of it; None where no message was named."""
+) -> tuple[str, str]:
+    """COPYUID, empty where no message was named, and for who may not read what he has put there; and MESSAGELIMIT."""
     rows = selection.resolve(command.messages, uid=command.uid)
     alive, places = selection.locate(rows)
     if len(alive) < len(rows) and not command.uid:
         raise No("Some of the messages were expunged", "EXPUNGEISSUED")  # RFC 2180 4.4.1: nothing is copied
     target = await place(session, command.mailbox)
     if not len(alive):
-        await _must_exist(session, target)
-        return None
+        await _must_take(session, target)
+        return "", ""
+    alive, limit = within(session, alive, COPY_MAX)
+    if limit and not move:
+        raise No("Too many messages to copy at once", limit)  # RFC 9738 3.1
+    added: Added | None
     if target.account == selection.account:
-        return await selection.hold.copy(selection.ranges(alive), target.name, move=move)
-    return await _Between(session, selection, target).run(alive, places, move=move)
+        added = await selection.hold.copy(selection.ranges(alive), target.name, move=move)
+    else:
+        added = await _Between(session, selection, target).run(alive, places[-len(alive) :], move=move)
+    return copyuid(added) if added and await readable(session, target) else "", limit
 
 
 class _Between:
@@ -68,7 +75,7 @@ class _Between:
         hold = self._selection.hold
         if move and not {DELETE, EXPUNGE} <= set(hold.rights):
             raise No("You do not have the right to remove these messages", "NOPERM")
-        await _must_exist(self._session, self._target)
+        await _must_take(self._session, self._target)
         index = hold.view.index
         columns = (
             self._selection.uids[rows].tolist(),
@@ -76,6 +83,7 @@ class _Between:
             index.flags[places].tolist(),
             index.dates[places].tolist(),
         )
+        self._session.progress.goal = len(rows)
         try:
             await self._add_all(*columns)
         except (Trouble, ConnectionError):
@@ -119,6 +127,7 @@ class _Between:
 
     async def _add(self, items: list[Item]) -> None:
         target = self._target
+        self._session.progress.done = len(self._source) - len(items)
         self._added.append(await self._session.services.mail.add(target.account, target.name, items, who=target.who))
 
     async def _undo(self) -> None:
@@ -161,8 +170,7 @@ def seqset_ranges(uids: list[int]) -> Ranges:
     return tuple(found)
 
 
-async def _must_exist(session: Session, target: Place) -> None:
-    """A missing target is told even if there is nothing to copy."""
-    tree = await session.services.mail.tree(target.account, target.who)
-    if tree.find(target.name) is None:
-        raise No("There is no such mailbox", "TRYCREATE")
+async def _must_take(session: Session, target: Place) -> None:
+    """A missing target is told even if there is nothing to copy, and so is one that takes nothing of this client."""
+    looked = await session.services.mail.look(target.account, target.name, target.who)
+    need(looked.info.acl, target.who, INSERT)

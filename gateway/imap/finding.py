@@ -17,7 +17,6 @@ from gateway.imap.masks import Scope, mask_of
 from gateway.imap.matching import Bounds, Column, Every, Node, Test, Truths, compile_key, questions
 from gateway.imap.parts import Array, Pace
 from gateway.imap.probes import Candidate, DateQuestion, Question, TextQuestion
-from gateway.imap.progress import Progress
 from gateway.imap.relevancy import has_fuzzy, relevancy
 from gateway.imap.session import Session
 from mail.imap.search import SearchKey
@@ -33,6 +32,7 @@ _NO_BRIEF: Final = Brief(
 )  # of a message that is gone by now, or damaged
 
 Which = Literal["all", "first", "last"]
+Role = Literal["command", "part", "aside"]
 
 
 class Found(NamedTuple):
@@ -45,12 +45,13 @@ class Found(NamedTuple):
 class Finder:
     """Searches one scope."""
 
-    def __init__(self, session: Session, scope: Scope, lookups: Lookups, progress: Progress | None = None) -> None:
-        """Without `progress` it is not for a command, so that it says nothing and waits for no client."""
+    def __init__(self, session: Session, scope: Scope, lookups: Lookups, role: Role = "aside") -> None:
+        """`role`: it is what the command that runs does, one part of that, or for no command: then no client waits."""
         self.scope = scope
         self._session = session
         self._lookups = lookups
-        self._progress = progress
+        self._role = role
+        self._before = 0  # so much of the command was done when this step of it began
         self._pace = Pace(session.services.clock)
         self._scores: dict[int, Array] = {}  # of fuzzy keys, by their id
         self._fuzzy: list[TextQuestion] = []
@@ -80,7 +81,7 @@ class Finder:
             return columns
         parts = [columns]
         for start in range(0, len(missing), _BATCH):
-            await self._step(len(rows) - len(missing) + start, len(rows))
+            await self._step(start, len(missing))
             batch = emails[missing[start : start + _BATCH]].tolist()
             messages = await self._session.services.mail.messages(self.scope.selection.account, batch)
             parts.append(columns_of([self._brief(message) for message in messages]))
@@ -217,12 +218,17 @@ class Finder:
     def _is_damaged(self, damage: Corrupt) -> None:
         self._session.log.warning("imap.damaged", detail=damage.log)
 
-    async def _step(self, done: int | None = None, goal: int | None = None) -> None:
+    async def _step(self, done: int = 0, goal: int = 0) -> None:
         """Between batches: others have their turn, and a search whose client has gone ends."""
         await self._pace.breathe()
-        if self._progress is not None:
-            self._progress.tell(done, goal)
-            await self._session.wire.drain()
+        if self._role == "aside":
+            return
+        if self._role == "command" and goal:
+            progress = self._session.progress
+            if not done:
+                self._before = progress.goal
+            progress.done, progress.goal = self._before + done, self._before + goal
+        await self._session.wire.drain()
 
 
 def _needed(bounds: Bounds, which: Which) -> Array:

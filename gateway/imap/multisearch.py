@@ -11,9 +11,8 @@ import numpy as np
 from cluster.errors import NotFound, Refused
 from gateway.imap.lookups import Lookups
 from gateway.imap.parts import Place
-from gateway.imap.progress import Progress
 from gateway.imap.returns import answer, saving
-from gateway.imap.search import check_uids, finder_of, results_of
+from gateway.imap.search import asks_mod_sequence, finder_of, results_of
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.sources import places_of
@@ -32,7 +31,7 @@ async def esearch(session: Session, command: commands.Esearch) -> Ok:
     selected = SearchSource(SourceKind.SELECTED) in command.sources
     if session.selection is None and (selected or ReturnOption.UPDATE in command.returns.options):
         raise Bad("No mailbox is selected")
-    check_uids(session, command.key, uid=True)
+    asks_mod_sequence(session, command.key)
     with saving(session.selection, command.returns):
         work = _Search(session, command)
         places = await places_of(session, command.sources)
@@ -40,8 +39,9 @@ async def esearch(session: Session, command: commands.Esearch) -> Ok:
             raise No(f"These are more than {MAILBOXES_MAX} mailboxes", "LIMIT")
         if selected and session.selected.readable:
             await work.of_selection(session.selected)
+        session.progress.goal = len(places)
         for number, place in enumerate(places):
-            work.progress.parts = (number, len(places))
+            session.progress.done = number
             await work.of_place(place)
         work.finish()
     return Ok("ESEARCH completed")
@@ -51,7 +51,6 @@ class _Search:
     """One ESEARCH under way."""
 
     def __init__(self, session: Session, command: commands.Esearch) -> None:
-        self.progress = Progress(session)
         self._session = session
         self._command = command
         self._lookups: dict[int, Lookups] = {}
@@ -85,7 +84,7 @@ class _Search:
             return
         self._done.add(mailbox)
         lookups = self._lookups.setdefault(selection.account, Lookups(session, selection.account))
-        finder = finder_of(session, selection, lookups, self.progress)
+        finder = finder_of(session, selection, lookups, "part")
         found = await finder.find(command.key)
         results = results_of(finder, found, np.flatnonzero(found.mask), command.key)
         if len(results):

@@ -15,6 +15,7 @@ from actors.mailbox.types import (
     Annotations,
     Changed,
     Item,
+    Looked,
     MailboxInfo,
     Prepared,
     Ranges,
@@ -176,6 +177,9 @@ class Hold(Protocol):
         """What this session may do with it now (actors/mailbox/rights.py)."""
         ...
 
+    who: Who | None
+    """With whose eyes it is seen; None: its owner's."""
+
     async def set_flags(
         self,
         uids: Ranges,
@@ -224,12 +228,16 @@ class Mailboxes(Protocol):
         """APPEND."""
         ...
 
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it."""
+        ...
+
     async def tree(self, account: int, who: Who | None = None) -> Tree:
         """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
     async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
-        """CREATE. The mailbox's number."""
+        """CREATE; the number of what was made."""
         ...
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
@@ -268,7 +276,8 @@ class Mailboxes(Protocol):
         ...
 
     async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        """All annotations that are for who asks, of those of the mailboxes that are there; an empty name is the
+        account."""
         ...
 
     async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
@@ -341,6 +350,10 @@ class Directory(login.Directory, Protocol):
 
     async def account_with(self, number: int) -> Holder | None:
         """The account with that number."""
+        ...
+
+    async def group_named(self, address: str) -> str | None:
+        """The address of a group as it is kept, None when there is no such group."""
         ...
 
     async def groups(self, account: int) -> Sequence[str]:

@@ -1,32 +1,45 @@
-"""How far a long command is, told now and then (RFC 9585), so that a client neither gives up nor wonders.
+"""How far a command is that takes long: `* OK [INPROGRESS ("tag" done goal)]` (RFC 9585).
 
-The law: nothing is said of a command that is answered soon; it is said between lines, never inside one.
+The law: it is said only between two responses, of the command that runs, and at most once in PROGRESS_S; `done` never
+goes back. A handler sets `goal` and `done` (or neither, and the client hears only that it goes on); who sweeps over the
+connections says it, so that no command pays for it.
 """
 
 from typing import Final
 
-from gateway.imap.session import Session
-from mail.imap import render
 from mail.imap.codes import in_progress_code
+from mail.imap.render import untagged_line
 
-EVERY_S: Final = 10.0  # RFC 9585 3: at most every 10 to 15 seconds
+PROGRESS_S: Final = 10.0  # short enough for clients and NATs that give up a silent connection, and no burden
 
 
 class Progress:
-    """Of the command that runs."""
+    """One session's."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._clock = session.services.clock
-        self._due = self._clock.monotonic() + EVERY_S
-        self.parts: tuple[int, int] | None = None  # so many of so many; then nothing is said of how far each is
+    __slots__ = ("_due", "between", "done", "goal", "tag")
 
-    def tell(self, done: int | None = None, goal: int | None = None) -> None:
-        """Say it if it is time to: so much of so much is done, or only that something is."""
-        done, goal = self.parts or (done, goal)
-        now = self._clock.monotonic()
-        if now < self._due:
-            return
-        self._due = now + EVERY_S
-        code = in_progress_code(self._session.tag, done, goal or None)
-        self._session.wire.write(render.untagged_line(b"OK", "Still working", code))
+    def __init__(self) -> None:
+        self.tag = b""  # of the command that runs; empty: none does
+        self.done = 0
+        self.goal = 0  # what `done` will be in the end; 0: not known
+        self.between = True  # no response is begun that is not whole yet
+        self._due = 0.0
+
+    def begin(self, tag: bytes, now: float) -> None:
+        """A command runs from now (monotonic seconds) on."""
+        self.tag = tag
+        self.done = self.goal = 0
+        self.between = True
+        self._due = now + PROGRESS_S
+
+    def end(self) -> None:
+        """It is answered."""
+        self.tag = b""
+
+    def line(self, now: float) -> bytes:
+        """What is to be said now; nothing, mostly."""
+        if not self.tag or not self.between or now < self._due:
+            return b""
+        self._due = now + PROGRESS_S
+        counts = (self.done, max(self.goal, self.done)) if self.goal else (None, None)
+        return untagged_line(b"OK", "Still working", in_progress_code(self.tag, *counts))

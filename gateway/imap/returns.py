@@ -83,12 +83,13 @@ async def answer(
         raise No("The result has too many parts to be kept", NOT_SAVED.decode())
     if returns.options == {_O.SAVE} and returns.partial is None:
         return
+    heard(selection, told)
     numbers = _numbers(selection, results.rows, uid=uid)
     options, partial = returns.options, returns.partial
     shown = results if partial is None else results.taken(_places(returns, len(results)))
     session.wire.write(
         esearch_line(
-            session.tag,
+            session.progress.tag,
             uid=uid,
             searched=searched,
             least=int(numbers[0]) if _O.MIN in options and len(numbers) else None,
@@ -103,6 +104,12 @@ async def answer(
             utf8=session.utf8,
         )
     )
+
+
+def heard(selection: Selection, results: Results) -> None:
+    """What the client makes of the MODSEQ it is told must be right (RFC 7162 6)."""
+    if results.modseqs is not None:
+        selection.heard(results.modseqs)
 
 
 def _told(results: Results, returns: SearchReturn) -> Results:
@@ -126,9 +133,11 @@ def _numbers(selection: Selection, rows: Array, *, uid: bool) -> Array:
     return numbers
 
 
-async def number_line(session: Session, name: bytes, numbers: Array, highest: int | None = None) -> None:
+async def answer_plainly(session: Session, selection: Selection, name: bytes, results: Results, *, uid: bool) -> None:
     """SEARCH or SORT (RFC 3501 7.2.5, RFC 5256 4), with MODSEQ (RFC 7162 3.1.6)."""
     pace = Pace(session.services.clock)
+    numbers, highest = _numbers(selection, results.rows, uid=uid), results.highest
+    heard(selection, results)
     parts = [b"* " + name]
     for start in range(0, len(numbers), _PIECE):
         parts.append(str(numbers[start : start + _PIECE].tolist())[1:-1].replace(",", "").encode("ascii"))

@@ -6,19 +6,16 @@ any more (RFC 2180 4.3).
 
 import numpy as np
 
-from gateway.imap.finding import Finder, Found
+from gateway.imap.finding import Finder, Found, Role
 from gateway.imap.lookups import Lookups
 from gateway.imap.masks import scope_of
 from gateway.imap.parts import Array
-from gateway.imap.progress import Progress
-from gateway.imap.returns import Results, answer, has_mod_sequence, leaves, number_line, saving, which_of
+from gateway.imap.returns import Results, answer, answer_plainly, has_mod_sequence, saving, which_of
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
-from gateway.imap.troubles import Bad
 from gateway.imap.updates import Wish
 from mail.imap import commands
 from mail.imap import search as key
-from mail.imap.codes import UID_REQUIRED
 from mail.imap.returning import RETURN_ALL
 
 
@@ -27,14 +24,13 @@ async def search(session: Session, command: commands.Search) -> Ok:
     selection = session.selected
     returns = RETURN_ALL if command.returns is None and session.rev2 else command.returns
     with saving(selection, returns):
-        check_uids(session, command.key, uid=command.uid)
+        asks_mod_sequence(session, command.key)
         wish = Wish.of(session, command.key, returns, uid=command.uid)
         finder = finder_of(session, selection)
         found = await finder.find(command.key, which_of(returns))
         results = results_of(finder, found, np.flatnonzero(found.mask), command.key)
         if returns is None:
-            numbers = selection.uids[results.rows] if command.uid else results.rows + 1
-            await number_line(session, b"SEARCH", numbers, results.highest)
+            await answer_plainly(session, selection, b"SEARCH", results, uid=command.uid)
         else:
             await answer(session, selection, results, returns, uid=command.uid)
         if wish is not None:
@@ -42,21 +38,17 @@ async def search(session: Session, command: commands.Search) -> Ok:
     return Ok("SEARCH completed")
 
 
-def check_uids(session: Session, wanted: key.SearchKey, *, uid: bool) -> None:
-    """After ENABLE UIDONLY sequence numbers are used in neither direction (RFC 9586 3)."""
-    if not session.uidonly:
-        return
-    if not uid or any(isinstance(one, key.SeqSet) and not one.messages.saved for one in leaves(wanted)):
-        raise Bad("Only UIDs are in use", UID_REQUIRED.decode())
+def asks_mod_sequence(session: Session, wanted: key.SearchKey) -> None:
+    """Who looks for MODSEQs wants to be told of them from then on (RFC 7162 3.1)."""
+    if has_mod_sequence(wanted):
+        session.enable(("CONDSTORE",))
 
 
-def finder_of(
-    session: Session, selection: Selection, lookups: Lookups | None = None, progress: Progress | None = None
-) -> Finder:
+def finder_of(session: Session, selection: Selection, lookups: Lookups | None = None, role: Role = "command") -> Finder:
     """For a search in all that the client knows of a mailbox."""
     now_ms = session.services.clock.now_ms()
     scope = scope_of(selection, np.arange(len(selection.uids)), now_ms=now_ms, own=session.account)
-    return Finder(session, scope, lookups or Lookups(session, selection.account), progress or Progress(session))
+    return Finder(session, scope, lookups or Lookups(session, selection.account), role)
 
 
 def results_of(finder: Finder, found: Found, places: Array, wanted: key.SearchKey) -> Results:

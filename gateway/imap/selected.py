@@ -2,17 +2,21 @@ r"""The selected mailbox as one client knows it: which message has which sequenc
 
 The law: what the client believes changes only by what it is told here. A message keeps its sequence number until an
 EXPUNGE for it was sent, and none is sent while a command that speaks in sequence numbers is answered
-(RFC 3501 7.4.1). `rows` are positions in the client's sequence (sequence number less one), as numpy arrays.
+(RFC 3501 7.4.1). A client that remembers the highest MODSEQ of an answer has been told of all below it, or is told
+with that answer that it has not (RFC 7162 3.2). `rows` are positions in the client's sequence (sequence number less
+one), as numpy arrays.
 """
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from actors.mailbox.rights import READ
-from actors.mailbox.types import SEEN, Ranges
+from actors.mailbox.rights import READ, flags_allowed
+from actors.mailbox.types import SEEN, Ranges, Who
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
 from gateway.imap.parts import Array, Hold, Place
+from gateway.imap.spans import runs, vanished
+from gateway.imap.style import PLAIN, Style
 from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
@@ -29,15 +33,36 @@ _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_keywords", "_modseq", "_recent", "_saved", "_untold", "contexts", "hold", "place", "uids")
+    __slots__ = (
+        "_allowed",
+        "_believed",
+        "_coded",
+        "_heard",
+        "_keywords",
+        "_modseq",
+        "_recent",
+        "_saved",
+        "_untold",
+        "_whole",
+        "contexts",
+        "hold",
+        "place",
+        "style",
+        "uids",
+    )
 
-    def __init__(self, hold: Hold, place: Place) -> None:
+    def __init__(self, hold: Hold, place: Place, style: Style = PLAIN) -> None:
         self.hold = hold
         self.place = place
+        self.style = style
         # Never changed in place (parts.Index), so the client's sequence costs nothing until the mailbox moves on.
         self.uids: Array = hold.view.index.uids
-        self._modseq = hold.view.modseq
+        self._modseq = hold.view.modseq  # all changes up to it are told, but for `_untold` and what was expunged
+        self._whole = self._believed = self._modseq  # all up to it; what the client takes for that (RFC 7162 6)
+        self._heard = 0  # the highest MODSEQ it was sent since the last tagged answer
+        self._coded = True  # it was sent HIGHESTMODSEQ since then, as it is with the greeting
         self._keywords = hold.view.keywords  # those the client has been told of
+        self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
         self._saved: Array = _NOTHING  # ranges of UIDs, both ends in them: what the last SEARCH with SAVE found
@@ -53,23 +78,42 @@ class Selection:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
 
+    def seen_as(self, who: Who) -> None:
+        """From now on the client has these identifiers."""
+        self.place = self.place._replace(who=who)
+        self.hold.who = who
+
+    def _changeable(self) -> int:
+        """The bits of a flags word that the client may change now."""
+        return flags_allowed(self.hold.view.acl, self.hold.who)
+
     @property
     def names(self) -> FlagNames:
         """How flags are called now."""
         return flag_names(self.hold.view.keywords)
 
+    @property
+    def uidnext(self) -> int:
+        """Above all UIDs that the client may know."""
+        return max(self.hold.info.uidnext, int(self.uids[-1]) + 1 if len(self.uids) else 1)
+
     def greeting(self) -> bytes:
-        """The untagged responses of SELECT and EXAMINE (RFC 3501 6.3.1)."""
-        info, names = self.hold.info, self.names
-        uidnext = max(info.uidnext, int(self.uids[-1]) + 1 if len(self.uids) else 1)
-        unseen = self._first_unseen()
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        """The untagged responses of SELECT and EXAMINE (RFC 3501 6.3.1, RFC 7162 3.1.2, RFC 9051 6.3.2).
+
+        IMAP4rev2 has neither RECENT nor UNSEEN; UNSEEN is a sequence number.
+        """
+        info, names, style = self.hold.info, self.names, self.style
+        unseen = 0 if style.rev2 or style.uids else self._first_unseen()
+        permanent = b"()" if self.hold.read_only else names.permanent(self._allowed)
         return b"".join(
             (
-                b"* FLAGS %b\r\n* %d EXISTS\r\n* %d RECENT\r\n" % (names.defined(), len(self.uids), self._recent),
+                b"* FLAGS %b\r\n* %d EXISTS\r\n" % (names.defined(), len(self.uids)),
+                b"" if style.rev2 else b"* %d RECENT\r\n" % self._recent,
                 b"* OK [UNSEEN %d] First unseen\r\n" % unseen if unseen else b"",
                 b"* OK [PERMANENTFLAGS %b] Flags that last\r\n" % permanent,
-                b"* OK [UIDNEXT %d] Next UID\r\n* OK [UIDVALIDITY %d] UIDs valid\r\n" % (uidnext, info.uidvalidity),
+                b"* OK [UIDNEXT %d] Next UID\r\n" % self.uidnext,
+                b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % info.uidvalidity,
+                b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % self._modseq,
             )
         )
 
@@ -150,7 +194,7 @@ class Selection:
     def flag_texts(self, uids: list[int], words: list[int]) -> list[bytes]:
         """The flag lists for messages with these UIDs and flags words."""
         names, recent = self.names, self.hold.recent
-        if not recent:
+        if not recent or self.style.rev2:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
@@ -160,12 +204,42 @@ class Selection:
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
         view = self.hold.view
-        if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
+        settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
+        if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
         told_flags = self.new_keywords() + self._flags(told, most)
         self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
+        if not self.more and len(self.uids) == view.index.count:
+            self._whole = view.modseq
         return told_flags + sizes + (self._recents() if sizes else b"")
+
+    def highest(self) -> bytes:
+        """HIGHESTMODSEQ, before a tagged answer, if the client would otherwise make a wrong one of what it was sent.
+
+        RFC 7162 6: it takes the highest MODSEQ of the answer. That would be too high while an EXPUNGE or flags with a
+        lower one wait, and too low for who hears of what is gone without any MODSEQ.
+        """
+        if not self.style.modseq:
+            return b""
+        if not self._coded:
+            self._believed = max(self._believed, self._heard)
+        believed = self._believed
+        line = b""
+        if believed > self._whole or (self.style.resync and believed < self._whole):
+            line = b"* OK [%b] Highest\r\n" % self.highest_code().encode()
+        self._coded, self._heard = False, 0
+        return line
+
+    def highest_code(self) -> str:
+        """The response code by which the client knows up to where it has heard all (RFC 7162 3.1.2.1)."""
+        self._believed, self._coded = self._whole, True
+        return f"HIGHESTMODSEQ {self._whole}"
+
+    def heard(self, modseqs: Array) -> None:
+        """The client is sent these MODSEQs."""
+        if len(modseqs):
+            self._heard = max(self._heard, int(modseqs.max()))
 
     @property
     def more(self) -> bool:
@@ -173,17 +247,31 @@ class Selection:
         return len(self._untold) > 0
 
     def flags_of(self, rows: Array, *, with_uid: bool) -> tuple[bytes, Told]:
-        """FETCH responses with the flags of those rows that still exist, as STORE answers."""
+        """FETCH responses with the flags of those rows that still exist, as STORE answers (RFC 3501 6.4.8 for UID)."""
         rows, places = self.locate(rows)
-        words = self.hold.view.index.flags[places]
+        index = self.hold.view.index
+        words = index.flags[places]
         uids = self.uids[rows].tolist()
         texts = self.flag_texts(uids, words.tolist())
-        seqs = (rows + 1).tolist()
-        if with_uid:  # RFC 3501 6.4.8
-            lines = [b"* %d FETCH (UID %d FLAGS %b)\r\n" % line for line in zip(seqs, uids, texts, strict=True)]
-        else:
-            lines = [b"* %d FETCH (FLAGS %b)\r\n" % line for line in zip(seqs, texts, strict=True)]
-        return b"".join(lines), Told(rows, words)
+        if not self.style.modseq:
+            return self.style.fetched(rows, uids, with_uid=with_uid, flags=texts), Told(rows, words)
+        modseqs = index.modseqs[places]
+        self.heard(modseqs)
+        text = self.style.fetched(rows, uids, with_uid=True, flags=texts, modseqs=modseqs.tolist())
+        return text, Told(rows, words, modseqs)
+
+    def modseqs_of(self, rows: Array, places: Array) -> tuple[bytes, Array]:
+        """FETCH responses with the MODSEQs alone, of rows that exist; and those MODSEQs."""
+        modseqs = self.hold.view.index.modseqs[places]
+        self.heard(modseqs)
+        uids = self.uids[rows].tolist()
+        return self.style.fetched(rows, uids, with_uid=True, modseqs=modseqs.tolist()), modseqs
+
+    def changed(self, rows: Array, since: int) -> Array:
+        """Those of the rows that exist and have a higher MODSEQ (RFC 7162 3.1.4.1)."""
+        rows, places = self.locate(rows)
+        changed: Array = rows[self.hold.view.index.modseqs[places] > since]
+        return changed
 
     def unheard(self, places: Array) -> Array:
         """Which of these places in the index have changes that the client has not been told of."""
@@ -191,13 +279,13 @@ class Selection:
         return unheard
 
     def new_keywords(self) -> bytes:
-        """New keywords are made known before a FETCH shows them."""
-        keywords = self.hold.view.keywords
-        if keywords == self._keywords:
+        """New keywords are made known before a FETCH shows them; so is what the client may change (RFC 4314 5.1.1)."""
+        keywords, allowed = self.hold.view.keywords, self._changeable()
+        if keywords == self._keywords and allowed == self._allowed:
             return b""
-        self._keywords = keywords
+        self._keywords, self._allowed = keywords, allowed
         names = self.names
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
     def _flags(self, told: Told | None, most: int) -> bytes:
@@ -212,7 +300,9 @@ class Selection:
         if told is not None and len(told.rows):
             rows = np.searchsorted(self.uids, uids)
             at = np.minimum(np.searchsorted(told.rows, rows), len(told.rows) - 1)
-            uids = uids[(told.rows[at] != rows) | (told.words[at] != index.flags[changed])]
+            uids = uids[
+                (told.rows[at] != rows) | ~self._is_known(told, at, index.flags[changed], index.modseqs[changed])
+            ]
         if self.more:
             uids = np.union1d(self._untold, uids)
         self._untold = uids[most:]
@@ -220,12 +310,24 @@ class Selection:
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
         return self.flags_of(rows, with_uid=False)[0]
 
+    def _is_known(self, told: Told, at: Array, words: Array, modseqs: Array) -> Array:
+        """Whether what was told at these places is how it is. Who hears of MODSEQs has to know the last one."""
+        if not self.style.modseq:
+            same: Array = told.words[at] == words
+        elif told.modseqs is None:
+            same = np.zeros(len(at), bool)
+        else:
+            same = told.modseqs[at] == modseqs
+        return same
+
     def _expunged(self) -> bytes:
-        """EXPUNGE for what is gone, from the end, so that each number is right when it is read."""
+        """VANISHED, or EXPUNGE from the end, so that each number is right when it is read."""
         current = self.hold.view.index.uids
         left = int(np.searchsorted(current, self.uids[-1], "right")) if len(self.uids) else 0
         gone = _missing(self.uids, current[:left])
-        self.uids = current[:left]
+        uids, self.uids = self.uids, current[:left]
+        if self.style.vanished:
+            return b"".join(vanished(runs(uids[gone])))
         return b"".join([b"* %d EXPUNGE\r\n" % (row + 1) for row in reversed(gone)])
 
     def _arrived(self) -> bytes:
@@ -238,6 +340,8 @@ class Selection:
         return b"* %d EXISTS\r\n" % len(self.uids)
 
     def _recents(self) -> bytes:
+        if self.style.rev2:
+            return b""
         before, self._recent = self._recent, self._count_recent()
         return b"* %d RECENT\r\n" % self._recent if self._recent != before else b""
 

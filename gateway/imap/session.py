@@ -5,12 +5,15 @@ which mailbox is selected.
 """
 
 import asyncio
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from gateway.access.parts import Why
 from gateway.imap.parts import Log, Place, Principal, Services, Wire
+from gateway.imap.progress import Progress
 from gateway.imap.selected import Selection
+from gateway.imap.style import style_of
 from gateway.imap.troubles import Told
 from mail.imap import render
 
@@ -29,11 +32,13 @@ class Ok(NamedTuple):
     """A tagged OK: its text, and a response code without brackets or nothing.
 
     `told`: flags the client knows of from this command's responses, so that they are not said again.
+    `highest`: something was expunged, so that who uses QRESYNC needs HIGHESTMODSEQ (RFC 7162 3.2.7, 3.2.9).
     """
 
     text: str
     code: str = ""
     told: Told | None = None
+    highest: bool = False
 
 
 _UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
@@ -51,9 +56,9 @@ class Session:
         "idling",
         "mistakes",
         "principal",
+        "progress",
         "selection",
         "services",
-        "tag",
         "wants_tls",
         "wire",
     )
@@ -63,13 +68,13 @@ class Session:
         self.wire = wire
         self.principal: Principal | None = None
         self.selection: Selection | None = None
-        self.tag = b""  # of the command that runs
         self.idling: bytes | None = None  # the tag of the IDLE that is under way
         self.wants_tls = False  # STARTTLS was answered OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
-        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
+        self.enabled: frozenset[str] = frozenset()  # in capitals; grows in `enable` only
+        self.progress = Progress()
         self._news_due = False
 
     @property
@@ -131,13 +136,26 @@ class Session:
         assert self.selection is not None
         return self.selection
 
+    def enable(self, words: Iterable[str]) -> None:
+        """From here on these hold (RFC 5161), in capitals; CONDSTORE also where a command asks for MODSEQs.
+
+        RFC 7162 3.1: the first such command with a mailbox selected has HIGHESTMODSEQ told.
+        """
+        before = self.condstore
+        self.enabled = self.enabled.union(words)
+        if self.selection is None:
+            return
+        self.selection.style = style_of(self.enabled)
+        if self.condstore and not before:
+            self.answer(b"*", b"OK", "Highest", self.selection.highest_code())
+
     async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
         hold = await self.services.mail.select(
             place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
         )
-        self.selection = Selection(hold, place)
+        self.selection = Selection(hold, place, style_of(self.enabled))
         return self.selection
 
     async def leave(self) -> None:
@@ -174,6 +192,11 @@ class Session:
             self.wire.write(self.selection.contexts.leave(self.selection))
         if news := self.selection.sync(expunges=expunges, told=told):
             self.wire.write(news)
+
+    def settle(self) -> None:
+        """Before a tagged answer: what the client makes of the MODSEQs it was sent must be right (RFC 7162 6)."""
+        if self.selection is not None and not self.ended and (line := self.selection.highest()):
+            self.wire.write(line)
 
     def changed(self) -> None:
         """The selected mailbox has changed: an idling client hears of it once all of this moment's changes are in."""

@@ -13,6 +13,17 @@ MEGABYTE = 1024 * 1024
 class ImapSettings(AccessSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator may change about IMAP, besides listeners and certificates."""
 
+    admin: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z][A-Za-z0-9+.-]*:[!-~]+)?$",
+            description="How to reach you: a URI like mailto:postmaster@example.org, shown to users as the server's "
+            "/shared/admin (RFC 5464 3.2.1.1). Empty: not told.",
+        ),
+    ] = ""
+    comment: Annotated[
+        str, Meta(description="A note to all users, shown as the server's /shared/comment (RFC 5464). Empty: none.")
+    ] = ""
     plaintext_login: Annotated[
         bool,
         Meta(description="Allow LOGIN and AUTHENTICATE without TLS. Off: LOGINDISABLED is announced (RFC 3501 6.2.3)."),
@@ -29,6 +40,13 @@ class ImapSettings(AccessSettings, frozen=True, forbid_unknown_fields=True, kw_o
     command_bytes_max: Annotated[
         int, Meta(ge=8192, description="Longest command without APPEND's message, in bytes (RFC 7162 6 asks for 8192).")
     ] = 64 * 1024
+    message_limit: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            description="Messages a FETCH, STORE, SEARCH, MOVE or UID EXPUNGE handles; of more, the newest (RFC 9738).",
+        ),
+    ] = 1_000_000
     memory_bytes_max: Annotated[
         int,
         Meta(

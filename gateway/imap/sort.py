@@ -13,8 +13,8 @@ from actors.search.brief import Columns
 from gateway.imap.finding import Finder
 from gateway.imap.ordering import arrived, ordered, sent
 from gateway.imap.parts import Array
-from gateway.imap.returns import answer, number_line, saving
-from gateway.imap.search import check_uids, finder_of, results_of
+from gateway.imap.returns import answer, answer_plainly, saving
+from gateway.imap.search import asks_mod_sequence, finder_of, results_of
 from gateway.imap.session import Ok, Session
 from gateway.imap.updates import Wish
 from mail.imap import commands
@@ -28,15 +28,14 @@ async def sort(session: Session, command: commands.Sort) -> Ok:
     """RFC 5256 3, RFC 5267 3."""
     selection, returns = session.selected, command.returns
     with saving(selection, returns):
-        check_uids(session, command.key, uid=command.uid)
+        asks_mod_sequence(session, command.key)
         wish = Wish.of(session, command.key, returns, uid=command.uid, criteria=command.criteria)
         finder = finder_of(session, selection)
         found = await finder.find(command.key)
         places = await ordered(session, finder, np.flatnonzero(found.mask), command.criteria, found.scores)
         results = results_of(finder, found, places, command.key)
         if returns is None:
-            numbers = selection.uids[results.rows] if command.uid else results.rows + 1
-            await number_line(session, b"SORT", numbers, results.highest)
+            await answer_plainly(session, selection, b"SORT", results, uid=command.uid)
         else:
             await answer(session, selection, results, returns, uid=command.uid)
         if wish is not None:
@@ -47,7 +46,7 @@ async def sort(session: Session, command: commands.Sort) -> Ok:
 async def thread(session: Session, command: commands.Thread) -> Ok:
     """RFC 5256 3."""
     selection = session.selected
-    check_uids(session, command.key, uid=command.uid)
+    asks_mod_sequence(session, command.key)
     finder = finder_of(session, selection)
     found = await finder.find(command.key)
     places = np.flatnonzero(found.mask)

@@ -63,7 +63,7 @@ class Wish:
         if returns is None or ReturnOption.UPDATE not in returns.options:
             return None
         contexts = session.selected.contexts
-        if contexts is not None and session.tag in contexts.all:
+        if contexts is not None and session.progress.tag in contexts.all:
             raise Bad("There is a search with this tag that tells its updates")
         if returns.update_items:
             raise Bad("UPDATE with items is not offered")
@@ -80,8 +80,8 @@ class Wish:
             self.refuse()
             return
         newest = int(selection.uids[-1]) if len(selection.uids) else 0
-        contexts.all[session.tag] = Context(
-            session.tag,
+        contexts.all[session.progress.tag] = Context(
+            session.progress.tag,
             self.uid or session.uidonly,
             self.wanted,
             self.criteria,
@@ -97,7 +97,7 @@ class Wish:
 
     def refuse(self) -> None:
         """RFC 5267 4.3.1."""
-        self.session.answer(b"*", b"NO", "There will be no updates", no_update_code(self.session.tag).decode())
+        self.session.answer(b"*", b"NO", "There will be no updates", no_update_code(self.session.progress.tag).decode())
 
 
 async def cancel_update(session: Session, command: commands.CancelUpdate) -> Ok:

@@ -67,7 +67,7 @@ class Reading:
     async def _place(self, url: ImapUrl) -> Place | None:
         try:
             return await place(self._session, url.mailbox)
-        except No:
+        except NotFound:
             return None
 
     async def content(self, url: ImapUrl, where: Place | None) -> bytes | None:
@@ -146,7 +146,7 @@ async def place_with(session: Session, login: str, name: str) -> tuple[int, Plac
         return None
     try:
         return holder.id, await place_of(session.services, holder.id, name)
-    except No:
+    except NotFound:
         return None
 
 

@@ -30,8 +30,14 @@ class Pattern:
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches. INBOX, also as the first level of a name, matches in any case (5.1)."""
-        if self._everything:
-            return True
+        return self._everything or bool(self._after(name) & self._end)
+
+    def reaches(self, beginning: str) -> bool:
+        """Whether any name that begins so matches."""
+        return self._everything or bool(self._after(beginning))
+
+    def _after(self, name: str) -> int:
+        """The states after a name was read; 0: nothing that begins so matches."""
         star, percent, letters = self._star, self._percent, self._letters
         wild = star | percent
         states = 1 | (1 & wild) << 1
@@ -44,8 +50,8 @@ class Pattern:
             states = (states & here) << 1 | states & stay
             states |= (states & wild) << 1
             if not states:
-                return False
-        return bool(states & self._end)
+                return 0
+        return states
 
 
 class ListMatch:
@@ -58,3 +64,7 @@ class ListMatch:
 
     def matches(self, name: str) -> bool:
         return any(pattern.matches(name) for pattern in self._patterns)
+
+    def reaches(self, beginning: str) -> bool:
+        """Whether any name that begins so can match."""
+        return any(pattern.reaches(beginning) for pattern in self._patterns)

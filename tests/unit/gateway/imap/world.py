@@ -101,6 +101,9 @@ class People:
     async def account_with(self, number: int) -> Person | None:
         return next((one for one in self.accounts.values() if one.id == number), None)
 
+    async def group_named(self, address: str) -> str | None:
+        return address if address in self.members else None
+
     async def groups(self, account: int) -> list[str]:
         return [name for name, members in self.members.items() if account in members]
 
@@ -311,7 +314,9 @@ class World:
     async def settle(self) -> None:
         """Return when all views are what the shard has."""
         async with asyncio.timeout(ANSWER_S):
-            while any(view.lost for views in self.mail._views._views.values() for view in views.values()):
+            views = self.mail._views
+            # One that was lost while another was made in its place is only among those that are being renewed.
+            while views._renewing or any(view.lost for held in views._views.values() for view in held.values()):
                 await asyncio.sleep(0)
 
     async def deliver(self, raw: bytes, account: int = ALICE) -> None:
