@@ -63,6 +63,9 @@ class Shard:
         self._clock = clock
         self._quota_of = quota_of
         self._metrics = metrics
+        self.on_mail: Callable[[int], None] = lambda _account: (
+            None
+        )  # told of accounts with new mail, once it is durable
         self._queue: deque[Asked] = deque()
         self._queued_bytes = 0
         self._held = Held()
@@ -414,6 +417,8 @@ class Shard:
     def _publish(self, done: _Decided) -> None:
         if self._watchers:
             self._watchers.publish(done.account, done.first, done.entries)
+        if any(type(event) is ev.MessagesAdded for entry in done.entries for event in entry.events):
+            self.on_mail(done.account.id)
 
     async def _snapshot(self, accounts: Sequence[Account]) -> None:
         """Store snapshots. A failure costs nothing but a longer replay, so it is only counted."""

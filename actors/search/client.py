@@ -38,7 +38,8 @@ REBUILD: Final = b"R"  # the value of a wish for a new index
 
 
 class Status(NamedTuple):
-    """How an account's index stands. `newest`: the newest email there is; all up to `watermark` are indexed."""
+    """How an account's index stands. `rebuilding`: a new one is wished for, or this one is damaged; `newest`: the
+    newest email there is; all up to `watermark` are indexed."""
 
     wanted: bool
     rebuilding: bool
@@ -83,13 +84,16 @@ class SearchClient:
         await self._store.transact(body)
 
     async def status(self, account: int) -> Status:
-        """How the index stands. Raises Unavailable, Corrupt."""
+        """How the index stands. Raises Unavailable."""
         slot = mailbox_keys.slot_of(account)
         stored, wish = await self._store.get_many([keys.state(slot, account), keys.wanted(slot, account)])
-        state = states.decode(stored) if stored is not None else State()
+        try:
+            state, damaged = states.decode(stored) if stored is not None else State(), False
+        except Corrupt:
+            state, damaged = State(), True
         return Status(
             stored is not None or wish is not None,
-            wish == REBUILD,
+            wish == REBUILD or damaged,
             state.watermark,
             await newest_email(self._store, slot, account),
             state.messages,

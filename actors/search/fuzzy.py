@@ -10,7 +10,6 @@ known.
 import math
 import re
 from collections.abc import Collection, Sequence
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -34,16 +33,19 @@ SCORE_MIN: Final = 40  # of 100: a message with the rarer half of the words
 _BEGIN_CHARS_MIN: Final = 2
 _ITSELF: Final = -1  # beside numbers of languages: the word itself, which is one in all
 _UNKNOWN: Final = 0
-_LETTER: Final = rb"[0-9A-Za-z_\x80-\xf4]"
+_REST: Final = re.compile(rb"[0-9A-Za-z_\x80-\xf4]*+")
+_LETTERS: Final = frozenset(byte for byte in range(256) if _REST.fullmatch(bytes((byte,))))
 
 
 class Wanted(NamedTuple):
-    """A word that is looked for. `stems`: language to stems. `pattern` finds what may be a form of it."""
+    """A word that is looked for. `stems`: language to stems. Its forms begin with `begin`, or have it anywhere if they
+    are `changing`."""
 
     run: Run
     plain: str
     stems: dict[int, frozenset[str]]
-    pattern: re.Pattern[bytes]
+    begin: bytes
+    changing: bool
 
 
 def wanted_of(needle: Needle, languages: Sequence[int]) -> list[Wanted]:
@@ -55,11 +57,8 @@ def _wanted(run: Run, languages: Sequence[int]) -> Wanted:
     word = plain(run.text)
     of_language = {language: _stems_of(run.text, language) for language in languages}
     begins = {word, *[stem for found in of_language.values() for stem in found]}
-    begin = _common_begin(begins)
     changing = any(NUMBERS[name] in languages for name in CHANGE_BEGINS)
-    before = _LETTER + rb"*?" if changing else b""
-    pattern = re.compile(rb"(?<!" + _LETTER + rb")" + before + re.escape(begin.encode()) + _LETTER + b"*")
-    return Wanted(run, word, of_language, pattern)
+    return Wanted(run, word, of_language, _common_begin(begins).encode(), changing)
 
 
 def _stems_of(word: str, language: int) -> frozenset[str]:
@@ -146,7 +145,7 @@ async def _of_terms(matcher: Matcher, kind: int, wanted: Wanted, found: Weights)
 
 def _forms_in(text: bytes, wanted: Wanted) -> dict[frozenset[int], list[int]]:
     """The numbers of the terms of a page that are forms of a word, by languages."""
-    alike = _alike(_plain(text), wanted)
+    alike = _alike(_plain(text), wanted, lines=True)
     if not alike:
         return {}
     # Without accents the terms are as many, and in the same order.
@@ -177,9 +176,22 @@ def _plain(text: bytes) -> bytes:
     return text if text.isascii() else plain(text.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
-def _alike(text: bytes, wanted: Wanted) -> list[tuple[int, bytes]]:
-    """Words that begin as one does, and where they are."""
-    return [(match.start(), match[0]) for match in islice(wanted.pattern.finditer(text), TERMS_MAX)]
+def _alike(text: bytes, wanted: Wanted, *, lines: bool = False) -> list[tuple[int, bytes]]:
+    """Words that may be forms of one, and where they are. `lines`: each word has a line feed before it."""
+    before = b"\n" if lines and not wanted.changing else b""
+    found: list[tuple[int, bytes]] = []
+    at = text.find(before + wanted.begin)
+    while at >= 0 and len(found) < TERMS_MAX:
+        at += len(before)
+        rest = _REST.match(text, at)
+        assert rest is not None  # it matches nothing, too
+        start = at
+        while start and text[start - 1] in _LETTERS and wanted.changing:
+            start -= 1
+        if not start or text[start - 1] not in _LETTERS:
+            found.append((start, text[start : rest.end()]))
+        at = text.find(before + wanted.begin, rest.end())
+    return found
 
 
 def scores(weights: Sequence[Array], messages: int) -> Array:
@@ -190,4 +202,4 @@ def scores(weights: Sequence[Array], messages: int) -> Array:
         worth = math.log(1 + messages / (1 + int(np.count_nonzero(of_word))))
         total += worth * of_word
         most += worth
-    return np.ceil(100 * total / most).astype(np.int64) if most else np.zeros(messages, np.int64)
+    return np.rint(100 * total / most).astype(np.int64) if most else np.zeros(messages, np.int64)

@@ -28,7 +28,7 @@ from actors.search.entry import Entry
 from actors.search.keeping import Kept, Stale
 from actors.search.merge import Drain, Source, merge
 from actors.search.metrics import SearchMetrics
-from actors.search.pace import Pace
+from actors.search.pace import BACKGROUND_SLICE_S, Pace
 from actors.search.pages import StorePages
 from actors.search.reading import MessageReader
 from actors.search.segment import Segment
@@ -78,8 +78,8 @@ class Indexer:
         self._known: set[int] = set()  # accounts with an index, in slots that were swept
         self._swept: set[int] = set()  # slots
         self._sweep_at = 0.0
-        self._due: dict[int, float] = {}  # accounts with mail to index, and since when that is known
-        self._untidy: dict[int, None] = {}  # accounts whose segments are to be looked at
+        self.due: dict[int, float] = {}  # accounts with mail to index, and since when that is known
+        self.untidy: dict[int, None] = {}  # accounts whose segments are to be looked at
         self._retry: dict[int, float] = {}  # accounts that gave trouble, and when they may be tried again
         self._workers = 0
         self._log = structlog.get_logger()
@@ -100,29 +100,29 @@ class Indexer:
     async def _follow_all(self, slots: Callable[[], Iterable[int]]) -> None:
         look_at = self._clock.monotonic()
         while True:
-            if not self._due:
+            if not self.due:
                 await asyncio.sleep(self._settings.settle_s)
-            if not self._due or self._clock.monotonic() >= look_at:
+            if not self.due or self._clock.monotonic() >= look_at:
                 look_at = self._clock.monotonic() + self._settings.settle_s
                 await self._guarded(_NOBODY, self.look(slots()))
-            if self._due:
-                account = next(iter(self._due))
-                since = self._due.pop(account)
+            if self.due:
+                account = next(iter(self.due))
+                since = self.due.pop(account)
                 if await self._guarded(account, self.follow(account)):
-                    self._due[account] = since  # behind the others
+                    self.due[account] = since  # behind the others
                 else:
                     self._metrics.lag_seconds.observe(self._clock.monotonic() - since)
-            self._metrics.waiting.set(len(self._due))
+            self._metrics.waiting.set(len(self.due))
 
     async def _tend_all(self) -> None:
         while True:
-            if not self._untidy:
+            if not self.untidy:
                 await asyncio.sleep(self._settings.settle_s)
                 continue
-            account = next(iter(self._untidy))
-            del self._untidy[account]
+            account = next(iter(self.untidy))
+            del self.untidy[account]
             if await self._guarded(account, self.tend(account)):
-                self._untidy[account] = None
+                self.untidy[account] = None
 
     async def _guarded(self, account: int, work: Coroutine[None, None, bool]) -> bool:
         """Whether there is more of it; trouble costs this turn only."""
@@ -164,14 +164,14 @@ class Indexer:
                 self._note(account)
         for account in again & self._known:
             self._note(account)
-            self._untidy[account] = None
+            self.untidy[account] = None
         self._metrics.accounts.set(len(self._known))
         return False
 
     def _note(self, account: int) -> None:
         """There is something to index."""
         if account not in self._retry:
-            self._due.setdefault(account, self._clock.monotonic())
+            self.due.setdefault(account, self._clock.monotonic())
 
     async def sweep(self, slots: Iterable[int]) -> None:
         """Compare all indexes in some slots with their mail. Raises Unavailable."""
@@ -192,13 +192,14 @@ class Indexer:
             state = states.decode(stored)
         except Corrupt as error:
             self._log.error("search.damaged", account=account, why=error.log)
+            await self._fulfil(self._kept(slot, account), REBUILD)
             return
         newest = await newest_email(self._store, slot, account)
         if newest > state.watermark or state.format < states.FORMAT:
             self._note(account)
         clean_ms = state.checked_ms + self._settings.clean_every_s * 1000
         if states.to_merge(state) or clean_ms <= self._clock.now_ms() or (not newest and state.messages):
-            self._untidy[account] = None
+            self.untidy[account] = None
 
     async def _adopt(self, slot: int) -> None:
         """Note the accounts of a slot that have no index yet."""
@@ -214,17 +215,20 @@ class Indexer:
             for key, value in rows:
                 slot, account = keys.account_of(key)
                 if slot in mine:
-                    kept = self._kept(slot, account)
-                    await kept.read()
-                    if value == REBUILD or not kept.there:
-                        await kept.begin()
-                    else:
-                        await kept.unwish(value)
-                    self._known.add(account)
-                    self._note(account)
+                    await self._fulfil(self._kept(slot, account), value)
             if len(rows) < WISHES:
                 return
             begin = rows[-1][0] + b"\0"
+
+    async def _fulfil(self, kept: Kept, wish: bytes) -> None:
+        if wish != REBUILD:
+            await kept.read()
+        if kept.there:
+            await kept.unwish(wish)
+        else:
+            await kept.begin()
+        self._known.add(kept.account)
+        self._note(kept.account)
 
     async def follow(self, account: int) -> bool:
         """Index the next of an account's new mail; whether there is more. Raises Stale, Corrupt, Unavailable."""
@@ -263,7 +267,7 @@ class Indexer:
             raise
         self._metrics.segments.inc()
         if states.to_merge(kept.state):
-            self._untidy[kept.account] = None
+            self.untidy[kept.account] = None
 
     async def tend(self, account: int) -> bool:
         """Merge what should be merged, leave out what is gone; whether there is more to do. Raises Stale, Lost,
@@ -329,7 +333,7 @@ class Indexer:
         """The share of one piece of work, beside the others of the moment."""
         self._workers += 1
         try:
-            yield Pace(self._clock, lambda: self._settings.share / self._workers)
+            yield Pace(self._clock, lambda: self._settings.share / self._workers, BACKGROUND_SLICE_S)
         finally:
             self._workers -= 1
 

@@ -18,7 +18,7 @@ from actors.search.entry import encode as encode_entry
 from actors.search.segment import PIECE_BYTES, Writer
 from actors.search.state import Piece, State
 from cluster.clock import Clock, Dice
-from cluster.errors import Trouble
+from cluster.errors import Corrupt, Trouble
 from cluster.meta.store import Row, Store, Transaction
 
 WRITE_BYTES: Final = 2_000_000  # of rows in one transaction
@@ -61,8 +61,7 @@ class Kept:
             stored = await tr.get(self._key)
             self._clear(tr)
             tr.clear(keys.wanted(self.slot, self.account))
-            change = states.decode(stored).change + 1 if stored is not None else 0
-            fresh = states.encode(State(change=change, checked_ms=self._clock.now_ms()))
+            fresh = states.encode(State(change=_change_of(stored) + 1, checked_ms=self._clock.now_ms()))
             tr.set(self._key, fresh)
             return fresh
 
@@ -237,6 +236,14 @@ class Kept:
         tr.clear_range(*keys.recents(self.slot, self.account))
         tr.clear_range(*keys.all_rows(self.slot, self.account))
         tr.clear_range(*keys.all_making(self.slot, self.account))
+
+
+def _change_of(stored: bytes | None) -> int:
+    """How often a state has changed; 0 where that cannot be read."""
+    try:
+        return states.decode(stored).change if stored is not None else 0
+    except Corrupt:
+        return 0
 
 
 def _piece(segment: int, built: Built, first: int, last: int) -> Piece:

@@ -152,7 +152,7 @@ def _lists_encoded(counts: Array, lengths: Array, cuts: Array) -> bytes:
 def term_page(data: bytes) -> TermPage:
     """A row L, unpacked. Raises Corrupt."""
     count = int.from_bytes(data[:4], "little")
-    numbers = np.frombuffer(data, np.uint8, offset=4)
+    numbers = np.frombuffer(data[4:], np.uint8)
     if len(numbers) % 4 or len(numbers) < 8 * count + 4:
         raise Corrupt("A search index is damaged.", log=f"lists of {count} terms in {len(data)} bytes")
     parts = (numbers[: 4 * count], numbers[4 * count : 8 * count], numbers[8 * count :])

@@ -7,6 +7,7 @@ time).
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from cluster.errors import Corrupt
 
 FORMAT: Final = 1
 FAN: Final = 8  # neighbours of a size become one: a message is written again once for each eightfold
+FULL_MESSAGES: Final = MESSAGES_MAX // 2
 TIER_MESSAGES: Final = 64  # the least size; also how many entries there may be before they become a segment
 
 
@@ -88,24 +90,22 @@ def replaced(state: State, old: Sequence[int], new: Piece | None) -> State | Non
 
 
 def to_merge(state: State) -> tuple[Piece, ...]:
-    """The neighbours to make one of next: the newest, where FAN or more are of a size, or smaller; none if there are
-    not so many, or they would be too large together."""
-    tier = TIER_MESSAGES
-    while tier < MESSAGES_MAX:
-        tier *= FAN
+    """The neighbours to make one of next: the newest, where FAN of them are of a size, with the smaller ones behind
+    them. Those that are half as large as can be stay as they are."""
+    least, tier = 0, TIER_MESSAGES * FAN
+    while True:
         start = len(state.segments)
-        while start and state.segments[start - 1].messages < tier:
+        while start and state.segments[start - 1].messages < min(tier, FULL_MESSAGES):
             start -= 1
-        if len(state.segments) - start >= FAN:
-            return _within(state.segments[start:])
-    return ()
+        run = state.segments[start:]
+        if sum(piece.messages >= least for piece in run) >= FAN:
+            return _within(run)
+        if tier >= FULL_MESSAGES:
+            return ()
+        least, tier = tier, tier * FAN
 
 
 def _within(run: Sequence[Piece]) -> tuple[Piece, ...]:
-    """As many of them, from the oldest on, as fit one segment; none if that is one alone."""
-    total = 0
-    for count, piece in enumerate(run):
-        total += piece.messages
-        if total > MESSAGES_MAX:
-            return tuple(run[:count]) if count > 1 else ()
-    return tuple(run)
+    """As many of them, from the oldest on, as fit one segment: at least two, for each is less than half of one."""
+    totals = accumulate(piece.messages for piece in run)
+    return tuple(piece for piece, total in zip(run, totals, strict=True) if total <= MESSAGES_MAX)

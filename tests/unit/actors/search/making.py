@@ -4,6 +4,7 @@ import base64
 import random
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from actors.search.pages import MemoryPages
 from actors.search.recent import Recent
 from actors.search.segment import Segment, Writer
 from cluster.clock import ManualClock
+from mail.message import content
+from mail.message.charset import fold
 from mail.message.record import read_message
 
 WORDS = (Path(__file__).with_name("words.txt").read_text("utf-8") + "\u00a0 \u200b").split(" ")
@@ -83,6 +86,27 @@ def _people(dice: random.Random) -> str:
         f"{dice.choice(WORDS)} <{noise(dice)[:8]}.{dice.choice(('smith', 'müller'))}@example.org>" for _ in range(2)
     ]
     return dice.choice((", ".join(people), "group: " + people[0] + ";", "alone@example.org"))
+
+
+@lru_cache(maxsize=1000)
+def _texts(raw: bytes) -> dict[str, list[str]]:
+    """What SEARCH compares, by the field it is asked of (RFC 3501 6.4.4)."""
+    record = read_message(raw)
+    addresses = {"from": record.from_, "to": record.to, "cc": record.cc, "bcc": record.bcc}
+    found = {
+        field: [fold(f"{name} <{address}>" if name else address) for name, address in of_field]
+        for field, of_field in addresses.items()
+    }
+    found["text"] = [content.search_text(raw, record)]
+    found["body"] = [content.body_text(raw, record)]
+    found["subject"] = [] if record.subject is None else [fold(record.subject)]
+    return found
+
+
+def exact(field: str, needle: str, raws: list[bytes]) -> set[int]:
+    """The emails whose message has a text, by reading them."""
+    folded = fold(needle)
+    return {email for email, raw in enumerate(raws, start=1) if any(folded in text for text in _texts(raw)[field])}
 
 
 def entries_of(raws: Sequence[bytes], first: int = 1, step: int = 1) -> list[Entry]:

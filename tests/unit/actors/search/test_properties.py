@@ -19,26 +19,6 @@ MESSAGES = 48
 NEEDLES = 90
 
 
-@lru_cache(maxsize=1000)
-def _texts(raw: bytes) -> dict[str, list[str]]:
-    """What SEARCH compares, by the field it is asked of (RFC 3501 6.4.4)."""
-    record = read_message(raw)
-    addresses = {"from": record.from_, "to": record.to, "cc": record.cc, "bcc": record.bcc}
-    found = {
-        field: [fold(f"{name} <{address}>" if name else address) for name, address in of_field]
-        for field, of_field in addresses.items()
-    }
-    found["text"] = [content.search_text(raw, record)]
-    found["body"] = [content.body_text(raw, record)]
-    found["subject"] = [] if record.subject is None else [fold(record.subject)]
-    return found
-
-
-def _exact(field: str, needle: str, raws: list[bytes]) -> set[int]:
-    folded = fold(needle)
-    return {email for email, raw in enumerate(raws, start=1) if any(folded in text for text in _texts(raw)[field])}
-
-
 @lru_cache(maxsize=10_000)
 def _values(name: str, raw: bytes) -> list[str]:
     head = raw[: read_message(raw).root.body]
@@ -109,7 +89,7 @@ async def test_an_index_says_what_reading_says(seed: int) -> None:
     for number, index in enumerate(await _layouts(raws)):
         for needle in needles[number % 3 :: 3]:
             for field in ("text", "body", *FIELDS):
-                exact = _exact(field, needle, raws)
+                exact = making.exact(field, needle, raws)
                 found = await index.lookup(field, needle)
                 sure, maybe = set(found.sure.tolist()), set(found.maybe.tolist())
                 told = f"layout {number}, {field} {needle!r}"
