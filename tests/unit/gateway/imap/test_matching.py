@@ -31,7 +31,7 @@ def _probe(answer: bool | None, *, is_not: bool = False) -> Probe:
     return Probe(Says(answer), is_not=is_not)
 
 
-@pytest.mark.parametrize("answers", itertools.product((True, False, None), repeat=3))
+@pytest.mark.parametrize("answers", [*itertools.product((True, False, None), repeat=3)])
 def test_and_or_not_of_three_truths(answers: tuple[bool | None, ...]) -> None:
     """Unknown only if it depends on what is not known."""
     possible = [[answer] if answer is not None else [True, False] for answer in answers]
