@@ -167,6 +167,8 @@ class Connection(access.Connection):
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
                 if event.status == b"BAD":
                     dispatch.mistake(session)
+                if event.unsaves and session.selection is not None:
+                    session.selection.forget()
                 self._rest()
             case events.Close():
                 session.bye(event.text)

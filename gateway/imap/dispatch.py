@@ -22,13 +22,15 @@ from gateway.imap import (
     listing,
     mailboxes,
     metadata,
+    multisearch,
     notify,
     quota,
     search,
     selecting,
+    sort,
     status,
     store,
-    unoffered,
+    updates,
     urlauth,
 )
 from gateway.imap.numbers import speaks_numbers
@@ -108,6 +110,10 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
     commands.Store: Rule("STORE", _SELECTED, store.store, numbers=True),
     commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
+    commands.Sort: Rule("SORT", _SELECTED, sort.sort, numbers=True),
+    commands.Thread: Rule("THREAD", _SELECTED, sort.thread, numbers=True),
+    commands.Esearch: Rule("ESEARCH", _IN, multisearch.esearch),
+    commands.CancelUpdate: Rule("CANCELUPDATE", _SELECTED, updates.cancel_update, reads=False),
     commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
     commands.UidBatches: Rule("UIDBATCHES", _SELECTED, batches.uid_batches),
@@ -138,6 +144,7 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
+        await updates.catch_up(session)
         code = answer.code
         if answer.highest and not code and session.qresync and session.selection is not None:
             code = session.selection.highest_code()
@@ -169,7 +176,6 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     try:
         if session.selection is not None and rule.run is not general.logout:
             await _may_still(session, rule)
-        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"

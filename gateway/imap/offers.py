@@ -57,6 +57,20 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("STATUS=SIZE"),  # RFC 8438
     Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
+    Offer("ESEARCH"),  # RFC 4731
+    Offer("SEARCHRES"),  # RFC 5182
+    Offer("WITHIN"),  # RFC 5032
+    Offer("I18NLEVEL=1"),  # RFC 5255
+    Offer("SORT"),  # RFC 5256
+    Offer("SORT=DISPLAY"),  # RFC 5957
+    Offer("THREAD=ORDEREDSUBJECT"),  # RFC 5256
+    Offer("THREAD=REFERENCES"),  # RFC 5256
+    Offer("THREAD=REFS"),  # draft-ietf-morg-inthread
+    Offer("ESORT"),  # RFC 5267
+    Offer("CONTEXT=SEARCH"),  # RFC 5267
+    Offer("CONTEXT=SORT"),  # RFC 5267
+    Offer("MULTISEARCH"),  # RFC 7377
+    Offer("SEARCH=FUZZY"),  # RFC 6203
     Offer("CONDSTORE"),  # RFC 7162
     Offer("QRESYNC"),  # RFC 7162
     Offer("UTF8=ACCEPT"),  # RFC 6855

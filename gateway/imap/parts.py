@@ -29,7 +29,9 @@ from cluster.clock import Clock, Dice
 from gateway import login
 from gateway.access import parts as access
 from gateway.access.parts import Array, Log, Pace
+from gateway.imap.arrangements import Arrangements
 from gateway.imap.compressing import Deflaters
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -410,4 +412,6 @@ class Services:
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
     hostname: str = "localhost"  # how URLs call this server
+    indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     deflaters: Deflaters = field(default_factory=Deflaters)
+    arrangements: Arrangements = field(default_factory=Arrangements)

@@ -199,6 +199,8 @@ class Session:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
+            if selection.contexts is not None:
+                selection.contexts.close()
             await selection.hold.close()
 
     async def part(self) -> None:
@@ -238,11 +240,18 @@ class Session:
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.
             self.bye("The selected mailbox was deleted")
-        elif self.notices is None:
-            self.wire.write(self.selection.sync(expunges=expunges, told=told))
+            return
+        if self.notices is None:
+            self._sync(expunges=expunges, told=told)
         elif removes or self.notices.wishes.selected is not None:
-            flags = self.notices.wishes.flags
-            self.wire.write(self.selection.sync(expunges=expunges, told=told, flags=flags, with_uid=True))
+            self._sync(expunges=expunges, told=told, flags=self.notices.wishes.flags, with_uid=True)
+
+    def _sync(self, *, expunges: bool, told: Told | None, flags: bool = True, with_uid: bool = False) -> None:
+        """What the contexts lose is told in the numbers that the client still has."""
+        assert self.selection is not None
+        if self.selection.contexts is not None:
+            self.wire.write(self.selection.contexts.leave(self.selection))
+        self.wire.write(self.selection.sync(expunges=expunges, told=told, flags=flags, with_uid=with_uid))
 
     def settle(self) -> None:
         """Before a tagged answer: what the client makes of the MODSEQs it was sent must be right (RFC 7162 6)."""
@@ -265,5 +274,8 @@ class Session:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
-            elif self.selection is not None and self.selection.more:
-                self.changed()
+            elif self.selection is not None:
+                if self.selection.contexts is not None:
+                    self.selection.contexts.wake()
+                if self.selection.more:
+                    self.changed()

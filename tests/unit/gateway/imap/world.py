@@ -24,6 +24,7 @@ from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
 from gateway.access import connection as access
 from gateway.imap.connection import Connection
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
@@ -293,6 +294,7 @@ class World:
     """The server and what it stands on. `far`: the shard is across the data plane."""
 
     far = False
+    indexes: Indexes | None = None
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
@@ -317,6 +319,7 @@ class World:
             random.Random(1),
             self.log,
             b"a secret of the server",
+            indexes=self.indexes,
         )
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []
