@@ -29,7 +29,7 @@ from actors.search.keeping import Kept, Stale
 from actors.search.merge import Drain, Source, merge
 from actors.search.metrics import SearchMetrics
 from actors.search.pace import BACKGROUND_SLICE_S, Pace
-from actors.search.pages import StorePages
+from actors.search.pages import Lost, StorePages
 from actors.search.reading import MessageReader
 from actors.search.segment import Segment
 from actors.search.settings import SearchSettings
@@ -128,8 +128,8 @@ class Indexer:
         """Whether there is more of it; trouble costs this turn only."""
         try:
             return await work
-        except Stale:  # somebody else does it
-            return False
+        except Stale:  # somebody else has done something; what is left is seen when it is looked at again
+            return True
         except Trouble as trouble:
             self._metrics.failures.labels(type(trouble).__name__).inc()
             self._log.warning("search.indexing_failed", account=account, why=trouble.log)
@@ -245,7 +245,11 @@ class Indexer:
                 return False
             few = kept.state.entries + len(batch.entries) < states.TIER_MESSAGES
             if not (few and await kept.append(batch.entries, batch.watermark)):
-                await self._add_segment(kept, [*await kept.entries(), *batch.entries], batch.watermark, pace)
+                try:
+                    entries = [*await kept.entries(), *batch.entries]
+                except Corrupt as error:
+                    return await self._anew(kept, error)
+                await self._add_segment(kept, entries, batch.watermark, pace)
         self._metrics.messages.inc(len(batch.entries))
         return batch.more
 
@@ -270,8 +274,8 @@ class Indexer:
             self.untidy[kept.account] = None
 
     async def tend(self, account: int) -> bool:
-        """Merge what should be merged, leave out what is gone; whether there is more to do. Raises Stale, Lost,
-        Corrupt, Unavailable."""
+        """Merge what should be merged, leave out what is gone; whether there is more to do. Raises Stale, Corrupt,
+        Unavailable."""
         kept = self._kept(mailbox_keys.slot_of(account), account)
         await kept.read()
         if not kept.there or kept.state.format != states.FORMAT:
@@ -281,16 +285,29 @@ class Indexer:
             await kept.forget()
             self._known.discard(account)
             return False
-        with self._working() as pace:
-            pieces = states.to_merge(kept.state)
-            if pieces:
-                await self._merge(kept, pieces, pace)
-                return True
-            if kept.state.checked_ms + self._settings.clean_every_s * 1000 <= self._clock.now_ms():
-                for piece in kept.state.segments:
-                    await self._merge(kept, (piece,), pace)
-                await kept.checked()
-        return False
+        pieces = states.to_merge(kept.state)
+        due = kept.state.checked_ms + self._settings.clean_every_s * 1000 <= self._clock.now_ms()
+        try:
+            with self._working() as pace:
+                for some in [pieces] if pieces else [(piece,) for piece in kept.state.segments if due]:
+                    await self._merge(kept, some, pace)
+        except (Lost, Corrupt) as trouble:
+            seen = kept.state
+            await kept.read()
+            if isinstance(trouble, Lost) and kept.state.segments != seen.segments:
+                return True  # another was faster
+            return await self._anew(kept, trouble)
+        if due and not pieces:
+            await kept.checked()
+        return bool(pieces)
+
+    async def _anew(self, kept: Kept, trouble: Trouble) -> bool:
+        """What is damaged is made again: all of it is in the messages."""
+        self._log.error("search.damaged", account=kept.account, why=trouble.log)
+        self._metrics.failures.labels(type(trouble).__name__).inc()
+        await kept.begin()
+        self._note(kept.account)
+        return True
 
     async def _merge(self, kept: Kept, pieces: Sequence[Piece], pace: Pace) -> None:
         """One segment of some; of one alone, if enough of it is gone."""

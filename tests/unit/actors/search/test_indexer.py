@@ -10,6 +10,7 @@ import pytest
 from actors.search import keys
 from actors.search import state as states
 from actors.search.keeping import LEFT_MS, Kept, Stale
+from actors.search.pace import Pace
 from actors.search.segment import Writer
 from actors.search.settings import SearchSettings
 from actors.search.state import FAN, TIER_MESSAGES
@@ -151,6 +152,46 @@ async def test_a_damaged_index_is_none_and_does_not_stop_others(town: Town) -> N
     await Town(town.store).check(covered=0)
 
 
+@pytest.mark.parametrize("kind", [b"H", b"T", b"L", b"P", b"B", b"F"])
+@pytest.mark.parametrize("spoilt", [True, False])
+async def test_damage_that_a_merge_meets_is_mended(kind: bytes, spoilt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "TIER_MESSAGES", 6)
+    monkeypatch.setattr(states, "FAN", 3)
+    town = Town(MemoryStore())
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    for _ in range(2):
+        await town.deliver(6)
+        await keep_up(indexer)
+    row = keys.row(SLOT, ACCOUNT, (await town.state()).segments[1].id, kind, 0)
+    if spoilt:
+        await _spoil(town, [row])
+    else:
+        await town.store.transact(lambda tr: _clear(tr, row))
+    await town.deliver(6)
+    await keep_up(indexer)
+    await keep_up(indexer)
+    await town.check(covered=len(town.raws))
+    await _check_nothing_is_left(town)
+    await town.place.shards[0].stop()
+
+
+async def _clear(tr: Transaction, row: bytes) -> None:
+    tr.clear(row)
+
+
+async def test_damaged_entries_are_mended(town: Town) -> None:
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await town.deliver(5)
+    await keep_up(indexer)
+    await _spoil(town, [keys.recent(SLOT, ACCOUNT, 3)])
+    await town.deliver(TIER_MESSAGES)
+    await keep_up(indexer)
+    await keep_up(indexer)
+    await town.check(covered=len(town.raws))
+
+
 async def test_what_is_gone_leaves_the_index(town: Town) -> None:
     await town.deliver(TIER_MESSAGES * 2)
     await town.search.want(ACCOUNT)
@@ -204,6 +245,35 @@ async def test_two_indexers_do_no_harm(town: Town) -> None:
     await keep_up(one)
     await town.check(covered=len(town.raws))
     await _check_nothing_is_left(town)
+
+
+async def test_a_merge_does_not_disturb_who_follows(town: Town) -> None:
+    indexer = await _ready_to_merge(town)
+    await town.deliver(TIER_MESSAGES)
+    kept = Kept(town.store, town.place.clock, indexer._dice, SLOT, ACCOUNT)
+    await kept.read()
+    await indexer.tend(ACCOUNT)
+    assert len((await town.state()).segments) == 1
+    batch = await indexer._messages.batch(SLOT, ACCOUNT, kept.state.watermark, Pace(town.place.clock))
+    assert await kept.append(batch.entries, batch.watermark)
+    await town.check(covered=len(town.raws))
+
+
+async def _ready_to_merge(town: Town) -> Any:
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await indexer.look([SLOT])
+    for _ in range(FAN):
+        await town.deliver(TIER_MESSAGES)
+        await indexer.follow(ACCOUNT)
+    return indexer
+
+
+async def test_work_goes_on_when_another_was_faster(town: Town) -> None:
+    async def stale() -> bool:
+        raise Stale("changed")
+
+    assert await town.indexer()._guarded(ACCOUNT, stale())
 
 
 async def _check_nothing_is_left(town: Town) -> None:
