@@ -48,6 +48,8 @@ KNOWN_MAX: Final = 1_000_000  # accounts with an index: 60 MB
 WISHES: Final = 1000  # read at once
 LOOKED_AT: Final = 200  # messages of which is asked at once whether they are there: 300 kB of records
 GONE_SHARE: Final = 0.1  # of a segment that is gone when it is written again for that alone
+GONE_MS: Final = 90 * 86_400_000  # how old a segment may be that has anything that is gone
+SLOTS_S: Final = 15.0  # between two looks at which slots are here: each of them is asked for
 RETRY_S: Final = 30.0  # after trouble with an account
 _NOBODY: Final = -1  # no account's number
 
@@ -98,19 +100,23 @@ class Indexer:
             group.create_task(self._tend_all(), name="index merger")
 
     async def _follow_all(self, slots: Callable[[], Iterable[int]]) -> None:
-        look_at = self._clock.monotonic()
+        look_at = slots_at = self._clock.monotonic()
+        mine: list[int] = []
         while True:
             if not self.due:
                 await asyncio.sleep(self._settings.settle_s)
             if not self.due or self._clock.monotonic() >= look_at:
-                look_at = self._clock.monotonic() + self._settings.settle_s
-                await self._guarded(_NOBODY, self.look(slots()))
+                now = self._clock.monotonic()
+                look_at = now + self._settings.settle_s
+                if now >= slots_at:
+                    mine, slots_at = list(slots()), now + SLOTS_S
+                await self._guarded(_NOBODY, self.look(mine))
             if self.due:
                 account = next(iter(self.due))
                 since = self.due.pop(account)
                 if await self._guarded(account, self.follow(account)):
                     self.due[account] = since  # behind the others
-                else:
+                elif account not in self._retry:
                     self._metrics.lag_seconds.observe(self._clock.monotonic() - since)
             self._metrics.waiting.set(len(self.due))
 
@@ -314,7 +320,7 @@ class Indexer:
         sources = [await self._source(kept, piece, pace) for piece in pieces]
         messages = sum(len(source.segment) for source in sources)
         gone = messages - sum(int(source.kept.sum()) for source in sources)
-        if len(pieces) == 1 and gone <= GONE_SHARE * messages:
+        if len(pieces) == 1 and not _worth(pieces[0], gone, self._clock.now_ms()):
             return
         elsewhere = partial(self._elsewhere, pace)
         segment, built = await kept.make(lambda drain: merge(sources, drain, elsewhere))
@@ -356,6 +362,11 @@ class Indexer:
 
     def _kept(self, slot: int, account: int) -> Kept:
         return Kept(self._store, self._clock, self._dice, slot, account)
+
+
+def _worth(piece: Piece, gone: int, now_ms: int) -> bool:
+    """Whether a segment is written again because of messages in it that are gone."""
+    return gone > GONE_SHARE * piece.messages or (gone > 0 and now_ms - piece.made_ms > GONE_MS)
 
 
 def runs_of(slots: Iterable[int]) -> list[tuple[int, int]]:

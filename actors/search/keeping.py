@@ -117,7 +117,7 @@ class Kept:
 
     async def add(self, segment: int, built: Built, first: int, watermark: int) -> None:
         """A segment that was made of the entries and what is behind them. Raises Stale."""
-        piece = _piece(segment, built, first, watermark)
+        piece = self._piece(segment, built, first, watermark)
 
         async def body(tr: Transaction) -> None:
             await self._made(tr, segment)
@@ -132,7 +132,7 @@ class Kept:
     async def replace(self, old: Sequence[Piece], segment: int, built: Built | None) -> None:
         """A segment that was made of others (None: nothing was left of them). Others may have been added meanwhile.
         Raises Stale."""
-        piece = None if built is None else _piece(segment, built, old[0].first, old[-1].last)
+        piece = None if built is None else self._piece(segment, built, old[0].first, old[-1].last)
 
         async def body(tr: Transaction) -> None:
             await self._made(tr, segment)
@@ -239,6 +239,9 @@ class Kept:
         self._stored = await self._store.transact(body)
         self.state = states.decode(self._stored)
 
+    def _piece(self, segment: int, built: Built, first: int, last: int) -> Piece:
+        return Piece(segment, first, last, built.writer.messages, built.writer.size, built.pieces, self._clock.now_ms())
+
     def _clear(self, tr: Transaction) -> None:
         """All rows but the state's and the wish's."""
         tr.clear_range(*keys.recents(self.slot, self.account))
@@ -252,7 +255,3 @@ def _change_of(stored: bytes | None) -> int:
         return states.decode(stored).change if stored is not None else 0
     except Corrupt:
         return 0
-
-
-def _piece(segment: int, built: Built, first: int, last: int) -> Piece:
-    return Piece(segment, first, last, built.writer.messages, built.writer.size, built.pieces)

@@ -9,6 +9,7 @@ import pytest
 
 from actors.search import keys
 from actors.search import state as states
+from actors.search.indexer import GONE_MS
 from actors.search.keeping import LEFT_MS, Kept, Stale
 from actors.search.pace import Pace
 from actors.search.segment import Writer
@@ -204,6 +205,20 @@ async def test_what_is_gone_leaves_the_index(town: Town) -> None:
     await keep_up(indexer)
     assert (await town.state()).messages == TIER_MESSAGES * 2 - 40
     await town.check(covered=TIER_MESSAGES * 2 - 40)
+
+
+async def test_the_words_of_gone_mail_do_not_stay_for_ever(town: Town) -> None:
+    await town.deliver(TIER_MESSAGES * 2)
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await keep_up(indexer)
+    await town.expunge(7, 7)
+    town.place.clock.advance(town.settings.clean_every_s + 1)
+    await keep_up(indexer)
+    assert (await town.state()).messages == TIER_MESSAGES * 2, "too little for so much work"
+    town.place.clock.advance(GONE_MS / 1000)
+    await keep_up(indexer)
+    assert (await town.state()).messages == TIER_MESSAGES * 2 - 1
 
 
 async def test_an_account_without_mail_keeps_no_index(town: Town) -> None:
