@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "config": Command("ops.cli.config:config", "Print all settings with their reasons, to begin a file with."),
     "domain": Command("ops.cli.domain:domain", "Domains whose mail this server takes."),
     "account": Command("ops.cli.account:account", "People with a mailbox: addresses, passwords, quotas."),
+    "mailbox": Command("ops.cli.mailbox:mailbox", "An account's mailboxes, and whom they are shared with."),
     "alias": Command("ops.cli.entries:alias", "Other names for accounts."),
     "list": Command("ops.cli.entries:list_", "Addresses whose mail goes to all members."),
     "group": Command("ops.cli.entries:group", "The same, and each member may send as the address."),

@@ -982,6 +982,16 @@ class MailboxesStub:
                 request_serializer=wire_dot_admin__pb2.ListMailboxesRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.MailboxTree.FromString,
                 _registered_method=True)
+        self.CreateMailbox = channel.unary_unary(
+                '/rookery.admin.v1.Mailboxes/CreateMailbox',
+                request_serializer=wire_dot_admin__pb2.CreateMailboxRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Mailbox.FromString,
+                _registered_method=True)
+        self.ShareMailbox = channel.unary_unary(
+                '/rookery.admin.v1.Mailboxes/ShareMailbox',
+                request_serializer=wire_dot_admin__pb2.ShareMailboxRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Mailbox.FromString,
+                _registered_method=True)
         self.Import = channel.stream_stream(
                 '/rookery.admin.v1.Mailboxes/Import',
                 request_serializer=wire_dot_admin__pb2.ImportRequest.SerializeToString,
@@ -1000,6 +1010,19 @@ class MailboxesServicer:
 
     def ListMailboxes(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateMailbox(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShareMailbox(self, request, context):
+        """Who may do what with a mailbox, besides its account (RFC 4314).
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -1028,6 +1051,16 @@ def add_MailboxesServicer_to_server(servicer, server):
                     servicer.ListMailboxes,
                     request_deserializer=wire_dot_admin__pb2.ListMailboxesRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.MailboxTree.SerializeToString,
+            ),
+            'CreateMailbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateMailbox,
+                    request_deserializer=wire_dot_admin__pb2.CreateMailboxRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Mailbox.SerializeToString,
+            ),
+            'ShareMailbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShareMailbox,
+                    request_deserializer=wire_dot_admin__pb2.ShareMailboxRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Mailbox.SerializeToString,
             ),
             'Import': grpc.stream_stream_rpc_method_handler(
                     servicer.Import,
@@ -1068,6 +1101,60 @@ class Mailboxes:
             '/rookery.admin.v1.Mailboxes/ListMailboxes',
             wire_dot_admin__pb2.ListMailboxesRequest.SerializeToString,
             wire_dot_admin__pb2.MailboxTree.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateMailbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Mailboxes/CreateMailbox',
+            wire_dot_admin__pb2.CreateMailboxRequest.SerializeToString,
+            wire_dot_admin__pb2.Mailbox.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShareMailbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Mailboxes/ShareMailbox',
+            wire_dot_admin__pb2.ShareMailboxRequest.SerializeToString,
+            wire_dot_admin__pb2.Mailbox.FromString,
             options,
             channel_credentials,
             insecure,

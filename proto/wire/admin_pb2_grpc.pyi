@@ -268,6 +268,9 @@ class MailboxesStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MailboxesAsyncStub: ...
     ListMailboxes: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListMailboxesRequest, _admin_pb2.MailboxTree]
+    CreateMailbox: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateMailboxRequest, _admin_pb2.Mailbox]
+    ShareMailbox: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ShareMailboxRequest, _admin_pb2.Mailbox]
+    """Who may do what with a mailbox, besides its account (RFC 4314)."""
     Import: _grpc.StreamStreamMultiCallable[_admin_pb2.ImportRequest, _admin_pb2.ImportResponse]
     """The client says where to (`open`), then sends batches; each is answered, in order, once it is durable. A batch
     sent again under its key, on this stream or a later one, is stored once as long as its key is among the last 256
@@ -283,6 +286,9 @@ class MailboxesAsyncStub(MailboxesStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListMailboxes: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListMailboxesRequest, _admin_pb2.MailboxTree]  # type: ignore[assignment]
+    CreateMailbox: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateMailboxRequest, _admin_pb2.Mailbox]  # type: ignore[assignment]
+    ShareMailbox: _aio.UnaryUnaryMultiCallable[_admin_pb2.ShareMailboxRequest, _admin_pb2.Mailbox]  # type: ignore[assignment]
+    """Who may do what with a mailbox, besides its account (RFC 4314)."""
     Import: _aio.StreamStreamMultiCallable[_admin_pb2.ImportRequest, _admin_pb2.ImportResponse]  # type: ignore[assignment]
     """The client says where to (`open`), then sends batches; each is answered, in order, once it is durable. A batch
     sent again under its key, on this stream or a later one, is stored once as long as its key is among the last 256
@@ -301,6 +307,21 @@ class MailboxesServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListMailboxesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.MailboxTree, _abc.Awaitable[_admin_pb2.MailboxTree]]: ...
+
+    @_abc_1.abstractmethod
+    def CreateMailbox(
+        self,
+        request: _admin_pb2.CreateMailboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Mailbox, _abc.Awaitable[_admin_pb2.Mailbox]]: ...
+
+    @_abc_1.abstractmethod
+    def ShareMailbox(
+        self,
+        request: _admin_pb2.ShareMailboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Mailbox, _abc.Awaitable[_admin_pb2.Mailbox]]:
+        """Who may do what with a mailbox, besides its account (RFC 4314)."""
 
     @_abc_1.abstractmethod
     def Import(
