@@ -35,7 +35,7 @@ Row = tuple[Name, bytes]
 HEADER_WORDS, HEADER_GRAMS, BODY_WORDS, BODY_GRAMS = range(4)
 CLASSES: Final = 4
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 PIECE_BYTES: Final = 90_000  # of what is cut, below VALUE_BYTES_MAX
 TERMS_BYTES: Final = 32 * 1024  # of a page of terms, unpacked
 TERMS_MAX: Final = 8192  # and their number: 64 kB of counts and lengths

@@ -416,6 +416,22 @@ async def test_a_newer_programs_index_is_left_alone(town: Town) -> None:
     await town.check(covered=0)
 
 
+async def test_an_older_programs_index_is_made_anew(town: Town) -> None:
+    await town.deliver(3)
+    older = states.encode(states.State(format=states.FORMAT - 1, watermark=3, entries=3))
+
+    async def body(tr: Transaction) -> None:
+        tr.set(keys.state(SLOT, ACCOUNT), older)
+
+    await town.store.transact(body)
+    await town.check(covered=0)
+    indexer = town.indexer()
+    await indexer.look([SLOT])
+    assert ACCOUNT in indexer.due
+    await keep_up(indexer)
+    await town.check(covered=3)
+
+
 async def test_all_accounts_are_indexed_where_that_is_set() -> None:
     town = Town(MemoryStore(), SearchSettings(index="all"))
     await town.deliver(3)
