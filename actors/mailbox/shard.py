@@ -19,7 +19,7 @@ from actors.mailbox.held import Held
 from actors.mailbox.loading import Asked, Loading
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.owner import Watcher
-from actors.mailbox.removal import may_be_gone
+from actors.mailbox.removal import check_swept, may_be_gone
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
@@ -35,6 +35,7 @@ QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
+_COPY_BYTES: Final = 5_000_000  # nobody knows before what a COPY writes: with more than this it goes with little else
 _Threads = dict[tuple[int, bytes], int]  # by account and hash of a message id
 
 
@@ -189,12 +190,13 @@ class Shard:
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
-            if decided and (writes.size + asked.size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
+            size = _COPY_BYTES if type(asked.command) is Copy else asked.size
+            if decided and (writes.size + size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
                 self._again(ready[place:])
                 break
             try:
                 if swept:
-                    _check_swept(asked.command, swept)
+                    check_swept(asked.command, swept)
                 decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched, threads))
             except Trouble as error:
                 asked.fail(error)
@@ -489,11 +491,6 @@ class Shard:
         for one in asked:
             if one.account not in self._loading:
                 one.fail(error)
-
-
-def _check_swept(command: Command, swept: set[bytes]) -> None:
-    if type(command) is Add and any(item.message.digest in swept for item in command.items):
-        raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
 
 
 def _apply(account: Account, decision: Decision, now_ms: int) -> tuple[int, list[ev.Entry]]:
