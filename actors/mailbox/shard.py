@@ -245,8 +245,7 @@ class Shard:
 
     def _lacks_rows(self, asked: Asked) -> bool:
         """Whether it speaks of a mailbox that has this name only since a command of this turn."""
-        account = self._held.get(asked.account)
-        return account is not None and bool(indexes_needed(account, asked.command))
+        return bool((account := self._held.get(asked.account)) and indexes_needed(account, asked.command))
 
     async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
         """Hold these slots from now on; why not, of those that cannot be held."""
