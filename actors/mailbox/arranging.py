@@ -73,14 +73,14 @@ def uidvalidity(last: int, context: Context) -> int:
 
 def delete(account: Account, command: Delete, _context: Context) -> Decision:
     name = loose(command.name)
-    if name == INBOX:
-        raise Refused("INBOX cannot be deleted.")
     box = account.named(name)
     if box is None:
         if any(names.is_below(other, name) and _known(account, other, command.who) for other in account.by_name):
             raise Refused("This name only has mailboxes below it; delete those.")  # RFC 3501 6.3.4
         raise NotFound("There is no mailbox of that name.")
     rights.need(box.acl, command.who, rights.REMOVE)
+    if name == INBOX:
+        raise Refused("INBOX cannot be deleted.")
     _, index = loaded(account, box.id)
     grants = properties.grants(account, box, ())
     decision = Decision([(ev.MailboxDeleted(box.id),)], cleared=[box.id], grants=grants)

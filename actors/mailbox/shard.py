@@ -10,20 +10,22 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from actors.mailbox import events as ev
 from actors.mailbox import keys, storage
 from actors.mailbox.decide import NO_QUOTA, Context, Decision, decide, entries_of, first_events, indexes_needed
 from actors.mailbox.held import Held
-from actors.mailbox.loading import Asked, Loading
+from actors.mailbox.loading import Asked, Begin, Loading
 from actors.mailbox.metrics import ShardMetrics
-from actors.mailbox.owner import Watcher
-from actors.mailbox.removal import check_swept, may_be_gone
+from actors.mailbox.owner import Follower, Watcher
+from actors.mailbox.reading import Threads, swept_of, threads_of
+from actors.mailbox.removal import check_swept
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
-from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
-from actors.mailbox.watching import Watchers
+from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, ReadTree, Reply, Tree
+from actors.mailbox.watching import ALL, Watchers
 from cluster.clock import Clock
 from cluster.errors import Fenced, Moved, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
@@ -36,7 +38,6 @@ SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs a
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 _COPY_BYTES: Final = 5_000_000  # nobody knows before what a COPY writes: with more than this it goes with little else
-_Threads = dict[tuple[int, bytes], int]  # by account and hash of a message id
 
 
 @dataclass(slots=True)
@@ -110,12 +111,23 @@ class Shard:
 
     async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
         """Open a mailbox and tell the watcher: its rows as committed, then every later change."""
-        opened: Opened = await self._enqueue(account, command, b"", watcher)
+        begin = partial(self._watchers.begin, watcher=watcher)
+        opened: Opened = await self._enqueue(account, command, b"", begin)
         return opened
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
         self._watchers.remove(keys.slot_of(account), account, mailbox, watcher)
+
+    async def follow(self, account: int, follower: Follower) -> Tree:
+        """Tell the follower of the account as committed, then of every later change."""
+        begin = partial(self._watchers.begin_following, follower=follower)
+        tree: Tree = await self._enqueue(account, ReadTree(), b"", begin)
+        return tree
+
+    def unfollow(self, account: int, follower: Follower) -> None:
+        """No more changes for this follower."""
+        self._watchers.remove(keys.slot_of(account), account, ALL, follower)
 
     async def claims(self, account: int, watcher: Watcher, on: bool) -> None:  # noqa: ARG002 (Owner's signature)
         r"""From now on the watcher wants new mail to be its \Recent, or no longer."""
@@ -140,7 +152,7 @@ class Shard:
             self._wake.set()
         await asyncio.shield(self._releasing[slot])
 
-    def _enqueue(self, account: int, command: Command, idem: bytes, watcher: Watcher | None) -> "asyncio.Future[Any]":
+    def _enqueue(self, account: int, command: Command, idem: bytes, begin: Begin | None) -> "asyncio.Future[Any]":
         size = command.weight if type(command) is Add else 0
         if not self.alive:
             raise Moved("The mailbox service is stopping; try again soon.")  # whoever owns the slot next will answer
@@ -150,7 +162,7 @@ class Shard:
         if self._slots.refusing:
             self._slots.check_taken(keys.slot_of(account))
         answer = asyncio.get_running_loop().create_future()
-        self._queue.append(Asked(account, command, idem, answer, watcher, size))
+        self._queue.append(Asked(account, command, idem, answer, begin, size))
         self._queued_bytes += size
         self._wake.set()
         return answer
@@ -182,8 +194,8 @@ class Shard:
             ready = await self._ready(taken)
             growing = [asked for asked in ready if type(asked.command) in _GROWING]
             quotas = await self._quotas(growing) if growing else {}
-            swept = await self._swept(growing, writes) if growing else set()
-            threads = await self._threads(growing) if growing else {}
+            swept = await swept_of(self._store, growing, writes) if growing else set()
+            threads = await threads_of(self._store, growing) if growing else {}
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
@@ -267,47 +279,8 @@ class Shard:
                 quotas[asked.account] = await self._quota_of(asked.account)
         return quotas
 
-    async def _swept(self, growing: Sequence[Asked], writes: storage.Writes) -> set[bytes]:
-        """Large blobs were stored before their command came; those that the sweeper may have taken since.
-
-        What is known of the others must still stand when they come to be referred to.
-        """
-        stored_ms: dict[bytes, int] = {}
-        for asked in growing:
-            if type(asked.command) is Add:
-                for item in asked.command.items:
-                    if item.message.packed is None:
-                        digest, at_ms = item.message.digest, item.message.stored_ms
-                        stored_ms[digest] = min(at_ms, stored_ms.get(digest, at_ms))
-        if not stored_ms:
-            return set()
-        names = [keys.blob_removed(digest) for digest in stored_ms]
-        notes = await self._store.get_many(names)
-        writes.seen += zip(names, notes, strict=True)
-        return {
-            digest for (digest, stored), note in zip(stored_ms.items(), notes, strict=True) if may_be_gone(note, stored)
-        }
-
-    async def _threads(self, growing: Sequence[Asked]) -> _Threads:
-        """The threads that the new messages' ids are of; those that are of none yet are left out."""
-        wanted: dict[bytes, tuple[int, bytes]] = {}
-        for asked in growing:
-            if type(asked.command) is Add:
-                slot = keys.slot_of(asked.account)
-                for item in asked.command.items:
-                    for key in item.message.threads:
-                        wanted[keys.thread(slot, asked.account, key)] = (asked.account, key)
-        if not wanted:
-            return {}
-        found = await self._store.get_many(list(wanted))
-        return {
-            which: int.from_bytes(value, "big")
-            for which, value in zip(wanted.values(), found, strict=True)
-            if value is not None
-        }
-
     def _decide(
-        self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account], threads: _Threads
+        self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account], threads: Threads
     ) -> _Decided:
         number = asked.account
         account = self._held.get(number)
@@ -390,23 +363,14 @@ class Shard:
     def _answer(self, done: _Decided) -> None:
         if done.asked.answer.done():  # nobody waits any more
             return
-        if done.asked.watcher is not None:
-            done.reply = self._begin_watch(done, done.asked.watcher)
+        if done.asked.begin is not None:  # with what is there after all of this batch
+            done.reply = done.asked.begin(done.account, done.reply)
+            self._look_out()
         done.asked.answer.set_result(done.reply)
 
-    def _begin_watch(self, done: _Decided, watcher: Watcher) -> Opened:
-        """Hand over the mailbox as it is now, after all of this batch."""
-        reply = done.reply
-        assert isinstance(reply, Opened)
-        box = done.account.mailboxes.get(reply.info.id)
-        if box is None or box.index is None:  # deleted by a later command of the same batch
-            raise Unavailable("The mailbox is being changed; try again.")
-        opened = Opened(box.info(), tuple(done.account.keywords), reply.recent_from, reply.recent_below)
-        watcher.opened(opened, box.index.share())
-        self._watchers.add(done.account, box.id, watcher)
+    def _look_out(self) -> None:
         if self._patrol is None:
             self._patrol = asyncio.get_running_loop().call_later(PATROL_S, self.patrol)
-        return opened
 
     def _away(self, slots: Iterable[int]) -> dict[int, Trouble]:
         """Those of the slots for which nothing may be said any more, and why."""

@@ -55,6 +55,8 @@ class Picture:
             self.forget()
         elif response.kind == "ENABLED":
             self.enabled |= {word.upper() for word in response.data}
+        elif response.kind in ("RECENT", "SEARCH"):
+            assert "IMAP4REV2" not in self.enabled, f"{response.kind} in IMAP4rev2 (RFC 9051 E)"
         elif response.kind == "EXISTS":
             assert response.number >= (self.exists or 0), "EXISTS never makes a mailbox smaller"
             self.exists = response.number

@@ -10,6 +10,16 @@ from tests.fuzz.session.commands import command
 
 LOGINS: Final = ("alice", "alice", "bob", "carol")
 SPOILT_SHARE: Final = 0.15
+ENABLED_SHARE: Final = 0.7  # of clients that begin with one of these
+STYLES: Final = (
+    b"CONDSTORE",
+    b"QRESYNC",
+    b"QRESYNC IMAP4rev2",
+    b"IMAP4rev2",
+    b"UTF8=ACCEPT",
+    b"UIDONLY",
+    b"QRESYNC UIDONLY",
+)
 STEPS: Final = 60
 UNSPOILT: Final = b"COMPRESS"  # what is said behind it is read otherwise: a client has to know
 
@@ -40,6 +50,7 @@ def script(seed: int, steps: int = STEPS) -> list[Step]:
         Step(0, b"CREATE a"),
         Step(0, b"SETACL a bob lrswite"),
     ]
+    made += [Step(who, b"ENABLE " + dice.choice(STYLES)) for who in range(len(LOGINS)) if dice.random() < ENABLED_SHARE]
     made += [Step(who, b"SELECT INBOX") for who in range(len(LOGINS))]
     return made + [_step(dice) for _ in range(steps)]
 
