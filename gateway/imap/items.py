@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from gateway.imap import ids
 from gateway.imap.parts import Array
-from gateway.imap.troubles import No
 from gateway.imap.style import PLAIN, Style
+from gateway.imap.troubles import No
 from mail.imap.contents import literal8
 from mail.imap.dates import InternalDate, render_date_time
 from mail.imap.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, Partial, SectionText
