@@ -154,7 +154,7 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.uidonly and speaks_numbers(command):
         return Ok("There are no sequence numbers after ENABLE UIDONLY", UID_REQUIRED.decode()), b"BAD"
     try:
-        if rule.state is State.SELECTED:
+        if session.selection is not None and rule.run is not general.logout:
             await _may_still(session, rule)
         unoffered.check(command)
         return await rule.run(session, command), b"OK"
@@ -175,7 +175,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
 
 
 async def _may_still(session: Session, rule: Rule) -> None:
-    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1)."""
+    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1). Other commands than those about
+    its messages are only not told any more what happens in the mailbox."""
     await renew(session)
-    if rule.reads and not session.selected.readable:
+    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
         raise No("You may not read this mailbox any more", "NOPERM")

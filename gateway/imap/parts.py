@@ -209,8 +209,8 @@ class Hold(Protocol):
 class Mailboxes(Protocol):
     """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read a new message and make its bytes ready to be added."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def add(
@@ -224,6 +224,10 @@ class Mailboxes(Protocol):
         who: Who | None = None,
     ) -> Added:
         """APPEND."""
+        ...
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so much would fit the account's quota, as far as is known without reading the account."""
         ...
 
     async def look(self, account: int, name: str, who: Who | None = None) -> Looked:

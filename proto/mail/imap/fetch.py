@@ -203,7 +203,10 @@ def _parse_request(reader: Reader) -> FetchRequest:
 def _parse_items(reader: Reader) -> tuple[FetchItem, ...]:
     """ "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" """
     if reader.peek(b"("):
-        return tuple(dict.fromkeys(reader.parenthesized(parse_item)))
+        items = dict.fromkeys(reader.parenthesized(parse_item))
+        if _A.PREVIEW in items:  # both are answered as PREVIEW, which is said once
+            items.pop(_A.PREVIEW_LAZY, None)
+        return tuple(items)
     macro = reader.match(_MACRO)
     return _MACROS[macro[0].upper()] if macro is not None else (parse_item(reader),)
 

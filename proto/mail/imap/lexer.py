@@ -225,12 +225,12 @@ class Reader:
         return names.decode(self._name(self.astring()), utf8=self.utf8)
 
     def reference(self) -> str:
-        return names.decode_text(self._name(self.astring()), utf8=self.utf8)
+        return names.decode_pattern(self._name(self.astring()), utf8=self.utf8)
 
     def list_mailbox(self) -> str:
         """list-mailbox = 1*list-char / string"""
         found = self.match(_LIST_MAILBOX)
-        return names.decode_text(self._name(found[0] if found is not None else self.string()), utf8=self.utf8)
+        return names.decode_pattern(self._name(found[0] if found is not None else self.string()), utf8=self.utf8)
 
     def _name(self, wire: bytes) -> bytes:
         if len(wire) > self.limits.name_max_bytes:

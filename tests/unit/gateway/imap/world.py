@@ -26,8 +26,11 @@ from gateway.imap.connection import Connection
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
 from mail import sasl
+from tests.strict import responses
+from tests.strict.stream import split
 from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
@@ -161,6 +164,7 @@ class Pipe(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 1)})
         self.received = bytearray()
+        self.said = bytearray()  # all that ever came
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
@@ -168,6 +172,7 @@ class Pipe(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.received += data
+        self.said += data
         self.news.set()
 
     def close(self) -> None:
@@ -239,6 +244,16 @@ class Client:
         assert lines[-1].startswith(b"t OK"), lines[-1]
         return lines
 
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this client."""
+        return cast("Session", self.connection._session)
+
+    def check_grammar(self) -> None:
+        """Whatever the server said to this client must be in the grammar, octet for octet."""
+        for text in split(bytes(self.pipe.said)):
+            responses.read(text, utf8=self.session.utf8)
+
     async def quiet(self) -> bool:
         """Whether the server has nothing more to say, when all it has begun is done."""
         for _ in range(20):
@@ -283,12 +298,15 @@ class World:
         self.shard.start()
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
+    async def __aexit__(self, kind: object, *_exc: object) -> None:
         await self.server.close()
         self.mail.close()
         if self._way is not None:
             await self._way.close()
         await self.shard.stop()
+        if kind is None:
+            for client in self.clients:
+                client.check_grammar()
 
     async def _quota_of(self, account: int) -> Quota:
         person = await self.people.account_with(account)
