@@ -161,7 +161,7 @@ async def test_who_selects_what_others_have_selected_sees_no_less_than_is_answer
     def late(*args: Any, mine: bool) -> None:
         loop.call_later(0.01, partial(changed, *args, mine=mine))
 
-    held.view.changed = late  # type: ignore[method-assign]
+    held.view.changed = late  # type: ignore[assignment,method-assign]
     await _deliver(town.gateway())
     assert held.view.index.count == 1
     second = await _select(town.client, read_only=True)
