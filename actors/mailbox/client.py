@@ -11,7 +11,9 @@ from typing import Final, Literal
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
-from actors.mailbox.history import gone_of, merged
+from actors.mailbox.follow import Follow, Followings, Told
+from actors.mailbox.history import gone
+from actors.mailbox.mine import answered
 from actors.mailbox.packs import read_small
 from actors.mailbox.rights import ANYONE
 from actors.mailbox.types import (
@@ -59,7 +61,6 @@ RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
 SMALL_BYTES: Final = 64 * 1024  # contents up to this are read anew as quickly as room is made for them
 LISTING_FROM: Final = 32  # messages asked for at once: more are a listing, not somebody reading
 SHARING_MAX: Final = 1000  # accounts that share something with one person
-VANISHED_PAGE: Final = 2000  # log entries read at once
 VANISHED_PAGES_MAX: Final = 100  # 200,000 entries: about two seconds
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
 _RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
@@ -112,12 +113,14 @@ class MailboxClient:
         self._threads = threads
         self._packs = packs
         self._views = Views(shards)
+        self._followings = Followings(shards, store)
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
 
     def close(self) -> None:
-        """Renew no views any more."""
+        """Renew nothing that is lost any more."""
         self._views.close()
+        self._followings.close()
 
     async def prepare(self, raw: bytes, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> Prepared:
         """Read, hash and pack a message. Large ones are durable in the blob store on return; `inline_bytes_max`: so are
@@ -237,17 +240,7 @@ class MailboxClient:
     async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
         """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`, as the log has it; None where
         too much has happened since then to be looked through."""
-        begin = keys.log(keys.slot_of(account), account, since + 1)
-        end = keys.log(keys.slot_of(account), account, until + 1)
-        spans: list[tuple[int, int]] = []
-        for _page in range(VANISHED_PAGES_MAX):
-            rows = await self._store.range(begin, end, limit=VANISHED_PAGE)
-            for _key, value in rows:
-                spans += gone_of(value, mailbox)
-            if not rows:
-                return merged(spans)
-            begin = rows[-1][0] + b"\0"
-        return None
+        return await gone(self._store, account, mailbox, since, until, pages_max=VANISHED_PAGES_MAX)
 
     async def select(
         self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
@@ -255,8 +248,14 @@ class MailboxClient:
         """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
         return await self._views.select(account, name, read_only=read_only, changed=changed, who=who)
 
+    async def follow(self, account: int, told: Told) -> Follow:
+        """Hear of all changes of an account from now on: `told` is called with each, soon after it is committed."""
+        return await self._followings.follow(account, told)
+
     async def _ask(self, account: int, command: Command) -> Reply:
-        return await self._shards.shard_of(account).ask(account, command)
+        reply = await self._shards.shard_of(account).ask(account, command)
+        answered(account, command, reply)
+        return reply
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         """Messages by email id; None for one that has gone."""

@@ -19,7 +19,7 @@ from mail.imap.listing import StatusItem
 from mail.imap.render import StatusValue
 
 _I: Final = StatusItem
-_KEPT: Final[dict[StatusItem, Callable[[MailboxInfo], int]]] = {
+KEPT: Final[dict[StatusItem, Callable[[MailboxInfo], int]]] = {
     _I.MESSAGES: lambda info: info.messages,
     _I.RECENT: lambda info: info.recent,
     _I.UIDNEXT: lambda info: info.uidnext,
@@ -56,8 +56,8 @@ async def status_values(
     """The items of a mailbox that may be read. Raises NotFound where it is gone by now."""
     values: dict[StatusItem, StatusValue] = {}
     for item in items:
-        if item in _KEPT:
-            values[item] = _KEPT[item](info)
+        if item in KEPT:
+            values[item] = KEPT[item](info)
         elif item is _I.MAILBOXID:
             values[item] = mailbox_id(where.account, session.account, info.id)
         elif item is _I.APPENDLIMIT:

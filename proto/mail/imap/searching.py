@@ -130,6 +130,13 @@ def parse_return(reader: Reader) -> SearchReturn | None:
 
 def parse_program(reader: Reader, returns: SearchReturn | None = None) -> tuple[SearchKey, str | None]:
     """["CHARSET" SP astring SP] search-key *(SP search-key): the key, and the charset as named."""
+    try:
+        return _parse_program(reader, returns)
+    except ImapError as error:
+        raise _unsaving(error, returns)  # noqa: B904 - it is the same
+
+
+def _parse_program(reader: Reader, returns: SearchReturn | None) -> tuple[SearchKey, str | None]:
     if reader.text.startswith(_C, reader.pos) and reader.match(_CHARSET) is not None:
         return _parse_in_charset(reader, returns, fuzzy=False)
     # Nothing named is US-ASCII (RFC 3501 6.4.4); RFC 9051 made that UTF-8, which holds the former.
@@ -143,7 +150,16 @@ def parse_program(reader: Reader, returns: SearchReturn | None = None) -> tuple[
 def parse_criteria(reader: Reader, returns: SearchReturn | None, *, fuzzy: bool = False) -> tuple[SearchKey, str]:
     """SP charset 1*(SP search-key), as SORT and THREAD have it (RFC 5256 5). `fuzzy`: a FUZZY key has to be there."""
     reader.sp()
-    return _parse_in_charset(reader, returns, fuzzy=fuzzy)
+    try:
+        return _parse_in_charset(reader, returns, fuzzy=fuzzy)
+    except ImapError as error:
+        raise _unsaving(error, returns)  # noqa: B904 - it is the same
+
+
+def _unsaving(error: ImapError, returns: SearchReturn | None) -> ImapError:
+    """A search with SAVE that is answered NO forgets what was saved (RFC 5182 2.1)."""
+    error.unsaves = error.status == b"NO" and returns is not None and ReturnOption.SAVE in returns.options
+    return error
 
 
 def _parse_in_charset(reader: Reader, returns: SearchReturn | None, *, fuzzy: bool) -> tuple[SearchKey, str]:
