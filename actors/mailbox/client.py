@@ -15,6 +15,7 @@ from actors.mailbox.follow import Follow, Followings, Told
 from actors.mailbox.history import gone
 from actors.mailbox.mine import answered
 from actors.mailbox.packs import read_small
+from actors.mailbox.rights import ANYONE
 from actors.mailbox.types import (
     INBOX,
     Add,
@@ -121,15 +122,16 @@ class MailboxClient:
         self._views.close()
         self._followings.close()
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read, hash and pack a message. Large ones are durable in the blob store on return."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> Prepared:
+        """Read, hash and pack a message. Large ones are durable in the blob store on return; `inline_bytes_max`: so are
+        others, where the command they are to come with has no room for more."""
         if len(raw) < THREADED_ABOVE_BYTES:
             digest, packed, record, threads = _prepare(raw)
         else:
             digest, packed, record, threads = await asyncio.get_running_loop().run_in_executor(
                 self._threads, _prepare, raw
             )
-        if len(packed) <= INLINE_BYTES_MAX:
+        if len(packed) <= min(inline_bytes_max, INLINE_BYTES_MAX):
             return Prepared(digest, len(raw), record, packed, threads=threads)
         started_ms = self._clock.now_ms()
         await self._blobs.put(digest, raw, packed=packed)
@@ -227,13 +229,13 @@ class MailboxClient:
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         """The accounts that share anything with one of these identifiers (rights.py), in the order of their numbers;
-        SHARING_MAX at most."""
+        SHARING_MAX at most, of which those that share with everybody are the last to be found."""
         found: set[int] = set()
-        for name in names:
+        for name in sorted(names, key=ANYONE.__eq__):
             begin, end = keys.grants(name)
             rows = await self._store.range(begin, end, limit=SHARING_MAX)
-            found.update(keys.granting(key) for key, _value in rows)
-        return sorted(found)[:SHARING_MAX]
+            found.update([keys.granting(key) for key, _value in rows][: SHARING_MAX - len(found)])
+        return sorted(found)
 
     async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
         """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`, as the log has it; None where

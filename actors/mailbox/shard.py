@@ -64,6 +64,9 @@ class Shard:
         self._clock = clock
         self._quota_of = quota_of
         self._metrics = metrics
+        self.on_mail: Callable[[int], None] = lambda _account: (
+            None
+        )  # told of accounts with new mail, once it is durable
         self._queue: deque[Asked] = deque()
         self._queued_bytes = 0
         self._held = Held()
@@ -149,7 +152,7 @@ class Shard:
         await asyncio.shield(self._releasing[slot])
 
     def _enqueue(self, account: int, command: Command, idem: bytes, begin: Begin | None) -> "asyncio.Future[Any]":
-        size = sum(len(item.message.packed or b"") for item in command.items) if type(command) is Add else 0
+        size = command.weight if type(command) is Add else 0
         if not self.alive:
             raise Moved("The mailbox service is stopping; try again soon.")  # whoever owns the slot next will answer
         waiting, waiting_bytes = len(self._queue) + self._loading.commands, self._queued_bytes + self._loading.bytes
@@ -198,7 +201,7 @@ class Shard:
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
-            if writes.size >= storage.WRITE_BYTES_MAX:
+            if decided and (writes.size + asked.size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
                 self._again(ready[place:])
                 break
             try:
@@ -249,6 +252,11 @@ class Shard:
             else:
                 ready.append(asked)
         return ready
+
+    def _lacks_rows(self, asked: Asked) -> bool:
+        """Whether it speaks of a mailbox that has this name only since a command of this turn."""
+        account = self._held.get(asked.account)
+        return account is not None and bool(indexes_needed(account, asked.command))
 
     async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
         """Hold these slots from now on; why not, of those that cannot be held."""
@@ -331,7 +339,7 @@ class Shard:
         touched[number] = account
         first, entries = _apply(account, decision, now_ms)
         storage.commit_writes(writes, account, first, entries, decision)
-        threads.update(((number, key), thread) for key, thread in decision.threads)
+        threads.update(((number, key), thread) for key, thread in decision.threads.items())
         return _Decided(asked, account, first, entries, decision.reply(account))
 
     async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:
@@ -417,6 +425,8 @@ class Shard:
     def _publish(self, done: _Decided) -> None:
         if self._watchers:
             self._watchers.publish(done.account, done.first, done.entries)
+        if any(type(event) is ev.MessagesAdded for entry in done.entries for event in entry.events):
+            self.on_mail(done.account.id)
 
     async def _snapshot(self, accounts: Sequence[Account]) -> None:
         """Store snapshots. A failure costs nothing but a longer replay, so it is only counted."""

@@ -84,7 +84,9 @@ class View:
         for event in events:
             if getattr(event, "mailbox", None) == self.mailbox:
                 self._feed(modseq, time_ms, event, mine)
-        self.modseq = max(self.modseq, modseq)
+        # What is \Recent is no change of the mailbox, as its own MODSEQ has it too (state.py).
+        if not all(isinstance(event, ev.RecentClaimed) for event in events):
+            self.modseq = max(self.modseq, modseq)
         self.keywords = keywords
         self._wake()
 

@@ -51,6 +51,8 @@ class Views:
         Who may change nothing in it has it for reading only (RFC 4314 5.2), and leaves \Recent to those who may."""
         owner = self._shards.shard_of(account)
         view, opened = await self._view(owner, account, name, who)
+        if view.modseq < opened.info.modseq:  # others have it selected, and it is told of the newest changes just now
+            await view.reached(opened.info.modseq)
         read_only = read_only or not any(right in CHANGE for right in rights_of(opened.info.acl, who))
         selected = Selected(owner, view, opened, read_only=read_only, changed=changed, who=who)
         view.sessions.append(selected)

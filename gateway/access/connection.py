@@ -119,6 +119,9 @@ class Connection(asyncio.Protocol):
     def _caught_up(self) -> None:
         """A client that rests reads again."""
 
+    def swept(self, now: float) -> None:
+        """The server looks after its connections, every few seconds; `now` as the clock's monotonic."""
+
     @property
     def log(self) -> Log:
         """A log whose lines carry this connection's id; made when needed, as most connections are silent."""

@@ -133,8 +133,10 @@ class Server:
         return make
 
     def _sweep(self) -> None:
-        """Close whoever is over its time."""
+        """Close whoever is over its time, and let each do what only time makes due."""
         now = self._services.clock.monotonic()
         for connection in [one for one in self._connections if one.deadline < now]:
             connection.expired()
+        for connection in self._connections:
+            connection.swept(now)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

@@ -139,6 +139,11 @@ class Connection(access.Connection):
     def _full(self) -> bool:
         return self._shifts or super()._full()
 
+    def swept(self, now: float) -> None:
+        """Tell how far the command is that runs, if it is time (RFC 9585)."""
+        if self._task is not None and self._asked is None and not (self.clogged or self._session.ended):
+            self.write(self._session.progress.line(now))
+
     def _take(self) -> bool:
         event = next(self._machine.events(), None)
         if event is None:
@@ -162,6 +167,8 @@ class Connection(access.Connection):
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
                 if event.status == b"BAD":
                     dispatch.mistake(session)
+                if event.unsaves and session.selection is not None:
+                    session.selection.forget()
                 self._rest()
             case events.Close():
                 session.bye(event.text)
@@ -180,6 +187,7 @@ class Connection(access.Connection):
         session = self._session
         before = session.state
         await dispatch.run(session, tag, command)
+        self._machine.utf8 = session.utf8
         if not await self._goes_on():
             return
         if session.wants_deflate:

@@ -14,6 +14,7 @@ from gateway.imap import (
     access,
     append,
     auth,
+    batches,
     connecting,
     copy,
     fetch,
@@ -21,19 +22,23 @@ from gateway.imap import (
     listing,
     mailboxes,
     metadata,
+    multisearch,
     notify,
     quota,
     search,
     selecting,
+    sort,
     status,
     store,
-    unoffered,
+    updates,
     urlauth,
 )
+from gateway.imap.numbers import speaks_numbers
 from gateway.imap.places import renew
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
+from mail.imap.codes import UID_REQUIRED
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -43,8 +48,8 @@ _SELECTED: Final = State.SELECTED
 class Rule(NamedTuple):
     """How one command is obeyed.
 
-    `state` is the least that is needed. `numbers`: without UID it speaks in sequence numbers, so no EXPUNGE may come
-    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
+    `state` is the least that is needed. `numbers`: where it speaks in sequence numbers, no EXPUNGE may come with its
+    answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
     read the selected mailbox. A handler that answers None
     has begun something that ends later (IDLE).
     """
@@ -105,8 +110,13 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
     commands.Store: Rule("STORE", _SELECTED, store.store, numbers=True),
     commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
+    commands.Sort: Rule("SORT", _SELECTED, sort.sort, numbers=True),
+    commands.Thread: Rule("THREAD", _SELECTED, sort.thread, numbers=True),
+    commands.Esearch: Rule("ESEARCH", _IN, multisearch.esearch),
+    commands.CancelUpdate: Rule("CANCELUPDATE", _SELECTED, updates.cancel_update, reads=False),
     commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
+    commands.UidBatches: Rule("UIDBATCHES", _SELECTED, batches.uid_batches),
 }
 
 # Whoever asks for it hears what was removed, whatever NOTIFY was told.
@@ -120,19 +130,26 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
+    session.progress.begin(tag, started)
     if session.notices is not None:
         listen(session.notices.own)
     answer, status = await _obey(session, rule, command)
+    session.progress.end()
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        expunges = not rule.numbers or getattr(command, "uid", False)
+        expunges = not (rule.numbers and speaks_numbers(command))
         session.tell(expunges=expunges, told=answer.told, removes=isinstance(command, _REMOVING))
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
-        session.answer(tag, status, answer.text, answer.code)
+        await updates.catch_up(session)
+        code = answer.code
+        if answer.highest and not code and session.qresync and session.selection is not None:
+            code = session.selection.highest_code()
+        session.settle()
+        session.answer(tag, status, answer.text, code)
     label = status.decode()
     services.metrics.commands.labels(rule.name, label).inc()
     services.metrics.seconds.labels(rule.name).observe(services.clock.monotonic() - started)
@@ -154,10 +171,11 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.state < rule.state:
         need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
         return Ok(f"{rule.name} needs {need}"), b"BAD"
+    if session.uidonly and speaks_numbers(command):
+        return Ok("There are no sequence numbers after ENABLE UIDONLY", UID_REQUIRED.decode()), b"BAD"
     try:
-        if rule.state is State.SELECTED:
+        if session.selection is not None and rule.run is not general.logout:
             await _may_still(session, rule)
-        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"
@@ -176,7 +194,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
 
 
 async def _may_still(session: Session, rule: Rule) -> None:
-    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1)."""
+    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1). Other commands than those about
+    its messages are only not told any more what happens in the mailbox."""
     await renew(session)
-    if rule.reads and not session.selected.readable:
+    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
         raise No("You may not read this mailbox any more", "NOPERM")

@@ -4,7 +4,7 @@ The law: news is told with every answer, so that nothing here has to ask for it.
 """
 
 from gateway.access.login import may_log_in, mechanisms
-from gateway.imap.offers import ENABLEABLE, offered
+from gateway.imap.offers import ENABLEABLE, SPELLED, offered
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad
 from mail.imap import commands, render
@@ -59,9 +59,9 @@ async def identify(session: Session, command: commands.Id) -> Ok:
 async def enable(session: Session, command: commands.Enable) -> Ok:
     """RFC 5161: what is not known is passed over, and only what was not enabled before is told."""
     known = [word for word in dict.fromkeys(command.capabilities) if word in ENABLEABLE]
-    before = session.enabled
-    session.enabled = before.union(known, *(ENABLEABLE[word] for word in known))
-    session.wire.write(render.enabled_line([word for word in known if word not in before]))
+    new = [SPELLED.get(word, word) for word in known if word not in session.enabled]
+    session.wire.write(render.enabled_line(new))
+    session.enable(frozenset(known).union(*(ENABLEABLE[word] for word in known)))
     return Ok("ENABLE completed")
 
 
@@ -77,6 +77,7 @@ def end_idle(session: Session, line: bytes) -> None:
     tag, session.idling = session.idling, None
     assert tag is not None
     session.tell(expunges=True)
+    session.settle()
     if line.upper() == b"DONE":
         session.answer(tag, b"OK", "IDLE completed")
     else:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gateway.imap import ids
 from gateway.imap.parts import Array
+from gateway.imap.style import PLAIN, Style
 from mail.imap.contents import literal8
 from mail.imap.dates import InternalDate, render_date_time
 from mail.imap.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, Partial, SectionText
@@ -23,13 +24,17 @@ _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 
 class Columns(NamedTuple):
-    """A batch of messages that exist: index values first, then what was read of the messages (empty if not asked)."""
+    """A batch of messages that exist: index values first, then what was read of the messages (empty if not asked).
 
-    seqs: list[int]
+    `numbers` is what responses begin with: sequence numbers, or UIDs (RFC 9586).
+    """
+
+    numbers: list[int]
     uids: list[int]
     flags: list[bytes]
     sizes: Array
     dates: Array
+    modseqs: Array
     saved: Array
     emails: Array
     threads: Array
@@ -40,11 +45,12 @@ class Columns(NamedTuple):
     def pick(self, places: Sequence[int]) -> "Columns":
         """The index values of some of the messages."""
         return Columns(
-            [self.seqs[place] for place in places],
+            [self.numbers[place] for place in places],
             [self.uids[place] for place in places],
             [self.flags[place] for place in places],
             self.sizes[places],
             self.dates[places],
+            self.modseqs[places],
             self.saved[places],
             self.emails[places],
             self.threads[places],
@@ -63,8 +69,9 @@ Column = Callable[[Columns], Sequence[object]]
 
 
 class Plan(NamedTuple):
-    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set and FLAGS are said."""
+    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set, what else is said."""
 
+    lead: bytes
     line: bytes
     shapes: tuple[bytes, ...]
     columns: tuple[Column, ...]
@@ -72,17 +79,21 @@ class Plan(NamedTuple):
     needs_contents: bool
     sets_seen: bool
     says_flags: bool
+    says_modseq: bool
     says_threads: bool
+    decoded: tuple[tuple[int, ...], ...]  # parts whose transfer encodings are undone
 
     def render(self, batch: Columns) -> list[bytes]:
         """One response for each message."""
         values = [column(batch) for column in self.columns]
         line = self.line
-        return [line % row for row in zip(batch.seqs, *values, strict=True)]
+        return [line % row for row in zip(batch.numbers, *values, strict=True)]
 
     def render_apart(self, batch: Columns) -> Iterator[bytes]:
         """The response for one message, an item at a time: for a message that is large in many of its items."""
-        lead = b"* %d FETCH (" % batch.seqs[0]
+        for path in self.decoded:  # before anything is said: what has begun cannot be taken back
+            binary.check(batch.records[0], path)
+        lead = self.lead % batch.numbers[0]
         for shape, column in zip(self.shapes, self.columns, strict=True):
             yield lead + shape % column(batch)[0]
             lead = b" "
@@ -90,9 +101,10 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)  # clients ask for the same few lists of items; a plan is about 1 kB
-def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
-    """The plan for a list of items; UID FETCH answers have UID always (RFC 3501 6.4.8)."""
-    if uid and _A.UID not in items:
+def plan(items: tuple[FetchItem, ...], style: Style = PLAIN, *, uid: bool) -> Plan:
+    """The plan for a list of items. UID FETCH answers have UID always (RFC 3501 6.4.8), but for UIDFETCH, which begins
+    with it and has it again only if it was asked for (RFC 9586 3.4)."""
+    if uid and not style.uids and _A.UID not in items:
         items = (_A.UID, *items)
     shapes, columns = [], []
     for item in items:
@@ -100,14 +112,17 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         shapes.append(shape)
         columns.append(column)
     return Plan(
-        b"* %d FETCH (" + b" ".join(shapes) + b")\r\n",
+        style.lead,
+        style.lead + b" ".join(shapes) + b")\r\n",
         tuple(shapes),
         tuple(columns),
         any(map(_is_read, items)),
         any(map(_needs_content, items)),
         any(map(_sets_seen, items)),
         _A.FLAGS in items,
+        _A.MODSEQ in items,
         _A.THREADID in items,
+        tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize)),
     )
 
 
@@ -170,6 +185,7 @@ _ATTRIBUTES: Final[dict[FetchAttribute, tuple[bytes, Column]]] = {
     _A.UID: (b"UID %d", lambda batch: batch.uids),
     _A.RFC822_SIZE: (b"RFC822.SIZE %d", lambda batch: batch.sizes.tolist()),
     _A.INTERNALDATE: (b"INTERNALDATE %b", lambda batch: [_date(s) for s in (batch.dates // 1000).tolist()]),
+    _A.MODSEQ: (b"MODSEQ (%d)", lambda batch: batch.modseqs.tolist()),
     _A.ENVELOPE: (b"ENVELOPE %b", lambda batch: [record.envelope for record in batch.records]),
     _A.BODY: (b"BODY %b", lambda batch: [section.body(record) for record in batch.records]),
     _A.BODYSTRUCTURE: (b"BODYSTRUCTURE %b", lambda batch: [record.bodystructure for record in batch.records]),

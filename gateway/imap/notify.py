@@ -7,7 +7,6 @@ from unicodedata import normalize
 
 from actors.mailbox import names
 from cluster.errors import Refused
-from gateway.imap import unoffered
 from gateway.imap.notices import Notices, leads_to
 from gateway.imap.session import Ok, Session
 from gateway.imap.spaces import OTHERS, SHARED, is_own
@@ -15,7 +14,6 @@ from gateway.imap.wishes import Group, Wishes, is_of_selected
 from mail.imap import commands
 from mail.imap.names import DELIMITER
 from mail.imap.notify import EventGroup
-from mail.imap.seqset import SequenceSet
 
 
 async def notify(session: Session, command: commands.Notify) -> Ok:
@@ -23,9 +21,6 @@ async def notify(session: Session, command: commands.Notify) -> Ok:
     if command.none:
         session.hear(Notices(session, Wishes()))
         return Ok("NOTIFY completed")
-    for group in command.groups:
-        if group.items:  # which of them are offered
-            unoffered.check(commands.Fetch(SequenceSet(((1, 1),)), group.items, uid=True))
     others = [await _group(session, group) for group in command.groups if not is_of_selected(group)]
     notices = Notices(session, Wishes(command.groups, others))
     try:

@@ -7,6 +7,7 @@ the client. An extension is a line here, and a line in ops/docs/rfcs.md.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from actors.mailbox.types import COPY_MAX
 from gateway.imap.session import Session, State
 
 
@@ -29,6 +30,7 @@ class Offer(NamedTuple):
 
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("IMAP4rev1", early=True),  # RFC 3501
+    Offer("IMAP4rev2", early=True),  # RFC 9051
     Offer("LITERAL+", early=True, when=lambda session: session.services.settings.literals == "plus"),  # RFC 7888
     Offer("LITERAL-", early=True, when=lambda session: session.services.settings.literals == "minus"),  # RFC 7888
     Offer("SASL-IR", early=True),  # RFC 4959
@@ -55,6 +57,29 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("STATUS=SIZE"),  # RFC 8438
     Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
+    Offer("ESEARCH"),  # RFC 4731
+    Offer("SEARCHRES"),  # RFC 5182
+    Offer("WITHIN"),  # RFC 5032
+    Offer("I18NLEVEL=1"),  # RFC 5255
+    Offer("SORT"),  # RFC 5256
+    Offer("SORT=DISPLAY"),  # RFC 5957
+    Offer("THREAD=ORDEREDSUBJECT"),  # RFC 5256
+    Offer("THREAD=REFERENCES"),  # RFC 5256
+    Offer("THREAD=REFS"),  # draft-ietf-morg-inthread
+    Offer("ESORT"),  # RFC 5267
+    Offer("CONTEXT=SEARCH"),  # RFC 5267
+    Offer("CONTEXT=SORT"),  # RFC 5267
+    Offer("MULTISEARCH"),  # RFC 7377
+    Offer("SEARCH=FUZZY"),  # RFC 6203
+    Offer("CONDSTORE"),  # RFC 7162
+    Offer("QRESYNC"),  # RFC 7162
+    Offer("UTF8=ACCEPT"),  # RFC 6855
+    Offer("UIDONLY"),  # RFC 9586
+    Offer("UIDBATCHES"),  # RFC 10022
+    Offer("PARTIAL"),  # RFC 9394
+    Offer("MESSAGELIMIT", value=lambda session: session.services.settings.message_limit),  # RFC 9738
+    Offer("SAVELIMIT", value=lambda _session: COPY_MAX),  # RFC 9738
+    Offer("INPROGRESS"),  # RFC 9585
     Offer("MULTIAPPEND"),  # RFC 3502
     Offer("BINARY"),  # RFC 3516
     Offer("CATENATE"),  # RFC 4469
@@ -72,7 +97,14 @@ OFFERS: Final[tuple[Offer, ...]] = (
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.
-ENABLEABLE: Final[dict[str, frozenset[str]]] = {}
+ENABLEABLE: Final[dict[str, frozenset[str]]] = {
+    "CONDSTORE": frozenset(),  # RFC 7162 3.1
+    "QRESYNC": frozenset({"CONDSTORE"}),  # RFC 7162 3.2.3
+    "IMAP4REV2": frozenset(),  # RFC 9051 A
+    "UTF8=ACCEPT": frozenset(),  # RFC 6855 3
+    "UIDONLY": frozenset(),  # RFC 9586 3.1
+}
+SPELLED: Final = {"IMAP4REV2": "IMAP4rev2"}  # how those are told that are not in capitals
 
 
 def offered(session: Session) -> list[str]:

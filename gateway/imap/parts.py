@@ -29,7 +29,9 @@ from cluster.clock import Clock, Dice
 from gateway import login
 from gateway.access import parts as access
 from gateway.access.parts import Array, Log, Pace
+from gateway.imap.arrangements import Arrangements
 from gateway.imap.compressing import Deflaters
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -215,8 +217,8 @@ class Hold(Protocol):
 class Mailboxes(Protocol):
     """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read a new message and make its bytes ready to be added."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def add(
@@ -230,6 +232,10 @@ class Mailboxes(Protocol):
         who: Who | None = None,
     ) -> Added:
         """APPEND."""
+        ...
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so much would fit the account's quota, as far as is known without reading the account."""
         ...
 
     async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
@@ -406,4 +412,6 @@ class Services:
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
     hostname: str = "localhost"  # how URLs call this server
+    indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     deflaters: Deflaters = field(default_factory=Deflaters)
+    arrangements: Arrangements = field(default_factory=Arrangements)

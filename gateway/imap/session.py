@@ -4,13 +4,16 @@ The law: a session belongs to one client; nothing in it outlives the connection,
 which mailbox is selected.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
 from actors.mailbox.types import Command, Reply
 from gateway.access.parts import Why
 from gateway.imap.parts import Log, Place, Principal, Services, Wire
+from gateway.imap.progress import Progress
 from gateway.imap.selected import Selection
+from gateway.imap.style import style_of
 from gateway.imap.troubles import Told
 from gateway.imap.wishes import Wishes
 from mail.imap import render
@@ -30,11 +33,13 @@ class Ok(NamedTuple):
     """A tagged OK: its text, and a response code without brackets or nothing.
 
     `told`: flags the client knows of from this command's responses, so that they are not said again.
+    `highest`: something was expunged, so that who uses QRESYNC needs HIGHESTMODSEQ (RFC 7162 3.2.7, 3.2.9).
     """
 
     text: str
     code: str = ""
     told: Told | None = None
+    highest: bool = False
 
 
 class Notices(Protocol):
@@ -83,6 +88,7 @@ class Session:
         "mistakes",
         "notices",
         "principal",
+        "progress",
         "selection",
         "services",
         "wants_deflate",
@@ -101,7 +107,8 @@ class Session:
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
-        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
+        self.enabled: frozenset[str] = frozenset()  # in capitals; grows in `enable` only
+        self.progress = Progress()
         self.notices: Notices | None = None  # None: NOTIFY was not used
         self._news_due = False
 
@@ -164,13 +171,26 @@ class Session:
         assert self.selection is not None
         return self.selection
 
+    def enable(self, words: Iterable[str]) -> None:
+        """From here on these hold (RFC 5161), in capitals; CONDSTORE also where a command asks for MODSEQs.
+
+        RFC 7162 3.1: the first such command with a mailbox selected has HIGHESTMODSEQ told.
+        """
+        before = self.condstore
+        self.enabled = self.enabled.union(words)
+        if self.selection is None:
+            return
+        self.selection.style = style_of(self.enabled)
+        if self.condstore and not before:
+            self.answer(b"*", b"OK", "Highest", self.selection.highest_code())
+
     async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
         hold = await self.services.mail.select(
             place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
         )
-        self.selection = Selection(hold, place)
+        self.selection = Selection(hold, place, style_of(self.enabled))
         if self.notices is not None:
             self.notices.selected(self.selection)
         return self.selection
@@ -179,6 +199,8 @@ class Session:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
+            if selection.contexts is not None:
+                selection.contexts.close()
             await selection.hold.close()
 
     async def part(self) -> None:
@@ -218,11 +240,23 @@ class Session:
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.
             self.bye("The selected mailbox was deleted")
-        elif self.notices is None:
-            self.wire.write(self.selection.sync(expunges=expunges, told=told))
+            return
+        if self.notices is None:
+            self._sync(expunges=expunges, told=told)
         elif removes or self.notices.wishes.selected is not None:
-            flags = self.notices.wishes.flags
-            self.wire.write(self.selection.sync(expunges=expunges, told=told, flags=flags, with_uid=True))
+            self._sync(expunges=expunges, told=told, flags=self.notices.wishes.flags, with_uid=True)
+
+    def _sync(self, *, expunges: bool, told: Told | None, flags: bool = True, with_uid: bool = False) -> None:
+        """What the contexts lose is told in the numbers that the client still has."""
+        assert self.selection is not None
+        if self.selection.contexts is not None:
+            self.wire.write(self.selection.contexts.leave(self.selection))
+        self.wire.write(self.selection.sync(expunges=expunges, told=told, flags=flags, with_uid=with_uid))
+
+    def settle(self) -> None:
+        """Before a tagged answer: what the client makes of the MODSEQs it was sent must be right (RFC 7162 6)."""
+        if self.selection is not None and not self.ended and (line := self.selection.highest()):
+            self.wire.write(line)
 
     def changed(self) -> None:
         """The selected mailbox has changed: an idling client hears of it once all of this moment's changes are in, and
@@ -240,5 +274,8 @@ class Session:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
-            elif self.selection is not None and self.selection.more:
-                self.changed()
+            elif self.selection is not None:
+                if self.selection.contexts is not None:
+                    self.selection.contexts.wake()
+                if self.selection.more:
+                    self.changed()

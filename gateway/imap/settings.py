@@ -66,6 +66,13 @@ class ImapSettings(AccessSettings, frozen=True, forbid_unknown_fields=True, kw_o
     command_bytes_max: Annotated[
         int, Meta(ge=8192, description="Longest command without APPEND's message, in bytes (RFC 7162 6 asks for 8192).")
     ] = 64 * 1024
+    message_limit: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            description="Messages a FETCH, STORE, SEARCH, MOVE or UID EXPUNGE handles; of more, the newest (RFC 9738).",
+        ),
+    ] = 1_000_000
     memory_bytes_max: Annotated[
         int,
         Meta(

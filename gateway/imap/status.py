@@ -47,7 +47,7 @@ def check_items(session: Session, items: Iterable[StatusItem]) -> None:
     if session.rev2 and _I.RECENT in items:
         raise Bad("RECENT is not of IMAP4rev2 (RFC 9051 6.3.11)")
     if _I.HIGHESTMODSEQ in items:  # RFC 7162 3.1
-        session.enabled |= {"CONDSTORE"}
+        session.enable(("CONDSTORE",))
 
 
 async def status_values(

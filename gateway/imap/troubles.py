@@ -22,10 +22,14 @@ from gateway.imap.parts import Array
 
 
 class Told(NamedTuple):
-    """Flags words the client knows of already, by row: what it was just sent, or asked for with .SILENT."""
+    """Flags words the client knows of already, by ascending row: what it was just sent, or asked for with .SILENT.
+
+    `modseqs`: the MODSEQs it was sent with them; None if it was not.
+    """
 
     rows: Array
     words: Array
+    modseqs: Array | None = None
 
 
 class No(Exception):

@@ -24,11 +24,15 @@ from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
 from gateway.access import connection as access
 from gateway.imap.connection import Connection
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
 from mail import sasl
+from tests.strict import responses
+from tests.strict.stream import split
 from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
@@ -162,6 +166,7 @@ class Pipe(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 1)})
         self.received = bytearray()
+        self.said = bytearray()  # all that ever came
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
@@ -176,7 +181,9 @@ class Pipe(asyncio.Transport):
         return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.received += data if self.inflating is None else self.inflating.decompress(data)
+        data = data if self.inflating is None else self.inflating.decompress(data)
+        self.received += data
+        self.said += data
         self.news.set()
 
     def close(self) -> None:
@@ -266,6 +273,16 @@ class Client:
         assert lines[-1].startswith(b"t OK"), lines[-1]
         return lines
 
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this client."""
+        return cast("Session", self.connection._session)
+
+    def check_grammar(self) -> None:
+        """Whatever the server said to this client must be in the grammar, octet for octet."""
+        for text in split(bytes(self.pipe.said)):
+            responses.read(text, utf8=self.session.utf8)
+
     async def quiet(self) -> bool:
         """Whether the server has nothing more to say, when all it has begun is done."""
         for _ in range(20):
@@ -277,6 +294,7 @@ class World:
     """The server and what it stands on. `far`: the shard is across the data plane."""
 
     far = False
+    indexes: Indexes | None = None
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
@@ -301,6 +319,7 @@ class World:
             random.Random(1),
             self.log,
             b"a secret of the server",
+            indexes=self.indexes,
         )
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []
@@ -310,12 +329,15 @@ class World:
         self.shard.start()
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
+    async def __aexit__(self, kind: object, *_exc: object) -> None:
         await self.server.close()
         self.mail.close()
         if self._way is not None:
             await self._way.close()
         await self.shard.stop()
+        if kind is None:
+            for client in self.clients:
+                client.check_grammar()
 
     async def _quota_of(self, account: int) -> Quota:
         person = await self.people.account_with(account)
@@ -338,7 +360,9 @@ class World:
     async def settle(self) -> None:
         """Return when all views are what the shard has."""
         async with asyncio.timeout(ANSWER_S):
-            while any(view.lost for views in self.mail._views._views.values() for view in views.values()):
+            views = self.mail._views
+            # One that was lost while another was made in its place is only among those that are being renewed.
+            while views._renewing or any(view.lost for held in views._views.values() for view in held.values()):
                 await asyncio.sleep(0)
 
     async def deliver(self, raw: bytes, account: int = ALICE) -> None:
