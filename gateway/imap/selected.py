@@ -36,7 +36,19 @@ class _Said(NamedTuple):
     key: tuple[object, ...]
     before: Array  # kept, as its identity is in the key
     text: bytes
-    after: tuple[Array, int, tuple[str, ...], int, int]
+    after: "_Known"
+    heard: int
+
+
+class _Known(NamedTuple):
+    """What a client knows, as a Selection has it."""
+
+    uids: Array
+    modseq: int
+    whole: int
+    keywords: tuple[str, ...]
+    recent: int
+    allowed: int
 
 
 class Selection:
@@ -227,18 +239,24 @@ class Selection:
             return b""
         if told is not None or self.more or self.hold.recent:
             return self._sync(expunges, told, most, flags, with_uid)
-        known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
-        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
-        key = (*asked, *_same(self.uids), *known[1:])
+        known, heard = self._known, self._heard
+        asked = (view.modseq, self.hold.read_only, self._changeable(), self.style, expunges, most, flags, with_uid)
+        key = (*asked, *_same(known.uids), *known[1:])
         said = view.said
         if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
-            self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            self.uids, self._modseq, self._whole, self._keywords, self._recent, self._allowed = said.after
+            self._heard = max(heard, said.heard)
             return said.text
+        self._heard = 0
         text = self._sync(expunges, told, most, flags, with_uid)
         if not self.more:
-            after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
-            view.said = _Said(key, known[0], text, after)
+            view.said = _Said(key, known.uids, text, self._known, self._heard)
+        self._heard = max(heard, self._heard)
         return text
+
+    @property
+    def _known(self) -> "_Known":
+        return _Known(self.uids, self._modseq, self._whole, self._keywords, self._recent, self._allowed)
 
     def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
         view = self.hold.view
@@ -247,7 +265,7 @@ class Selection:
             told_flags = self.new_keywords() + self._flags(told, most, with_uid)
             self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
-        if not self.more and len(self.uids) == view.index.count:
+        if flags and not self.more and len(self.uids) == view.index.count:
             self._whole = view.modseq
         return told_flags + sizes + (self._recents() if sizes else b"")
 
