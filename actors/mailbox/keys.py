@@ -59,6 +59,11 @@ def log(slot: int, account: int, modseq: int) -> bytes:
     return _LOG.pack(b"m", slot, account, b"L", modseq)
 
 
+def modseq_of(key: bytes) -> int:
+    """The MODSEQ of such a key."""
+    return int.from_bytes(key[-8:], "big")
+
+
 def log_after(slot: int, account: int, modseq: int) -> tuple[bytes, bytes]:
     """Range of the log entries above a MODSEQ."""
     return log(slot, account, modseq + 1), _ACCOUNT.pack(b"m", slot, account) + b"M"

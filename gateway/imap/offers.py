@@ -31,7 +31,8 @@ class Offer(NamedTuple):
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("IMAP4rev1", early=True),  # RFC 3501
     Offer("IMAP4rev2", early=True),  # RFC 9051
-    Offer("LITERAL+", early=True),  # RFC 7888
+    Offer("LITERAL+", early=True, when=lambda session: session.services.settings.literals == "plus"),  # RFC 7888
+    Offer("LITERAL-", early=True, when=lambda session: session.services.settings.literals == "minus"),  # RFC 7888
     Offer("SASL-IR", early=True),  # RFC 4959
     Offer("ID", early=True),  # RFC 2971
     Offer("ENABLE", early=True),  # RFC 5161
@@ -89,6 +90,10 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("REPLACE"),  # RFC 8508
     Offer("SAVEDATE"),  # RFC 8514
     Offer("PREVIEW"),  # RFC 8970
+    Offer("NOTIFY"),  # RFC 5465
+    Offer("COMPRESS=DEFLATE", when=lambda session: session.services.settings.compress),  # RFC 4978
+    Offer("UNAUTHENTICATE", when=lambda session: session.services.settings.unauthenticate),  # RFC 8437
+    Offer("JMAPACCESS", when=lambda session: bool(session.services.settings.jmap_url)),  # RFC 9698
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

@@ -7,7 +7,7 @@ with that answer that it has not (RFC 7162 3.2). `rows` are positions in the cli
 one), as numpy arrays.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,15 @@ SAVED_RANGES_MAX: Final = 32_768  # of what `$` stands for: 256 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
 _NOTHING: Final[Array] = np.empty((0, 2), np.uint32)
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
+
+
+class _Said(NamedTuple):
+    """What a client was told, for the next that knows as much as it did: a thousand may idle in one mailbox."""
+
+    key: tuple[object, ...]
+    before: Array  # kept, as its identity is in the key
+    text: bytes
+    after: tuple[Array, int, tuple[str, ...], int, int]
 
 
 class Selection:
@@ -198,8 +207,17 @@ class Selection:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
-    def sync(self, *, expunges: bool, told: Told | None = None, most: int = TOLD_MAX) -> bytes:
-        """The untagged responses that bring the client up to date; empty when it is.
+    def sync(
+        self,
+        *,
+        expunges: bool,
+        told: Told | None = None,
+        most: int = TOLD_MAX,
+        flags: bool = True,
+        with_uid: bool = False,
+    ) -> bytes:
+        """The untagged responses that bring the client up to date; empty when it is. Without `flags` it is left to a
+        later call that has them to say what flags have changed.
 
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
@@ -207,8 +225,27 @@ class Selection:
         settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
         if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
-        told_flags = self.new_keywords() + self._flags(told, most)
-        self._modseq = view.modseq
+        if told is not None or self.more or self.hold.recent:
+            return self._sync(expunges, told, most, flags, with_uid)
+        known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
+        key = (*asked, *_same(self.uids), *known[1:])
+        said = view.said
+        if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
+            self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            return said.text
+        text = self._sync(expunges, told, most, flags, with_uid)
+        if not self.more:
+            after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+            view.said = _Said(key, known[0], text, after)
+        return text
+
+    def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
+        view = self.hold.view
+        told_flags = b""
+        if flags:
+            told_flags = self.new_keywords() + self._flags(told, most, with_uid)
+            self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
         if not self.more and len(self.uids) == view.index.count:
             self._whole = view.modseq
@@ -288,7 +325,7 @@ class Selection:
         permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
-    def _flags(self, told: Told | None, most: int) -> bytes:
+    def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
             return b""
@@ -308,7 +345,7 @@ class Selection:
         self._untold = uids[most:]
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
-        return self.flags_of(rows, with_uid=False)[0]
+        return self.flags_of(rows, with_uid=with_uid)[0]
 
     def _is_known(self, told: Told, at: Array, words: Array, modseqs: Array) -> Array:
         """Whether what was told at these places is how it is. Who hears of MODSEQs has to know the last one."""
@@ -359,6 +396,11 @@ class Selection:
             if unseen.any():
                 return start + int(unseen.argmax()) + 1
         return 0
+
+
+def _same(uids: Array) -> tuple[int, int]:
+    """What only the same UIDs have, while they are kept: arrays of them are never changed in place (parts.Index)."""
+    return id(uids if uids.base is None else uids.base), len(uids)
 
 
 def _missing(known: Array, left: Array, few: int = _FEW) -> list[int]:

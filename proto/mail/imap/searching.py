@@ -74,9 +74,10 @@ class KeyReader:
         self.reader.sp()
         return parse_date(self.reader.need(_DATE, "a date").strip(b'"'))
 
-    def number(self) -> int:
+    def size(self) -> int:
+        """SP number64: IMAP4rev2's, of which IMAP4rev1's number is a part"""
         self.reader.sp()
-        return self.reader.number()
+        return self.reader.number64()
 
     def interval(self) -> int:
         """SP nz-number: seconds"""
@@ -238,7 +239,7 @@ KEYS: dict[bytes, Callable[[KeyReader], SearchKey]] = {
     b"FUZZY": _fuzzy,
     b"HEADER": lambda keys: search.Header(keys.field(), keys.text()),
     b"KEYWORD": lambda keys: search.Keyword(keys.keyword()),
-    b"LARGER": lambda keys: search.Larger(keys.number()),
+    b"LARGER": lambda keys: search.Larger(keys.size()),
     b"MODSEQ": _mod_sequence,
     b"NEW": lambda _keys: _NEW,
     b"NOT": lambda keys: search.Not(keys.argument()),
@@ -256,7 +257,7 @@ KEYS: dict[bytes, Callable[[KeyReader], SearchKey]] = {
     b"SENTON": lambda keys: search.SentOn(keys.date()),
     b"SENTSINCE": lambda keys: search.SentSince(keys.date()),
     b"SINCE": lambda keys: search.Since(keys.date()),
-    b"SMALLER": lambda keys: search.Smaller(keys.number()),
+    b"SMALLER": lambda keys: search.Smaller(keys.size()),
     b"SUBJECT": lambda keys: search.Subject(keys.text()),
     b"TEXT": lambda keys: search.Text(keys.text()),
     b"THREADID": lambda keys: search.ThreadId(keys.object_id()),

@@ -6,6 +6,7 @@
 import asyncio
 import random
 import re
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
@@ -27,8 +28,11 @@ from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
 from mail import sasl
+from tests.strict import responses
+from tests.strict.stream import split
 from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
@@ -162,13 +166,24 @@ class Pipe(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 1)})
         self.received = bytearray()
+        self.said = bytearray()  # all that ever came
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
-        self.protocol: asyncio.Protocol | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.inflating: Any = None  # what the server deflates
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        data = data if self.inflating is None else self.inflating.decompress(data)
         self.received += data
+        self.said += data
         self.news.set()
 
     def close(self) -> None:
@@ -197,13 +212,31 @@ class Client:
 
     def __init__(self, connection: access.Connection) -> None:
         self.connection = connection
+        self.deflating: Any = None
         self.pipe = Pipe()
         self.pipe.protocol = connection
         connection.connection_made(self.pipe)
 
     def send(self, data: bytes) -> None:
         """Bytes to the server."""
-        self.connection.data_received(data)
+        if self.deflating is not None:
+            data = self.deflating.compress(data) + self.deflating.flush(zlib.Z_SYNC_FLUSH)
+        self.send_as_it_is(data)
+
+    def send_as_it_is(self, data: bytes) -> None:
+        """Bytes to the server that are compressed already, if they should be."""
+        cast("asyncio.Protocol", self.pipe.protocol).data_received(data)
+
+    def compress(self) -> None:
+        """From here both ends compress (RFC 4978)."""
+        self.deflating = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.pipe.inflating = zlib.decompressobj(-15)
+        early, self.pipe.received = self.pipe.received, bytearray()
+        self.pipe.received += self.pipe.inflating.decompress(bytes(early))
+
+    def expand(self) -> None:
+        """From here nothing is compressed."""
+        self.deflating = self.pipe.inflating = None
 
     async def line(self) -> bytes:
         """The server's next line, without CRLF; b"" when it has closed."""
@@ -239,6 +272,16 @@ class Client:
         lines = await self.command(text)
         assert lines[-1].startswith(b"t OK"), lines[-1]
         return lines
+
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this client."""
+        return cast("Session", self.connection._session)
+
+    def check_grammar(self) -> None:
+        """Whatever the server said to this client must be in the grammar, octet for octet."""
+        for text in split(bytes(self.pipe.said)):
+            responses.read(text, utf8=self.session.utf8)
 
     async def quiet(self) -> bool:
         """Whether the server has nothing more to say, when all it has begun is done."""
@@ -286,12 +329,15 @@ class World:
         self.shard.start()
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
+    async def __aexit__(self, kind: object, *_exc: object) -> None:
         await self.server.close()
         self.mail.close()
         if self._way is not None:
             await self._way.close()
         await self.shard.stop()
+        if kind is None:
+            for client in self.clients:
+                client.check_grammar()
 
     async def _quota_of(self, account: int) -> Quota:
         person = await self.people.account_with(account)
