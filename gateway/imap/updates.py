@@ -164,7 +164,7 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
     session.wire.write(_left(selection))
     session.wire.write(context.remove(scope.uids[~found.mask], selection))
     added = scope.uids[found.mask]
-    added = added[~np.isin(added, context.members)]
+    added = added[~np.isin(added, context.members) & np.isin(added, selection.hold.view.index.uids)]
     if context.criteria:
         context.due = np.union1d(context.due, added)  # until they are said
         await _insert(session, selection, context, added, may_speak)
