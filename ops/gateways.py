@@ -124,7 +124,10 @@ def _readers(core: Core, settings: Settings, secret: bytes, tls: ssl.SSLContext 
     mail, directory, registry = core.mailboxes, core.directory, core.registry
     return {
         "imap": ImapServer(
-            ImapServices(mail, directory, settings.imap, ImapMetrics(registry), *shared, settings.hostname), tls
+            ImapServices(
+                mail, directory, settings.imap, ImapMetrics(registry), *shared, settings.hostname, core.search
+            ),
+            tls,
         ),
         "pop3": Pop3Server(Pop3Services(mail, directory, settings.pop3, Pop3Metrics(registry), *shared), tls),
     }

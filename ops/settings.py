@@ -13,6 +13,7 @@ from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.search.settings import SearchSettings
 from actors.throttle.state import ThrottleShardSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
@@ -157,6 +158,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     screen: ScreenSettings = ScreenSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
+    search: SearchSettings = SearchSettings()
     pop3: Pop3Settings = Pop3Settings()
     outbound: OutboundSettings = OutboundSettings()
     queue: OutgoingSettings = OutgoingSettings()

@@ -10,7 +10,7 @@ import numpy as np
 from actors.mailbox import annotating, names, properties, rights
 from actors.mailbox import events as ev
 from actors.mailbox.changing import transfer
-from actors.mailbox.decision import Context, Decision, loaded, loose, named, to_open
+from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, named, to_open
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
     INBOX,
@@ -49,6 +49,7 @@ def create(account: Account, command: Create, context: Context) -> Decision:
         raise Unsuitable("Only its owner gives a mailbox a special use.")
     if command.role and any(box.role == command.role for box in account.mailboxes.values()):
         raise Unsuitable("Another mailbox has that special use.")
+    properties.check_room(account, (), acl)
     validity = uidvalidity(account.last_uidvalidity, context)
     number = account.next_mailbox
     made = ev.MailboxCreated(number, name, validity, command.role, acl)
@@ -72,14 +73,14 @@ def uidvalidity(last: int, context: Context) -> int:
 
 def delete(account: Account, command: Delete, _context: Context) -> Decision:
     name = loose(command.name)
-    if name == INBOX:
-        raise Refused("INBOX cannot be deleted.")
     box = account.named(name)
     if box is None:
         if any(names.is_below(other, name) and _known(account, other, command.who) for other in account.by_name):
             raise Refused("This name only has mailboxes below it; delete those.")  # RFC 3501 6.3.4
         raise NotFound("There is no mailbox of that name.")
     rights.need(box.acl, command.who, rights.REMOVE)
+    if name == INBOX:
+        raise Refused("INBOX cannot be deleted.")
     _, index = loaded(account, box.id)
     grants = properties.grants(account, box, ())
     decision = Decision([(ev.MailboxDeleted(box.id),)], cleared=[box.id], grants=grants)
@@ -111,12 +112,14 @@ def rename(account: Account, command: Rename, context: Context) -> Decision:
     renamed = {old: names.normal(to + old[len(name) :]) for old in moved}
     if not set(renamed.values()).isdisjoint(account.by_name):
         raise AlreadyExists("A mailbox of that name exists.")
-    return Decision([tuple(ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items())])
+    events = [ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items()]
+    return Decision([tuple(some) for some in chunks(events, ev.NAMES_PER_EVENT_MAX)])
 
 
 def _may_rename(account: Account, name: str, below: list[str], who: Who) -> None:
     """RFC 4314 4; and what is below, also where he does not know of it, goes the same way."""
-    rights.need(box.acl if (box := account.named(name)) else (), who, rights.REMOVE)
+    moves = rights.READ + rights.DELETE + rights.EXPUNGE if name == INBOX else ""  # its messages go, and it stays
+    rights.need(box.acl if (box := account.named(name)) else (), who, rights.REMOVE + moves)
     for other in below:
         if rights.REMOVE not in rights.rights_of(account.mailboxes[account.by_name[other]].acl, who):
             raise rights.NoRight("You do not have the right to rename what is below this mailbox.")
@@ -160,7 +163,7 @@ def _of_another(account: Account, who: Who) -> Tree:
 def set_acl(account: Account, command: SetAcl, _context: Context) -> Decision:
     box = named(account, command.name)
     rights.need(box.acl, command.who, rights.ADMINISTER)
-    events, acl = properties.acl_events(box, command)
+    events, acl = properties.acl_events(account, box, command)
     return Decision([events] if events else [], grants=properties.grants(account, box, acl))
 
 

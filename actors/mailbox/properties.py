@@ -9,7 +9,9 @@ from actors.mailbox import rights
 from actors.mailbox.decision import Grants
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
+    ACL_BYTES_MAX,
     ACL_MAX,
+    ACLS_BYTES_MAX,
     Acl,
     SetAcl,
     SetRole,
@@ -17,12 +19,27 @@ from actors.mailbox.types import (
 from cluster.errors import OverLimit, Unsuitable
 
 
-def acl_events(box: Mailbox, command: SetAcl) -> tuple[tuple[ev.Event, ...], Acl]:
+def acl_events(account: Account, box: Mailbox, command: SetAcl) -> tuple[tuple[ev.Event, ...], Acl]:
     """The events, and the ACL afterwards."""
     acl = rights.changed(box.acl, command.identifier, command.rights, command.mode)
-    if len(acl) > ACL_MAX:
-        raise OverLimit(f"A mailbox may be shared with {ACL_MAX} identifiers; share it with a group.")
+    check_room(account, box.acl, acl)
     return ((ev.AclChanged(box.id, acl),) if acl != box.acl else ()), acl
+
+
+def check_room(account: Account, before: Acl, after: Acl) -> None:
+    """Raises OverLimit where a mailbox's ACL would be too much, for itself or with the others of the account. Making
+    less is always possible."""
+    more = _weight(after) - _weight(before)
+    if more <= 0:
+        return
+    if len(after) > ACL_MAX or _weight(after) > ACL_BYTES_MAX:
+        raise OverLimit(f"A mailbox may be shared with {ACL_MAX} identifiers; share it with a group.")
+    if sum(_weight(box.acl) for box in account.mailboxes.values()) + more > ACLS_BYTES_MAX:
+        raise OverLimit("The account has too many rights to its mailboxes; share them with a group.")
+
+
+def _weight(acl: Acl) -> int:
+    return sum(len(identifier.encode()) + len(rights_) + 8 for identifier, rights_ in acl)
 
 
 def grants(account: Account, box: Mailbox, acl: Acl) -> Grants:

@@ -38,7 +38,13 @@ ANNOTATIONS_BYTES_MAX: Final = 256 * 1024  # of an account's, with their names: 
 ANNOTATIONS_MAX: Final = 2000  # of an account
 ANNOTATIONS_OF_OTHERS_MAX: Final = 200  # of an account, that one other user has for himself
 ANNOTATIONS_OF_OTHERS_BYTES_MAX: Final = 16 * 1024  # so that those an account is shared with cannot use it up
+ADD_BYTES_MAX: Final = 6_000_000  # weight of one Add: it fits one transaction, with room for what else is in that
 ACL_MAX: Final = 500  # identifiers of one mailbox
+ACL_BYTES_MAX: Final = 30_000  # of one mailbox's, which is in one log entry
+ACLS_BYTES_MAX: Final = 500_000  # of an account's, which are in its head record: those of 5000 mailboxes with two each
+
+_KEYS_BYTES: Final = 220  # of a message in a transaction besides what it says: three keys and a row
+_THREAD_BYTES: Final = 80  # and of each message id that finds its thread
 
 Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
 Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges
@@ -95,6 +101,11 @@ class Prepared(Struct, frozen=True):
     stored_ms: int = 0
     threads: tuple[bytes, ...] = ()
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of a transaction it is, and of memory while it waits for one."""
+        return len(self.packed or b"") + len(self.record) + _KEYS_BYTES + _THREAD_BYTES * len(self.threads)
+
 
 class Item(Struct, frozen=True):
     """One message to add. `date_ms` is the INTERNALDATE in milliseconds since 1970."""
@@ -123,6 +134,11 @@ class Add(_Said, frozen=True, tag=1):
     idem: bytes = b""
     deliver: bool = False
     replaces: tuple[int, int] | None = None
+
+    @property
+    def weight(self) -> int:
+        """Of all its messages."""
+        return sum(item.message.weight for item in self.items)
 
 
 class SetFlags(_Said, frozen=True, tag=2):

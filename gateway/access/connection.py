@@ -9,7 +9,7 @@ import asyncio
 import math
 import ssl
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from gateway.access.parts import Log, Machine, Services, Session
@@ -37,6 +37,10 @@ class Owner(Protocol):
 
     def closed(self, connection: "Connection") -> None:
         """The connection is no more."""
+        ...
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
         ...
 
 
@@ -207,11 +211,11 @@ class Connection(asyncio.Protocol):
         if not data or self.lost:
             return
         if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._owner.soon(self.flush)
         self._out.append(data)
         self._out_bytes += len(data)
         if self._out_bytes >= _JOIN_BYTES:
-            self._flush()
+            self.flush()
 
     def note(self, event: str, **values: object) -> None:
         """Something for the log, named after the protocol."""
@@ -219,7 +223,7 @@ class Connection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written."""
-        self._flush()
+        self.flush()
         if self.clogged and not self.lost:
             self._unclogged = asyncio.get_running_loop().create_future()
             await self._unclogged
@@ -242,7 +246,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close once what was written has left; the sweep cuts off a client that does not take it."""
         self._session.ended = True
-        self._flush()
+        self.flush()
         self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
         if self._transport is not None:
             self._transport.close()
@@ -304,7 +308,7 @@ class Connection(asyncio.Protocol):
         context, transport = self._owner.tls, self._transport
         assert context is not None
         assert transport is not None
-        self._flush()
+        self.flush()
         self._machine.forget()
         loop = asyncio.get_running_loop()
         upgraded = await loop.start_tls(transport, self, context, server_side=True, ssl_shutdown_timeout=TLS_CLOSE_S)
@@ -353,9 +357,13 @@ class Connection(asyncio.Protocol):
         silence_s = settings.idle_s if self._session.known else settings.login_s
         self.deadline = self.services.clock.monotonic() + silence_s
 
+    def _full(self) -> bool:
+        """Whether the client is too far ahead of its answers."""
+        return (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+
     def _flow(self) -> None:
-        """Read on, unless the client is too far ahead of its answers."""
-        full = (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+        """Read on, or no more."""
+        full = self._full()
         if full is self._paused or self._transport is None or self._transport.is_closing():
             return
         self._paused = full
@@ -364,7 +372,8 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let what was written leave."""
         if self._out and self._transport is not None and not self.lost:
             data = b"".join(self._out)
             self._out.clear()

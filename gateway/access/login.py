@@ -52,6 +52,8 @@ async def exchange(
         bindings=wire.bindings if PLUS in offered else (),
     )
     found = await login.step(initial or b"")
+    if initial == b"" and found == b"":  # the client's first message is there, and empty (RFC 4959 3, RFC 5034 4)
+        found = await login.step(b"")
     while isinstance(found, bytes):
         found = await login.step(await _response(wire, found))
     return found

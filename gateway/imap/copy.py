@@ -4,13 +4,14 @@ The law: all or nothing; after a MOVE no message is in both mailboxes or in none
 added first, and taken away only when they are durable there: what is cut off in between leaves a message in both.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from actors.mailbox.rights import DELETE, EXPUNGE, INSERT, need
 from actors.mailbox.types import COPY_MAX, DELETED, KEYWORD_SHIFT, Added, Item, Ranges
-from cluster.errors import NotFound, Trouble
+from cluster.errors import NotFound, Refused
 from gateway.imap.bounds import within
-from gateway.imap.parts import Array, Pace, Place
+from gateway.imap.parts import Array, Hold, Pace, Place
 from gateway.imap.places import place, readable
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
@@ -42,7 +43,7 @@ async def _transferred(
 ) -> tuple[str, str]:
     """COPYUID, empty where no message was named, and for who may not read what he has put there; and MESSAGELIMIT."""
     rows = selection.resolve(command.messages, uid=command.uid)
-    alive, places = selection.locate(rows)
+    alive, _ = selection.locate(rows)
     if len(alive) < len(rows) and not command.uid:
         raise No("Some of the messages were expunged", "EXPUNGEISSUED")  # RFC 2180 4.4.1: nothing is copied
     target = await place(session, command.mailbox)
@@ -56,7 +57,7 @@ async def _transferred(
     if target.account == selection.account:
         added = await selection.hold.copy(selection.ranges(alive), target.name, move=move)
     else:
-        added = await _Between(session, selection, target).run(alive, places[-len(alive) :], move=move)
+        added = await _Between(session, selection, target).run(alive, move=move)
     return copyuid(added) if added and await readable(session, target) else "", limit
 
 
@@ -70,12 +71,13 @@ class _Between:
         self._added: list[Added] = []
         self._source: list[int] = []
 
-    async def run(self, rows: Array, places: Array, *, move: bool) -> Added | None:
+    async def run(self, rows: Array, *, move: bool) -> Added | None:
         """All of them, or none."""
         hold = self._selection.hold
         if move and not {DELETE, EXPUNGE} <= set(hold.rights):
             raise No("You do not have the right to remove these messages", "NOPERM")
         await _must_take(self._session, self._target)
+        rows, places = self._selection.locate(rows)  # they have other places since anything was waited for
         index = hold.view.index
         columns = (
             self._selection.uids[rows].tolist(),
@@ -86,15 +88,14 @@ class _Between:
         self._session.progress.goal = len(rows)
         try:
             await self._add_all(*columns)
-        except (Trouble, ConnectionError):
-            await self._undo()
+        except Exception:
+            await take_back(self._session, self._target, self._added)
             raise
         if not self._added:
             return None
         gone = seqset_ranges(self._source)
         if move:
-            await hold.set_flags(gone, "add", DELETED)
-            await hold.expunge(gone)
+            await take_away(self._session, hold, gone, self._target, self._added)
         last = self._added[-1]
         uids = tuple(span for added in self._added for span in added.uids)
         return Added(last.mailbox, last.uidvalidity, uids, last.modseq, gone)
@@ -117,7 +118,7 @@ class _Between:
                 names = tuple(name for bit, name in enumerate(keywords, KEYWORD_SHIFT) if word >> bit & 1)
                 items.append(Item(prepared, date_ms, word & _SYSTEM, names))
                 self._source.append(uid)
-                size += len(prepared.packed or b"") + len(prepared.record)
+                size += prepared.weight
                 if size >= _AT_ONCE_BYTES or len(items) >= _AT_ONCE:
                     await self._add(items)
                     items, size = [], 0
@@ -130,21 +131,31 @@ class _Between:
         self._session.progress.done = len(self._source) - len(items)
         self._added.append(await self._session.services.mail.add(target.account, target.name, items, who=target.who))
 
-    async def _undo(self) -> None:
-        """Take out what was added: RFC 3501 6.4.7 wants the mailbox as it was. With the owner's rights, since who may
-        put messages in need not be one who may take any out."""
-        if not self._added:
-            return
-        target = self._target
-        hold = await self._session.services.mail.select(
-            target.account, target.name, read_only=True, changed=lambda: None
-        )
-        try:
-            uids = tuple(span for added in self._added for span in added.uids)
+
+async def take_away(session: Session, hold: Hold, gone: Ranges, target: Place, added: Sequence[Added]) -> Ranges:
+    """Remove messages that were added elsewhere, and say which those were. If that is refused, as rights may be taken
+    meanwhile, nothing was added either. After other trouble, of which the outcome is not known, they are in both."""
+    try:
+        await hold.set_flags(gone, "add", DELETED)
+        return (await hold.expunge(gone)).uids
+    except (NotFound, Refused):
+        await take_back(session, target, added)
+        raise
+
+
+async def take_back(session: Session, target: Place, added: Sequence[Added]) -> None:
+    """Take out what was added: RFC 3501 6.4.7 wants the mailbox as it was. With the owner's rights, since who may put
+    messages in need not be one who may take any out."""
+    if not added:
+        return
+    hold = await session.services.mail.select(target.account, target.name, read_only=True, changed=lambda: None)
+    try:
+        if hold.info.id == added[0].mailbox:  # else another has its name by now
+            uids = tuple(span for one in added for span in one.uids)
             await hold.set_flags(uids, "add", DELETED)
             await hold.expunge(uids)
-        finally:
-            await hold.close()
+    finally:
+        await hold.close()
 
 
 def copyuid(added: Added) -> str:

@@ -7,6 +7,7 @@ A new command is a handler and a line in RULES.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from actors.mailbox.mine import listen
 from cluster.errors import Fault, Trouble
 from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import (
@@ -14,18 +15,22 @@ from gateway.imap import (
     append,
     auth,
     batches,
+    connecting,
     copy,
     fetch,
     general,
     listing,
     mailboxes,
     metadata,
+    multisearch,
+    notify,
     quota,
     search,
     selecting,
+    sort,
     status,
     store,
-    unoffered,
+    updates,
     urlauth,
 )
 from gateway.imap.numbers import speaks_numbers
@@ -86,10 +91,14 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.GetMetadata: Rule("GETMETADATA", _IN, metadata.get_metadata),
     commands.SetMetadata: Rule("SETMETADATA", _IN, metadata.set_metadata),
     commands.Append: Rule("APPEND", _IN, append.append, into=True),
+    commands.Compress: Rule("COMPRESS", _IN, connecting.compress),
+    commands.Unauthenticate: Rule("UNAUTHENTICATE", _IN, connecting.unauthenticate),
+    commands.GetJmapAccess: Rule("GETJMAPACCESS", _IN, connecting.get_jmap_access),
     commands.Replace: Rule("REPLACE", _SELECTED, append.replace, into=True),
     commands.GenUrlAuth: Rule("GENURLAUTH", _IN, urlauth.gen_url_auth),
     commands.ResetKey: Rule("RESETKEY", _IN, urlauth.reset_key),
     commands.UrlFetch: Rule("URLFETCH", _IN, urlauth.fetch),
+    commands.Notify: Rule("NOTIFY", _IN, notify.notify),
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
@@ -101,10 +110,17 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
     commands.Store: Rule("STORE", _SELECTED, store.store, numbers=True),
     commands.Search: Rule("SEARCH", _SELECTED, search.search, numbers=True),
+    commands.Sort: Rule("SORT", _SELECTED, sort.sort, numbers=True),
+    commands.Thread: Rule("THREAD", _SELECTED, sort.thread, numbers=True),
+    commands.Esearch: Rule("ESEARCH", _IN, multisearch.esearch),
+    commands.CancelUpdate: Rule("CANCELUPDATE", _SELECTED, updates.cancel_update, reads=False),
     commands.Copy: Rule("COPY", _SELECTED, copy.copy, into=True),
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
     commands.UidBatches: Rule("UIDBATCHES", _SELECTED, batches.uid_batches),
 }
+
+# Whoever asks for it hears what was removed, whatever NOTIFY was told.
+_REMOVING: Final = (commands.Expunge, commands.UidExpunge, commands.Move, commands.Replace)
 
 # What the grammar knows and this server does not offer.
 _NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
@@ -115,16 +131,20 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
     session.progress.begin(tag, started)
+    if session.notices is not None:
+        listen(session.notices.own)
     answer, status = await _obey(session, rule, command)
     session.progress.end()
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
     else:
-        session.tell(expunges=not (rule.numbers and speaks_numbers(command)), told=answer.told)
+        expunges = not (rule.numbers and speaks_numbers(command))
+        session.tell(expunges=expunges, told=answer.told, removes=isinstance(command, _REMOVING))
         while session.selection is not None and session.selection.more and not session.ended:
             await session.wire.drain()
             session.tell(expunges=False)
+        await updates.catch_up(session)
         code = answer.code
         if answer.highest and not code and session.qresync and session.selection is not None:
             code = session.selection.highest_code()
@@ -154,9 +174,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.uidonly and speaks_numbers(command):
         return Ok("There are no sequence numbers after ENABLE UIDONLY", UID_REQUIRED.decode()), b"BAD"
     try:
-        if rule.state is State.SELECTED:
+        if session.selection is not None and rule.run is not general.logout:
             await _may_still(session, rule)
-        unoffered.check(command)
         return await rule.run(session, command), b"OK"
     except Bad as bad:
         return Ok(bad.text, bad.code), b"BAD"
@@ -175,7 +194,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
 
 
 async def _may_still(session: Session, rule: Rule) -> None:
-    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1)."""
+    """Raises No where what was shared with the client is not any more (RFC 4314 5.1.1). Other commands than those about
+    its messages are only not told any more what happens in the mailbox."""
     await renew(session)
-    if rule.reads and not session.selected.readable:
+    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
         raise No("You may not read this mailbox any more", "NOPERM")

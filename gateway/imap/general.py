@@ -34,8 +34,10 @@ async def not_offered(_session: Session, _command: commands.Command) -> Ok:
     raise Bad("Unknown command")
 
 
-async def noop(_session: Session, command: commands.Noop | commands.Check) -> Ok:
+async def noop(session: Session, command: commands.Noop | commands.Check) -> Ok:
     """RFC 3501 6.1.2, 6.4.1: everything is durable already, and news is told with every answer."""
+    if session.notices is not None:
+        session.notices.look_again()
     return Ok(f"{type(command).__name__.upper()} completed")
 
 
@@ -65,6 +67,8 @@ async def enable(session: Session, command: commands.Enable) -> Ok:
 
 async def idle(session: Session, _command: commands.Idle) -> None:
     """RFC 2177. From here to DONE nothing runs for this client: news is written when the mailbox changes."""
+    if session.notices is not None:
+        session.notices.look_again()
     session.wire.write(render.continuation_line("idling"))
 
 

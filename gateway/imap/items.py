@@ -81,6 +81,7 @@ class Plan(NamedTuple):
     says_flags: bool
     says_modseq: bool
     says_threads: bool
+    decoded: tuple[tuple[int, ...], ...]  # parts whose transfer encodings are undone
 
     def render(self, batch: Columns) -> list[bytes]:
         """One response for each message."""
@@ -90,6 +91,8 @@ class Plan(NamedTuple):
 
     def render_apart(self, batch: Columns) -> Iterator[bytes]:
         """The response for one message, an item at a time: for a message that is large in many of its items."""
+        for path in self.decoded:  # before anything is said: what has begun cannot be taken back
+            binary.check(batch.records[0], path)
         lead = self.lead % batch.numbers[0]
         for shape, column in zip(self.shapes, self.columns, strict=True):
             yield lead + shape % column(batch)[0]
@@ -119,6 +122,7 @@ def plan(items: tuple[FetchItem, ...], style: Style = PLAIN, *, uid: bool) -> Pl
         _A.FLAGS in items,
         _A.MODSEQ in items,
         _A.THREADID in items,
+        tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize)),
     )
 
 

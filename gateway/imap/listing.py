@@ -67,7 +67,7 @@ class _Wanted(NamedTuple):
 async def list_(session: Session, command: commands.List) -> Ok:
     """RFC 3501 6.3.8; RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590."""
     if command.patterns == ("",) and not command.extended:
-        session.wire.write(render.list_line("", ["\\Noselect"]))  # asks for the delimiter only
+        session.wire.write(render.list_line(_root(command.reference), ["\\Noselect"]))  # asks for the delimiter only
         return Ok("LIST completed")
     check_items(session, command.status)
     await _Listing(session, command).run()
@@ -77,7 +77,7 @@ async def list_(session: Session, command: commands.List) -> Ok:
 async def lsub(session: Session, command: commands.Lsub) -> Ok:
     r"""RFC 3501 6.3.9: subscribed names, and with % the \Noselect level above one that % does not reach."""
     if not command.pattern:
-        session.wire.write(render.list_line("", ["\\Noselect"], kind=b"LSUB"))
+        session.wire.write(render.list_line(_root(command.reference), ["\\Noselect"], kind=b"LSUB"))
         return Ok("LSUB completed")
     own = await own_grove(session)
     subscribed = own.tree.subscriptions
@@ -267,6 +267,11 @@ def _attributes(entry: Entry, who: Who | None, *, extended: bool, subscribed: bo
 def _part(grove: Grove) -> Part:
     boxes = {grove.prefix + box.name: box for box in grove.tree.mailboxes}
     return Part(grove.account, grove.who, grove.prefix, boxes, _parents(boxes))
+
+
+def _root(reference: str) -> str:
+    """RFC 3501 6.3.8: what the names that a reference begins have before them; RFC 2342 5: the namespace."""
+    return "" if is_own(reference) else reference.partition(SEPARATOR)[0] + SEPARATOR
 
 
 def _prefix(name: str) -> str:

@@ -4,8 +4,10 @@ The law: a mailbox stays in its account: nothing here moves one to another's. Wh
 answered like what is not there.
 """
 
+from contextlib import suppress
+
 from actors.mailbox.types import SEPARATOR, USES, USES_TO_GIVE, Role
-from cluster.errors import NotFound
+from cluster.errors import NotFound, Refused
 from gateway.imap.ids import mailbox_id
 from gateway.imap.listing import line_of
 from gateway.imap.parts import Place
@@ -51,7 +53,7 @@ async def rename(session: Session, command: commands.Rename) -> Ok:
     """RFC 3501 6.3.5."""
     if _account(command.source) != _account(command.target):
         raise No("A mailbox cannot be renamed into another account; copy its messages", "CANNOT")
-    source, target = await place(session, command.source), await place(session, command.target)
+    target, source = await place(session, command.target), await place(session, command.source)  # a bad name first
     await session.services.mail.rename(source.account, source.name, target.name, who=source.who)
     if session.rev2:  # RFC 9051 6.3.9.7
         session.wire.write(await line_of(session, target, asked=command.source))
@@ -72,8 +74,12 @@ async def subscribe(session: Session, command: commands.Subscribe) -> Ok:
 
 
 async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Ok:
-    """RFC 3501 6.3.7."""
-    await session.services.mail.subscribe(session.account, command.mailbox, on=False)
+    """RFC 3501 6.3.7: also of what is not there any more, or not shared any more."""
+    name = command.mailbox
+    with suppress(NotFound, Refused):
+        where = await place(session, name)
+        name = where.wire(where.name)
+    await session.services.mail.subscribe(session.account, name, on=False)
     return Ok("UNSUBSCRIBE completed")
 
 

@@ -31,7 +31,8 @@ class Offer(NamedTuple):
 OFFERS: Final[tuple[Offer, ...]] = (
     Offer("IMAP4rev1", early=True),  # RFC 3501
     Offer("IMAP4rev2", early=True),  # RFC 9051
-    Offer("LITERAL+", early=True),  # RFC 7888
+    Offer("LITERAL+", early=True, when=lambda session: session.services.settings.literals == "plus"),  # RFC 7888
+    Offer("LITERAL-", early=True, when=lambda session: session.services.settings.literals == "minus"),  # RFC 7888
     Offer("SASL-IR", early=True),  # RFC 4959
     Offer("ID", early=True),  # RFC 2971
     Offer("ENABLE", early=True),  # RFC 5161
@@ -56,6 +57,20 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("STATUS=SIZE"),  # RFC 8438
     Offer("APPENDLIMIT", value=lambda session: session.services.settings.message_bytes_max),  # RFC 7889
     Offer("UNSELECT"),  # RFC 3691
+    Offer("ESEARCH"),  # RFC 4731
+    Offer("SEARCHRES"),  # RFC 5182
+    Offer("WITHIN"),  # RFC 5032
+    Offer("I18NLEVEL=1"),  # RFC 5255
+    Offer("SORT"),  # RFC 5256
+    Offer("SORT=DISPLAY"),  # RFC 5957
+    Offer("THREAD=ORDEREDSUBJECT"),  # RFC 5256
+    Offer("THREAD=REFERENCES"),  # RFC 5256
+    Offer("THREAD=REFS"),  # draft-ietf-morg-inthread
+    Offer("ESORT"),  # RFC 5267
+    Offer("CONTEXT=SEARCH"),  # RFC 5267
+    Offer("CONTEXT=SORT"),  # RFC 5267
+    Offer("MULTISEARCH"),  # RFC 7377
+    Offer("SEARCH=FUZZY"),  # RFC 6203
     Offer("CONDSTORE"),  # RFC 7162
     Offer("QRESYNC"),  # RFC 7162
     Offer("UTF8=ACCEPT"),  # RFC 6855
@@ -75,6 +90,10 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer("REPLACE"),  # RFC 8508
     Offer("SAVEDATE"),  # RFC 8514
     Offer("PREVIEW"),  # RFC 8970
+    Offer("NOTIFY"),  # RFC 5465
+    Offer("COMPRESS=DEFLATE", when=lambda session: session.services.settings.compress),  # RFC 4978
+    Offer("UNAUTHENTICATE", when=lambda session: session.services.settings.unauthenticate),  # RFC 8437
+    Offer("JMAPACCESS", when=lambda session: bool(session.services.settings.jmap_url)),  # RFC 9698
 )
 
 # What ENABLE takes (RFC 5161 3.1), each with what it implies.

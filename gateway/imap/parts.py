@@ -5,10 +5,11 @@ actors.directory.client; hosting passes them in.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
+from actors.mailbox.follow import Follow, News
 from actors.mailbox.types import (
     Acl,
     Added,
@@ -26,7 +27,11 @@ from actors.mailbox.types import (
 )
 from cluster.clock import Clock, Dice
 from gateway import login
-from gateway.access.parts import Array, Log, Pace, Wire
+from gateway.access import parts as access
+from gateway.access.parts import Array, Log, Pace
+from gateway.imap.arrangements import Arrangements
+from gateway.imap.compressing import Deflaters
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -146,6 +151,9 @@ class View(Protocol):
         """The mailbox was deleted."""
         ...
 
+    said: object
+    """What a session has made of it, for the next one; any session may put anything else here."""
+
 
 class Hold(Protocol):
     """One session's hold on a mailbox. When a method returns, the view already shows its effect."""
@@ -209,8 +217,8 @@ class Hold(Protocol):
 class Mailboxes(Protocol):
     """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read a new message and make its bytes ready to be added."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def add(
@@ -224,6 +232,10 @@ class Mailboxes(Protocol):
         who: Who | None = None,
     ) -> Added:
         """APPEND."""
+        ...
+
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so much would fit the account's quota, as far as is known without reading the account."""
         ...
 
     async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
@@ -296,6 +308,11 @@ class Mailboxes(Protocol):
         """Hold a mailbox; `changed` is called, between awaits, whenever its view has changed."""
         ...
 
+    async def follow(self, account: int, told: Callable[[News | None], None]) -> Follow:
+        """Hear of all changes of an account; `told` is called with each, between awaits. None: everything may have
+        changed."""
+        ...
+
     async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
         """Messages by Email id; None for one that is gone meanwhile."""
         ...
@@ -365,6 +382,23 @@ class Directory(login.Directory, Protocol):
         ...
 
 
+class Wire(access.Wire, Protocol):
+    """The way to one client, of IMAP."""
+
+    @property
+    def compresses(self) -> bool:
+        """Whether both ends compress."""
+        ...
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
+        ...
+
+    def news(self) -> None:
+        """There may be something to tell a client that has used NOTIFY: at once, if no command runs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What every session of a gateway shares."""
@@ -378,3 +412,6 @@ class Services:
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
     hostname: str = "localhost"  # how URLs call this server
+    indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
+    deflaters: Deflaters = field(default_factory=Deflaters)
+    arrangements: Arrangements = field(default_factory=Arrangements)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
+from actors.mailbox.names import normal
 from actors.mailbox.rights import ANYONE, READ, of_account, of_group, rights_of
 from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
@@ -20,7 +21,6 @@ from gateway.imap.session import Session
 from gateway.imap.spaces import OTHERS as OTHERS  # other modules have these from here
 from gateway.imap.spaces import SHARED as SHARED
 from gateway.imap.spaces import is_own as is_own
-from mail.imap.names import fold_inbox
 
 _UNSHARED_CHARS: Final = frozenset("/*%")  # a login that has one cannot be a level of a name
 
@@ -48,21 +48,23 @@ async def who_is(services: Services, account: int) -> Who:
 
 async def place(session: Session, name: str) -> Place:
     """Where a name leads. Raises NotFound for another's that cannot be there; its owner knows what is there, and says
-    the same of what is not shared with who asks."""
+    the same of what is not shared with who asks. Raises Refused for a name that no mailbox of another's can have,
+    before it is known whether there is such a user."""
     return await place_of(session.services, session.account, name)
 
 
 async def place_of(services: Services, account: int, name: str) -> Place:
     """The same with the eyes of any account."""
-    name = normalize("NFC", name)
+    name = normalize("NFC", name).removesuffix(SEPARATOR)
     if is_own(name):
         return Place(account, name)
     space, _, rest = name.partition(SEPARATOR)
     login, _, inner = rest.partition(SEPARATOR)
+    inner = normal(inner) if inner else ""
     holder = await services.directory.named(login) if inner else None
     if holder is None or holder.shared is not (space == SHARED) or holder.id == account:
         raise NotFound("There is no mailbox of that name.")
-    return Place(holder.id, fold_inbox(inner), await who_is(services, account), prefix_of(holder))
+    return Place(holder.id, inner, await who_is(services, account), prefix_of(holder))
 
 
 async def readable(session: Session, where: Place) -> bool:
@@ -70,7 +72,10 @@ async def readable(session: Session, where: Place) -> bool:
     (RFC 4315 3)."""
     if where.who is None:
         return True
-    looked = await session.services.mail.look(where.account, where.name, where.who)
+    try:
+        looked = await session.services.mail.look(where.account, where.name, where.who)
+    except NotFound:
+        return False
     return READ in rights_of(looked.info.acl, where.who)
 
 

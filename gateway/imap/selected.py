@@ -7,7 +7,7 @@ with that answer that it has not (RFC 7162 3.2). `rows` are positions in the cli
 one), as numpy arrays.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,23 @@ from gateway.imap.style import PLAIN, Style
 from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
+if TYPE_CHECKING:
+    from gateway.imap.contexts import Contexts
+
 TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
+SAVED_RANGES_MAX: Final = 32_768  # of what `$` stands for: 256 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
+_NOTHING: Final[Array] = np.empty((0, 2), np.uint32)
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
+
+
+class _Said(NamedTuple):
+    """What a client was told, for the next that knows as much as it did: a thousand may idle in one mailbox."""
+
+    key: tuple[object, ...]
+    before: Array  # kept, as its identity is in the key
+    text: bytes
+    after: tuple[Array, int, tuple[str, ...], int, int]
 
 
 class Selection:
@@ -36,8 +50,10 @@ class Selection:
         "_keywords",
         "_modseq",
         "_recent",
+        "_saved",
         "_untold",
         "_whole",
+        "contexts",
         "hold",
         "place",
         "style",
@@ -58,6 +74,8 @@ class Selection:
         self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
+        self._saved: Array = _NOTHING  # ranges of UIDs, both ends in them: what the last SEARCH with SAVE found
+        self.contexts: Contexts | None = None  # searches whose changes the client wants to hear of
 
     @property
     def account(self) -> int:
@@ -109,11 +127,15 @@ class Selection:
         )
 
     def resolve(self, messages: SequenceSet, *, uid: bool) -> Array:
-        """The rows a set names, ascending, each once. Raises Bad for a sequence number that no message has."""
+        """The rows a set names, ascending, each once. Raises Bad for a sequence number that no message has.
+
+        What was expunged is not in `$` any more, whether or not the client knows (RFC 5182 2.1).
+        """
         if not uid and messages.beyond(len(self.uids)):
             raise Bad("There is no message with such a sequence number")  # RFC 3501 9, seq-number
         pieces = [np.arange(start, end) for start, end in self._spans(messages, uid=uid)]
-        return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        rows = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        return self.locate(rows)[0] if messages.saved else rows
 
     def mask(self, messages: SequenceSet, *, uid: bool) -> Array:
         """Of every row, whether a set names it; for SEARCH, where a number that no message has finds nothing."""
@@ -122,13 +144,20 @@ class Selection:
             mask[start:end] = True
         return mask
 
+    def forget(self) -> None:
+        """From now on `$` is nothing."""
+        self._saved = _NOTHING
+
     def _spans(self, messages: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
         """Runs of rows, ascending and apart; the end of each is not in it."""
-        if not uid:
+        if messages.saved:
+            bounds = self._saved
+        elif uid:
+            resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
+            bounds = np.array(resolved, np.uint32).reshape(-1, 2)
+        else:
             return [(low - 1, high) for low, high in messages.resolve(len(self.uids))]
-        resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
         # All at once: a search for a plain number converts all UIDs first, and a set may have thousands of ranges.
-        bounds = np.array(resolved, np.uint32).reshape(-1, 2)
         starts = np.searchsorted(self.uids, bounds[:, 0], "left").tolist()
         ends = np.searchsorted(self.uids, bounds[:, 1], "right").tolist()
         return [span for span in zip(starts, ends, strict=True) if span[0] < span[1]]
@@ -146,13 +175,30 @@ class Selection:
         alive[alive] = current[places[alive]] == uids[alive]
         return rows[alive], places[alive]
 
+    def gone(self, known: Array) -> Array:
+        """Those of `known`, all UIDs of the mailbox at an earlier moment, that have left it since."""
+        current = self.hold.view.index.uids
+        left = int(np.searchsorted(current, known[-1], "right")) if len(known) else 0
+        found: Array = known[np.array(_missing(known, current[:left]), np.int64)]
+        return found
+
     def ranges(self, rows: Array) -> Ranges:
         """The rows' UIDs as ranges. Runs are merged across UIDs that this client knows do not exist."""
+        return tuple(map(tuple, self._runs(rows).tolist()))
+
+    def _runs(self, rows: Array) -> Array:
+        """The same as an array."""
         if not len(rows):
-            return ()
+            return _NOTHING
         breaks = np.flatnonzero(np.diff(rows) != 1)
         starts, ends = rows[np.concatenate(([0], breaks + 1))], rows[np.concatenate((breaks, [len(rows) - 1]))]
-        return tuple(zip(self.uids[starts].tolist(), self.uids[ends].tolist(), strict=True))
+        return np.stack((self.uids[starts], self.uids[ends]), axis=1)
+
+    def save(self, rows: Array) -> bool:
+        """From now on `$` is these rows, ascending; whether there is room for them. Else it is nothing."""
+        runs = self._runs(rows)
+        self._saved = runs if len(runs) <= SAVED_RANGES_MAX else _NOTHING
+        return self._saved is runs
 
     def flag_texts(self, uids: list[int], words: list[int]) -> list[bytes]:
         """The flag lists for messages with these UIDs and flags words."""
@@ -161,8 +207,17 @@ class Selection:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
-    def sync(self, *, expunges: bool, told: Told | None = None, most: int = TOLD_MAX) -> bytes:
-        """The untagged responses that bring the client up to date; empty when it is.
+    def sync(
+        self,
+        *,
+        expunges: bool,
+        told: Told | None = None,
+        most: int = TOLD_MAX,
+        flags: bool = True,
+        with_uid: bool = False,
+    ) -> bytes:
+        """The untagged responses that bring the client up to date; empty when it is. Without `flags` it is left to a
+        later call that has them to say what flags have changed.
 
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
@@ -170,8 +225,27 @@ class Selection:
         settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
         if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
-        told_flags = self.new_keywords() + self._flags(told, most)
-        self._modseq = view.modseq
+        if told is not None or self.more or self.hold.recent:
+            return self._sync(expunges, told, most, flags, with_uid)
+        known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
+        key = (*asked, *_same(self.uids), *known[1:])
+        said = view.said
+        if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
+            self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            return said.text
+        text = self._sync(expunges, told, most, flags, with_uid)
+        if not self.more:
+            after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+            view.said = _Said(key, known[0], text, after)
+        return text
+
+    def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
+        view = self.hold.view
+        told_flags = b""
+        if flags:
+            told_flags = self.new_keywords() + self._flags(told, most, with_uid)
+            self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
         if not self.more and len(self.uids) == view.index.count:
             self._whole = view.modseq
@@ -251,7 +325,7 @@ class Selection:
         permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
-    def _flags(self, told: Told | None, most: int) -> bytes:
+    def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
             return b""
@@ -271,7 +345,7 @@ class Selection:
         self._untold = uids[most:]
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
-        return self.flags_of(rows, with_uid=False)[0]
+        return self.flags_of(rows, with_uid=with_uid)[0]
 
     def _is_known(self, told: Told, at: Array, words: Array, modseqs: Array) -> Array:
         """Whether what was told at these places is how it is. Who hears of MODSEQs has to know the last one."""
@@ -322,6 +396,11 @@ class Selection:
             if unseen.any():
                 return start + int(unseen.argmax()) + 1
         return 0
+
+
+def _same(uids: Array) -> tuple[int, int]:
+    """What only the same UIDs have, while they are kept: arrays of them are never changed in place (parts.Index)."""
+    return id(uids if uids.base is None else uids.base), len(uids)
 
 
 def _missing(known: Array, left: Array, few: int = _FEW) -> list[int]:

@@ -19,7 +19,7 @@ from mail.imap.listing import StatusItem
 from mail.imap.render import StatusValue
 
 _I: Final = StatusItem
-_KEPT: Final[dict[StatusItem, Callable[[MailboxInfo], int]]] = {
+KEPT: Final[dict[StatusItem, Callable[[MailboxInfo], int]]] = {
     _I.MESSAGES: lambda info: info.messages,
     _I.RECENT: lambda info: info.recent,
     _I.UIDNEXT: lambda info: info.uidnext,
@@ -47,7 +47,7 @@ def check_items(session: Session, items: Iterable[StatusItem]) -> None:
     if session.rev2 and _I.RECENT in items:
         raise Bad("RECENT is not of IMAP4rev2 (RFC 9051 6.3.11)")
     if _I.HIGHESTMODSEQ in items:  # RFC 7162 3.1
-        session.enabled |= {"CONDSTORE"}
+        session.enable(("CONDSTORE",))
 
 
 async def status_values(
@@ -56,8 +56,8 @@ async def status_values(
     """The items of a mailbox that may be read. Raises NotFound where it is gone by now."""
     values: dict[StatusItem, StatusValue] = {}
     for item in items:
-        if item in _KEPT:
-            values[item] = _KEPT[item](info)
+        if item in KEPT:
+            values[item] = KEPT[item](info)
         elif item is _I.MAILBOXID:
             values[item] = mailbox_id(where.account, session.account, info.id)
         elif item is _I.APPENDLIMIT:

@@ -92,6 +92,7 @@ async def _silent(session: Session, change: _Change, wanted: Array, failed: Arra
     selection = session.selected
     if not selection.style.modseq:
         return Told(change.rows[change.ours], wanted[change.ours])
+    session.wire.write(selection.new_keywords())
     told = [await tell_flags(session, failed, with_uid=True)] if len(failed) else []
     for start in range(0, len(change.rows), ROWS_MAX):
         part = slice(start, start + ROWS_MAX)

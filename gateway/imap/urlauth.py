@@ -3,14 +3,17 @@
 The law: a token is good for exactly the URL that it was made for, as long as the mailbox's key stands, the date of
 the URL has not passed, and the one who made it may still read the mailbox. Why a URL is no good is nobody's business.
 
-The key of a mailbox is made of the server's secret, the user, the mailbox and how often RESETKEY was asked for, which
-is an annotation of the user's account that nobody is shown; so no key is stored.
+The key of a mailbox is made of the server's secret, the user, the mailbox and the numbers that RESETKEY drew last,
+which are annotations of the user's account that nobody is shown; so no key is stored. A token begins with a seal, made
+of the URL and the server's secret alone: what was made up is found out before anybody's mailbox is looked for, and the
+time that takes tells nothing.
 """
 
 import hmac
 from hashlib import sha256
 from typing import Final
 
+from gateway.imap.parts import Place
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import Bad, No
 from gateway.imap.urls import Reading, place_with
@@ -23,9 +26,10 @@ from mail.imap.url import ImapUrl
 from mail.imap.urlauth import UrlParam
 
 INTERNAL: Final = "INTERNAL"
-_ALGORITHM: Final = "02"  # the first octet of a token: HMAC-SHA-256, with a key of the kind above
-_RESETS: Final = "/server/urlauth"  # annotations of this name, and below it, are the counts
-_COUNT_BYTES: Final = 8
+_ALGORITHM: Final = "02"  # the first octet of a token: HMAC-SHA-256, with a seal and a key of the kind above
+_SEAL_BYTES: Final = 16
+_RESETS: Final = "/server/urlauth"  # annotations of this name, and below it, are the numbers
+_NUMBER_BYTES: Final = 8
 
 
 async def gen_url_auth(session: Session, command: commands.GenUrlAuth) -> Ok:
@@ -43,7 +47,8 @@ async def gen_url_auth(session: Session, command: commands.GenUrlAuth) -> Ok:
             key = await _key(session, url, reading)
             if key is None:
                 raise No("The URL names no mailbox that you may read", urls.bad_url_code(rump.url).decode())
-            signed.append(b"%b:%b:%b" % (url.rump, INTERNAL.encode(), _token(key, url.rump)))
+            token = _seal(session, url.rump) + hmac.digest(key, url.rump, sha256).hex()
+            signed.append(b"%b:%b:%b" % (url.rump, INTERNAL.encode(), token.encode()))
     finally:
         await reading.close()
     session.wire.write(gen_url_auth_line(signed))
@@ -66,10 +71,8 @@ async def reset_key(session: Session, command: commands.ResetKey) -> Ok:
         if found is None or number is None:
             raise No("There is no such mailbox", "NONEXISTENT")
         suffix = f"/{found[1].account:x}.{number:x}"
-    counts = await _counts(session, session.account)
-    count = counts.get(_RESETS + suffix, 0) + 1
-    pair = (_RESETS + suffix, count.to_bytes(_COUNT_BYTES, "big"))
-    await session.services.mail.annotate(session.account, "", [pair])
+    number_bytes = session.services.dice.getrandbits(8 * _NUMBER_BYTES).to_bytes(_NUMBER_BYTES, "big")
+    await session.services.mail.annotate(session.account, "", [(_RESETS + suffix, number_bytes)])
     return Ok("RESETKEY completed", url_mech_code().decode())
 
 
@@ -92,17 +95,9 @@ async def _fetched(session: Session, wanted: commands.WantedUrl, reading: Readin
         url = urls.parse(wanted.url)
     except ImapError:
         return None
-    found = None
-    if _may_use(session, url):
-        key = await _key(session, url, reading)
-        assert url.auth is not None
-        if key is not None and hmac.compare_digest((url.auth.token or "").encode(), _token(key, url.rump)):
-            assert url.server is not None
-            assert url.server.user is not None
-            found = await place_with(session, url.server.user, url.mailbox)
-    if found is None:
+    where = await _place(session, url, reading) if _may_use(session, url) else None
+    if where is None:
         return None
-    _user, where = found
     if not wanted.params:
         data = await reading.content(url, where)
         return None if data is None else data.replace(b"\0", b"\x80")
@@ -116,6 +111,21 @@ async def _fetched(session: Session, wanted: commands.WantedUrl, reading: Readin
             data = await reading.content(url, where)
             told.append((param, None if data is None else data.replace(b"\0", b"\x80")))
     return told
+
+
+async def _place(session: Session, url: ImapUrl, reading: Reading) -> Place | None:
+    """Where a URL leads, if its token is good."""
+    assert url.auth is not None
+    token, seal = url.auth.token or "", _seal(session, url.rump)
+    if not hmac.compare_digest(token[: len(seal)].encode(), seal.encode()):
+        return None
+    key = await _key(session, url, reading)
+    if key is None or not hmac.compare_digest(token[len(seal) :], hmac.digest(key, url.rump, sha256).hex()):
+        return None
+    assert url.server is not None
+    assert url.server.user is not None
+    found = await place_with(session, url.server.user, url.mailbox)
+    return None if found is None else found[1]
 
 
 def _may_use(session: Session, url: ImapUrl) -> bool:
@@ -155,19 +165,21 @@ async def _key(session: Session, url: ImapUrl, reading: Reading) -> bytes | None
     number = await reading.number(where)
     if number is None:
         return None
-    counts = await _counts(session, user)
+    drawn = await _drawn(session, user)
     mailbox = f"{where.account:x}.{number:x}"
-    resets = (counts.get(_RESETS, 0), counts.get(f"{_RESETS}/{mailbox}", 0))
+    resets = (drawn.get(_RESETS, 0), drawn.get(f"{_RESETS}/{mailbox}", 0))
     text = f"urlauth {user:x} {mailbox} {resets[0]} {resets[1]}"
     return hmac.digest(session.services.sasl_secret, text.encode(), sha256)
 
 
-async def _counts(session: Session, user: int) -> dict[str, int]:
-    """How often keys of a user were reset, by annotation."""
+async def _drawn(session: Session, user: int) -> dict[str, int]:
+    """The numbers that RESETKEY drew last for keys of a user, by annotation."""
     annotations = await session.services.mail.annotations(user, [""])
     pairs = [pair for _name, held in annotations.of for pair in held]
     return {name: int.from_bytes(value, "big") for name, value in pairs if name.startswith(_RESETS)}
 
 
-def _token(key: bytes, rump: bytes) -> bytes:
-    return (_ALGORITHM + hmac.digest(key, rump, sha256).hex()).encode()
+def _seal(session: Session, rump: bytes) -> str:
+    """What a token begins with."""
+    seal = hmac.digest(session.services.sasl_secret, b"urlauth seal " + rump, sha256)
+    return _ALGORITHM + seal[:_SEAL_BYTES].hex()

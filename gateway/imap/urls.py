@@ -1,7 +1,8 @@
 r"""What an IMAP URL names (RFC 5092): the octets of a message or a part of one, read with somebody's eyes.
 
 The law: nothing is read that the one who asks might not FETCH; \Seen and \Recent stay as they are. A mailbox is
-opened once for all URLs of a command that name it, and let go of in the end.
+opened once for all URLs of a command that name it, and let go of in the end. What is read and taken apart for a
+command, and is not told, is bounded: a small command may name a little of each of many large messages.
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ from actors.mailbox.client import Message
 from actors.mailbox.rights import READ
 from cluster.errors import NotFound, Refused
 from gateway.imap.items import cut
-from gateway.imap.parts import Hold, Place
+from gateway.imap.parts import Hold, Pace, Place
 from gateway.imap.places import place, place_of
 from gateway.imap.session import Session
 from gateway.imap.troubles import No
@@ -25,6 +26,7 @@ from mail.message.section import find_part
 from mail.message.structure import bodystructure
 
 HOLDS_MAX: Final = 16  # mailboxes that the URLs of one command name
+UNTOLD_MAX: Final = 4  # as many of the largest messages may be read that nothing is told of: about a second
 
 
 class Reading:
@@ -32,7 +34,10 @@ class Reading:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._holds: dict[tuple[int, str, bool], Hold] = {}
+        self._holds: dict[tuple[int, str, int], Hold] = {}
+        self._last: tuple[bytes, bytes] | None = None  # digest and octets: URLs of one message mostly follow each other
+        self._untold_bytes = 0
+        self._pace = Pace(session.services.clock)
         self.size_bytes = 0
 
     async def close(self) -> None:
@@ -76,10 +81,10 @@ class Reading:
         if found is None:
             return None
         message, raw = found
-        data = cut(url.section or BodySection(), message.record, raw)
-        if data is None:
-            return None
-        return data if url.partial is None else _part(url, data)
+        section = url.section or BodySection()
+        if section.fields:
+            self._reads(len(raw))
+        return self._told(url, cut(section, message.record, raw))
 
     async def binary(self, url: ImapUrl, where: Place | None) -> bytes | None:
         """The same without its transfer encoding (RFC 5524 3.2); None also where that cannot be undone."""
@@ -88,11 +93,11 @@ class Reading:
         if found is None or (url.section is not None and url.section.text is not None):
             return None
         message, raw = found
+        self._reads(len(raw))
         try:
-            data = binary.decoded(raw, message.record, path)
+            return self._told(url, binary.decoded(raw, message.record, path))
         except binary.UnknownEncoding:
             return None
-        return data if data is None or url.partial is None else _part(url, data)
 
     async def structure(self, url: ImapUrl, where: Place | None) -> bytes | None:
         """BODYPARTSTRUCTURE (RFC 5524 3.2), rendered."""
@@ -107,6 +112,19 @@ class Reading:
         hold = await self._hold(where)
         return None if hold is None else hold.info.id
 
+    def _reads(self, size_bytes: int) -> None:
+        """So much is to be read, or taken apart."""
+        self._untold_bytes += size_bytes
+        if self._untold_bytes > UNTOLD_MAX * self._session.services.settings.message_bytes_max:
+            raise No("The URLs of one command would have too much read for what they name", "LIMIT")
+
+    def _told(self, url: ImapUrl, data: bytes | None) -> bytes | None:
+        """What a URL names of it; that is for the client to receive."""
+        if data is not None and url.partial is not None:
+            data = _part(url, data)
+        self._untold_bytes -= len(data or b"")
+        return data
+
     async def _message(self, url: ImapUrl, where: Place | None) -> tuple[Message, bytes] | None:
         hold = await self._hold(where) if where is not None else None
         if hold is None or where is None or url.uid_validity not in (None, hold.info.uidvalidity):
@@ -115,16 +133,22 @@ class Reading:
         row = int(index.uids.searchsorted(np.uint32(url.uid)))
         if row >= index.count or int(index.uids[row]) != url.uid:
             return None
-        mail = self._session.services.mail
-        (message,) = await mail.messages(where.account, [int(index.emails[row])])
+        (message,) = await self._session.services.mail.messages(where.account, [int(index.emails[row])])
+        await self._pace.breathe()
         try:
-            return None if message is None else (message, await mail.content(message))
+            return None if message is None else (message, await self._raw(message))
         except NotFound:  # expunged, and swept, meanwhile
             return None
 
+    async def _raw(self, message: Message) -> bytes:
+        if self._last is None or self._last[0] != message.digest:
+            self._reads(message.record.size)
+            self._last = message.digest, await self._session.services.mail.content(message)
+        return self._last[1]
+
     async def _hold(self, where: Place) -> Hold | None:
         """The mailbox, if it is there and may be read."""
-        key = (where.account, where.name, where.who is None)
+        key = (where.account, where.name, where.who.account if where.who is not None else 0)
         hold = self._holds.get(key)
         if hold is None:
             if len(self._holds) >= HOLDS_MAX:
@@ -140,12 +164,13 @@ class Reading:
 
 
 async def place_with(session: Session, login: str, name: str) -> tuple[int, Place] | None:
-    """Whose mailbox a name is with the eyes of another user: his account's number, and the place. None: no such."""
-    holder = await session.services.directory.named(login)
-    if holder is None:
+    """Whose mailbox a name is with the eyes of another user: his account's number, and the place. None: no such, also
+    for a user who may not log in any more."""
+    user = await session.services.directory.principal(login)
+    if user is None:
         return None
     try:
-        return holder.id, await place_of(session.services, holder.id, name)
+        return user.account, await place_of(session.services, user.account, name)
     except NotFound:
         return None
 

@@ -85,6 +85,10 @@ def share(address: str, name: str, identifier: str, rights: str, mode: str | Non
       rookery mailbox share alice@example.org INBOX bob@example.org wt --add
       rookery mailbox share alice@example.org INBOX -- -bob@example.org e
     """
+    rights = rights.lower()
+    if rights not in _RIGHTS and mode is None and identifier[:1] != "-" and "r" in rights and "l" not in rights:
+        # `red`, `writ` and `rite` are letters of rights too.
+        raise click.UsageError(f"{rights!r} is no word of read, write, all, none; as letters, r needs l: to see it.")
     request = pb.ShareMailboxRequest(
         account=address,
         name=name,

@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "why": Command("ops.cli.why:why", "What happened to a message, and why: by Message-ID, queue id or address."),
     "report": Command("ops.cli.report:report", "What others report about our domains, and what we report to them."),
+    "search": Command("ops.cli.search:search", "Indexes for searching and sorting: how one stands, a new one."),
     "certificate": Command("ops.cli.certificate:certificate", "Certificates for a cluster's nodes and operators."),
     "audit": Command("ops.cli.audit:audit", "Changes made by operators: when, who, what."),
     "bench": Command("ops.cli.bench:bench", "Measure this server beside Postfix and Dovecot, on this machine."),

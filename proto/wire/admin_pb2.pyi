@@ -2787,6 +2787,105 @@ class Fact(_message.Message):
 Global___Fact: _TypeAlias = Fact  # noqa: Y015
 
 @_typing.final
+class GetSearchIndexRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSearchIndexRequest: _TypeAlias = GetSearchIndexRequest  # noqa: Y015
+
+@_typing.final
+class SearchIndex(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    REBUILDING_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    WATERMARK_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    wanted: _builtins.bool
+    """false: nobody has searched this account yet"""
+    rebuilding: _builtins.bool
+    """a new one was asked for, and is not begun yet"""
+    newest: _builtins.int
+    """Email id of the newest message"""
+    watermark: _builtins.int
+    """all messages up to this one are indexed"""
+    messages: _builtins.int
+    """in the index; some may have left their mailboxes since"""
+    segments: _builtins.int
+    entries: _builtins.int
+    """newest messages that are in no segment yet"""
+    bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        wanted: _builtins.bool = ...,
+        rebuilding: _builtins.bool = ...,
+        newest: _builtins.int = ...,
+        watermark: _builtins.int = ...,
+        messages: _builtins.int = ...,
+        segments: _builtins.int = ...,
+        entries: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "entries", b"entries", "messages", b"messages", "newest", b"newest", "rebuilding", b"rebuilding", "segments", b"segments", "wanted", b"wanted", "watermark", b"watermark"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchIndex: _TypeAlias = SearchIndex  # noqa: Y015
+
+@_typing.final
+class RebuildSearchIndexRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildSearchIndexRequest: _TypeAlias = RebuildSearchIndexRequest  # noqa: Y015
+
+@_typing.final
+class RebuildSearchIndexResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildSearchIndexResponse: _TypeAlias = RebuildSearchIndexResponse  # noqa: Y015
+
+@_typing.final
 class ListReportsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -2040,6 +2040,125 @@ class Traces:
             _registered_method=True)
 
 
+class SearchStub:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetSearchIndex = channel.unary_unary(
+                '/rookery.admin.v1.Search/GetSearchIndex',
+                request_serializer=wire_dot_admin__pb2.GetSearchIndexRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.SearchIndex.FromString,
+                _registered_method=True)
+        self.RebuildSearchIndex = channel.unary_unary(
+                '/rookery.admin.v1.Search/RebuildSearchIndex',
+                request_serializer=wire_dot_admin__pb2.RebuildSearchIndexRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.RebuildSearchIndexResponse.FromString,
+                _registered_method=True)
+
+
+class SearchServicer:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    def GetSearchIndex(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RebuildSearchIndex(self, request, context):
+        """A new index from the messages alone, in the background; until it is there, searches read the messages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_SearchServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetSearchIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSearchIndex,
+                    request_deserializer=wire_dot_admin__pb2.GetSearchIndexRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.SearchIndex.SerializeToString,
+            ),
+            'RebuildSearchIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildSearchIndex,
+                    request_deserializer=wire_dot_admin__pb2.RebuildSearchIndexRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.RebuildSearchIndexResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Search', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Search', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Search:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    @staticmethod
+    def GetSearchIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Search/GetSearchIndex',
+            wire_dot_admin__pb2.GetSearchIndexRequest.SerializeToString,
+            wire_dot_admin__pb2.SearchIndex.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildSearchIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Search/RebuildSearchIndex',
+            wire_dot_admin__pb2.RebuildSearchIndexRequest.SerializeToString,
+            wire_dot_admin__pb2.RebuildSearchIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class ReportsStub:
     """Reports of others about our domains, and ours about theirs.
     """

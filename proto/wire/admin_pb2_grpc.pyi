@@ -620,6 +620,46 @@ class TracesServicer(metaclass=_abc_1.ABCMeta):
 
 def add_TracesServicer_to_server(servicer: TracesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
+class SearchStub:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> SearchAsyncStub: ...
+    GetSearchIndex: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetSearchIndexRequest, _admin_pb2.SearchIndex]
+    RebuildSearchIndex: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RebuildSearchIndexRequest, _admin_pb2.RebuildSearchIndexResponse]
+    """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+@_typing.type_check_only
+class SearchAsyncStub(SearchStub):
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetSearchIndex: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetSearchIndexRequest, _admin_pb2.SearchIndex]  # type: ignore[assignment]
+    RebuildSearchIndex: _aio.UnaryUnaryMultiCallable[_admin_pb2.RebuildSearchIndexRequest, _admin_pb2.RebuildSearchIndexResponse]  # type: ignore[assignment]
+    """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+class SearchServicer(metaclass=_abc_1.ABCMeta):
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    @_abc_1.abstractmethod
+    def GetSearchIndex(
+        self,
+        request: _admin_pb2.GetSearchIndexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SearchIndex, _abc.Awaitable[_admin_pb2.SearchIndex]]: ...
+
+    @_abc_1.abstractmethod
+    def RebuildSearchIndex(
+        self,
+        request: _admin_pb2.RebuildSearchIndexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RebuildSearchIndexResponse, _abc.Awaitable[_admin_pb2.RebuildSearchIndexResponse]]:
+        """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+def add_SearchServicer_to_server(servicer: SearchServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
 class ReportsStub:
     """Reports of others about our domains, and ours about theirs."""
 

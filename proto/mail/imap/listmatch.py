@@ -6,6 +6,7 @@ pattern can have matched what was read. A name is read once, letter by letter; t
 
 import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from mail.imap.names import DELIMITER, INBOX
 
@@ -13,13 +14,13 @@ _WILDCARDS = re.compile(r"[*%]{2,}")
 
 
 class Pattern:
-    """One pattern: `*` is any text, `%` any text without a delimiter."""
+    """One pattern: `*` is any text, `%` any text without a delimiter. Names are in NFC, and so it is (RFC 5198)."""
 
     __slots__ = ("_end", "_everything", "_letters", "_percent", "_star")
 
     def __init__(self, pattern: str) -> None:
         # Neighbouring wildcards mean one, so that a state needs to look one letter ahead only.
-        pattern = _WILDCARDS.sub(lambda run: "*" if "*" in run[0] else "%", pattern)
+        pattern = _WILDCARDS.sub(lambda run: "*" if "*" in run[0] else "%", normalize("NFC", pattern))
         self._everything = pattern == "*"
         self._end = 1 << len(pattern)
         self._letters: dict[str, int] = {}

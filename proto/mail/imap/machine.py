@@ -245,7 +245,7 @@ class ImapMachine:
         try:
             tag, command = parse_command(lines, literals, self.limits, utf8=self.utf8)
         except Refused as error:
-            return Bad(error.tag, error.text, error.status, error.code)
+            return Bad(error.tag, error.text, error.status, error.code, unsaves=error.unsaves)
         if type(command) in _WAITING:
             self._step = _WAIT
         return Command(tag, command)

@@ -87,7 +87,7 @@ class Refused(ImapError):
     """The ImapError of a command whose tag is known (None: it has none)."""
 
     def __init__(self, tag: bytes | None, error: ImapError) -> None:
-        super().__init__(error.text, status=error.status, code=error.code)
+        super().__init__(error.text, status=error.status, code=error.code, unsaves=error.unsaves)
         self.tag = tag
 
 

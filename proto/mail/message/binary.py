@@ -38,6 +38,13 @@ def decoded_size(raw: bytes, record: Record, path: tuple[int, ...]) -> int | Non
     return part.end - part.body if _is_as_it_stands(part) else len(content_of(raw, part))
 
 
+def check(record: Record, path: tuple[int, ...]) -> None:
+    """Raises UnknownEncoding where `decoded` would."""
+    part = find_part(record.root, path) if path else None
+    if part is not None:
+        _is_as_it_stands(part)
+
+
 def _is_as_it_stands(part: Part) -> bool:
     if part.is_multipart or part.encoding in IDENTITY:
         return True

@@ -7,6 +7,7 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.decide import Context, decide
 from actors.mailbox.state import decode_head, encode_head
 from actors.mailbox.types import (
+    ACLS_BYTES_MAX,
     ANNOTATION_BYTES_MAX,
     ANNOTATIONS_MAX,
     DELETED,
@@ -62,6 +63,7 @@ def shared(may: str, name: str = INBOX) -> Log:
         (Copy(1, ((1, 1),), INBOX, move=True, who=BOB), "rite"),
         (Create("INBOX/new", who=BOB), "k"),
         (Rename("INBOX/old", "INBOX/new", who=BOB), "xk"),
+        (Rename(INBOX, "INBOX/new", who=BOB), "xkrte"),
         (Delete("INBOX/old", who=BOB), "x"),
         (SetAcl(INBOX, "anyone", "l", who=BOB), "a"),
         (Annotate(INBOX, (("/shared/comment", b"x"),), who=BOB), "lw"),
@@ -93,6 +95,31 @@ def test_flags_that_somebody_may_not_set_are_passed_over() -> None:
     assert log.flags() == [0]
     with pytest.raises(rights.NoRight):
         log.do(SetFlags(1, ((1, 1),), "add", SEEN, who=BOB))
+
+
+def test_who_may_not_set_a_keyword_does_not_define_it() -> None:
+    log = shared("rs")
+    log.do(Add(INBOX, (item(),)))
+    log.do(SetFlags(1, ((1, 1),), "add", SEEN, ("word",), who=BOB))
+    assert log.flags() == [SEEN]
+    assert log.account.keywords == []
+    with pytest.raises(rights.NoRight):
+        log.do(SetFlags(1, ((1, 1),), "add", 0, ("word",), who=BOB))
+
+
+def test_acls_are_bounded() -> None:
+    log = Log()
+    for number in range(92):
+        log.do(SetAcl("Sent", f"group:{number:0300}", rights.ALL))
+    with pytest.raises(OverLimit):
+        log.do(SetAcl("Sent", f"group:{100:0300}", rights.ALL))
+    log.do(SetAcl("Sent", f"group:{0:0300}", ""))  # less is always possible
+    for number in range(15):
+        log.do(Create(f"Sent/{number}"))
+    with pytest.raises(OverLimit):
+        log.do(Create("Sent/more"))
+    assert len(encode_head(log.account)) < 2 * ACLS_BYTES_MAX
+    log.do(Create("Other"))
 
 
 def test_others_see_what_they_may_look_up() -> None:
@@ -357,6 +384,18 @@ async def test_accounts_that_share_are_found_by_who_asks() -> None:
     assert await client.sharing(BOB.names) == [1, 2]
     await client.set_acl(1, INBOX, "user:7", "")
     assert await client.sharing(BOB.names) == [2]
+    await owner.stop()
+
+
+async def test_who_shares_with_everybody_pushes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.mailbox.client.SHARING_MAX", 2)
+    place = Place(MemoryStore())
+    owner = place.new_owner()
+    client = MailboxClient(Only(owner), place.store, place.blobs, place.clock, Inline())
+    for number in (1, 2, 3):
+        await client.set_acl(number, INBOX, rights.ANYONE, "lr")
+    await client.set_acl(9, INBOX, "user:7", "lr")
+    assert await client.sharing(BOB.names) == [1, 9]
     await owner.stop()
 
 

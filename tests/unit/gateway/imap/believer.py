@@ -17,9 +17,7 @@ _TAGGED = re.compile(rb"t (OK|NO|BAD)(?: \[([A-Z-]+)(?: ([^\]]*))?\])? .+")
 _IGNORED = re.compile(rb"\* (?:FLAGS \(|SEARCH|ESEARCH |LIST \(|ENABLED)")
 _LITERAL = re.compile(rb"\{(\d+)\}\Z")
 _ITEM = re.compile(rb" ?(?:UID (\d+)|FLAGS \(([^)]*)\)|MODSEQ \((\d+)\)|BODY\[[^\]]*\](?:<\d+>)? \{(\d+)\}\r\n)")
-_CODES = frozenset(
-    b"UNSEEN PERMANENTFLAGS UIDNEXT UIDVALIDITY HIGHESTMODSEQ COPYUID CLOSED INPROGRESS MESSAGELIMIT".split()
-)
+_CODES = frozenset(b"UNSEEN PERMANENTFLAGS UIDNEXT UIDVALIDITY MAILBOXID HIGHESTMODSEQ COPYUID CLOSED".split())
 # RFC 3501 7.4.1, RFC 7162 3.2.10
 _FETCH = re.compile(rb"(?:UID )?FETCH ")
 _NO_EXPUNGE = re.compile(rb"(?:FETCH|STORE|SEARCH) ")

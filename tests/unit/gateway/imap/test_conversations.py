@@ -10,6 +10,8 @@
     deliver: Subject             a message with that subject comes from outside to alice's INBOX
     share: team INBOX anyone lr  an operator gives an identifier (as stored) rights to a mailbox of an account
     tls: 1                       from here the client's connection counts as protected
+    compress: 1, expand: 1       from here both ends compress, or do no longer (RFC 4978)
+    set: name=value              at the beginning: a setting, as a word, or as a number
     closed: 1                    the server has closed the client's connection
 
 Between two blocks the server must have said nothing else.
@@ -23,16 +25,18 @@ import pytest
 from tests.unit.gateway.imap.world import Client, World, message
 
 FILES = sorted((Path(__file__).parent / "conversations").glob("*.txt"))
-_STEP = re.compile(r"(C|S~|S|C\||closed|tls|deliver|share)(\d?)(?::|(?<=\|)) ?(.*)")
+_STEP = re.compile(r"(C|S~|S|C\||closed|tls|deliver|share|compress|expand)(\d?)(?::|(?<=\|)) ?(.*)")
 _HOLE = re.compile(r"<any>")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 async def test_conversation(path: Path) -> None:
-    async with World() as world:
+    lines = path.read_text().splitlines()
+    settings = dict(line[5:].split("=") for line in lines if line.startswith("set: "))
+    async with World(**{name: int(value) if value.isdigit() else value for name, value in settings.items()}) as world:
         stage = _Stage(world)
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if line and not line.startswith("#"):
+        for number, line in enumerate(lines, 1):
+            if line and not line.startswith(("#", "set: ")):
                 try:
                     await stage.step(line)
                 except AssertionError as error:
@@ -89,6 +93,10 @@ class _Stage:
         if kind == "closed":
             assert await client.quiet()
             assert client.pipe.closed
+        elif kind == "compress":
+            client.compress()
+        elif kind == "expand":
+            client.expand()
         else:
             client.connection.secure = True
 

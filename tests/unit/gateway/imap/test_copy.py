@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from actors.mailbox.types import DELETED, Added
 from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, World, message
 
 
@@ -79,3 +81,98 @@ async def test_a_draft_is_replaced_in_another_account(world: World) -> None:
     lines = [await alice.line() for _ in range(3)]
     assert re.fullmatch(rb"\* OK \[APPENDUID \d+ 1\] Replaced", lines[0])
     assert lines[1] == b"* 1 EXPUNGE"
+
+
+async def messages_of(world: World, account: int, name: str = "INBOX") -> int:
+    box = (await world.mail.tree(account)).find(name)
+    assert box is not None
+    return box.messages
+
+
+async def expunged(world: World, uid: int) -> None:
+    """Another session of alice's removes a message."""
+    hold = await world.mail.select(ALICE, "INBOX", read_only=False, changed=lambda: None)
+    await hold.set_flags(((uid, uid),), "add", DELETED)
+    await hold.expunge(((uid, uid),))
+    await hold.close()
+
+
+async def test_what_is_expunged_while_the_target_is_found_puts_no_other_message_in_its_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stock(world)
+    alice = await world.connect("alice")
+    await alice.ok("SELECT INBOX")
+    groups = world.people.groups
+
+    async def meanwhile(account: int) -> list[str]:
+        monkeypatch.undo()
+        await expunged(world, 1)
+        return await groups(account)
+
+    monkeypatch.setattr(world.people, "groups", meanwhile)
+    await alice.ok('MOVE 3 "Shared/team/INBOX"')
+    await alice.ok('SELECT "Shared/team/INBOX"')
+    assert any(b"Subject: three" in line for line in await alice.ok("FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]"))
+    assert await messages_of(world, ALICE) == 2
+
+
+@pytest.mark.parametrize("command", ["MOVE 1:2", "REPLACE 1"])
+async def test_rights_that_are_taken_meanwhile_leave_all_as_it_was(world: World, command: str) -> None:
+    await stock(world)
+    await world.mail.set_acl(ALICE, "INBOX", f"user:{BOB:x}", "lrte")
+    await world.mail.set_acl(TEAM, "INBOX", f"user:{BOB:x}", "li")
+    bob = await world.connect("bob")
+    await bob.ok('SELECT "Other Users/alice/INBOX"')
+    add = world.mail.add
+
+    async def meanwhile(*args: Any, **more: Any) -> Added:
+        added = await add(*args, **more)
+        await world.mail.set_acl(ALICE, "INBOX", f"user:{BOB:x}", "lr")
+        return added
+
+    world.mail.add = meanwhile  # type: ignore[method-assign]
+    literal = " {14+}\r\nSubject: new\r\n\r\n" if command.startswith("REPLACE") else ""
+    assert (await bob.command(f'{command} "Shared/team/INBOX"{literal}'))[-1].startswith(b"t NO [NOPERM]")
+    assert (await messages_of(world, ALICE), await messages_of(world, TEAM)) == (4, 0)
+
+
+async def test_a_draft_that_has_gone_meanwhile_is_not_replaced_in_another_account(world: World) -> None:
+    await stock(world)
+    alice = await world.connect("alice")
+    await alice.ok("SELECT INBOX")
+    add = world.mail.add
+
+    async def meanwhile(*args: Any, **more: Any) -> Added:
+        added = await add(*args, **more)
+        await expunged(world, 1)
+        return added
+
+    world.mail.add = meanwhile  # type: ignore[method-assign]
+    lines = await alice.command('REPLACE 1 "Shared/team/INBOX" {14+}\r\nSubject: new\r\n\r\n')
+    assert lines[-1].startswith(b"t NO [EXPUNGEISSUED]")
+    assert await messages_of(world, TEAM) == 0
+
+
+async def test_what_cannot_be_finished_touches_no_mailbox_that_was_made_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.imap.copy._AT_ONCE", 2)
+    await stock(world)
+    await world.mail.create(TEAM, "Box")
+    await world.mail.set_acl(TEAM, "Box", f"user:{ALICE:x}", "lrwsi")
+    alice = await world.connect("alice")
+    await alice.ok("SELECT INBOX")
+    add = world.mail.add
+
+    async def meanwhile(*args: Any, **more: Any) -> Added:
+        added = await add(*args, **more)
+        monkeypatch.undo()
+        await world.mail.delete(TEAM, "Box")
+        await world.mail.create(TEAM, "Box")
+        await world.mail.deliver(TEAM, await world.mail.prepare(message("another")), mailbox="Box")
+        return added
+
+    monkeypatch.setattr(world.mail, "add", meanwhile)
+    assert (await alice.command('COPY 1:4 "Shared/team/Box"'))[-1].startswith(b"t NO")
+    assert await messages_of(world, TEAM, "Box") == 1

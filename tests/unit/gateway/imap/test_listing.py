@@ -9,7 +9,7 @@ import pytest
 from actors.mailbox.types import MAILBOXES_MAX
 from gateway.imap.listing import _BATCH
 from gateway.imap.session import Session
-from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, Client, Person, World
+from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, Client, Person, World, message
 
 
 def enable(client: Client, *words: str) -> None:
@@ -62,6 +62,15 @@ async def test_in_rev2_a_name_that_is_not_normal_is_told_with_its_normal_form() 
         assert not any(b"OLDNAME" in line for line in await alice.ok("SELECT INBOX"))
 
 
+async def test_in_rev2_a_name_with_a_separator_behind_it_is_told_without() -> None:
+    async with World() as world:
+        alice = await world.connect("alice")
+        enable(alice, "IMAP4REV2")
+        await alice.ok("CREATE old")
+        assert (await alice.ok("RENAME old new/"))[0] == b'* LIST (\\HasNoChildren) "/" new ("OLDNAME" (old))'
+        assert b'* LIST (\\HasNoChildren) "/" new ("OLDNAME" (new/))' in await alice.ok("SELECT new/")
+
+
 async def test_names_are_utf8_for_who_speaks_it() -> None:
     async with World() as world:
         alice, bob = await world.connect("alice"), await world.connect("bob")
@@ -98,6 +107,20 @@ async def test_groups_are_looked_at_with_every_command() -> None:
         world.people.members["staff"].add(BOB)
         await bob.ok("SEARCH ALL")
         await bob.ok("CLOSE")
+
+
+async def test_who_left_the_group_is_not_told_what_happens_in_its_mailbox() -> None:
+    async with World() as world:
+        bob = await world.connect("bob")
+        await world.mail.set_acl(TEAM, "INBOX", "group:staff", "lrs")
+        await bob.ok("SELECT Shared/team/INBOX")
+        world.people.members["staff"].clear()
+        for command in ("NOOP", "STATUS INBOX (MESSAGES)", "CHECK"):
+            await world.deliver(message(), TEAM)
+            assert not any(line.endswith(b"EXISTS") for line in await bob.ok(command)), command
+        world.people.members["staff"].add(BOB)
+        assert b"* 3 EXISTS" in await bob.ok("NOOP")
+        await bob.ok("LOGOUT")
 
 
 async def test_what_is_not_reached_is_not_asked_for() -> None:

@@ -6,6 +6,7 @@
 import asyncio
 import random
 import re
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
@@ -23,6 +24,7 @@ from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
 from gateway.access import connection as access
 from gateway.imap.connection import Connection
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
@@ -168,9 +170,18 @@ class Pipe(asyncio.Transport):
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
-        self.protocol: asyncio.Protocol | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.inflating: Any = None  # what the server deflates
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        data = data if self.inflating is None else self.inflating.decompress(data)
         self.received += data
         self.said += data
         self.news.set()
@@ -201,13 +212,31 @@ class Client:
 
     def __init__(self, connection: access.Connection) -> None:
         self.connection = connection
+        self.deflating: Any = None
         self.pipe = Pipe()
         self.pipe.protocol = connection
         connection.connection_made(self.pipe)
 
     def send(self, data: bytes) -> None:
         """Bytes to the server."""
-        self.connection.data_received(data)
+        if self.deflating is not None:
+            data = self.deflating.compress(data) + self.deflating.flush(zlib.Z_SYNC_FLUSH)
+        self.send_as_it_is(data)
+
+    def send_as_it_is(self, data: bytes) -> None:
+        """Bytes to the server that are compressed already, if they should be."""
+        cast("asyncio.Protocol", self.pipe.protocol).data_received(data)
+
+    def compress(self) -> None:
+        """From here both ends compress (RFC 4978)."""
+        self.deflating = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.pipe.inflating = zlib.decompressobj(-15)
+        early, self.pipe.received = self.pipe.received, bytearray()
+        self.pipe.received += self.pipe.inflating.decompress(bytes(early))
+
+    def expand(self) -> None:
+        """From here nothing is compressed."""
+        self.deflating = self.pipe.inflating = None
 
     async def line(self) -> bytes:
         """The server's next line, without CRLF; b"" when it has closed."""
@@ -265,6 +294,7 @@ class World:
     """The server and what it stands on. `far`: the shard is across the data plane."""
 
     far = False
+    indexes: Indexes | None = None
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
@@ -289,6 +319,7 @@ class World:
             random.Random(1),
             self.log,
             b"a secret of the server",
+            indexes=self.indexes,
         )
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []

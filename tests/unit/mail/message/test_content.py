@@ -1,6 +1,11 @@
 """Transfer decoding and the text that searches see."""
 
+import binascii
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mail.message.charset import fold
 from mail.message.content import body_text, charset_of, content_of, header_text, search_text, text_of
@@ -29,6 +34,13 @@ from mail.message.scan import scan
 def test_content(encoding: bytes, data: bytes, content: bytes) -> None:
     raw = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + data
     assert content_of(raw, scan(raw)) == content
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"\r", b"\n", b"\r\n", b"x", b"=", b"=20"])).map(b"".join))
+def test_space_at_the_end_of_a_line_is_not_content(data: bytes) -> None:
+    raw = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + data
+    expected = binascii.a2b_qp(re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", data))
+    assert content_of(raw, scan(raw)) == expected
 
 
 def test_text_of_a_part() -> None:
