@@ -183,7 +183,6 @@ async def test_a_lost_connection_lets_its_mailbox_go() -> None:
         client.pipe.close()
         await client.quiet()
         assert not world.mail._views
-        client.pipe.said.clear()  # half a response
 
 
 async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
@@ -199,6 +198,7 @@ async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
         client.pipe.close()
         await client.quiet()
         assert not world.mail._views
+        client.pipe.said.clear()  # half a response
 
 
 async def test_a_client_that_has_said_all_still_hears_all() -> None:
