@@ -164,13 +164,16 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
     found = await Finder(session, scope, Lookups(session, selection.account)).find(context.key)
     if not may_speak():
         return
+    new, was_judged = scope.uids[found.mask], context.judged
+    context.judged = max(was_judged, int(judged[-1]))
+    await _fetched(session, selection, context, new[(new > was_judged) & ~np.isin(new, context.members)])
+    if not may_speak():
+        return
     context.due = context.due[len(judged) :]
     session.wire.write(_left(selection))
     session.wire.write(context.remove(scope.uids[~found.mask], selection))
     added = scope.uids[found.mask]
     added = added[~np.isin(added, context.members) & np.isin(added, selection.hold.view.index.uids)]
-    new, context.judged = added[added > context.judged], max(context.judged, int(judged[-1]))
-    await _fetched(session, selection, context, new)
     if context.criteria:
         context.due = np.union1d(context.due, added)  # until they are said
         await _insert(session, selection, context, added, may_speak)
