@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from gateway.access import connection as access
-from gateway.imap import dispatch
+from gateway.imap import dispatch, updates
 from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
@@ -107,15 +107,20 @@ class Connection(access.Connection):
         if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
             self._stale = False
             notices = self._session.notices
-            if notices is not None and not notices.tell_at_once():
+            if notices is not None and notices.tell_at_once():
+                notices = None
+            if notices is not None or updates.is_due(self._session):
                 self._quiet_until = self.deadline
                 self._start(self._tell(notices))
             elif self._session.ended:
                 self.close()
 
-    async def _tell(self, notices: Notices) -> None:
+    async def _tell(self, notices: Notices | None) -> None:
         """Like a command, but that nobody has asked for it."""
-        await notices.tell()
+        if notices is not None:
+            await notices.tell()
+        if await updates.catch_up(self._session):
+            self.news()
         await self._goes_on()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
