@@ -3,13 +3,15 @@
 The law: nothing here waits. A column yields one value per message, ready for its place in the line.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.imap import ids
 from gateway.imap.parts import Array
 from gateway.imap.style import PLAIN, Style
+from gateway.imap.troubles import No
 from mail.imap.contents import literal8
 from mail.imap.dates import InternalDate, render_date_time
 from mail.imap.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, Partial, SectionText
@@ -20,6 +22,7 @@ from mail.message.preview import preview
 from mail.message.record import Record
 
 _A: Final = FetchAttribute
+_SAME_PART_MAX: Final = 4  # its size and a few pieces
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 
@@ -122,8 +125,16 @@ def plan(items: tuple[FetchItem, ...], style: Style = PLAIN, *, uid: bool) -> Pl
         _A.FLAGS in items,
         _A.MODSEQ in items,
         _A.THREADID in items,
-        tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize)),
+        _decoded_parts(items),
     )
+
+
+def _decoded_parts(items: Iterable[FetchItem]) -> tuple[tuple[int, ...], ...]:
+    """The part of each item that is of one decoded. It is decoded for each anew, and may be large."""
+    paths = tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize))
+    if any(times > _SAME_PART_MAX for times in Counter(paths).values()):
+        raise No(f"Ask for one decoded part {_SAME_PART_MAX} times at most", "LIMIT")
+    return paths
 
 
 def _is_read(item: FetchItem) -> bool:

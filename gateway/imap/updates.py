@@ -1,9 +1,11 @@
 """Updates of contexts (RFC 5267 4.3): which changed messages have come into a search's result, and which have left it.
 
 The law: only what changed or is new is looked at, so many messages at a time; what is said follows the EXISTS and FETCH
-that caused it. Without a command it is said in IDLE, and to who uses NOTIFY. What cannot be read now is tried again.
+that caused it. While no command runs, nothing is said but in IDLE or with NOTIFY, and then by the connection, as a
+command of its own. What cannot be read now is tried again later.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -70,7 +72,7 @@ class Wish:
         """From now on what changes is told; or NOUPDATE. `rows`: what was found in the scope, in order."""
         session, selection = self.session, self.session.selected
         if selection.contexts is None:
-            selection.contexts = Contexts(scope.uids)
+            selection.contexts = Contexts(scope.uids, session.wire.news)
         contexts = selection.contexts
         by_relevancy = any(criterion.key is SortKey.RELEVANCY for criterion in self.criteria)
         if self.wanted is None or by_relevancy or not contexts.has_room(len(rows)):
@@ -88,9 +90,9 @@ class Wish:
             scope.modseq,
             newest,
             newest,
-            newest,
             scope.now_s,
             selection.uids[:0],
+            newest,
         )
 
     def refuse(self) -> None:
@@ -106,24 +108,15 @@ async def cancel_update(session: Session, command: commands.CancelUpdate) -> Ok:
     return Ok("CANCELUPDATE completed")
 
 
-def is_due(session: Session) -> bool:
-    """Whether there is something to look at for a client that may be told although it has asked for nothing."""
-    selection = session.selection
-    if selection is None or selection.contexts is None or (session.idling is None and session.notices is None):
-        return False
-    modseq = selection.hold.view.modseq
-    return any(context.modseq < modseq or len(context.due) for context in selection.contexts.all.values())
-
-
-async def catch_up(session: Session) -> bool:
-    """Tell what has changed; whether there is more to look at. Run by a command, or as one: nothing else is said."""
+async def catch_up(session: Session, may_speak: Callable[[], bool] = lambda: True) -> bool:
+    """Tell what has changed; whether there is more to look at."""
     selection = session.selection
     if selection is None or selection.contexts is None or session.ended or not selection.readable:
         return False
     left = False
     for context in list(selection.contexts.all.values()):
         try:
-            await _news(session, selection, context)
+            await _news(session, selection, context, may_speak)
         except Trouble as trouble:  # it stays due
             session.log.warning("imap.context", trouble=type(trouble).__name__, detail=trouble.log)
             continue
@@ -131,8 +124,35 @@ async def catch_up(session: Session) -> bool:
     return left
 
 
-async def _news(session: Session, selection: Selection, context: Context) -> None:
-    """Say ADDTO and REMOVEFROM of one context."""
+def has_news(session: Session) -> bool:
+    """Whether there are contexts, and the client hears of them while no command runs: in IDLE, or with NOTIFY."""
+    selection, notices = session.selection, session.notices
+    if selection is None or selection.contexts is None or not selection.contexts.all:
+        return False
+    return session.idling is not None if notices is None else notices.wishes.selected is not None
+
+
+async def tell(session: Session) -> None:
+    """Between commands: tell some of what has changed, and later of the rest."""
+    selection = session.selection
+    if not has_news(session) or selection is None:
+        return
+
+    def may_speak() -> bool:
+        return not (session.ended or session.wire.clogged) and selection.readable
+
+    if may_speak() and (await catch_up(session, may_speak) or _is_behind(selection)):
+        session.wire.news()
+
+
+def _is_behind(selection: Selection) -> bool:
+    """Whether something has changed since it was last looked."""
+    contexts, now = selection.contexts, selection.hold.view.modseq
+    return contexts is not None and any(context.modseq < now for context in contexts.all.values())
+
+
+async def _news(session: Session, selection: Selection, context: Context, may_speak: Callable[[], bool]) -> None:
+    """Say ADDTO and REMOVEFROM of one context; where nothing may be said any more when all is read, it stays due."""
     now_ms = session.services.clock.now_ms()
     _collect(selection, context, now_ms // 1000)
     if not len(context.due):
@@ -142,40 +162,34 @@ async def _news(session: Session, selection: Selection, context: Context) -> Non
         judged = judged[:_READ_AT_ONCE]
     scope = _scope(session, selection, judged)
     found = await Finder(session, scope, Lookups(session, selection.account)).find(context.key)
+    if not may_speak():
+        return
+    new, was_judged = scope.uids[found.mask], context.judged
+    context.judged = max(was_judged, int(judged[-1]))
+    await _fetched(session, selection, context, new[(new > was_judged) & ~np.isin(new, context.members)])
+    if not may_speak():
+        return
     context.due = context.due[len(judged) :]
     session.wire.write(_left(selection))
     session.wire.write(context.remove(scope.uids[~found.mask], selection))
     added = scope.uids[found.mask]
     added = added[~np.isin(added, context.members) & np.isin(added, selection.hold.view.index.uids)]
-    context.due = np.union1d(context.due, added)  # until they are said
-    await _fetch_new(session, selection, context, added)
-    context.judged = max(context.judged, int(judged[-1]))
     if context.criteria:
-        await _insert(session, selection, context, added)
-        return
-    session.wire.write(_left(selection))
-    added = added[np.isin(added, selection.hold.view.index.uids)]
-    context.due = np.setdiff1d(context.due, added, assume_unique=True)
-    if len(added):
+        context.due = np.union1d(context.due, added)  # until they are said
+        await _insert(session, selection, context, added, may_speak)
+    elif len(added):
         session.wire.write(context.add(added, np.searchsorted(context.members, added), selection))
 
 
-async def _fetch_new(session: Session, selection: Selection, context: Context, added: Array) -> None:
-    """RFC 5465 7: what the client wants to know of messages that have just come, before they are in the result."""
-    new = added[added > context.judged]
-    if not context.items or not len(new):
-        return
-    ranges = selection.ranges(np.searchsorted(selection.uids, new))
-    with suppress(No):  # of some it cannot be told
-        answer = await fetch(session, commands.Fetch(SequenceSet(ranges), context.items, uid=True))
-        session.tell(expunges=False, told=answer.told)
-
-
-async def _insert(session: Session, selection: Selection, context: Context, added: Array) -> None:
+async def _insert(
+    session: Session, selection: Selection, context: Context, added: Array, may_speak: Callable[[], bool]
+) -> None:
     """ADDTO at the right positions. What others expunge meanwhile leaves first."""
     insertion = Insertion([criterion.reverse for criterion in context.criteria])
     insertion.keys.update(await sort_keys(session, _scope(session, selection, added), context.criteria))
     while len(added):
+        if not may_speak():
+            return
         session.wire.write(_left(selection))
         added = added[np.isin(added, selection.hold.view.index.uids)]
         places = insertion.into(context.members, added)
@@ -189,6 +203,15 @@ async def _insert(session: Session, selection: Selection, context: Context, adde
         insertion.keys.update(read)
         if not places.missing <= read.keys():  # gone, and the mailbox does not say so yet
             return
+
+
+async def _fetched(session: Session, selection: Selection, context: Context, new: Array) -> None:
+    """What UPDATE asks for of messages that are new, before it is said that they are in (RFC 5465 7)."""
+    if not context.items or not len(new):
+        return
+    ranges = selection.ranges(np.searchsorted(selection.uids, new))
+    with suppress(No):  # of some it cannot be told
+        await fetch(session, commands.Fetch(SequenceSet(ranges), context.items, uid=True))
 
 
 def _left(selection: Selection) -> bytes:

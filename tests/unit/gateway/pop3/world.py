@@ -19,6 +19,9 @@ __all__ = ["PASSWORD", "Client", "World", "message"]
 class Client(world.Client):
     """The other end of one POP3 connection."""
 
+    def check_grammar(self) -> None:
+        """IMAP's is not for this client."""
+
     async def say(self, text: str | bytes) -> bytes:
         """A command, and the first line of its answer."""
         self.send((text.encode() if isinstance(text, str) else text) + b"\r\n")
