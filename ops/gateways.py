@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from actors.throttle.client import ThrottleClient
 from cluster.certificates import self_signed, server_context
 from cluster.clock import Dice
 from cluster.errors import Misconfigured
@@ -24,6 +25,7 @@ from cluster.observe.metrics import serve_metrics
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.logins import CountedLogins
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
@@ -92,6 +94,7 @@ async def serve_gateways(
         )
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
+    logins = _logins(core, settings)
     imap = ImapServer(
         ImapServices(
             core.mailboxes,
@@ -102,11 +105,12 @@ async def serve_gateways(
             core.dice,
             log,
             secret,
+            logins,
         ),
         tls,
     )
     smtp = SmtpServer(
-        world(core, settings, rules, secret, reporting(stack, core, settings).hearing),
+        world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins),
         SmtpMetrics(core.registry),
         tls=tls,
     )
@@ -122,6 +126,13 @@ async def serve_gateways(
             await web.listen(sock)
         else:
             await _serve(stack, listener, sock, imap, smtp, core)
+
+
+def _logins(core: Core, settings: Settings) -> CountedLogins:
+    """Raises Misconfigured."""
+    counts = ThrottleClient(core.calling, settings.throttling.lease_s)
+    domain = settings.directory.default_domain
+    return CountedLogins(settings.logins, counts, core.clock, core.dice, core.registry, default_domain=domain)
 
 
 async def _serve(

@@ -180,8 +180,8 @@ class Connection(asyncio.Protocol):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(ConnectionResetError())
         self._weigh()
-        if self._task is None and self._session.selection is not None:
-            self._start(self._session.leave())
+        if self._task is None:
+            self._depart()
         self._owner.closed(self)
         self.log.info("imap.close", error=type(exc).__name__ if exc else "")
 
@@ -344,15 +344,21 @@ class Connection(asyncio.Protocol):
             if not isinstance(error, ConnectionError | ssl.SSLError):
                 self.log.warning("imap.defect", error=repr(error), exc_info=error)
             self.abort()
-            # A connection that is reset during a TLS handshake is not reported by the event loop.
-            self.connection_lost(error if isinstance(error, Exception) else None)
-            return
+            if not self.lost:
+                # A connection that is reset during a TLS handshake is not reported by the event loop.
+                self.connection_lost(error if isinstance(error, Exception) else None)
+                return
         if self.lost:
-            if self._session.selection is not None:
-                self._start(self._session.leave())
+            self._depart()
             return
         self._rest()
         self._advance()
+
+    def _depart(self) -> None:
+        """The connection is lost and no command runs: nothing is held any more."""
+        self._session.depart()
+        if self._session.selection is not None:
+            self._start(self._session.leave())
 
     # the network
 

@@ -6,7 +6,7 @@ actors.directory.client; hosting passes them in.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ra
 from cluster.clock import Clock, Dice
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
+from gateway.logins import UNCOUNTED, Logins
+from gateway.places import Places
 from mail.sasl import Binding, ScramKeys
 
 Array = npt.NDArray[Any]
@@ -244,6 +246,11 @@ class Wire(Protocol):
     """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
 
     @property
+    def ip(self) -> str:
+        """The client's address."""
+        ...
+
+    @property
     def log(self) -> Log:
         """A log whose lines carry the connection's id."""
         ...
@@ -297,6 +304,8 @@ class Services:
     dice: Dice
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    logins: Logins = UNCOUNTED
+    places: Places = field(default_factory=Places)
 
 
 class Pace:

@@ -1,7 +1,7 @@
 """What is remembered of one client between its commands (RFC 3501 3), and the words every answer is made of.
 
-The law: a session belongs to one client; nothing in it outlives the connection, and only `enter` and `leave` change
-which mailbox is selected.
+The law: a session belongs to one client; nothing in it outlives the connection. Only `enter` and `leave` change which
+mailbox is selected, only `arrive` and `depart` who is logged in.
 """
 
 import asyncio
@@ -84,6 +84,20 @@ class Session:
         """The selected mailbox; only in the state that has one."""
         assert self.selection is not None
         return self.selection
+
+    def arrive(self, principal: Principal) -> bool:
+        """Log in, if the account has not too many connections here."""
+        services = self.services
+        if not services.places.enter(principal.account, services.settings.connections_per_account_max):
+            return False
+        self.principal = principal
+        return True
+
+    def depart(self) -> None:
+        """Nobody is logged in any more: the connection has ended, whatever way, or the client wants it so."""
+        principal, self.principal = self.principal, None
+        if principal is not None:
+            self.services.places.leave(principal.account)
 
     async def enter(self, name: str, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""

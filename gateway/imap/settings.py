@@ -46,9 +46,21 @@ class ImapSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         float, Meta(gt=0, description="Seconds a client may leave our answer unread before it is cut off.")
     ] = 120.0
     drain_s: Annotated[float, Meta(ge=0, description="Seconds running commands get to finish when we stop.")] = 10.0
+    connections_per_account_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Open connections of one account to this gateway, once logged in; clients use one for each "
+            "folder they watch.",
+        ),
+    ] = 50
     login_failures_max: Annotated[int, Meta(ge=1, description="Failed logins on one connection before BYE.")] = 3
     login_failure_delay_s: Annotated[
-        float, Meta(ge=0, description="Seconds an answer to a failed login is held back: slows down guessing.")
+        float,
+        Meta(
+            ge=0,
+            description="Seconds an answer to a failed login is held back, longer with each ([logins] pause_s_max).",
+        ),
     ] = 2.0
     write_buffer_bytes: Annotated[
         int, Meta(ge=4096, description="Bytes of answers a connection may have unsent before its command waits.")
