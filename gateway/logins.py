@@ -242,8 +242,9 @@ class CountedLogins:
             return
         pair = self._digest(network, name)
         if pair not in self._known:
-            self._known.add(pair, self._settings.known_s / _RENEWED)
-            await self._told((self._success(network, name),), self._dice.randbytes(16))
+            noted = await self._told((self._success(network, name),), self._dice.randbytes(16))
+            # What could not be told to the others is told soon.
+            self._known.add(pair, self._settings.known_s / _RENEWED if noted[0].counted else self._settings.window_s)
 
     async def failed(self, where: _Where, pause_s: float) -> float:
         """Count it; the pause before the answer."""

@@ -68,6 +68,7 @@ class Login:
 
     async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
         if authzid not in {"", authcid}:
+            self._attempt.close()  # whatever proved them was right
             return sasl.Failed("may not act as another", authcid)
         principal = self._verified or await self._directory.principal(authcid)
         if principal is None:

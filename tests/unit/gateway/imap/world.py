@@ -17,6 +17,7 @@ from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.types import Quota
 from actors.mailbox.views import Directing
+from actors.throttle.memory import MemoryTallies
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
@@ -26,6 +27,7 @@ from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import ImapSettings
+from gateway.logins import CountedLogins, LoginSettings
 from mail import sasl
 from tests.unit.actors.mailbox.far import Way
 
@@ -215,7 +217,7 @@ class World:
 
     far = False
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, logins: LoginSettings | None = None, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
@@ -229,6 +231,10 @@ class World:
             shards = self._way.owner
         self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
+        self.tallies = MemoryTallies(self.clock)
+        counted = CountedLogins(
+            logins or LoginSettings(), self.tallies, self.clock, random.Random(2), CollectorRegistry()
+        )
         self.services = Services(
             self.mail,
             People(),
@@ -238,6 +244,7 @@ class World:
             random.Random(1),
             self.log,
             b"a secret of the server",
+            counted,
         )
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []

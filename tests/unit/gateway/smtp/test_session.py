@@ -360,6 +360,47 @@ async def test_wrong_passwords_end_the_session() -> None:
     assert fakes.count("authentications", "refused") == 3
 
 
+async def test_after_too_many_wrong_passwords_none_is_looked_at() -> None:
+    """RFC 4954 6: 454 for what may work later; and no session tries for ever."""
+    fakes = Fakes(auth_failures_max=10)
+    for number in range(10):
+        wrong = base64.b64encode(b"\0alice@example.test\0wrong%d" % number).decode()
+        talk = Talk(fakes, "submission", tls=True)
+        assert (await talk.say("EHLO laptop", f"AUTH PLAIN {wrong}"))[-1].startswith("535")
+    fakes.directory.trouble = Unavailable("It is not asked.")
+    refusal = "4.7.0 Too many failed logins; try again in 15 minutes"
+    first = base64.b64encode(b"n,,n=alice@example.test,r=abc").decode()
+    talk = Talk(fakes, "submission", tls=True)
+    for command in (f"AUTH PLAIN {PLAIN}", f"AUTH SCRAM-SHA-256 {first}") * 4 + (f"AUTH PLAIN {PLAIN}",):
+        assert (await talk.say("EHLO laptop", command))[-1] == f"454 {refusal}"
+    assert (await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}"))[-1] == f"421 {refusal}"
+    assert talk.machine.closing
+    assert fakes.count("authentications", "held off") == 10
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed", "over TLS", "begun again", "in trouble"])
+async def test_an_exchange_that_is_given_up_holds_nothing(how: str) -> None:
+    fakes = Fakes()
+    first = base64.b64encode(b"n,,n=alice@example.test,r=abc").decode()
+    for _ in range(12):  # more than may be under way at once
+        talk = Talk(fakes, "submission", tls=how != "over TLS")
+        assert (await talk.say("EHLO laptop", f"AUTH SCRAM-SHA-256 {first}"))[-1].startswith("334")
+        if how == "cancelled":
+            assert (await talk.say("*"))[-1].startswith("501")
+        elif how == "over TLS":
+            talk.session.tls_started()
+        elif how == "begun again":
+            await talk.say("*")
+            assert (await talk.say(f"AUTH PLAIN {PLAIN}"))[-1].startswith("235")
+        elif how == "in trouble":
+            await talk.say("*")
+            fakes.directory.trouble = Unavailable("away")
+            assert (await talk.say(f"AUTH SCRAM-SHA-256 {first}"))[-1].startswith("454")
+            fakes.directory.trouble = None
+        await talk.session.close()
+    assert (await Talk(fakes, "submission", tls=True).say("EHLO laptop", f"AUTH PLAIN {PLAIN}"))[-1].startswith("235")
+
+
 async def test_acting_as_another_is_refused() -> None:
     talk = Talk(Fakes(), "submission", tls=True)
     other = base64.b64encode(b"bob@example.test\0alice@example.test\0demo").decode()
