@@ -12,6 +12,7 @@ from msgspec import Meta
 from actors.directory import dkim, rows
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
+from actors.directory.belonging import groups_of
 from actors.directory.cache import Cache
 from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
@@ -120,6 +121,34 @@ class DirectoryClient(Editor):
         known = await self._known(login)
         return _principal(known[0]) if known else None
 
+    async def named(self, login: str) -> Account | None:
+        """The account of a login, whether or not anybody may log in as it."""
+        key = ("named", login)
+        kept: Account | None = await self._cache.get(key)
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        try:
+            address, _ = await place(self._store, login, self._defaults.domain)
+        except (BadAddress, NotFound):
+            return None
+        found = await rows.login(self._store, address)
+        if found is not None:
+            self._cache.put(key, found, generation)
+        return found
+
+    async def groups(self, account: int) -> tuple[str, ...]:
+        """The addresses of the groups that an account is in, also through other groups."""
+        key = ("groups", account)
+        kept: tuple[str, ...] | None = await self._cache.get(key)
+        if kept is not None:
+            return kept
+        generation = self._cache.generation
+        holder = await self.account_with(account)
+        found = await groups_of(self._store, holder) if holder is not None else ()
+        self._cache.put(key, found, generation)
+        return found
+
     @property
     def takes_tokens(self) -> bool:
         """Whether there is anybody to ask whose a token is."""
@@ -190,7 +219,7 @@ class DirectoryClient(Editor):
         except (BadAddress, NotFound):
             return None
         account = await rows.login(self._store, address)
-        if account is None or account.disabled:
+        if account is None or account.disabled or account.shared:
             return None
         credentials = await rows.credentials(self._store, account.id)
         if credentials is None:

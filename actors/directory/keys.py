@@ -9,10 +9,12 @@ The law: only this file knows the layout. Every key is under 511 bytes: a domain
     dl <domain> 0 <local part>          which account logs in by this address (8 bytes)
     de <domain> 0 <local part>          Entry: what the address is
     dk <kind> <domain> 0 <local part>   empty; the addresses of one kind in a domain, in order
+    dm <hash of an address, 16 bytes> <domain> 0 <local part>   empty; a group that has that address as a member
     ds <domain> 0 <selector>            DkimKey: a signing key, but for its private half
     dp <domain> 0 <selector>            its private half (PKCS #8, DER); read to sign, and by nothing else
 """
 
+from hashlib import blake2b
 from typing import Final
 
 from actors.directory.addresses import Address
@@ -23,6 +25,8 @@ VERSION: Final = b"dv"
 Kind = type[OwnAddress] | type[Alias] | type[MailingList] | type[Group] | type[str]
 LOGINS: Final = str  # the kind of the addresses that accounts log in by
 _KINDS: Final[dict[Kind, bytes]] = {LOGINS: b"u", OwnAddress: b"o", Alias: b"a", MailingList: b"l", Group: b"g"}
+
+_HASH_BYTES: Final = 16
 
 Span = tuple[bytes, bytes]
 
@@ -101,6 +105,27 @@ def listed_address(key: bytes) -> Address:
 def entry_address(key: bytes) -> Address:
     """The address in a key made by `entry`."""
     return _address(key[2:])
+
+
+def membership(member: Address, group: Address) -> bytes:
+    """Where it is noted that a group may have a member; in lower case, so one has to look."""
+    return _memberships(member) + _path(group)
+
+
+def memberships(member: Address) -> Span:
+    """All groups that may have a member."""
+    begin = _memberships(member)
+    return (begin, begin + b"\xff")
+
+
+def membership_group(key: bytes) -> Address:
+    """The group in a key made by `membership`."""
+    return _address(key[2 + _HASH_BYTES :])
+
+
+def _memberships(member: Address) -> bytes:
+    """Two addresses are longer than a key may be."""
+    return b"dm" + blake2b(_path(member.folded()), digest_size=_HASH_BYTES).digest()
 
 
 def kind_of(entry: Entry) -> Kind:

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from actors.directory import keys
-from actors.directory.addresses import Address
+from actors.directory.addresses import Address, parse
 from actors.directory.passwords import Credentials
 from actors.directory.state import AccountsWith, DomainsNamed, EntriesAt, Question, Steps
-from actors.directory.types import Account, AccountId, DkimKey, Domain, Entry
+from actors.directory.types import Account, AccountId, DkimKey, Domain, Entry, Group
 from cluster.errors import Corrupt, Refused
 from cluster.meta.store import Reader, Transaction
 
@@ -140,12 +140,23 @@ def put_entry(tx: Transaction, address: Address, record: Entry) -> None:
     """Write what an address is."""
     tx.set(keys.entry(address), _encoded(record))
     tx.set(keys.listed(keys.kind_of(record), address), b"")
+    if isinstance(record, Group):
+        for member in record.members:
+            tx.set(keys.membership(parse(member), address), b"")
 
 
 def drop_entry(tx: Transaction, address: Address, record: Entry) -> None:
     """Remove an address."""
     tx.clear(keys.entry(address))
     tx.clear(keys.listed(keys.kind_of(record), address))
+    drop_members(tx, address, record)
+
+
+def drop_members(tx: Transaction, address: Address, record: Entry) -> None:
+    """A group's members are in it no more; of what is no group nothing."""
+    if isinstance(record, Group):
+        for member in record.members:
+            tx.clear(keys.membership(parse(member), address))
 
 
 def drop_account(tx: Transaction, number: AccountId, login: Address) -> None:

@@ -34,6 +34,7 @@ async def change(
 ) -> Shared:
     """Replace the members (an alias's targets) or the name. Raises NotFound, Refused."""
     record = await named(tx, kind, text)
+    rows.drop_members(tx, parse(record.address), record)
     if members is not None:
         record = _with(record, members)
     if name is not None and not isinstance(record, Alias):

@@ -33,7 +33,11 @@ class Domain(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Somebody with a mailbox. `addresses` has the login address first."""
+    """Somebody with a mailbox. `addresses` has the login address first.
+
+    `shared`: nobody logs in as it; its mailboxes are for those that they are shared with. `administrator`: may change
+    what other accounts may hold.
+    """
 
     id: AccountId
     login: str
@@ -42,6 +46,8 @@ class Account(msgspec.Struct, frozen=True):
     quota_messages: int = 0  # 0: no limit
     disabled: bool = False  # may not log in; mail is refused
     created_ms: int = 0
+    shared: bool = False
+    administrator: bool = False
 
 
 class DkimState(StrEnum):

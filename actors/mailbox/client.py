@@ -5,26 +5,38 @@ the account's shard. A gateway holds views of selected mailboxes and bounded cac
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from typing import Final
+from typing import Final, Literal
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
+from actors.mailbox.history import gone_of, merged
 from actors.mailbox.packs import read_small
 from actors.mailbox.types import (
     INBOX,
     Add,
     Added,
+    Annotate,
+    Annotations,
+    Command,
     Create,
     Delete,
     Item,
     Prepared,
+    Ranges,
+    ReadAnnotations,
     ReadTree,
     Rename,
+    Reply,
     Role,
+    SetAcl,
+    SetRole,
     Subscribe,
+    Tallied,
+    Tally,
     Tree,
+    Who,
 )
 from actors.mailbox.view import Selected
 from actors.mailbox.views import Directing, Views
@@ -35,12 +47,16 @@ from cluster.clock import Clock
 from cluster.errors import Corrupt
 from cluster.meta.store import Store
 from mail.message.record import Record, RecordError, decode, encode, read_message
+from mail.message.thread import thread_keys
 
 INLINE_BYTES_MAX: Final = 64 * 1024  # packed; larger blobs do not travel in the metadata transaction
 THREADED_ABOVE_BYTES: Final = 128 * 1024  # hashing and packing this much is worth a thread (it drops the GIL)
 RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
 SMALL_BYTES: Final = 64 * 1024  # contents up to this are read anew as quickly as room is made for them
 LISTING_FROM: Final = 32  # messages asked for at once: more are a listing, not somebody reading
+SHARING_MAX: Final = 1000  # accounts that share something with one person
+VANISHED_PAGE: Final = 2000  # log entries read at once
+VANISHED_PAGES_MAX: Final = 100  # 200,000 entries: about two seconds
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
 _RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
 
@@ -102,14 +118,16 @@ class MailboxClient:
     async def prepare(self, raw: bytes) -> Prepared:
         """Read, hash and pack a message. Large ones are durable in the blob store on return."""
         if len(raw) < THREADED_ABOVE_BYTES:
-            digest, packed, record = _prepare(raw)
+            digest, packed, record, threads = _prepare(raw)
         else:
-            digest, packed, record = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, raw)
+            digest, packed, record, threads = await asyncio.get_running_loop().run_in_executor(
+                self._threads, _prepare, raw
+            )
         if len(packed) <= INLINE_BYTES_MAX:
-            return Prepared(digest, len(raw), record, packed)
+            return Prepared(digest, len(raw), record, packed, threads=threads)
         started_ms = self._clock.now_ms()
         await self._blobs.put(digest, raw, packed=packed)
-        return Prepared(digest, len(raw), record, None, started_ms)
+        return Prepared(digest, len(raw), record, None, started_ms, threads)
 
     async def deliver(self, account: int, prepared: Prepared, *, idem: bytes = b"", mailbox: str = INBOX) -> Added:
         """Deliver to a mailbox, or to INBOX where there is none of that name. Durable on return."""
@@ -117,10 +135,17 @@ class MailboxClient:
         return await self.add(account, mailbox, [item], idem=idem, deliver=True)
 
     async def add(
-        self, account: int, mailbox: str, items: Sequence[Item], *, idem: bytes = b"", deliver: bool = False
+        self,
+        account: int,
+        mailbox: str,
+        items: Sequence[Item],
+        *,
+        idem: bytes = b"",
+        deliver: bool = False,
+        who: Who | None = None,
     ) -> Added:
         """APPEND messages, all or none. Durable on return. Raises NotFound, OverQuota, Refused, Unavailable."""
-        reply = await self._shards.shard_of(account).ask(account, Add(mailbox, tuple(items), idem, deliver))
+        reply = await self._ask(account, Add(mailbox, tuple(items), idem, deliver, who=who))
         assert isinstance(reply, Added)
         return reply
 
@@ -128,31 +153,96 @@ class MailboxClient:
         """Whether a message of this size would fit the account's quota. Best effort: True when not known."""
         return await self._shards.shard_of(account).has_room(account, size)
 
-    async def tree(self, account: int) -> Tree:
-        """All mailboxes with their counts."""
-        reply = await self._shards.shard_of(account).ask(account, ReadTree())
+    async def tree(self, account: int, who: Who | None = None) -> Tree:
+        """All mailboxes with their counts; of another's, those that `who` may know of."""
+        reply = await self._ask(account, ReadTree(who=who))
         assert isinstance(reply, Tree)
         return reply
 
-    async def create(self, account: int, name: str, role: Role = "") -> None:
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
         """Make a mailbox. Raises AlreadyExists, Refused."""
-        await self._shards.shard_of(account).ask(account, Create(name, role))
+        await self._ask(account, Create(name, role, who=who))
 
-    async def delete(self, account: int, name: str) -> None:
+    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
         """Remove a mailbox with its messages. Raises NotFound, Refused."""
-        await self._shards.shard_of(account).ask(account, Delete(name))
+        await self._ask(account, Delete(name, who=who))
 
-    async def rename(self, account: int, name: str, to: str) -> None:
+    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
         """Rename with all below it. Raises NotFound, AlreadyExists, Refused."""
-        await self._shards.shard_of(account).ask(account, Rename(name, to))
+        await self._ask(account, Rename(name, to, who=who))
 
     async def subscribe(self, account: int, name: str, on: bool) -> None:
         """Subscribe, or unsubscribe."""
-        await self._shards.shard_of(account).ask(account, Subscribe(name, on))
+        await self._ask(account, Subscribe(name, on))
 
-    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
-        """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
-        return await self._views.select(account, name, read_only=read_only, changed=changed)
+    async def set_acl(
+        self,
+        account: int,
+        name: str,
+        identifier: str,
+        rights: str,
+        mode: Literal["replace", "add", "remove"] = "replace",
+        *,
+        who: Who | None = None,
+    ) -> None:
+        """Say what an identifier (rights.py) may do with a mailbox. Raises NotFound, NoRight, OverLimit."""
+        await self._ask(account, SetAcl(name, identifier, rights, mode, who=who))
+
+    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
+        """Give a mailbox a special use, or none. Raises NotFound, Refused."""
+        await self._ask(account, SetRole(name, role, who=who))
+
+    async def annotate(
+        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
+    ) -> None:
+        """Set annotations of a mailbox, or with an empty name of the account. Raises NotFound, NoRight, OverLimit."""
+        await self._ask(account, Annotate(name, tuple(pairs), who=who))
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        reply = await self._ask(account, ReadAnnotations(tuple(names), who=who))
+        assert isinstance(reply, Annotations)
+        return reply
+
+    async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
+        r"""How much of a mailbox is \Deleted. Raises NotFound."""
+        reply = await self._ask(account, Tally(name, who=who))
+        assert isinstance(reply, Tallied)
+        return reply
+
+    async def sharing(self, names: Iterable[str]) -> list[int]:
+        """The accounts that share anything with one of these identifiers (rights.py), in the order of their numbers;
+        SHARING_MAX at most."""
+        found: set[int] = set()
+        for name in names:
+            begin, end = keys.grants(name)
+            rows = await self._store.range(begin, end, limit=SHARING_MAX)
+            found.update(keys.granting(key) for key, _value in rows)
+        return sorted(found)[:SHARING_MAX]
+
+    async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
+        """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`, as the log has it; None where
+        too much has happened since then to be looked through."""
+        begin = keys.log(keys.slot_of(account), account, since + 1)
+        end = keys.log(keys.slot_of(account), account, until + 1)
+        spans: list[tuple[int, int]] = []
+        for _page in range(VANISHED_PAGES_MAX):
+            rows = await self._store.range(begin, end, limit=VANISHED_PAGE)
+            for _key, value in rows:
+                spans += gone_of(value, mailbox)
+            if not rows:
+                return merged(spans)
+            begin = rows[-1][0] + b"\0"
+        return None
+
+    async def select(
+        self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
+    ) -> Selected:
+        """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
+        return await self._views.select(account, name, read_only=read_only, changed=changed, who=who)
+
+    async def _ask(self, account: int, command: Command) -> Reply:
+        return await self._shards.shard_of(account).ask(account, command)
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         """Messages by email id; None for one that has gone."""
@@ -184,5 +274,6 @@ class MailboxClient:
         return content
 
 
-def _prepare(raw: bytes) -> tuple[bytes, bytes, bytes]:
-    return digest_of(raw), pack(raw), encode(read_message(raw))
+def _prepare(raw: bytes) -> tuple[bytes, bytes, bytes, tuple[bytes, ...]]:
+    record = read_message(raw)
+    return digest_of(raw), pack(raw), encode(record), thread_keys(record)

@@ -9,25 +9,29 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from actors.mailbox.types import Ranges, Role
+from actors.mailbox.types import Acl, Ranges, Role
 from cluster.errors import Corrupt
 
 VERSION: Final = 1
 # What decoding may raise on bytes that were not written by us: besides msgspec's own, what it lets through.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-ROWS_PER_EVENT_MAX: Final = 2000  # 30 bytes each at most, so an entry stays below VALUE_BYTES_MAX
+ROWS_PER_EVENT_MAX: Final = 2000  # 40 bytes each at most, so an entry stays below VALUE_BYTES_MAX
 RANGES_PER_EVENT_MAX: Final = 5000  # 12 bytes each at most
 RANGES_PER_ANSWER_MAX: Final = 2000  # so that events and answer are an entry below VALUE_BYTES_MAX
 
 
 class Row(Struct, frozen=True, array_like=True):
-    """A membership of a message in a mailbox. Its date saved is its entry's time."""
+    """A membership of a message in a mailbox. Its date saved is its entry's time.
+
+    `thread`: the email id of the first message of its thread; 0: it is that itself.
+    """
 
     uid: int
     email: int
     flags: int
     size: int
     date_ms: int
+    thread: int = 0
 
 
 class MessagesAdded(Struct, frozen=True, array_like=True, tag=1):
@@ -59,12 +63,13 @@ class MessagesExpunged(Struct, frozen=True, array_like=True, tag=3):
 
 
 class MailboxCreated(Struct, frozen=True, array_like=True, tag=4):
-    """A mailbox came to be."""
+    """A mailbox came to be. `acl`: what it has of the one above it."""
 
     mailbox: int
     name: str
     uidvalidity: int
     role: Role = ""
+    acl: Acl = ()
 
 
 class MailboxRenamed(Struct, frozen=True, array_like=True, tag=5):
@@ -100,6 +105,27 @@ class RecentClaimed(Struct, frozen=True, array_like=True, tag=9):
     below: int
 
 
+class AclChanged(Struct, frozen=True, array_like=True, tag=10):
+    """Who may do what with a mailbox, besides its owner, from now on."""
+
+    mailbox: int
+    acl: Acl
+
+
+class RoleChanged(Struct, frozen=True, array_like=True, tag=11):
+    """A mailbox has another special use, or none."""
+
+    mailbox: int
+    role: Role
+
+
+class AnnotationsChanged(Struct, frozen=True, array_like=True, tag=12):
+    """Annotations (RFC 5464) of a mailbox, or with 0 of the account, have these values, or are gone (None)."""
+
+    mailbox: int
+    pairs: tuple[tuple[str, bytes | None], ...]
+
+
 Event = (
     MessagesAdded
     | FlagsChanged
@@ -110,6 +136,9 @@ Event = (
     | SubscriptionChanged
     | KeywordsDefined
     | RecentClaimed
+    | AclChanged
+    | RoleChanged
+    | AnnotationsChanged
 )
 
 

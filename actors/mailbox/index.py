@@ -2,7 +2,7 @@
 
 The law: rows change only through `append`, `change` and `remove`, each idempotent under replay of the log (a row
 knows its MODSEQ), and each marks the pages it touched. Readers get arrays they must not write to and must not
-keep over an await. 48 bytes a message: a million messages are 48 MB while somebody looks at them, nothing else.
+keep over an await. 52 bytes a message: a million messages are 52 MB while somebody looks at them, nothing else.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,12 +19,14 @@ from cluster.errors import Corrupt
 Array = npt.NDArray[Any]
 
 PAGE_SHIFT: Final = 11  # a page holds the UIDs that share all but these low bits
-PAGE_ROWS_MAX: Final = 1 << PAGE_SHIFT  # 2048 rows of 48 bytes stay below VALUE_BYTES_MAX even uncompressed
+# 2048 rows of 52 bytes are a little more than VALUE_BYTES_MAX, but a number of 8 bytes that can be has never all of
+# them in use (48 bits count milliseconds for 9,000 years), so that what is left after packing is below it.
+PAGE_ROWS_MAX: Final = 1 << PAGE_SHIFT
 PIECE_ROWS: Final = 16_384  # packed or unpacked in about 2 ms
-_FORMAT: Final = 1
-_TYPES: Final = tuple(np.dtype(name) for name in ("<u4", "<i8", "<i8", "<i8", "<u4", "<i8", "<i8"))
-_ROW_BYTES: Final = sum(kind.itemsize for kind in _TYPES)
-_UID, _FLAGS, _MODSEQ, _EMAIL, _SIZE, _DATE, _SAVED = range(len(_TYPES))
+_FORMAT: Final = 2
+_TYPES: Final = tuple(np.dtype(name) for name in ("<u4", "<i8", "<i8", "<i8", "<u4", "<i8", "<i8", "<u4"))
+_COLUMNS_OF: Final = {1: _TYPES[:7], 2: _TYPES}  # by the format of a page; columns that it lacks are 0
+_UID, _FLAGS, _MODSEQ, _EMAIL, _SIZE, _DATE, _SAVED, _BACK = range(len(_TYPES))
 
 
 class Index:
@@ -78,6 +80,12 @@ class Index:
         """When the row came into this mailbox, int64 milliseconds since 1970."""
         return self._columns[_SAVED][: self.count]
 
+    @property
+    def threads(self) -> Array:
+        """Thread ids, int64: the email id of each thread's first message. An array of its own."""
+        threads: Array = self.emails - self._columns[_BACK][: self.count]
+        return threads
+
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
         uids, spans = self.uids, list(ranges)
@@ -100,9 +108,9 @@ class Index:
                 continue
             if self._shared or self.count == len(self._columns[_UID]):
                 self._own(self.count + 1)
-            for column, value in zip(
-                self._columns, (row.uid, row.flags, modseq, row.email, row.size, row.date_ms, saved_ms), strict=True
-            ):
+            back = row.email - row.thread if row.thread else 0
+            values = (row.uid, row.flags, modseq, row.email, row.size, row.date_ms, saved_ms, back)
+            for column, value in zip(self._columns, values, strict=True):
                 column[self.count] = value
             self.count += 1
             self.dirty.add(row.uid >> PAGE_SHIFT)
@@ -195,17 +203,19 @@ def _joined(parts: Sequence[Sequence[Array]]) -> Index:
 
 
 def _columns_of(page: bytes) -> list[Array]:
-    if page[:1] != bytes((_FORMAT,)):
+    kinds = _COLUMNS_OF.get(page[0]) if page else None
+    if kinds is None:
         raise Corrupt("A mailbox's index is of another version.", log=f"index page format {page[:1]!r}")
     body = unpack(page[1:])
-    rows, rest = divmod(len(body), _ROW_BYTES)
+    rows, rest = divmod(len(body), sum(kind.itemsize for kind in kinds))
     if rest:
         raise Corrupt("A mailbox's index is damaged.", log="index page is cut")
-    columns, offset = [], 0
-    for kind in _TYPES:
+    columns: list[Array] = []
+    offset = 0
+    for kind in kinds:
         columns.append(np.frombuffer(body, kind, rows, offset))
         offset += rows * kind.itemsize
-    return columns
+    return columns + [np.zeros(rows, kind) for kind in _TYPES[len(kinds) :]]
 
 
 def ranges_of(uids: Array) -> Ranges:

@@ -6,6 +6,8 @@
     m slot account P mailbox page   index page
     m slot account M email          message: version, where its bytes are, digest, record
     m slot account C email          how many memberships it has beyond the first
+    m slot account T hash           the thread that messages with a message id are of: the email of its first
+    n identifier 0 account          something of the account is shared with the identifier (rights.py)
     g slot time account modseq part emails whose membership ended then, for the sweeper
     b digest 0                      a small blob's bytes, or where in a pack they are
     b digest 1 account email        who refers to a blob
@@ -80,6 +82,27 @@ def message(slot: int, account: int, email: int) -> bytes:
 def copies(slot: int, account: int, email: int) -> bytes:
     """Key of a message's count of further memberships."""
     return _LOG.pack(b"m", slot, account, b"C", email)
+
+
+def thread(slot: int, account: int, key: bytes) -> bytes:
+    """Key of the thread of a message id, which is given as its hash of 8 bytes."""
+    return _ACCOUNT.pack(b"m", slot, account) + b"T" + key
+
+
+def grant(identifier: str, account: int) -> bytes:
+    """Key that says that something of the account is shared with the identifier."""
+    return b"n" + identifier.encode() + b"\0" + account.to_bytes(8, "big")
+
+
+def grants(identifier: str) -> tuple[bytes, bytes]:
+    """Range of all accounts that share something with the identifier."""
+    prefix = b"n" + identifier.encode()
+    return prefix + b"\0", prefix + b"\1"
+
+
+def granting(key: bytes) -> int:
+    """The account of such a key."""
+    return int.from_bytes(key[-8:], "big")
 
 
 def garbage(slot: int, time_ms: int, account: int, modseq: int, part: int) -> bytes:

@@ -11,7 +11,7 @@ from actors.mailbox import keys, wire
 from actors.mailbox.index import joined, load
 from actors.mailbox.owner import Watcher
 from actors.mailbox.service import KIND
-from actors.mailbox.types import Add, Command, Open, Opened, ReadTree, Reply
+from actors.mailbox.types import READS, Add, Command, Open, Opened, Reply
 from cluster.clock import Dice
 from cluster.errors import Corrupt, Trouble, Unavailable
 from cluster.rpc.service import Calling, Subscription
@@ -52,7 +52,9 @@ class RemoteOwner:
     async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
         """As Owner has it."""
         feed = _Feed(self._dice.randbytes(wire.WATCH_BYTES), watcher, self._feeds)
-        body = wire.encode_watch(wire.Watch(account, feed.id, command.name, command.mailbox, watcher.claims))
+        body = wire.encode_watch(
+            wire.Watch(account, feed.id, command.name, command.mailbox, watcher.claims, command.who)
+        )
         feed.subscription = await self._calling.subscribe(KIND, keys.slot_of(account), body, feed)
         try:
             return await feed.begin(feed.subscription.first)
@@ -74,7 +76,7 @@ def _changes(command: Command) -> bool:
     """Whether the command changes anything and brings no key of its own."""
     if isinstance(command, Add):
         return not command.idem
-    return not isinstance(command, ReadTree) and (not isinstance(command, Open) or command.claim)
+    return not isinstance(command, READS) and (not isinstance(command, Open) or command.claim)
 
 
 class _Feed:

@@ -49,7 +49,9 @@ class MailboxService:
         self._pushing[outlet] = pushing
         self._watches[watch.account, watch.watch] = pushing
         try:
-            opened = await self._shard.watch(watch.account, Open(watch.name, mailbox=watch.mailbox), pushing)
+            opened = await self._shard.watch(
+                watch.account, Open(watch.name, mailbox=watch.mailbox, who=watch.who), pushing
+            )
             pieces = []
             for piece in pushing.index.pieces():
                 pieces.append(piece)

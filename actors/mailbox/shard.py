@@ -35,6 +35,7 @@ QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
+_Threads = dict[tuple[int, bytes], int]  # by account and hash of a message id
 
 
 @dataclass(slots=True)
@@ -178,6 +179,7 @@ class Shard:
             growing = [asked for asked in ready if type(asked.command) in _GROWING]
             quotas = await self._quotas(growing) if growing else {}
             swept = await self._swept(growing, writes) if growing else set()
+            threads = await self._threads(growing) if growing else {}
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
@@ -190,7 +192,7 @@ class Shard:
             try:
                 if swept:
                     _check_swept(asked.command, swept)
-                decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched))
+                decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched, threads))
             except Trouble as error:
                 asked.fail(error)
             except Exception as error:  # noqa: BLE001 - as above
@@ -277,13 +279,38 @@ class Shard:
             digest for (digest, stored), note in zip(stored_ms.items(), notes, strict=True) if may_be_gone(note, stored)
         }
 
-    def _decide(self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account]) -> _Decided:
+    async def _threads(self, growing: Sequence[Asked]) -> _Threads:
+        """The threads that the new messages' ids are of; those that are of none yet are left out."""
+        wanted: dict[bytes, tuple[int, bytes]] = {}
+        for asked in growing:
+            if type(asked.command) is Add:
+                slot = keys.slot_of(asked.account)
+                for item in asked.command.items:
+                    for key in item.message.threads:
+                        wanted[keys.thread(slot, asked.account, key)] = (asked.account, key)
+        if not wanted:
+            return {}
+        found = await self._store.get_many(list(wanted))
+        return {
+            which: int.from_bytes(value, "big")
+            for which, value in zip(wanted.values(), found, strict=True)
+            if value is not None
+        }
+
+    def _decide(
+        self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account], threads: _Threads
+    ) -> _Decided:
         number = asked.account
         account = self._held.get(number)
         assert account is not None
         self._held.used(number)
         now_ms = self._clock.now_ms()
-        context = Context(now_ms, quota, lambda mailbox: self._watchers.claimed(number, mailbox))
+        context = Context(
+            now_ms,
+            quota,
+            lambda mailbox: self._watchers.claimed(number, mailbox),
+            lambda key: threads.get((number, key)),
+        )
         if account.modseq == 0:
             touched[number] = account
             first_of_all = Decision([first_events(context)])
@@ -292,6 +319,7 @@ class Shard:
         touched[number] = account
         first, entries = _apply(account, decision, now_ms)
         storage.commit_writes(writes, account, first, entries, decision)
+        threads.update(((number, key), thread) for key, thread in decision.threads)
         return _Decided(asked, account, first, entries, decision.reply(account))
 
     async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from actors.mailbox import events as ev
 from actors.mailbox.answers import Answers, Remembered
 from actors.mailbox.index import Index
-from actors.mailbox.types import SEEN, Added, MailboxInfo, Quota, Role, Tree
+from actors.mailbox.types import SEEN, Acl, Added, MailboxInfo, Quota, Role, Tree
 from cluster.errors import Corrupt
 
 VERSION: Final = 1
@@ -36,6 +36,7 @@ class Mailbox:
     size: int = 0
     recent_below: int = 1
     modseq: int = 0
+    acl: Acl = ()
     index: Index | None = None
     pending: list[tuple[int, int, ev.Event]] = field(default_factory=list)
 
@@ -53,6 +54,7 @@ class Mailbox:
             recent=recent,
             size=self.size,
             modseq=self.modseq,
+            acl=self.acl,
         )
 
     def feed(self, modseq: int, time_ms: int, event: ev.Event) -> None:
@@ -88,6 +90,7 @@ class Account:
     mailboxes: dict[int, Mailbox] = field(default_factory=dict)
     by_name: dict[str, int] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
+    annotations: dict[int, dict[str, bytes]] = field(default_factory=dict)  # by mailbox; 0: the account's own
 
     def named(self, name: str) -> Mailbox | None:
         """The mailbox of that (normalised) name."""
@@ -99,10 +102,11 @@ class Account:
         fits = not quota.bytes_max or self.used_bytes + size <= quota.bytes_max
         return fits and (not quota.messages_max or self.used_messages + messages <= quota.messages_max)
 
-    def tree(self) -> Tree:
+    def tree(self, sees: Callable[[Mailbox], bool] = lambda _box: True) -> Tree:
         """What LIST, LSUB and STATUS are answered from."""
+        boxes = (self.mailboxes[self.by_name[name]] for name in sorted(self.by_name))
         return Tree(
-            mailboxes=tuple(self.mailboxes[self.by_name[name]].info() for name in sorted(self.by_name)),
+            mailboxes=tuple(box.info() for box in boxes if sees(box)),
             subscriptions=frozenset(self.subscriptions),
             keywords=tuple(self.keywords),
             used_bytes=self.used_bytes,
@@ -170,7 +174,7 @@ class Account:
 
     def _created(self, modseq: int, _entry: ev.Entry, event: ev.MailboxCreated) -> None:
         self.mailboxes[event.mailbox] = Mailbox(
-            event.mailbox, event.name, event.role, event.uidvalidity, modseq=modseq, index=Index()
+            event.mailbox, event.name, event.role, event.uidvalidity, modseq=modseq, acl=event.acl, index=Index()
         )
         self.by_name[event.name] = event.mailbox
         self.next_mailbox = max(self.next_mailbox, event.mailbox + 1)
@@ -187,6 +191,7 @@ class Account:
     def _deleted(self, _modseq: int, _entry: ev.Entry, event: ev.MailboxDeleted) -> None:
         box = self.mailboxes.pop(event.mailbox)
         del self.by_name[box.name]
+        self.annotations.pop(box.id, None)
         self.used_bytes -= box.size
         self.used_messages -= box.messages
 
@@ -199,6 +204,26 @@ class Account:
     def _claimed(self, _modseq: int, _entry: ev.Entry, event: ev.RecentClaimed) -> None:
         self.mailboxes[event.mailbox].recent_below = event.below
 
+    def _acl_changed(self, modseq: int, _entry: ev.Entry, event: ev.AclChanged) -> None:
+        box = self.mailboxes[event.mailbox]
+        box.acl = event.acl
+        box.modseq = modseq
+
+    def _role_changed(self, modseq: int, _entry: ev.Entry, event: ev.RoleChanged) -> None:
+        box = self.mailboxes[event.mailbox]
+        box.role = event.role
+        box.modseq = modseq
+
+    def _annotated(self, _modseq: int, _entry: ev.Entry, event: ev.AnnotationsChanged) -> None:
+        held = self.annotations.setdefault(event.mailbox, {})
+        for name, value in event.pairs:
+            if value is None:
+                held.pop(name, None)
+            else:
+                held[name] = value
+        if not held:
+            del self.annotations[event.mailbox]
+
 
 _APPLY: Final[dict[type, Callable[..., None]]] = {
     ev.MessagesAdded: Account._added,
@@ -210,6 +235,9 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     ev.SubscriptionChanged: Account._subscribed,
     ev.KeywordsDefined: Account._defined,
     ev.RecentClaimed: Account._claimed,
+    ev.AclChanged: Account._acl_changed,
+    ev.RoleChanged: Account._role_changed,
+    ev.AnnotationsChanged: Account._annotated,
 }
 
 
@@ -235,6 +263,7 @@ class _StoredMailbox(Struct, frozen=True, array_like=True):
     size: int
     recent_below: int
     modseq: int
+    acl: Acl = ()
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -251,6 +280,7 @@ class _Head(Struct, frozen=True, array_like=True):
     idems: list[tuple[bytes, Added]]  # of Adds
     answers: list[tuple[bytes, Remembered]] = []  # of other commands
     times: list[int] = []  # when the one and the other were given
+    annotations: list[tuple[int, str, bytes]] = []
 
 
 _decoder = msgspec.msgpack.Decoder(_Head)
@@ -276,6 +306,7 @@ def encode_head(account: Account) -> bytes:
             list(account.answers.added.items()),
             list(account.answers.others.items()),
             account.answers.times,
+            [(box, name, value) for box, held in account.annotations.items() for name, value in held.items()],
         )
     )
 
@@ -294,6 +325,9 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
         if not box.messages:
             box.index = Index()  # nothing to load
         boxes[box.id] = box
+    annotations: dict[int, dict[str, bytes]] = {}
+    for number, name, value in head.annotations:
+        annotations.setdefault(number, {})[name] = value
     return Account(
         account,
         slot,
@@ -309,4 +343,5 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
         boxes,
         {box.name: box.id for box in boxes.values()},
         Answers(OrderedDict(head.idems), OrderedDict(head.answers), head.times),
+        annotations,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from actors.mailbox import events as ev
 from actors.mailbox import keys
-from actors.mailbox.decide import Decision
+from actors.mailbox.decision import Decision
 from actors.mailbox.index import PAGE_SHIFT, Array, Index, load
 from actors.mailbox.state import Account, Mailbox, decode_head, encode_head
 from cluster.blobs.codec import pack, unpack
@@ -100,6 +100,14 @@ def commit_writes(writes: Writes, account: Account, first: int, entries: list[ev
         writes.set(keys.blob_ref(message.digest, number, email), b"")
         if message.packed is not None:
             writes.set(keys.blob(message.digest), message.packed)
+    for key, thread in decision.threads:
+        writes.set(keys.thread(slot, number, key), thread.to_bytes(8, "big"))
+    for identifier, on in decision.grants:
+        key = keys.grant(identifier, number)
+        if on:
+            writes.set(key, b"")
+        else:
+            writes.clear(key, key + b"\0")
     for email in decision.copied:
         writes.add(keys.copies(slot, number, email), 1)
     for mailbox in decision.cleared:

@@ -28,6 +28,15 @@ NAME_BYTES_MAX: Final = 400  # a mailbox's whole path in UTF-8; leaves room in a
 DEPTH_MAX: Final = 20  # levels of a mailbox's path
 MAILBOXES_MAX: Final = 5000  # an account's mailboxes; its head record stays below VALUE_BYTES_MAX in chunks
 
+# Who may do what (RFC 4314): identifiers, each with its rights. An identifier is `anyone`, `user:` with the account's
+# number in hex, or `group:` with the group's address; behind a `-` it takes rights away.
+Acl = tuple[tuple[str, str], ...]
+
+ANNOTATION_BYTES_MAX: Final = 60_000  # of the values one command sets: they are in one log entry
+ANNOTATIONS_BYTES_MAX: Final = 256 * 1024  # of an account's, with their names: they are in memory while it is in use
+ANNOTATIONS_MAX: Final = 2000  # of an account
+ACL_MAX: Final = 500  # identifiers of one mailbox
+
 Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
 Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges
 
@@ -44,9 +53,20 @@ class Quota(NamedTuple):
     messages_max: int = 0
 
 
+class Who(Struct, frozen=True):
+    """Somebody other than the owner, who has what the mailboxes' ACLs give him.
+
+    `names`: all identifiers that are his: his own, `anyone`, his groups.
+    """
+
+    account: AccountId
+    names: frozenset[str]
+
+
 class Prepared(Struct, frozen=True):
     """A message read and packed at intake, ready to be added to any number of mailboxes.
 
+    `threads`: hashes of its message id and of those it refers to (mail.message.thread), by which its thread is found.
     `record` is mail.message's encoded Record; `packed` the stored form of the bytes (cluster/blobs/codec.py), or
     None when they were too large for the transaction and are already durable in Blobs since `stored_ms`.
     """
@@ -56,6 +76,7 @@ class Prepared(Struct, frozen=True):
     record: bytes
     packed: bytes | None
     stored_ms: int = 0
+    threads: tuple[bytes, ...] = ()
 
 
 class Item(Struct, frozen=True):
@@ -67,19 +88,27 @@ class Item(Struct, frozen=True):
     keywords: tuple[str, ...] = ()
 
 
-class Add(Struct, frozen=True, tag=1):
+class _Said(Struct, frozen=True, kw_only=True):
+    """What every command has. `who` says it; None: the owner, or the server itself, who may do everything."""
+
+    who: Who | None = None
+
+
+class Add(_Said, frozen=True, tag=1):
     """Add messages: delivery (`deliver`: a missing mailbox falls back to INBOX) and APPEND alike.
 
     `idem`: a key of up to 32 bytes that makes a retry of the same command harmless; empty for none.
+    `replaces`: a message that goes in the same moment (RFC 8508): its mailbox and UID.
     """
 
     mailbox: str
     items: tuple[Item, ...]
     idem: bytes = b""
     deliver: bool = False
+    replaces: tuple[int, int] | None = None
 
 
-class SetFlags(Struct, frozen=True, tag=2):
+class SetFlags(_Said, frozen=True, tag=2):
     """STORE: change the flags of those of the UIDs that exist. `unchanged_since`: RFC 7162's, or None."""
 
     mailbox: int
@@ -90,14 +119,14 @@ class SetFlags(Struct, frozen=True, tag=2):
     unchanged_since: int | None = None
 
 
-class Expunge(Struct, frozen=True, tag=3):
+class Expunge(_Said, frozen=True, tag=3):
     r"""Remove messages that have \Deleted; of these UIDs only, if given."""
 
     mailbox: int
     uids: Ranges | None = None
 
 
-class Copy(Struct, frozen=True, tag=4):
+class Copy(_Said, frozen=True, tag=4):
     """COPY or MOVE those of the UIDs that exist to another mailbox; all or nothing."""
 
     mailbox: int
@@ -106,38 +135,38 @@ class Copy(Struct, frozen=True, tag=4):
     move: bool = False
 
 
-class Create(Struct, frozen=True, tag=5):
+class Create(_Said, frozen=True, tag=5):
     """Make a mailbox (and, by name, nothing of its parents: they are listed as not selectable)."""
 
     name: str
     role: Role = ""
 
 
-class Delete(Struct, frozen=True, tag=6):
+class Delete(_Said, frozen=True, tag=6):
     """Remove a mailbox and its messages."""
 
     name: str
 
 
-class Rename(Struct, frozen=True, tag=7):
+class Rename(_Said, frozen=True, tag=7):
     """Rename a mailbox with all below it; of INBOX, move its messages (RFC 3501 6.3.5)."""
 
     name: str
     to: str
 
 
-class Subscribe(Struct, frozen=True, tag=8):
+class Subscribe(_Said, frozen=True, tag=8):
     """Put a name on the list of subscriptions, or take it off. The name need not exist."""
 
     name: str
     on: bool = True
 
 
-class ReadTree(Struct, frozen=True, tag=9):
-    """Ask for the tree."""
+class ReadTree(_Said, frozen=True, tag=9):
+    """Ask for the tree: of another's, what is there for who asks (right `l`)."""
 
 
-class Open(Struct, frozen=True, tag=10):
+class Open(_Said, frozen=True, tag=10):
     r"""Ask for a mailbox to be selected. `claim` takes its \Recent messages for this session.
 
     With `mailbox` it is that one, whatever its name is by now.
@@ -148,9 +177,61 @@ class Open(Struct, frozen=True, tag=10):
     mailbox: int = 0
 
 
+class SetAcl(_Said, frozen=True, tag=11):
+    """Give an identifier exactly these rights, or these too, or take them away (RFC 4314 3.1)."""
+
+    name: str
+    identifier: str
+    rights: str
+    mode: Literal["replace", "add", "remove"] = "replace"
+
+
+class SetRole(_Said, frozen=True, tag=12):
+    """Give a mailbox a special use (RFC 6154), or none."""
+
+    name: str
+    role: Role
+
+
+class Annotate(_Said, frozen=True, tag=13):
+    """Set annotations of a mailbox, or with an empty name of the account; None removes one. Entries in lower case."""
+
+    name: str
+    pairs: tuple[tuple[str, bytes | None], ...]
+
+
+class ReadAnnotations(_Said, frozen=True, tag=14):
+    """Ask for all annotations of these mailboxes; an empty name is the account."""
+
+    names: tuple[str, ...]
+
+
+class Tally(_Said, frozen=True, tag=15):
+    r"""Ask how much of a mailbox is \Deleted."""
+
+    name: str
+
+
 IDEM_BYTES_MAX: Final = 32  # of the key that makes a command safe to be asked twice
 
-Command = Add | SetFlags | Expunge | Copy | Create | Delete | Rename | Subscribe | ReadTree | Open
+Command = (
+    Add
+    | SetFlags
+    | Expunge
+    | Copy
+    | Create
+    | Delete
+    | Rename
+    | Subscribe
+    | ReadTree
+    | Open
+    | SetAcl
+    | SetRole
+    | Annotate
+    | ReadAnnotations
+    | Tally
+)
+READS: Final = (ReadTree, ReadAnnotations, Tally)  # change nothing, ever
 
 
 class MailboxInfo(Struct, frozen=True):
@@ -166,6 +247,7 @@ class MailboxInfo(Struct, frozen=True):
     recent: int
     size: int
     modseq: int
+    acl: Acl = ()
 
 
 class Tree(Struct, frozen=True):
@@ -217,4 +299,17 @@ class Opened(Struct, frozen=True):
     recent_below: int
 
 
-Reply = Added | Changed | Done | Tree | Opened
+class Annotations(Struct, frozen=True):
+    """The answer to ReadAnnotations: of each mailbox that was asked for and is there, its annotations."""
+
+    of: tuple[tuple[str, tuple[tuple[str, bytes], ...]], ...]
+
+
+class Tallied(Struct, frozen=True):
+    r"""The answer to Tally: messages with \Deleted, and their sizes together."""
+
+    messages: int
+    bytes: int
+
+
+Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied

@@ -13,15 +13,20 @@ from typing import Final, Literal
 from actors.mailbox import events as ev
 from actors.mailbox.index import Index
 from actors.mailbox.owner import Owner
+from actors.mailbox.rights import rights_of
 from actors.mailbox.types import (
+    Acl,
+    Add,
     Added,
     Changed,
     Copy,
     Expunge,
+    Item,
     MailboxInfo,
     Opened,
     Ranges,
     SetFlags,
+    Who,
 )
 from cluster.errors import Trouble
 
@@ -50,6 +55,7 @@ class View:
         self.index = Index()
         self.modseq = 0
         self.keywords: tuple[str, ...] = ()
+        self.acl: Acl = ()
         self.gone = False
         self.lost = False  # nobody tells of changes until it is opened anew
         self.claims = False
@@ -63,6 +69,7 @@ class View:
         self.index = index
         self.modseq = max(self.modseq, opened.info.modseq)  # of the mailbox, and what was told last may be above it
         self.keywords = opened.keywords
+        self.acl = opened.info.acl
         self.lost = False
         self._wake()
 
@@ -111,6 +118,8 @@ class View:
                 self.gives([row.uid for row in event.rows])
         elif isinstance(event, ev.MailboxRenamed):
             self.name = event.name
+        elif isinstance(event, ev.AclChanged):
+            self.acl = event.acl
         elif isinstance(event, ev.MailboxDeleted):
             self.gone = True
 
@@ -127,14 +136,28 @@ class Selected:
     """One session's hold on a selected mailbox."""
 
     def __init__(
-        self, owner: Owner, view: View, opened: Opened, *, read_only: bool, changed: Callable[[], None]
+        self,
+        owner: Owner,
+        view: View,
+        opened: Opened,
+        *,
+        read_only: bool,
+        changed: Callable[[], None],
+        who: Who | None = None,
     ) -> None:
+        """`who` has selected it; None: its owner."""
         self.info: MailboxInfo = opened.info
         self.view = view
         self.read_only = read_only
         self.recent: set[int] = set()
         self.wake = changed
+        self.who = who
         self._owner = owner
+
+    @property
+    def rights(self) -> str:
+        """What this session may do with the mailbox now (rights.py)."""
+        return rights_of(self.view.acl, self.who)
 
     async def set_flags(
         self,
@@ -145,7 +168,7 @@ class Selected:
         unchanged_since: int | None = None,
     ) -> Changed:
         """Change flags; durable, and in the view, on return."""
-        command = SetFlags(self.info.id, uids, mode, flags, keywords, unchanged_since)
+        command = SetFlags(self.info.id, uids, mode, flags, keywords, unchanged_since, who=self.who)
         reply = await self._owner.ask(self.view.account, command)
         assert isinstance(reply, Changed)
         await self._seen(reply)
@@ -153,17 +176,27 @@ class Selected:
 
     async def expunge(self, uids: Ranges | None = None) -> Changed:
         r"""Remove what has \Deleted (of these UIDs); durable, and in the view, on return."""
-        reply = await self._owner.ask(self.view.account, Expunge(self.info.id, uids))
+        reply = await self._owner.ask(self.view.account, Expunge(self.info.id, uids, who=self.who))
         assert isinstance(reply, Changed)
         await self._seen(reply)
         return reply
 
     async def copy(self, uids: Ranges, target: str, *, move: bool = False) -> Added:
         """Copy or move to another mailbox, all or nothing; in the view on return, if it changes this one."""
-        reply = await self._owner.ask(self.view.account, Copy(self.info.id, uids, target, move))
+        reply = await self._owner.ask(self.view.account, Copy(self.info.id, uids, target, move, who=self.who))
         assert isinstance(reply, Added)
         if move or reply.mailbox == self.info.id:
             await self._seen(reply)
+        return reply
+
+    async def replace(self, uid: int, target: str, item: Item) -> Added:
+        """A new message instead of one of this mailbox, at once (RFC 8508), in a mailbox of this account; in the view
+        on return."""
+        reply = await self._owner.ask(
+            self.view.account, Add(target, (item,), replaces=(self.info.id, uid), who=self.who)
+        )
+        assert isinstance(reply, Added)
+        await self._seen(reply)
         return reply
 
     async def close(self) -> None:

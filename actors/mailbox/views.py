@@ -13,7 +13,7 @@ import structlog
 
 from actors.mailbox import names
 from actors.mailbox.owner import Owner
-from actors.mailbox.types import Open, Opened
+from actors.mailbox.types import Open, Opened, Who
 from actors.mailbox.view import Selected, View
 from cluster.errors import NotFound, Refused, StoreFull, Trouble
 
@@ -45,11 +45,13 @@ class Views:
         for task in self._renewing.values():
             task.cancel()
 
-    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Selected:
-        """Select a mailbox; `changed` is called, soon after, whenever its view has changed. Raises NotFound."""
+    async def select(
+        self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
+    ) -> Selected:
+        """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
         owner = self._shards.shard_of(account)
-        view, opened = await self._view(owner, account, name)
-        selected = Selected(owner, view, opened, read_only=read_only, changed=changed)
+        view, opened = await self._view(owner, account, name, who)
+        selected = Selected(owner, view, opened, read_only=read_only, changed=changed, who=who)
         view.sessions.append(selected)
         if view.lost:
             self._renew(view)
@@ -59,17 +61,18 @@ class Views:
             await self._claim(owner, selected, opened)
         return selected
 
-    async def _view(self, owner: Owner, account: int, name: str) -> tuple[View, Opened]:
-        """The view that other sessions have, or a new one; and the mailbox as it is now."""
+    async def _view(self, owner: Owner, account: int, name: str, who: Who | None) -> tuple[View, Opened]:
+        """The view that other sessions have, or a new one; and the mailbox as it is now. The owner is asked in any
+        case, who also says whether it may be."""
         if self._named(account, name) is not None:
-            opened = await owner.ask(account, Open(name))
+            opened = await owner.ask(account, Open(name, who=who))
             assert isinstance(opened, Opened)
             held = self._usable(account, opened.info.id)
             if held is not None:
                 return held, opened
         view = View(account, self._emptied, self._renew)
         try:
-            opened = await owner.watch(account, Open(name), view)
+            opened = await owner.watch(account, Open(name, who=who), view)
         except BaseException:  # whoever asked has left, but the watch may have begun
             owner.unwatch(account, view.mailbox, view)
             raise

@@ -15,6 +15,7 @@ from actors.mailbox import events as ev
 from actors.mailbox.types import (
     IDEM_BYTES_MAX,
     Added,
+    Annotations,
     Changed,
     Command,
     Copy,
@@ -23,14 +24,24 @@ from actors.mailbox.types import (
     Opened,
     Reply,
     SetFlags,
+    Tallied,
     Tree,
+    Who,
 )
 from cluster.errors import Corrupt, Refused
 
 VERSION: Final = 1  # of the whole; a field more does not need another
 WATCH_BYTES: Final = 16  # of the random number by which a gateway calls a watch
 _UID_MAX: Final = 2**32 - 1
-_REPLIES: Final[tuple[type[Reply], ...]] = (Added, Changed, Done, Tree, Opened)  # the order is the wire's
+_REPLIES: Final[tuple[type[Reply], ...]] = (
+    Added,
+    Changed,
+    Done,
+    Tree,
+    Opened,
+    Annotations,
+    Tallied,
+)  # as the wire has them
 
 _Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 _WatchId = Annotated[bytes, Meta(min_length=WATCH_BYTES, max_length=WATCH_BYTES)]
@@ -71,6 +82,7 @@ class Watch(Struct, frozen=True, omit_defaults=True):
     name: str
     mailbox: Annotated[int, Meta(ge=0)] = 0
     claims: bool = False
+    who: Who | None = None
 
 
 class Began(Struct, frozen=True):

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Fault, Trouble
+from gateway.access.parts import MISTAKES_MAX
 from gateway.imap import append, auth, copy, fetch, general, mailboxes, search, selecting, store
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No, as_no
 from mail.imap import commands
-
-MISTAKES_MAX: Final = 50  # commands answered BAD with no OK between: a broken client, or one that probes
 
 _ANY: Final = State.NOT_AUTHENTICATED
 _IN: Final = State.AUTHENTICATED
@@ -24,7 +23,8 @@ class Rule(NamedTuple):
     """How one command is obeyed.
 
     `state` is the least that is needed. `numbers`: without UID it speaks in sequence numbers, so no EXPUNGE may come
-    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. A handler that answers None
+    with its answer (RFC 3501 7.4.1). `into`: it puts messages into a mailbox it names. `reads`: it needs the right to
+    read the selected mailbox. A handler that answers None
     has begun something that ends later (IDLE).
     """
 
@@ -33,6 +33,7 @@ class Rule(NamedTuple):
     run: Callable[[Session, Any], Awaitable[Ok | None]]
     numbers: bool = False
     into: bool = False
+    reads: bool = True
 
 
 RULES: Final[dict[type[Any], Rule]] = {
@@ -57,9 +58,9 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Idle: Rule("IDLE", _IN, general.idle),
     commands.Select: Rule("SELECT", _IN, selecting.select),
     commands.Examine: Rule("EXAMINE", _IN, selecting.examine),
-    commands.Check: Rule("CHECK", _SELECTED, general.noop),
-    commands.Close: Rule("CLOSE", _SELECTED, selecting.close),
-    commands.Unselect: Rule("UNSELECT", _SELECTED, selecting.unselect),
+    commands.Check: Rule("CHECK", _SELECTED, general.noop, reads=False),
+    commands.Close: Rule("CLOSE", _SELECTED, selecting.close, reads=False),
+    commands.Unselect: Rule("UNSELECT", _SELECTED, selecting.unselect, reads=False),
     commands.Expunge: Rule("EXPUNGE", _SELECTED, store.expunge),
     commands.UidExpunge: Rule("UID EXPUNGE", _SELECTED, store.uid_expunge),
     commands.Fetch: Rule("FETCH", _SELECTED, fetch.fetch, numbers=True),
@@ -69,10 +70,13 @@ RULES: Final[dict[type[Any], Rule]] = {
     commands.Move: Rule("MOVE", _SELECTED, copy.move, into=True),
 }
 
+# What the grammar knows and this server does not offer.
+_NOT_OFFERED: Final = Rule("OTHER", _ANY, general.not_offered)
+
 
 async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     """Answer one command. ConnectionError when the client went away meanwhile."""
-    services, rule = session.services, RULES[type(command)]
+    services, rule = session.services, RULES.get(type(command), _NOT_OFFERED)
     started = services.clock.monotonic()
     answer, status = await _obey(session, rule, command)
     if answer is None:
@@ -105,6 +109,8 @@ async def _obey(session: Session, rule: Rule, command: commands.Command) -> tupl
     if session.state < rule.state:
         need = "a selected mailbox" if rule.state is State.SELECTED else "a login first"
         return Ok(f"{rule.name} needs {need}"), b"BAD"
+    if rule.state is State.SELECTED and rule.reads and not session.selected.readable:
+        return Ok("You may not read this mailbox any more", "NOPERM"), b"NO"
     try:
         return await rule.run(session, command), b"OK"
     except Bad as bad:

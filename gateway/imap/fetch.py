@@ -94,7 +94,7 @@ class _Fetch:
         if not shape.needs_records:
             await self._send(columns)
             return
-        messages = await self._session.services.mail.messages(self._session.account, index.emails[places].tolist())
+        messages = await self._session.services.mail.messages(selection.account, index.emails[places].tolist())
         columns, there = _existing(columns, messages)
         if not shape.needs_contents:
             await self._send(columns._replace(records=[message.record for message in there]))

@@ -1,56 +1,37 @@
 """Commands about the session itself: CAPABILITY, NOOP, LOGOUT, ID, ENABLE, IDLE.
 
-The law: what is announced here holds (RFC 3501 6.1.1); it depends on the connection's state, never on the client.
+The law: news is told with every answer, so that nothing here has to ask for it.
 """
 
-from typing import Final
-
+from gateway.access.login import may_log_in, mechanisms
+from gateway.imap.offers import ENABLEABLE, offered
 from gateway.imap.session import Ok, Session, State
-from gateway.mechanisms import wanted
-from mail import sasl
+from gateway.imap.troubles import Bad
 from mail.imap import commands, render
-
-# Each with the document that defines it.
-_ALWAYS: Final = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"  # RFC 3501, 7888, 4959, 2971, 5161, 2177
-_AFTER_LOGIN: Final = "UIDPLUS MOVE NAMESPACE SPECIAL-USE CHILDREN UNSELECT"  # 4315, 6851, 2342, 6154, 3348, 3691
-ENABLEABLE: Final[frozenset[str]] = frozenset()  # nothing that needs ENABLE is offered yet
 
 
 def capabilities(session: Session) -> str:
     """What is offered now, in one line."""
-    if session.state is not State.NOT_AUTHENTICATED:
-        return f"{_ALWAYS} {_AFTER_LOGIN}"
-    words = [_ALWAYS]
-    if session.wire.can_start_tls:
-        words.append("STARTTLS")
-    if may_log_in(session):
-        words += [f"AUTH={mechanism}" for mechanism in mechanisms(session)]
-    else:
-        words.append("LOGINDISABLED")  # RFC 3501 6.2.3
+    words = offered(session)
+    if session.state is State.NOT_AUTHENTICATED:
+        if session.wire.can_start_tls:
+            words.append("STARTTLS")
+        if may_log_in(session.wire, session.services):
+            words += [f"AUTH={mechanism}" for mechanism in mechanisms(session.wire, session.services)]
+        else:
+            words.append("LOGINDISABLED")  # RFC 3501 6.2.3
     return " ".join(words)
-
-
-def mechanisms(session: Session) -> tuple[str, ...]:
-    """The ways to log in on this connection."""
-    wire, services = session.wire, session.services
-    possible = sasl.offered(
-        tls=wire.secure,
-        bound=bool(wire.bindings),
-        tokens=services.directory.takes_tokens,
-        clear=services.settings.plaintext_login,
-    )
-    return wanted(possible, services.settings.mechanisms)
-
-
-def may_log_in(session: Session) -> bool:
-    """Whether a password may be sent on this connection."""
-    return session.wire.secure or session.services.settings.plaintext_login
 
 
 async def capability(session: Session, _command: commands.Capability) -> Ok:
     """RFC 3501 6.1.1."""
     session.wire.write(render.capability_line(capabilities(session).split()))
     return Ok("CAPABILITY completed")
+
+
+async def not_offered(_session: Session, _command: commands.Command) -> Ok:
+    """An extension that is in no CAPABILITY is as unknown as any other word."""
+    raise Bad("Unknown command")
 
 
 async def noop(_session: Session, command: commands.Noop | commands.Check) -> Ok:
@@ -74,9 +55,11 @@ async def identify(session: Session, command: commands.Id) -> Ok:
 
 
 async def enable(session: Session, command: commands.Enable) -> Ok:
-    """RFC 5161: what is not known is passed over."""
-    enabled = [word for word in command.capabilities if word in ENABLEABLE]
-    session.wire.write(render.enabled_line(enabled))
+    """RFC 5161: what is not known is passed over, and only what was not enabled before is told."""
+    known = [word for word in dict.fromkeys(command.capabilities) if word in ENABLEABLE]
+    before = session.enabled
+    session.enabled = before.union(known, *(ENABLEABLE[word] for word in known))
+    session.wire.write(render.enabled_line([word for word in known if word not in before]))
     return Ok("ENABLE completed")
 
 

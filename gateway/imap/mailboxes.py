@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from actors.mailbox.types import SEPARATOR, MailboxInfo, Tree
 from gateway.imap.parts import Pace
 from gateway.imap.session import Ok, Session
-from gateway.imap.troubles import No
+from gateway.imap.troubles import Bad, No
 from mail.imap import commands, render
-from mail.imap.listing import ListReturn, ListSelect
+from mail.imap.listing import ListReturn, ListSelect, StatusItem
 from mail.imap.listmatch import ListMatch
 
 # RFC 6154 2, RFC 8457 4
@@ -27,6 +27,12 @@ _USES: Final = {
 }
 
 _OPTIONS: Final = (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)
+
+# The grammar knows more, for extensions that are not offered.
+_RETURNS: Final = frozenset({ListReturn.SUBSCRIBED, ListReturn.CHILDREN, ListReturn.SPECIAL_USE})
+_ITEMS: Final = frozenset(
+    {StatusItem.MESSAGES, StatusItem.RECENT, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY, StatusItem.UNSEEN}
+)
 
 
 class Entry(NamedTuple):
@@ -50,6 +56,8 @@ async def list_(session: Session, command: commands.List) -> Ok:
     if command.patterns == ("",) and not command.extended:
         session.wire.write(render.list_line("", ["\\Noselect"]))  # asks for the delimiter only
         return Ok("LIST completed")
+    if not command.returns <= _RETURNS:
+        raise Bad("This option of RETURN is not offered")
     tree = await session.services.mail.tree(session.account)
     match = ListMatch(command.reference, command.patterns)
     pace = Pace(session.services.clock)
@@ -81,6 +89,8 @@ async def lsub(session: Session, command: commands.Lsub) -> Ok:
 
 async def status(session: Session, command: commands.Status) -> Ok:
     """RFC 3501 6.3.10."""
+    if not _ITEMS.issuperset(command.items):
+        raise Bad("This item of STATUS is not offered")
     tree = await session.services.mail.tree(session.account)
     info = tree.find(command.mailbox)
     if info is None:
@@ -97,7 +107,9 @@ async def namespace(session: Session, _command: commands.Namespace) -> Ok:
 
 
 async def create(session: Session, command: commands.Create) -> Ok:
-    """RFC 3501 6.3.3."""
+    """RFC 3501 6.3.3. With a special use no mailbox is made yet (RFC 6154 3)."""
+    if command.uses:
+        raise No("A special use cannot be given here", "USEATTR")
     await session.services.mail.create(session.account, command.mailbox)
     return Ok("CREATE completed")
 

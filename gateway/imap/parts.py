@@ -4,26 +4,69 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
-
-import numpy.typing as npt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
-from actors.mailbox.types import Added, Changed, Item, MailboxInfo, Prepared, Ranges, Role, Tree
+from actors.mailbox.types import (
+    Acl,
+    Added,
+    Annotations,
+    Changed,
+    Item,
+    MailboxInfo,
+    Prepared,
+    Ranges,
+    Role,
+    Tallied,
+    Tree,
+    Who,
+)
 from cluster.clock import Clock, Dice
+from gateway import login
+from gateway.access.parts import Array, Log, Pace, Wire
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
+from gateway.login import Principal
 from gateway.logins import UNCOUNTED, Logins
-from gateway.places import Places
-from mail.sasl import Binding, ScramKeys
 
-Array = npt.NDArray[Any]
+__all__ = [
+    "AclMode",
+    "Array",
+    "Directory",
+    "FlagsMode",
+    "Hold",
+    "Holder",
+    "Index",
+    "Log",
+    "Mailboxes",
+    "Pace",
+    "Place",
+    "Principal",
+    "Services",
+    "View",
+    "Wire",
+]
+
 FlagsMode = Literal["add", "remove", "replace"]
+AclMode = Literal["replace", "add", "remove"]
 
-WORK_SLICE_S: Final = 0.005  # other connections wait no longer than this for a long SEARCH or FETCH
+
+class Place(NamedTuple):
+    """A mailbox, there or not: whose it is, its name there, and with whose eyes it is seen (None: the owner's).
+
+    `prefix` goes before all names of that account as this client sees them. An empty `name` is the account itself.
+    """
+
+    account: int
+    name: str
+    who: Who | None = None
+    prefix: str = ""
+
+    def wire(self, name: str) -> str:
+        """How this client calls another mailbox of the same account."""
+        return self.prefix + name
 
 
 class Index(Protocol):
@@ -64,6 +107,16 @@ class Index(Protocol):
         """int64 milliseconds since 1970: INTERNALDATE."""
         ...
 
+    @property
+    def saved(self) -> Array:
+        """int64 milliseconds since 1970: SAVEDATE."""
+        ...
+
+    @property
+    def threads(self) -> Array:
+        """int64 thread ids; an array of its own."""
+        ...
+
 
 class View(Protocol):
     """A mailbox as it is now, shared by the sessions of this gateway; changes only between awaits."""
@@ -81,6 +134,11 @@ class View(Protocol):
     @property
     def keywords(self) -> tuple[str, ...]:
         """The account's keyword table."""
+        ...
+
+    @property
+    def acl(self) -> Acl:
+        """Who may do what, besides its owner."""
         ...
 
     @property
@@ -112,6 +170,11 @@ class Hold(Protocol):
         r"""UIDs that are \Recent for this session; grows as mail arrives."""
         ...
 
+    @property
+    def rights(self) -> str:
+        """What this session may do with it now (actors/mailbox/rights.py)."""
+        ...
+
     async def set_flags(
         self,
         uids: Ranges,
@@ -131,6 +194,10 @@ class Hold(Protocol):
         """COPY and MOVE."""
         ...
 
+    async def replace(self, uid: int, target: str, item: Item) -> Added:
+        """REPLACE, with a mailbox of the same account."""
+        ...
+
     async def close(self) -> None:
         """Let go."""
         ...
@@ -144,24 +211,31 @@ class Mailboxes(Protocol):
         ...
 
     async def add(
-        self, account: int, mailbox: str, items: Sequence[Item], *, idem: bytes = b"", deliver: bool = False
+        self,
+        account: int,
+        mailbox: str,
+        items: Sequence[Item],
+        *,
+        idem: bytes = b"",
+        deliver: bool = False,
+        who: Who | None = None,
     ) -> Added:
         """APPEND."""
         ...
 
-    async def tree(self, account: int) -> Tree:
-        """All mailboxes with their counts."""
+    async def tree(self, account: int, who: Who | None = None) -> Tree:
+        """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
-    async def create(self, account: int, name: str, role: Role = "") -> None:
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
         """CREATE."""
         ...
 
-    async def delete(self, account: int, name: str) -> None:
+    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
         """DELETE."""
         ...
 
-    async def rename(self, account: int, name: str, to: str) -> None:
+    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
         """RENAME."""
         ...
 
@@ -169,7 +243,48 @@ class Mailboxes(Protocol):
         """SUBSCRIBE, UNSUBSCRIBE."""
         ...
 
-    async def select(self, account: int, name: str, *, read_only: bool, changed: Callable[[], None]) -> Hold:
+    async def set_acl(
+        self,
+        account: int,
+        name: str,
+        identifier: str,
+        rights: str,
+        mode: AclMode = "replace",
+        *,
+        who: Who | None = None,
+    ) -> None:
+        """SETACL, DELETEACL."""
+        ...
+
+    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
+        """Give a mailbox a special use, or none."""
+        ...
+
+    async def annotate(
+        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
+    ) -> None:
+        """SETMETADATA."""
+        ...
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        ...
+
+    async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
+        r"""How much of a mailbox is \Deleted."""
+        ...
+
+    async def sharing(self, names: Iterable[str]) -> Sequence[int]:
+        """The accounts that share anything with one of these identifiers."""
+        ...
+
+    async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
+        """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`; None: too many to say."""
+        ...
+
+    async def select(
+        self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
+    ) -> Hold:
         """Hold a mailbox; `changed` is called, between awaits, whenever its view has changed."""
         ...
 
@@ -182,113 +297,59 @@ class Mailboxes(Protocol):
         ...
 
 
-class Principal(Protocol):
-    """Who has proved to be whom."""
+class Holder(Protocol):
+    """An account, as far as others may know of it."""
 
     @property
-    def account(self) -> int:
-        """The account's id."""
+    def id(self) -> int:
+        """Its number."""
         ...
 
     @property
     def login(self) -> str:
-        """The name for logs."""
-        ...
-
-
-class Log(Protocol):
-    """What structlog's loggers offer and the gateway uses."""
-
-    def bind(self, **values: object) -> "Log":
-        """A log that adds these to each line."""
-        ...
-
-    def info(self, event: str, **values: object) -> object:
-        """One event."""
-        ...
-
-    def warning(self, event: str, **values: object) -> object:
-        """One event that an operator may want to look at."""
-        ...
-
-
-class Directory(Protocol):
-    """Who may log in."""
-
-    async def verify(self, login: str, password: str) -> Principal | None:
-        """Who that is, None when the name or the password is wrong."""
-        ...
-
-    async def principal(self, login: str) -> Principal | None:
-        """Who has that name, without proof."""
-        ...
-
-    async def scram(self, login: str) -> ScramKeys | None:
-        """The keys to check a SCRAM exchange with, None when there is no such account."""
+        """Its address."""
         ...
 
     @property
-    def takes_tokens(self) -> bool:
-        """Whether anybody is known who can say whose a token is."""
+    def shared(self) -> bool:
+        """Whether nobody logs in as it: its mailboxes are for those they are shared with."""
         ...
 
     @property
-    def token_scope(self) -> str:
-        """What a token must be good for; empty: anything."""
-        ...
-
-    async def token(self, login: str, token: str) -> Principal | None:
-        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid."""
-        ...
-
-
-class Wire(Protocol):
-    """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
-
-    @property
-    def ip(self) -> str:
-        """The client's address."""
+    def administrator(self) -> bool:
+        """Whether it may set the quotas of others."""
         ...
 
     @property
-    def log(self) -> Log:
-        """A log whose lines carry the connection's id."""
+    def quota_bytes(self) -> int:
+        """What it may hold; 0: no limit."""
         ...
 
     @property
-    def secure(self) -> bool:
-        """Whether TLS is up."""
+    def quota_messages(self) -> int:
+        """What it may hold; 0: no limit."""
         ...
 
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """What SCRAM can be bound to here."""
+
+class Directory(login.Directory, Protocol):
+    """Who may log in, and what others may know of an account."""
+
+    async def named(self, login: str) -> Holder | None:
+        """The account of that login, whether or not anybody may log in as it."""
         ...
 
-    @property
-    def can_start_tls(self) -> bool:
-        """Whether STARTTLS would work now."""
+    async def account_with(self, number: int) -> Holder | None:
+        """The account with that number."""
         ...
 
-    @property
-    def clogged(self) -> bool:
-        """The client does not read what was written; nothing unasked should be added."""
+    async def groups(self, account: int) -> Sequence[str]:
+        """The addresses of the groups that an account is in, also through other groups."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Queue bytes for the client."""
-        ...
-
-    def close(self) -> None:
-        """Close when what was written has left."""
-        ...
-
-    async def drain(self) -> None:
-        """Wait until the client has taken enough of what was written. Raises ConnectionError when it is gone."""
-        ...
-
-    async def ask(self, challenge: bytes) -> bytes:
-        """Send a continuation request and wait for the client's line, without its CRLF."""
+    async def set_quota(
+        self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
+    ) -> Holder:
+        """Change what an account may hold; 0 is no limit."""
         ...
 
 
@@ -305,20 +366,3 @@ class Services:
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
     logins: Logins = UNCOUNTED
-    places: Places = field(default_factory=Places)
-
-
-class Pace:
-    """Keeps a long computation from holding the event loop."""
-
-    __slots__ = ("_clock", "_until")
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._until = clock.monotonic() + WORK_SLICE_S
-
-    async def breathe(self) -> None:
-        """Let others run when this work has had its slice."""
-        if self._clock.monotonic() >= self._until:
-            await asyncio.sleep(0)
-            self._until = self._clock.monotonic() + WORK_SLICE_S

@@ -52,7 +52,7 @@ class _Search:
 
     async def batch(self, rows: list[int], emails: list[int]) -> list[int]:
         """Those of the rows that match."""
-        messages = await self._session.services.mail.messages(self._session.account, emails)
+        messages = await self._session.services.mail.messages(self._session.selected.account, emails)
         found = []
         for row, message in zip(rows, messages, strict=True):
             if message is not None and await self._matches(row, message):

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox.rights import READ
 from actors.mailbox.types import SEEN, Ranges
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
-from gateway.imap.parts import Array, Hold
+from gateway.imap.parts import Array, Hold, Place
 from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
@@ -23,16 +24,27 @@ _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_keywords", "_modseq", "_recent", "_untold", "hold", "uids")
+    __slots__ = ("_keywords", "_modseq", "_recent", "_untold", "hold", "place", "uids")
 
-    def __init__(self, hold: Hold) -> None:
+    def __init__(self, hold: Hold, place: Place) -> None:
         self.hold = hold
+        self.place = place
         # Never changed in place (parts.Index), so the client's sequence costs nothing until the mailbox moves on.
         self.uids: Array = hold.view.index.uids
         self._modseq = hold.view.modseq
         self._keywords = hold.view.keywords  # those the client has been told of
         self._recent = self._count_recent()
         self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
+
+    @property
+    def account(self) -> int:
+        """Whose messages these are."""
+        return self.place.account
+
+    @property
+    def readable(self) -> bool:
+        """Whether the client may still read it: its owner can change his mind."""
+        return self.place.who is None or READ in self.hold.rights
 
     @property
     def names(self) -> FlagNames:

@@ -3,6 +3,7 @@
 The law: a SELECT that fails leaves no mailbox selected (RFC 3501 6.3.1).
 """
 
+from gateway.imap.places import place
 from gateway.imap.session import Ok, Session
 from mail.imap import commands
 
@@ -33,7 +34,8 @@ async def unselect(session: Session, _command: commands.Unselect) -> Ok:
 
 
 async def _open(session: Session, name: str, *, read_only: bool) -> Ok:
-    selection = await session.enter(name, read_only=read_only)
+    await session.leave()  # also when there is no such place
+    selection = await session.enter(await place(session, name), read_only=read_only)
     session.wire.write(selection.greeting())
     if read_only:
         return Ok("EXAMINE completed", "READ-ONLY")

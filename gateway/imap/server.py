@@ -1,125 +1,28 @@
-"""The IMAP server: who may connect, how long they may be silent, and how it stops.
+"""The IMAP server: the listeners of mail access, and what all uploads together may hold.
 
-The law: every connection is counted, swept and told goodbye; `close` ends within its bound whatever clients do.
+The law: what commands on their way hold is counted over all connections, and given back whatever becomes of them.
 """
 
-import asyncio
-import socket
 import ssl
-from collections import Counter
-from typing import Final
 
-from gateway.imap.connection import TLS_CLOSE_S, Connection
+from gateway.access.server import Server
+from gateway.imap.connection import Connection
 from gateway.imap.parts import Services
-from gateway.proxy import ProxyServer, Relays
-
-SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all connections instead of one each
-_BACKLOG: Final = 1024  # connections the kernel holds while we are busy
-_HANDSHAKE_S: Final = 20.0  # for TLS; a client on a slow line needs a few seconds
-_ID_BITS: Final = 48  # of a connection's id in the log: unique for years of a busy server
 
 
-class ImapServer:
+class ImapServer(Server):
     """All IMAP listeners of a process and their connections."""
 
+    _services: Services
+
     def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
-        self.tls = tls
-        self._services = services
-        self._listeners: list[asyncio.Server | ProxyServer] = []
-        self._connections: set[Connection] = set()
-        self._per_ip: Counter[str] = Counter()
+        super().__init__(services, tls)
         self._weight_bytes = 0  # of all commands on their way
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._all_closed = asyncio.Event()
-        self._all_closed.set()
-
-    async def listen(self, sock: socket.socket, *, implicit_tls: bool = False, behind: Relays | None = None) -> None:
-        """Serve a bound socket; with `implicit_tls` TLS comes first (RFC 8314), else STARTTLS is offered.
-
-        `behind`: the relays in front of it, that tell where a connection comes from.
-        """
-        if implicit_tls and self.tls is None:
-            raise ValueError("implicit TLS needs a certificate")
-        loop = asyncio.get_running_loop()
-        tls = self.tls if implicit_tls else None
-        if behind is not None:
-            self._listeners.append(
-                ProxyServer(
-                    sock,
-                    behind,
-                    lambda ip: self._connection(secure=implicit_tls, ip=ip),
-                    self._services.log,
-                    tls=tls,
-                    handshake_s=_HANDSHAKE_S,
-                    shutdown_s=TLS_CLOSE_S,
-                )
-            )
-        else:
-            server = await loop.create_server(
-                lambda: self._connection(secure=implicit_tls),
-                sock=sock,
-                ssl=tls,
-                ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
-                ssl_shutdown_timeout=TLS_CLOSE_S if tls else None,
-                backlog=_BACKLOG,
-            )
-            self._listeners.append(server)
-        if self._sweeper is None:
-            self._sweeper = loop.call_later(SWEEP_S, self._sweep)
-
-    async def close(self) -> None:
-        """Take nothing new, let running commands end, say BYE; cut off whoever is left after `drain_s`."""
-        for listener in self._listeners:
-            listener.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        for connection in list(self._connections):
-            connection.stop("The server is stopping", "UNAVAILABLE")
-        try:
-            async with asyncio.timeout(self._services.settings.drain_s):
-                await self._all_closed.wait()
-        except TimeoutError:
-            for connection in list(self._connections):
-                connection.abort()
-            await asyncio.sleep(0)
-
-    def opened(self, connection: Connection) -> str:
-        """Count a new connection; the reason to refuse it, or an empty string."""
-        settings, metrics = self._services.settings, self._services.metrics
-        self._connections.add(connection)
-        self._per_ip[connection.ip] += 1
-        self._all_closed.clear()
-        metrics.connections.inc()
-        if len(self._connections) > settings.connections_max:
-            metrics.refused.labels("total").inc()
-            return "Too many connections; try again later"
-        if self._per_ip[connection.ip] > settings.connections_per_ip_max:
-            metrics.refused.labels("address").inc()
-            return "Too many connections from your address"
-        return ""
-
-    def closed(self, connection: Connection) -> None:
-        """The connection is no more."""
-        self._connections.discard(connection)
-        self._per_ip[connection.ip] -= 1
-        if not self._per_ip[connection.ip]:
-            del self._per_ip[connection.ip]
-        self._services.metrics.connections.dec()
-        if not self._connections:
-            self._all_closed.set()
 
     def weigh(self, more_bytes: int) -> bool:
         """Count what commands on their way hold; whether all connections together hold no more than they may."""
         self._weight_bytes += more_bytes
         return self._weight_bytes <= self._services.settings.memory_bytes_max
 
-    def _connection(self, *, secure: bool, ip: str = "") -> Connection:
-        number = f"{self._services.dice.getrandbits(_ID_BITS):012x}"
+    def _connection(self, number: str, *, secure: bool, ip: str) -> Connection:
         return Connection(self, self._services, number, secure=secure, ip=ip)
-
-    def _sweep(self) -> None:
-        """Close whoever is over its time."""
-        now = self._services.clock.monotonic()
-        for connection in [one for one in self._connections if one.deadline < now]:
-            connection.expired()
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

@@ -1,17 +1,20 @@
 """What is remembered of one client between its commands (RFC 3501 3), and the words every answer is made of.
 
-The law: a session belongs to one client; nothing in it outlives the connection. Only `enter` and `leave` change which
-mailbox is selected, only `arrive` and `depart` who is logged in.
+The law: a session belongs to one client; nothing in it outlives the connection, and only `enter` and `leave` change
+which mailbox is selected.
 """
 
 import asyncio
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from gateway.imap.parts import Log, Principal, Services, Wire
+from gateway.access.parts import Why
+from gateway.imap.parts import Log, Place, Principal, Services, Wire
 from gateway.imap.selected import Selection
 from gateway.imap.troubles import Told
 from mail.imap import render
+
+_CODES: Final[dict[Why, str]] = {"limit": "LIMIT", "stopping": "UNAVAILABLE", "silent": ""}  # RFC 5530
 
 
 class State(IntEnum):
@@ -33,11 +36,16 @@ class Ok(NamedTuple):
     told: Told | None = None
 
 
+_UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
+_CONDSTORE = frozenset({"CONDSTORE", "QRESYNC"})
+
+
 class Session:
     """One client."""
 
     __slots__ = (
         "_news_due",
+        "enabled",
         "ended",
         "failures",
         "idling",
@@ -59,6 +67,7 @@ class Session:
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
+        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
         self._news_due = False
 
     @property
@@ -74,6 +83,41 @@ class Session:
         return State.AUTHENTICATED if self.selection is None else State.SELECTED
 
     @property
+    def known(self) -> bool:
+        """Whether somebody has logged in."""
+        return self.principal is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a mailbox to let go of."""
+        return self.selection is not None
+
+    @property
+    def rev2(self) -> bool:
+        """Whether the client speaks IMAP4rev2 (RFC 9051)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether names are UTF-8 and quoted strings may be (RFC 6855 3, RFC 9051 A)."""
+        return not self.enabled.isdisjoint(_UTF8)
+
+    @property
+    def condstore(self) -> bool:
+        """Whether FETCH responses tell MODSEQ (RFC 7162 3.1)."""
+        return not self.enabled.isdisjoint(_CONDSTORE)
+
+    @property
+    def qresync(self) -> bool:
+        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 3.2.10)."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def uidonly(self) -> bool:
+        """Whether there are no sequence numbers (RFC 9586)."""
+        return "UIDONLY" in self.enabled
+
+    @property
     def account(self) -> int:
         """Whose mailboxes these are; only after login."""
         assert self.principal is not None
@@ -85,25 +129,13 @@ class Session:
         assert self.selection is not None
         return self.selection
 
-    def arrive(self, principal: Principal) -> bool:
-        """Log in, if the account has not too many connections here."""
-        services = self.services
-        if not services.places.enter(principal.account, services.settings.connections_per_account_max):
-            return False
-        self.principal = principal
-        return True
-
-    def depart(self) -> None:
-        """Nobody is logged in any more: the connection has ended, whatever way, or the client wants it so."""
-        principal, self.principal = self.principal, None
-        if principal is not None:
-            self.services.places.leave(principal.account)
-
-    async def enter(self, name: str, *, read_only: bool) -> Selection:
+    async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
-        hold = await self.services.mail.select(self.account, name, read_only=read_only, changed=self.changed)
-        self.selection = Selection(hold)
+        hold = await self.services.mail.select(
+            place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
+        )
+        self.selection = Selection(hold, place)
         return self.selection
 
     async def leave(self) -> None:
@@ -116,6 +148,10 @@ class Session:
         """The tagged answer to a command."""
         self.wire.write(render.tagged_line(tag, status, text, code.encode() or None))
 
+    def dismiss(self, why: Why, text: str) -> None:
+        """The server ends the session."""
+        self.bye(text, _CODES[why])
+
     def bye(self, text: str, code: str = "") -> None:
         """The last words (RFC 3501 7.1.5), said once."""
         if not self.ended:
@@ -124,7 +160,7 @@ class Session:
 
     def tell(self, *, expunges: bool, told: Told | None = None) -> None:
         """Say what has happened to the selected mailbox."""
-        if self.selection is None or self.ended:
+        if self.selection is None or self.ended or not self.selection.readable:
             return
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.

@@ -5,6 +5,7 @@ The law: only here does an error become words for a client.
 
 from typing import Final, NamedTuple
 
+from actors.mailbox.rights import NoRight
 from cluster.errors import (
     AlreadyExists,
     Corrupt,
@@ -48,6 +49,7 @@ _CODES: Final[tuple[tuple[type[Trouble], str], ...]] = (
     (OverQuota, "OVERQUOTA"),
     (OverLimit, "LIMIT"),
     (NotFound, "NONEXISTENT"),
+    (NoRight, "NOPERM"),
     (AlreadyExists, "ALREADYEXISTS"),
     (Refused, "CANNOT"),
     (TooLarge, "LIMIT"),

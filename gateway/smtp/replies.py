@@ -85,7 +85,7 @@ def login_failed(says: str) -> Reply:
     return Reply(535, "5.7.8", f"Authentication failed: {says}") if says else WRONG_PASSWORD
 
 
-def auth_refused(trouble: Trouble, *, closing: bool) -> Reply:
+def auth_held_off(trouble: Trouble, *, closing: bool) -> Reply:
     """Why a login was not tried (RFC 4954 6); `closing`: once too often."""
     return Reply(421 if closing else 454, "4.7.0", trouble.says)
 

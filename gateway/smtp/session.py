@@ -4,7 +4,6 @@ Knows no socket, so that tests need none. Law: a message is answered positively 
 durable, and every event is answered exactly once, whatever goes wrong.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -12,13 +11,13 @@ from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
+from gateway.login import Login
 from gateway.logins import TooManyFailures
 from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
 from gateway.smtp.accepting import Accepting, Arrived
 from gateway.smtp.gates import Gates
-from gateway.smtp.login import Login
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.offering import Offering
@@ -86,7 +85,7 @@ class Session:
         self._ident = ident
         self._login: Login | None = None
         self._mechanism = ""  # of the last login
-        self._login_failures = 0
+        self._held_off = 0
         self._taken: list[Taken] = []
         self._messages = 0
         self._refusals = 0  # in this transaction
@@ -385,6 +384,7 @@ class Session:
             event.mechanism,
             world.directory,
             world.logins.attempt(self._ip),
+            pause_s=world.settings.auth_pause_s,
             dice=world.dice,
             secret=world.sasl_secret,
             bindings=self.bindings if plus else (),
@@ -399,7 +399,7 @@ class Session:
         try:
             found = await login.step(data)
         except TooManyFailures as refusal:
-            await self._login_refused(refusal)
+            self._login_held_off(refusal)
             return
         except Trouble as trouble:  # not a wrong password, and must not be told as one (RFC 4954 6)
             self._world.log.warning("smtp.auth", id=self._ident, ip=self._ip, why=trouble.log)
@@ -419,24 +419,18 @@ class Session:
                     await self._offer(self._by_rule, authenticated=True)
                 self.machine.accept()
             case sasl.Failed(why, authcid, says):
-                await self._login_failed(login, why, authcid, says)
+                self._metrics.login_failures.inc()
+                self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
+                self.machine.send(replies.login_failed(says))
 
-    async def _login_failed(self, login: Login, why: str, authcid: str, says: str) -> None:
-        self._login_failures += 1
-        self._metrics.login_failures.inc()
-        self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
-        await asyncio.sleep(await login.failed(self._world.settings.auth_pause_s))
-        self.machine.send(replies.login_failed(says))
-
-    async def _login_refused(self, refusal: TooManyFailures) -> None:
-        """The password was not looked at (RFC 4954 6: 454). The machine counts wrong passwords only, so we count."""
+    def _login_held_off(self, refusal: TooManyFailures) -> None:
+        """The password was not looked at (RFC 4954 6: 454). The machine counts wrong passwords only, so this counts."""
         self._end_login()
-        self._login_failures += 1
-        self._metrics.logins_refused.inc()
+        self._held_off += 1
+        self._metrics.logins_held_off.inc()
         self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, ok=False, why=refusal.log)
-        await asyncio.sleep(self._world.settings.auth_pause_s)
-        closing = self._login_failures >= self._world.settings.auth_failures_max
-        self.machine.send(replies.auth_refused(refusal, closing=closing))
+        closing = self._held_off >= self._world.settings.auth_failures_max
+        self.machine.send(replies.auth_held_off(refusal, closing=closing))
 
     # -- VRFY and EXPN ---------------------------------------------------------------------------------------------
 

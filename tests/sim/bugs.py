@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from actors.mailbox import decide as deciding
+from actors.mailbox import changing
 from actors.mailbox.answers import Answers
 from actors.mailbox.shard import Shard
 from actors.mailbox.view import View
@@ -72,7 +72,7 @@ def _deaf_views(patch: pytest.MonkeyPatch) -> None:
 
 def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
     """Count UIDs from the messages that are there."""
-    add_rows = deciding._add_rows
+    add_rows = changing.add_rows
 
     def reusing(decision: Any, box: Any, rows: Any, before: Any, context: Any) -> None:
         if box.index is not None and box.index.count < box.messages + 1:
@@ -80,7 +80,7 @@ def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
             rows = [msgspec.structs.replace(row, uid=highest + 1 + at) for at, row in enumerate(rows)]
         add_rows(decision, box, rows, before, context)
 
-    patch.setattr(deciding, "_add_rows", reusing)
+    patch.setattr(changing, "add_rows", reusing)
 
 
 BUGS: dict[str, Bug] = {

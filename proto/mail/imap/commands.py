@@ -2,19 +2,22 @@
 
 Mailbox names are str, decoded from modified UTF-7, with INBOX in capitals; flags are str with system flags spelled as
 in RFC 3501 2.3.2; words such as mechanisms and capabilities are upper-case str. Each class parses itself
-from after its name on; `mail.imap.parse` has the table of them. The larger ones live in `listing` and `messages`.
+from after its name on; `mail.imap.parse` has the table of them. The larger ones live in `listing` and `messages`,
+and those of extensions in `access`, `metadata`, `notify` and `sessions`.
 """
 
 import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Self
 
+from mail.imap.access import DeleteAcl, GetAcl, GetQuota, GetQuotaRoot, ListRights, MyRights, SetAcl, SetQuota
+from mail.imap.catenate import Append, AppendMessage, Replace
 from mail.imap.errors import ImapError
+from mail.imap.esearch import CancelUpdate, Esearch
 from mail.imap.lexer import Reader
 from mail.imap.listing import List, ListReturn, ListSelect, Lsub, Status, StatusItem
 from mail.imap.messages import (
-    Append,
-    AppendMessage,
     Copy,
     Fetch,
     Move,
@@ -23,88 +26,107 @@ from mail.imap.messages import (
     StoreMode,
     UidExpunge,
 )
+from mail.imap.metadata import Depth, GetMetadata, SetMetadata
 from mail.imap.names import DELIMITER
+from mail.imap.notify import EventGroup, Notify, NotifyEvent, NotifyFilter
+from mail.imap.selecting import Examine, Qresync, Select, UidBatches
+from mail.imap.sessions import Compress, GetJmapAccess, Unauthenticate
+from mail.imap.shapes import OfMailbox, Plain
+from mail.imap.sorting import Sort, SortCriterion, SortKey, Thread
+from mail.imap.urlauth import GenUrlAuth, ResetKey, UrlFetch, UrlParam, UrlRump, WantedUrl
 
 __all__ = [
     "Append",
     "AppendMessage",
     "Authenticate",
+    "CancelUpdate",
     "Capability",
     "Check",
     "Close",
     "Command",
+    "Compress",
     "Copy",
     "Create",
     "Delete",
+    "DeleteAcl",
+    "Depth",
     "Enable",
+    "Esearch",
+    "EventGroup",
     "Examine",
     "Expunge",
     "Fetch",
+    "GenUrlAuth",
+    "GetAcl",
+    "GetJmapAccess",
+    "GetMetadata",
+    "GetQuota",
+    "GetQuotaRoot",
     "Id",
     "Idle",
     "List",
     "ListReturn",
+    "ListRights",
     "ListSelect",
     "Login",
     "Logout",
     "Lsub",
     "Move",
+    "MyRights",
     "Namespace",
     "Noop",
+    "Notify",
+    "NotifyEvent",
+    "NotifyFilter",
+    "Qresync",
     "Rename",
+    "Replace",
+    "ResetKey",
     "Search",
     "Select",
+    "SetAcl",
+    "SetMetadata",
+    "SetQuota",
+    "Sort",
+    "SortCriterion",
+    "SortKey",
     "StartTls",
     "Status",
     "StatusItem",
     "Store",
     "StoreMode",
     "Subscribe",
+    "Thread",
+    "UidBatches",
     "UidExpunge",
+    "Unauthenticate",
     "Unselect",
     "Unsubscribe",
+    "UrlFetch",
+    "UrlParam",
+    "UrlRump",
+    "WantedUrl",
     "sasl_response",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
-    """A command without arguments."""
-
-    @classmethod
-    def parse(cls, _reader: Reader) -> Self:
-        return cls()
-
-
-@dataclass(frozen=True, slots=True)
-class _OfMailbox:
-    """A command whose argument is a mailbox."""
-
-    mailbox: str
-
-    @classmethod
-    def parse(cls, reader: Reader) -> Self:
-        reader.sp()
-        return cls(reader.mailbox())
-
-
-@dataclass(frozen=True, slots=True)
-class Capability(_Plain):
+class Capability(Plain):
     """RFC 3501 6.1.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noop(_Plain):
+class Noop(Plain):
     """RFC 3501 6.1.2."""
 
 
 @dataclass(frozen=True, slots=True)
-class Logout(_Plain):
+class Logout(Plain):
     """RFC 3501 6.1.3. The machine waits; there is nothing more to read."""
 
 
 @dataclass(frozen=True, slots=True)
-class StartTls(_Plain):
+class StartTls(Plain):
     """RFC 3501 6.2.1. The machine waits: call `forget()` before TLS begins, then `resume()`."""
 
 
@@ -156,27 +178,48 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Select(_OfMailbox):
-    """RFC 3501 6.3.1."""
+class Create:
+    """RFC 3501 6.3.3. A trailing hierarchy delimiter is taken off: it only declares that names below will follow.
 
+    `uses` are the special uses of RFC 6154 3: known ones spelled as there, others as they were sent.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Examine(_OfMailbox):
-    """RFC 3501 6.3.2."""
-
-
-@dataclass(frozen=True, slots=True)
-class Create(_OfMailbox):
-    """RFC 3501 6.3.3. A trailing hierarchy delimiter is taken off: it only declares that names below will follow."""
+    mailbox: str
+    uses: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, reader: Reader) -> Self:
+        """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"]"""
         reader.sp()
-        return cls(reader.mailbox().removesuffix(DELIMITER))
+        mailbox = reader.mailbox().removesuffix(DELIMITER)
+        uses = dict.fromkeys(_parse_uses(reader)) if reader.take(b" ") else ()
+        return cls(mailbox, tuple(uses))
+
+
+# RFC 6154 2, RFC 8457 3
+_USES = {use.upper(): use for use in ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")}
+_USES["\\IMPORTANT"] = "\\Important"
+# use-attr-ext = "\" atom
+_USE = re.compile(rb"\\[!#$&'+-\[^-z|}~]+")
+
+
+def _parse_uses(reader: Reader) -> list[str]:
+    reader.expect(b"(")
+    if reader.word() != b"USE":
+        raise ImapError("CREATE takes the parameter USE (RFC 6154 3)")
+    reader.sp()
+    uses = reader.parenthesized(_parse_use, empty=True)
+    reader.expect(b")")
+    return uses
+
+
+def _parse_use(reader: Reader) -> str:
+    use = reader.need(_USE, "a special use").decode("ascii")
+    return _USES.get(use.upper(), use)
 
 
 @dataclass(frozen=True, slots=True)
-class Delete(_OfMailbox):
+class Delete(OfMailbox):
     """RFC 3501 6.3.4."""
 
 
@@ -196,42 +239,42 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribe(_OfMailbox):
+class Subscribe(OfMailbox):
     """RFC 3501 6.3.6."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsubscribe(_OfMailbox):
+class Unsubscribe(OfMailbox):
     """RFC 3501 6.3.7."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check(_Plain):
+class Check(Plain):
     """RFC 3501 6.4.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close(_Plain):
+class Close(Plain):
     """RFC 3501 6.4.2."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unselect(_Plain):
+class Unselect(Plain):
     """RFC 3691."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expunge(_Plain):
+class Expunge(Plain):
     """RFC 3501 6.4.3."""
 
 
 @dataclass(frozen=True, slots=True)
-class Idle(_Plain):
+class Idle(Plain):
     """RFC 2177. The machine waits: call `expect_line()`, and `resume()` once DONE has come or IDLE was refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace(_Plain):
+class Namespace(Plain):
     """RFC 2342."""
 
 
@@ -288,6 +331,20 @@ Command = (
     | List
     | Lsub
     | Status
+    | GetAcl
+    | SetAcl
+    | DeleteAcl
+    | ListRights
+    | MyRights
+    | GetQuota
+    | GetQuotaRoot
+    | SetQuota
+    | GetMetadata
+    | SetMetadata
+    | Notify
+    | Compress
+    | Unauthenticate
+    | GetJmapAccess
     | Append
     | Check
     | Close
@@ -303,4 +360,13 @@ Command = (
     | Namespace
     | Id
     | Enable
+    | Sort
+    | Thread
+    | Esearch
+    | CancelUpdate
+    | UidBatches
+    | Replace
+    | GenUrlAuth
+    | ResetKey
+    | UrlFetch
 )

@@ -12,7 +12,7 @@ from mail.imap import names
 from mail.imap.dates import InternalDate, parse_date_time
 from mail.imap.errors import ImapError
 from mail.imap.limits import Limits
-from mail.imap.seqset import NUMBER_MAX, SequenceSet
+from mail.imap.seqset import NUMBER_MAX, SAVED, PartialRange, SequenceSet
 
 # ATOM-CHAR = any CHAR except "(" / ")" / "{" / SP / CTL / "%" / "*" / DQUOTE / "\" / "]"
 _ATOM = re.compile(rb"[!#$&'+-\[^-z|}~]+")
@@ -25,11 +25,22 @@ _QUOTED = re.compile(rb'"([^"\\\r\n\0]*(?:\\["\\][^"\\\r\n\0]*)*)"')
 _ESCAPE = re.compile(rb'\\(["\\])')
 # literal = "{" number "}" CRLF *CHAR8 ; RFC 7888: ["+"] ; the machine has cut the command after the "}"
 _LITERAL = re.compile(rb"\{[0-9]+\+?\}\Z")
+# literal8 = "~{" number ["+"] "}" CRLF *OCTET (RFC 4466 6)
+_LITERAL8 = re.compile(rb"~\{[0-9]+\+?\}\Z")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
-_SEQUENCE_SET = re.compile(rb"[0-9*:,]+")
+# mod-sequence-valzer = "0" / 1*DIGIT ; unsigned, 63 bits (RFC 7162 7)
+_MOD_SEQUENCE = re.compile(rb"[0-9]{1,19}")
+# sequence-set =/ "$" (RFC 5182 3)
+_SEQUENCE_SET = re.compile(rb"[0-9*:,]+|\$")
+# uid-set (RFC 4315 4): no "*"
+_UID_SET = re.compile(rb"[0-9:,]+")
+# partial-range (RFC 9394 4)
+_PARTIAL_RANGE = re.compile(rb"([1-9][0-9]{0,9}):([1-9][0-9]{0,9})|(-[1-9][0-9]{0,9}):(-[1-9][0-9]{0,9})")
 # flag = "\" atom / atom
 _FLAG = re.compile(rb"\\?[!#$&'+-\[^-z|}~]+")
 _DATE_TIME = re.compile(rb'"([^"]*)"')
+
+MOD_SEQUENCE_MAX = 9_223_372_036_854_775_807
 
 # RFC 3501 2.3.2, without \Recent, which a client can neither set nor send.
 _SYSTEM_FLAGS = {flag.upper().encode(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
@@ -118,15 +129,36 @@ class Reader:
         return self.string()
 
     def literal(self) -> bytes:
-        if self.match(_LITERAL) is None or self._line >= len(self._literals):
-            raise ImapError("Expected a string")
-        literal = self._literals[self._line]
-        self._line += 1
-        self.text = self._lines[self._line]
-        self.pos = 0
+        literal = self._octets(_LITERAL, "a string")
         if b"\0" in literal:
             raise ImapError("A literal must not hold NUL (RFC 3501 9, CHAR8)")
         return literal
+
+    def literal8(self) -> bytes:
+        """literal8: any octets, NUL too (RFC 3516 7)."""
+        return self._octets(_LITERAL8, "a binary literal (RFC 3516)")
+
+    def data(self) -> bytes:
+        """literal / literal8"""
+        return self.literal8() if self.peek(b"~") else self.literal()
+
+    def string8(self) -> bytes:
+        """string / literal8"""
+        return self.literal8() if self.peek(b"~") else self.string()
+
+    def nstring8(self) -> bytes | None:
+        """nstring / literal8"""
+        return self.literal8() if self.peek(b"~") else self.nstring()
+
+    def _octets(self, head: re.Pattern[bytes], what: str) -> bytes:
+        """The literal whose head stands here: the rest of the command is the next line."""
+        if self.match(head) is None or self._line >= len(self._literals):
+            raise ImapError(f"Expected {what}")
+        octets = self._literals[self._line]
+        self._line += 1
+        self.text = self._lines[self._line]
+        self.pos = 0
+        return octets
 
     # Values
 
@@ -136,8 +168,35 @@ class Reader:
             raise ImapError("A number has 32 bits (RFC 3501 9)")
         return value
 
+    def nz_number(self) -> int:
+        value = self.number()
+        if not value:
+            raise ImapError("This number is never 0 (RFC 3501 9, nz-number)")
+        return value
+
+    def mod_sequence(self, *, zero: bool = False) -> int:
+        """mod-sequence-value; with `zero` mod-sequence-valzer."""
+        value = int(self.need(_MOD_SEQUENCE, "a mod-sequence"))
+        if value > MOD_SEQUENCE_MAX or not (value or zero):
+            raise ImapError("This is no mod-sequence (RFC 7162 7)")
+        return value
+
     def sequence_set(self) -> SequenceSet:
-        return SequenceSet.parse(self.need(_SEQUENCE_SET, "a set of messages"), self.limits.ranges_max)
+        text = self.need(_SEQUENCE_SET, "a set of messages")
+        return SAVED if text == b"$" else SequenceSet.parse(text, self.limits.ranges_max)
+
+    def uid_set(self) -> SequenceSet:
+        """A set without `*`."""
+        return SequenceSet.parse(self.need(_UID_SET, "a set of numbers"), self.limits.ranges_max)
+
+    def partial_range(self) -> PartialRange:
+        found = self.match(_PARTIAL_RANGE)
+        if found is None:
+            raise ImapError("Expected a range such as 1:500 or -1:-500 (RFC 9394 4)")
+        first, last = int(found[1] or found[3]), int(found[2] or found[4])
+        if max(abs(first), abs(last)) > NUMBER_MAX:
+            raise ImapError("A number has 32 bits (RFC 3501 9)")
+        return PartialRange(first, last)
 
     def mailbox(self) -> str:
         """mailbox = "INBOX" / astring"""

@@ -15,6 +15,8 @@ class Limits:
     """All literals of one command together, and all its lines: names, passwords, search strings."""
     append_max_bytes: int = 52_428_800
     """All literals of one APPEND together. What APPENDLIMIT (RFC 7889) says; 0: no APPEND in this state."""
+    append_parts_max: int = 1_000
+    """Messages in one APPEND (RFC 3502), each part of those that are made of parts (RFC 4469) counted."""
     literals_max: int = 256
     """Literals in one command. A search for every word of a sentence needs a few dozen."""
     nonsync_max_bytes: int | None = None
@@ -32,7 +34,7 @@ class Limits:
     patterns_max: int = 50
     """Patterns in one LIST (RFC 5258)."""
     items_max: int = 1_000
-    """Members of any other list: flags, fetch items, header names."""
+    """Members of any other list: flags, fetch items, header names, URLs."""
 
 
 BEFORE_LOGIN = Limits(

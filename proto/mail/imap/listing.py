@@ -1,12 +1,16 @@
-"""LIST, LSUB and STATUS as values that parse themselves (RFC 3501 6.3.8 to 6.3.10, RFC 5258, RFC 6154)."""
+"""LIST, LSUB and STATUS as values that parse themselves (RFC 3501 6.3.8 to 6.3.10, RFC 5258, RFC 6154).
+
+The law: an option that is not known is BAD (RFC 5258 3), never passed over; one that stands twice counts once.
+"""
 
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from mail.imap.errors import ImapError
 from mail.imap.lexer import Reader
+from mail.imap.metadata import parse_entry
 
 E = TypeVar("E", bound=Enum)
 
@@ -25,26 +29,30 @@ class ListSelect(Enum):
 
 
 class ListReturn(Enum):
-    """What LIST says of each (RFC 5258 3.2, RFC 6154 6)."""
+    """What LIST says of each (RFC 5258 3.2, RFC 6154 6, RFC 5819, RFC 8440, RFC 9590)."""
 
     SUBSCRIBED = b"SUBSCRIBED"
     CHILDREN = b"CHILDREN"
     SPECIAL_USE = b"SPECIAL-USE"
-
-    @classmethod
-    def parse(cls, reader: Reader) -> "ListReturn":
-        return _member(cls, reader.word())
+    STATUS = b"STATUS"
+    MYRIGHTS = b"MYRIGHTS"
+    METADATA = b"METADATA"
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """RFC 3501 6.3.8 and RFC 5258. `extended` tells the RFC 5258 syntax, where an empty pattern is no special case."""
+    """RFC 3501 6.3.8 and RFC 5258. `extended` tells the RFC 5258 syntax, where an empty pattern is no special case.
+
+    `status` and `metadata` hold what STATUS (RFC 5819) and METADATA (RFC 9590) in `returns` ask for, else nothing.
+    """
 
     reference: str
     patterns: tuple[str, ...]
     selection: frozenset[ListSelect] = frozenset()
     returns: frozenset[ListReturn] = frozenset()
     extended: bool = False
+    status: tuple["StatusItem", ...] = ()
+    metadata: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, reader: Reader) -> Self:
@@ -58,10 +66,13 @@ class List:
         reader.sp()
         extended = extended or reader.peek(b"(")
         patterns = _parse_patterns(reader)
-        returns = frozenset[ListReturn]()
-        if reader.match(_RETURN) is not None:
-            extended, returns = True, frozenset(reader.parenthesized(ListReturn.parse, empty=True))
-        return cls(reference, patterns, selection, returns, extended)
+        if reader.match(_RETURN) is None:
+            return cls(reference, patterns, selection, extended=extended)
+        options = reader.parenthesized(_parse_return, empty=True)
+        status = dict.fromkeys(item for option in options for item in option.status)
+        metadata = dict.fromkeys(entry for option in options for entry in option.metadata)
+        returns = frozenset(option.option for option in options)
+        return cls(reference, patterns, selection, returns, True, tuple(status), tuple(metadata))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +92,19 @@ class Lsub:
 
 
 class StatusItem(Enum):
-    """RFC 3501 6.3.10."""
+    """RFC 3501 6.3.10, and of extensions: the number of each is beside it."""
 
     MESSAGES = b"MESSAGES"
     RECENT = b"RECENT"
     UIDNEXT = b"UIDNEXT"
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
+    HIGHESTMODSEQ = b"HIGHESTMODSEQ"  # RFC 7162
+    SIZE = b"SIZE"  # RFC 8438
+    DELETED = b"DELETED"  # RFC 9208
+    DELETED_STORAGE = b"DELETED-STORAGE"  # RFC 9208
+    APPENDLIMIT = b"APPENDLIMIT"  # RFC 7889
+    MAILBOXID = b"MAILBOXID"  # RFC 8474
 
     @classmethod
     def parse(cls, reader: Reader) -> "StatusItem":
@@ -107,11 +124,35 @@ class Status:
         reader.sp()
         mailbox = reader.mailbox()
         reader.sp()
-        return cls(mailbox, tuple(dict.fromkeys(reader.parenthesized(StatusItem.parse))))
+        return cls(mailbox, _parse_items(reader))
 
 
 _RETURN = re.compile(rb" RETURN (?=\()", re.IGNORECASE)
 _NEEDS_A_BASE = frozenset({ListSelect.RECURSIVEMATCH, ListSelect.REMOTE})
+
+
+class _Return(NamedTuple):
+    """One option of RETURN with its values."""
+
+    option: ListReturn
+    status: tuple[StatusItem, ...] = ()
+    metadata: tuple[str, ...] = ()
+
+
+def _parse_return(reader: Reader) -> _Return:
+    """return-option = "STATUS" SP "(" status-att ... ")" / "METADATA" SP "(" entry ... ")" / a word"""
+    option = _member(ListReturn, reader.word())
+    if option is ListReturn.STATUS:
+        reader.sp()
+        return _Return(option, status=_parse_items(reader))
+    if option is ListReturn.METADATA:
+        reader.sp()
+        return _Return(option, metadata=tuple(reader.parenthesized(parse_entry)))
+    return _Return(option)
+
+
+def _parse_items(reader: Reader) -> tuple[StatusItem, ...]:
+    return tuple(dict.fromkeys(reader.parenthesized(StatusItem.parse)))
 
 
 def _parse_selection(reader: Reader) -> frozenset[ListSelect]:

@@ -24,11 +24,22 @@ from mail.imap.linebuffer import LineBuffer
 from mail.imap.literal import Literal
 from mail.imap.parse import Refused, parse_command, parse_head, parse_tag
 
-# literal = "{" number ["+"] "}" CRLF ; RFC 7888 3: whatever the line says, with "+" that many octets belong to it
+# literal = "{" number ["+"] "}" CRLF, and after "~" literal8 (RFC 7888 6)
+# RFC 7888 3: whatever the line says, with "+" that many octets belong to it
 _LITERAL = re.compile(rb"\{([0-9]++)(\+?)\}\Z")
 _DIGITS_MAX = 20  # more than any limit has, and few enough to be a number cheaply
 
-_WAITING = (commands.Authenticate, commands.Idle, commands.StartTls, commands.Logout)
+_WAITING = (
+    commands.Authenticate,
+    commands.Compress,
+    commands.Idle,
+    commands.Logout,
+    commands.StartTls,
+    commands.Unauthenticate,
+)
+
+# What brings messages, and so has the bounds of APPEND (RFC 8508 3.4).
+_APPENDING = (b"APPEND", b"REPLACE", b"UID REPLACE")
 
 
 # What the machine does now. Plain numbers: they index the handlers, and this is the hottest choice there is.
@@ -181,27 +192,38 @@ class ImapMachine:
         error = self._literal_error(_size(literal), nonsync=bool(literal[2])) if literal is not None else None
         size_max_bytes = self._literal_max_bytes() + self.limits.line_max_bytes
         if error is None and self._held_bytes > size_max_bytes:
-            error = ImapError("The command is too long")
+            error = self._too_long()
         if error is not None:
             raise Refused(self._head[0], error)
 
+    @property
+    def _appending(self) -> bool:
+        return self._head is not None and self._head[1] in _APPENDING
+
     def _literal_max_bytes(self) -> int:
-        assert self._head is not None
-        return self.limits.append_max_bytes if self._head[1] == b"APPEND" else self.limits.literal_max_bytes
+        return self.limits.append_max_bytes if self._appending else self.limits.literal_max_bytes
+
+    def _literals_max(self) -> int:
+        """Each message or part of an APPEND may be a literal, and names may as well."""
+        return self.limits.literals_max + (self.limits.append_parts_max if self._appending else 0)
+
+    def _too_long(self) -> ImapError:
+        if self._appending and self.limits.append_max_bytes:
+            return ImapError("The messages are too large together", status=b"NO", code=b"TOOBIG")
+        return ImapError("The command is too long")
 
     def _literal_error(self, size_bytes: int, *, nonsync: bool) -> ImapError | None:
-        assert self._head is not None
         self._held_bytes += size_bytes
         nonsync_max_bytes = self.limits.nonsync_max_bytes
-        if len(self._literals) >= self.limits.literals_max:
+        if len(self._literals) >= self._literals_max():
             return ImapError("The command has too many literals")
         if nonsync and nonsync_max_bytes is not None and size_bytes > nonsync_max_bytes:
             # RFC 7888 5: with APPEND, the BAD must hold TOOBIG.
-            code = b"TOOBIG" if self._head[1] == b"APPEND" else None
+            code = b"TOOBIG" if self._appending else None
             return ImapError("Such a large literal must wait for its continuation (RFC 7888 5)", code=code)
         if size_bytes <= self._literal_max_bytes():
             return None
-        if self._head[1] == b"APPEND" and self.limits.append_max_bytes:
+        if self._appending and self.limits.append_max_bytes:
             # RFC 7889: what is above APPENDLIMIT is answered NO [TOOBIG].
             return ImapError("The message is too large", status=b"NO", code=b"TOOBIG")
         return ImapError("The literal is too large here")

@@ -174,19 +174,37 @@ def list_line(
     kind: bytes = b"LIST",
     delimiter: str | None = names.DELIMITER,
     child_info: Iterable[bytes] = (),
+    old_name: str | None = None,
     utf8: bool = False,
 ) -> bytes:
-    """LIST or LSUB (`kind`). `child_info` names the selection options met below (RFC 5258 3.5); None: no hierarchy."""
+    """LIST or LSUB (`kind`); `delimiter` None: no hierarchy.
+
+    `child_info` names the selection options met below (RFC 5258 3.5), `old_name` what was renamed (RFC 9051 6.3.9.7).
+    """
     mark = b"NIL" if delimiter is None else quoted(delimiter.encode())
-    options = b" ".join(quoted(option) for option in child_info)
-    extended = b' ("CHILDINFO" (%b))' % options if options else b""
-    return b"* %b %b %b %b%b\r\n" % (kind, flag_list(attributes), mark, mailbox(name, utf8=utf8), extended)
+    extended = []
+    if options := b" ".join(quoted(option) for option in child_info):
+        extended.append(b'"CHILDINFO" (%b)' % options)
+    if old_name is not None:
+        extended.append(b'"OLDNAME" (%b)' % mailbox(old_name, utf8=utf8))
+    data = b" (%b)" % b" ".join(extended) if extended else b""
+    return b"* %b %b %b %b%b\r\n" % (kind, flag_list(attributes), mark, mailbox(name, utf8=utf8), data)
 
 
-def status_line(name: str, items: Mapping[StatusItem, int], *, utf8: bool = False) -> bytes:
+StatusValue = int | str | None
+"""Of MAILBOXID a str; of APPENDLIMIT None where there is no limit (RFC 7889 5)."""
+
+
+def status_line(name: str, items: Mapping[StatusItem, StatusValue], *, utf8: bool = False) -> bytes:
     """STATUS, in the order of `items`."""
-    pairs = b" ".join(b"%b %d" % (item.value, value) for item, value in items.items())
+    pairs = b" ".join(item.value + b" " + _status_value(value) for item, value in items.items())
     return b"* STATUS %b (%b)\r\n" % (mailbox(name, utf8=utf8), pairs)
+
+
+def _status_value(value: StatusValue) -> bytes:
+    if isinstance(value, int):
+        return b"%d" % value
+    return b"NIL" if value is None else b"(%b)" % value.encode("ascii")  # RFC 8474 7: an objectid is an atom
 
 
 def search_line(numbers: Iterable[int]) -> bytes:

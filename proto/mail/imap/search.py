@@ -1,4 +1,7 @@
-"""What SEARCH asks for (RFC 3501 6.4.4), as a tree. Every string in it is decoded; its depth and size are bounded."""
+"""What SEARCH asks for (RFC 3501 6.4.4, and RFC 5032, 6203, 7162, 8474, 8514), as a tree.
+
+The law: every string in it is decoded; its depth and size are bounded.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -142,7 +145,7 @@ class Smaller:
 
 @dataclass(frozen=True, slots=True)
 class SeqSet:
-    """Message sequence numbers, also in UID SEARCH."""
+    """Message sequence numbers, also in UID SEARCH. With `messages.saved`, the saved messages, whatever the numbers."""
 
     messages: SequenceSet
 
@@ -152,6 +155,73 @@ class UidSet:
     """Unique identifiers (`UID 1:5` as a key)."""
 
     messages: SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class ModSequence:
+    """The mod-sequence is `least` or higher (RFC 7162 3.1.5).
+
+    `flag` and `kind` (priv, shared, all) name one flag's own; a server that has one for the message disregards them.
+    """
+
+    least: int
+    flag: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """The internal date is so many seconds ago, or more (RFC 5032 3)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """The internal date is so many seconds ago, or less (RFC 5032 3)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmailId:
+    """Compare exactly (RFC 8474 6)."""
+
+    email_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadId:
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBefore:
+    """The save date, disregarding time and zone, is before `date` (RFC 8514 4.3)."""
+
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class SavedOn:
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSince:
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDateSupported:
+    """Every message, where the mailbox has save dates (RFC 8514 4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """The key may be met inexactly, and gives a score (RFC 6203 3)."""
+
+    key: "SearchKey"
 
 
 SearchKey = (
@@ -179,4 +249,14 @@ SearchKey = (
     | Smaller
     | SeqSet
     | UidSet
+    | ModSequence
+    | Older
+    | Younger
+    | EmailId
+    | ThreadId
+    | SavedBefore
+    | SavedOn
+    | SavedSince
+    | SaveDateSupported
+    | Fuzzy
 )

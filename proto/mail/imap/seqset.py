@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, NamedTuple, Self
 
 from mail.imap.errors import ImapError
 
@@ -19,9 +19,13 @@ _PART = re.compile(rb"(?:([1-9][0-9]{0,9})|\*)(?::(?:([1-9][0-9]{0,9})|(\*)))?")
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """The ranges as the client wrote them: (first, last), either of which may be STAR; a single number is (n, n)."""
+    """The ranges as the client wrote them: (first, last), either of which may be STAR; a single number is (n, n).
+
+    `saved` is `$`, what the last SEARCH with SAVE found (RFC 5182): there are no ranges, and only the session knows.
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     @classmethod
     def parse(cls, text: bytes, ranges_max: int = 10_000) -> Self:
@@ -55,7 +59,27 @@ class SequenceSet:
         return any(max(pair) > largest or (largest == 0 and STAR in pair) for pair in self.ranges)
 
     def __bytes__(self) -> bytes:
-        return b",".join(_render(first, last) for first, last in self.ranges)
+        return b"$" if self.saved else b",".join(_render(first, last) for first, last in self.ranges)
+
+
+SAVED: Final = SequenceSet((), saved=True)
+
+
+class PartialRange(NamedTuple):
+    """`first:last` of a list of results as the client wrote it: 1 is the first, -1 the last (RFC 9394 4)."""
+
+    first: int
+    last: int
+
+    def places(self, count: int) -> range:
+        """Which places, from 0 on, of a list of `count` results it names; those that are not there fall out."""
+        low, high = sorted(self)
+        if low > 0:
+            return range(min(low - 1, count), min(high, count))
+        return range(max(count + low, 0), max(count + high + 1, 0))
+
+    def __bytes__(self) -> bytes:
+        return b"%d:%d" % self
 
 
 def build(numbers: Iterable[int]) -> bytes:
@@ -74,6 +98,22 @@ def build(numbers: Iterable[int]) -> bytes:
             first = last = number
         else:
             return build(sorted(set(ordered)))
+    if first:
+        parts.append(_render(first, last))
+    return b",".join(parts)
+
+
+def build_in_order(numbers: Iterable[int]) -> bytes:
+    """A set in the order given, as the results of SORT are told (RFC 5267 4.4): only what ascends becomes a range."""
+    parts: list[bytes] = []
+    first = last = 0
+    for number in numbers:
+        if first and number == last + 1:
+            last = number
+            continue
+        if first:
+            parts.append(_render(first, last))
+        first = last = number
     if first:
         parts.append(_render(first, last))
     return b",".join(parts)

@@ -5,11 +5,16 @@ for the replies to it.
 """
 
 import re
-from typing import Final
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
 
 from mail.message.charset import guess
 from mail.message.limits import DEFAULT
 
+if TYPE_CHECKING:
+    from mail.message.record import Record
+
+THREAD_KEYS_MAX: Final = 20  # looked up for each new message: of longer chains the nearest are enough
 ID_BYTES_MAX: Final = 500  # longer ones are nobody's: a line has 998 (RFC 5322 2.1.1)
 _ID: Final = re.compile(rb"<([^<>\r\n]++(?:\r?\n[ \t][^<>\r\n]*+)*)>")
 _ID_ALONE: Final = re.compile(rb"[^\s<>,;]++")
@@ -80,3 +85,12 @@ def _without_leaders(text: str) -> str:
             if match is None or match.end() == len(text):
                 return text[start:]
         start = match.end()
+
+
+def thread_keys(record: "Record") -> tuple[bytes, ...]:
+    """Hashes of 8 bytes of the ids by which a message's thread is found: its own first, then those it refers to."""
+    ids = (record.message_id, *record.in_reply_to, *reversed(record.references))
+    wanted = dict.fromkeys(one for one in ids if one)
+    return tuple(
+        [blake2b(one.encode("utf-8", "surrogatepass"), digest_size=8).digest() for one in wanted][:THREAD_KEYS_MAX]
+    )

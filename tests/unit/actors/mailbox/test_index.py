@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from actors.mailbox.events import Row
 from actors.mailbox.index import PAGE_ROWS_MAX, Index, load, ranges_of
+from cluster.blobs.codec import pack
 from cluster.errors import Corrupt
 from cluster.meta.store import VALUE_BYTES_MAX
 
@@ -78,17 +79,39 @@ def test_what_is_paged_loads_again(uids: set[int], gone: set[int]) -> None:
 
 
 def test_a_full_page_fits_into_a_value_even_if_nothing_compresses() -> None:
+    # All that can be: 48 bits of milliseconds are 9,000 years, and 2**48 messages of an account more than there is.
     dice = np.random.default_rng(1)
     index = Index()
-    wild = [[int(n) for n in dice.integers(0, 2**62, 4)] for _ in range(1, PAGE_ROWS_MAX)]
-    rows_ = (Row(uid, email, flags, size % 2**32, date) for uid, (email, flags, size, date) in enumerate(wild, start=1))
-    index.append(rows_, 2**60 + 12345, 2**50 + 999)
+    count = PAGE_ROWS_MAX - 1
+    columns = [dice.integers(low, high, count).tolist() for low, high in ((2**40, 2**48), (0, 2**62), (0, 2**32))]
+    columns += [dice.integers(-(2**47), 2**47, count).tolist(), dice.integers(1, 2**32, count).tolist()]
+    for uid, (email, flags, size, date, back) in enumerate(zip(*columns, strict=True), start=1):
+        index.append([Row(uid, email, flags, size, date, email - back)], 2**55 + uid * 0x1234567, 2**46 + uid * 7777)
     page = index.page(0)
     assert page is not None
     assert len(page) <= VALUE_BYTES_MAX
 
 
-@pytest.mark.parametrize("page", [b"", b"\0", b"\2\0", b"\1\0" + b"x" * 47, b"\1\1garbage", b"\1\7abc"])
+def test_threads_are_kept_as_the_way_back() -> None:
+    index = Index()
+    index.append([Row(1, 10, 0, 1, 1), Row(2, 12, 0, 1, 1, 10)], 1, 0)
+    page = index.page(0)
+    assert page is not None
+    assert load([page]).threads.tolist() == index.threads.tolist() == [10, 10]
+
+
+def test_pages_from_before_there_were_threads_are_read() -> None:
+    types = ("<u4", "<i8", "<i8", "<i8", "<u4", "<i8", "<i8")
+    values = ((1, 2), (0, 1), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14))
+    body = b"".join(np.array(column, kind).tobytes() for kind, column in zip(types, values, strict=True))
+    index = load([b"\1" + pack(body)])
+    assert index.uids.tolist() == [1, 2]
+    assert index.threads.tolist() == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "page", [b"", b"\0", b"\3\0", b"\1\0" + b"x" * 47, b"\2\0" + b"x" * 51, b"\1\1garbage", b"\1\7abc"]
+)
 def test_damaged_pages_are_said_to_be(page: bytes) -> None:
     with pytest.raises(Corrupt):
         load([page])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.mailbox import events as ev
-from actors.mailbox.decide import UID_MAX, Context, Decision, decide, entries_of, first_events
+from actors.mailbox.changing import UID_MAX
+from actors.mailbox.decide import Context, Decision, decide, entries_of, first_events
 from actors.mailbox.index import Index, ranges_of
 from actors.mailbox.state import Account, decode_head, encode_head
 from actors.mailbox.types import (

@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from gateway.imap.connection import READ_AHEAD_BYTES
+from gateway.access.connection import READ_AHEAD_BYTES
 from gateway.imap.server import ImapServer
 from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
@@ -48,9 +48,10 @@ async def test_a_client_that_does_not_read_stops_its_fetch() -> None:
             await world.deliver(message(f"m{number}", "y" * 600_000))
         client = await world.connect("alice")
         await client.ok("EXAMINE INBOX")
-        client.connection.pause_writing()
         client.send(b"x FETCH 1:4 BODY.PEEK[]\r\n")
+        client.connection.pause_writing()
         await client.quiet()
+        assert client.connection.busy
         assert len(client.pipe.received) < 700_000
         client.connection.resume_writing()
         await client.quiet()
@@ -180,6 +181,21 @@ async def test_a_lost_connection_lets_its_mailbox_go() -> None:
         assert not world.mail._views
 
 
+async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
+    async with World() as world:
+        for number in range(4):
+            await world.deliver(message(f"m{number}", "y" * 600_000))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        client.send(b"x FETCH 1:4 BODY.PEEK[]\r\n")
+        client.connection.pause_writing()
+        await client.quiet()
+        assert client.connection.busy
+        client.pipe.close()
+        await client.quiet()
+        assert not world.mail._views
+
+
 async def test_a_client_that_has_said_all_still_hears_all() -> None:
     """`printf ... | nc` closes its half before the answers come."""
     async with World() as world:
@@ -265,7 +281,7 @@ async def test_keywords_have_an_end() -> None:
 
 async def test_a_full_account_says_so() -> None:
     async with World() as world:
-        world.quota = world.quota._replace(messages_max=1)
+        world.people.accounts["alice"].quota_messages = 1
         client = await world.connect("alice")
         await client.ok("APPEND INBOX {5+}\r\na: b\n")
         assert (await client.command("APPEND INBOX {5+}\r\na: b\n"))[-1].startswith(b"t NO [OVERQUOTA]")

@@ -123,7 +123,7 @@ async def test_a_connection_that_is_refused_again_and_again_is_closed() -> None:
             client.send(f"t LOGIN alice {PASSWORD}\r\n".encode())
         lines = [line async for line in client.lines()]
         assert lines == [REFUSAL, REFUSAL, b"* BYE Too many failed logins", REFUSAL]
-        assert any(line["event"] == "imap.login_refused" for line in world.log.lines)
+        assert any(line["event"] == "imap.login_held_off" for line in world.log.lines)
 
 
 async def test_while_counts_are_away_the_right_password_opens() -> None:
@@ -140,7 +140,7 @@ LIMIT = b"t NO [LIMIT] This account has too many connections; close some, or try
 
 
 async def stopped(client: Client) -> None:
-    client.connection.stop("The server is stopping", "UNAVAILABLE")
+    client.connection.stop()
 
 
 async def silent(client: Client) -> None:
@@ -218,7 +218,7 @@ async def test_a_connection_counts_until_it_has_ended_whatever_way(end: Callable
         await other.ok(f"LOGIN bob {PASSWORD}")
         await end(client)
         async with asyncio.timeout(1):
-            while len(world.services.places) > 1 or client.connection.busy:
+            while len(world.server._per_account) > 1 or client.connection.busy:
                 await asyncio.sleep(0)
         assert not world.mail._views._views  # and what it had selected is given back
         assert (await log_in(world)).startswith(b"t OK")
@@ -239,7 +239,7 @@ async def test_a_handshake_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyP
             while not client.connection.lost:
                 await asyncio.sleep(0)
         world.server.tls = None
-        assert len(world.services.places) == 0
+        assert len(world.server._per_account) == 0
         assert (await log_in(world)).startswith(b"t OK")
 
 
@@ -258,13 +258,14 @@ async def test_who_departs_may_arrive_again() -> None:
     """For UNAUTHENTICATE (RFC 8437): the place is given back, once, and the connection lives."""
     async with World(connections_per_account_max=1) as world:
         client = await world.connect("alice")
-        client.connection._session.depart()
-        client.connection._session.depart()
-        assert len(world.services.places) == 0
+        client.connection.depart()
+        client.connection.depart()
+        client.connection._session.principal = None
+        assert len(world.server._per_account) == 0
         await client.ok(f"LOGIN bob {PASSWORD}")
         await client.ok("SELECT INBOX")
         assert (await log_in(world)).startswith(b"t OK")
-        assert len(world.services.places) == 2
+        assert len(world.server._per_account) == 2
 
 
 async def test_a_command_that_is_told_of_a_lost_client_lets_its_mailbox_go() -> None:

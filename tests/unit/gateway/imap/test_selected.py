@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, split_flags
+from gateway.imap.parts import Place
 from gateway.imap.selected import Selection, _missing
 from mail.imap.seqset import STAR, SequenceSet
 from tests.unit.gateway.imap.world import ALICE, World, message
@@ -29,7 +30,7 @@ async def test_sets_name_rows(pairs: list[tuple[int, int]]) -> None:
         hold = await world.mail.select(ALICE, "INBOX", read_only=False, changed=lambda: None)
         await hold.set_flags(((2, 3), (6, 6)), "add", 8)
         await hold.expunge()
-        selection = Selection(hold)
+        selection = Selection(hold, Place(ALICE, "INBOX"))
         uids = selection.uids.tolist()
         assert uids == [1, 4, 5, 7, 8]
         messages = SequenceSet(tuple(pairs))
@@ -73,7 +74,7 @@ async def test_a_flood_of_flags_is_told_bit_by_bit() -> None:
         for number in range(6):
             await world.deliver(message(f"m{number}"))
         hold = await world.mail.select(ALICE, "INBOX", read_only=False, changed=lambda: None)
-        selection = Selection(hold)
+        selection = Selection(hold, Place(ALICE, "INBOX"))
         hold.recent.clear()
         await hold.set_flags(((1, 6),), "add", 1)
         assert selection.sync(expunges=True, most=2) == _seen(1) + _seen(2)

@@ -34,6 +34,8 @@ from tests.unit.actors.mailbox.far import Way
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
 ALICE = 11
 BOB = 12
+CAROL = 13
+TEAM = 14
 PASSWORD = "demo"
 _SALT = b"0123456789abcdef"
 
@@ -55,18 +57,31 @@ class SilentLog:
 
 
 class Person:
-    """A principal."""
+    """A principal, and an account as others may know it."""
 
-    def __init__(self, account: int, login: str) -> None:
-        self.account = account
+    def __init__(self, account: int, login: str, *, shared: bool = False, administrator: bool = False) -> None:
+        self.account = self.id = account
         self.login = login
+        self.shared = shared
+        self.administrator = administrator
+        self.quota_bytes = 0
+        self.quota_messages = 0
 
 
 class People:
-    """A directory of two, alice and bob, whose password is `demo` and whose tokens are `token.of.NAME`."""
+    """A directory of alice, bob and carol, whose password is `demo` and whose tokens are `token.of.NAME`; of `team`, a
+    shared account, and of the group `staff`, in which bob is. carol is an administrator."""
 
     def __init__(self) -> None:
-        self.people = {"alice": Person(ALICE, "alice"), "bob": Person(BOB, "bob")}
+        people = [
+            Person(ALICE, "alice"),
+            Person(BOB, "bob"),
+            Person(CAROL, "carol", administrator=True),
+            Person(TEAM, "team", shared=True),
+        ]
+        self.accounts = {one.login: one for one in people}
+        self.people = {one.login: one for one in people if not one.shared}
+        self.members = {"staff": {BOB}}
         self.takes_tokens = True
         self.token_scope = "imap"
 
@@ -79,6 +94,23 @@ class People:
     async def token(self, login: str, token: str) -> Person | None:
         name = token.removeprefix("token.of.")
         return self.people.get(name) if token != name and login in {"", name} else None
+
+    async def named(self, login: str) -> Person | None:
+        return self.accounts.get(login)
+
+    async def account_with(self, number: int) -> Person | None:
+        return next((one for one in self.accounts.values() if one.id == number), None)
+
+    async def groups(self, account: int) -> list[str]:
+        return [name for name, members in self.members.items() if account in members]
+
+    async def set_quota(
+        self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
+    ) -> Person:
+        person = self.accounts[login]
+        person.quota_bytes = person.quota_bytes if quota_bytes is None else quota_bytes
+        person.quota_messages = person.quota_messages if quota_messages is None else quota_messages
+        return person
 
     async def scram(self, login: str) -> sasl.ScramKeys | None:
         return sasl.derive_scram(PASSWORD, _SALT, 4096) if login in self.people else None
@@ -222,7 +254,7 @@ class World:
         self.log = SilentLog()
         self.store = MemoryStore()
         self._way: Way | None = None
-        self.quota = Quota()
+        self.people = People()
         metrics = ShardMetrics(CollectorRegistry())
         self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
         shards: Directing = Only(self.shard)
@@ -237,7 +269,7 @@ class World:
         )
         self.services = Services(
             self.mail,
-            People(),
+            self.people,
             ImapSettings(**defaults | settings),
             Metrics(CollectorRegistry()),
             self.clock,
@@ -261,8 +293,9 @@ class World:
             await self._way.close()
         await self.shard.stop()
 
-    async def _quota_of(self, _account: int) -> Quota:
-        return self.quota
+    async def _quota_of(self, account: int) -> Quota:
+        person = await self.people.account_with(account)
+        return Quota(person.quota_bytes, person.quota_messages) if person is not None else Quota()
 
     async def connect(self, login: str = "") -> Client:
         """A new client, greeted, and logged in if a name is given."""

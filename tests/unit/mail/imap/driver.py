@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from mail.imap.events import Command, Event
-from mail.imap.fetch import BodySection
+from mail.imap.fetch import BinarySection, BinarySize, BodySection
 from mail.imap.limits import Limits
 from mail.imap.machine import ImapMachine
-from mail.imap.seqset import SequenceSet
+from mail.imap.seqset import PartialRange, SequenceSet
 
 FOLDER = Path(__file__).parent / "conversations"
 
@@ -26,11 +27,13 @@ def show(value: object) -> str:
     match value:
         case Command(tag=tag, command=command):
             return f"{show(tag)} {show(command)}"
-        case SequenceSet():
+        case SequenceSet() | PartialRange():
             return bytes(value).decode()
-        case BodySection():
+        case BodySection() | BinarySection():
             shown = value.label().decode() + (f"..{value.partial.count_bytes}" if value.partial else "")
-            return shown.replace("BODY", "PEEK", 1) if value.peek else shown
+            return shown.replace("BODY", "PEEK", 1).replace("BINARY[", "BINARY.PEEK[", 1) if value.peek else shown
+        case BinarySize():
+            return value.label().decode()
         case Enum():
             return value.name
         case bytes():
@@ -40,9 +43,18 @@ def show(value: object) -> str:
         case tuple():
             return "(" + ", ".join(map(show, value)) + ")"
         case _ if is_dataclass(value):
-            values = ", ".join(show(getattr(value, field.name)) for field in fields(value))
-            return f"{type(value).__name__}({values})"
+            return f"{type(value).__name__}({', '.join(_values(value))})"
     return str(value)
+
+
+def _values(value: Any) -> Iterator[str]:
+    """The fields in their order; those of extensions, which have names, only where they say something."""
+    for field in fields(value):
+        found = getattr(value, field.name)
+        if not field.kw_only:
+            yield show(found)
+        elif found != field.default:
+            yield f"{field.name}={show(found)}"
 
 
 def steps(name: str) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,8 @@ _WORDS = [
         b"\xff",
         b"RETURN (",
     ),
+    *(b"SETACL a b +lrs", b"(STORAGE 1)", b"(DEPTH 1)", b"/shared/a", b"(/private/b ", b"~{3+}\r\n", b"(USE (\\Sent))"),
+    *(b"NOTIFY SET STATUS (selected (MessageNew (UID) MessageExpunge))", b"(subtree ", b"STATUS (SIZE)", b"METADATA ("),
     *(b"NIL", b"dGVzdA==", b"=", b"DONE", b'"17-Jul-1996 02:44:25 -0700"', b"x" * 30),
 ]
 _STREAMS = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=6), max_size=30).map(b"".join)

@@ -57,8 +57,16 @@ def test_mailbox_lines() -> None:
     assert render.list_line("a b", [], kind=b"LSUB", delimiter=None) == b'* LSUB () NIL "a b"\r\n'
     line = render.list_line("Foo", ["\\NonExistent"], child_info=[b"SUBSCRIBED"])
     assert line == b'* LIST (\\NonExistent) "/" Foo ("CHILDINFO" ("SUBSCRIBED"))\r\n'
+    renamed = render.list_line("NewMailbox", [], old_name="Öld")
+    assert renamed == b'* LIST () "/" NewMailbox ("OLDNAME" (&ANY-ld))\r\n'
+    both = render.list_line("a", [], child_info=[b"SUBSCRIBED"], old_name="b c")
+    assert both == b'* LIST () "/" a ("CHILDINFO" ("SUBSCRIBED") "OLDNAME" ("b c"))\r\n'
     items = {StatusItem.MESSAGES: 231, StatusItem.UIDNEXT: 44292}
     assert render.status_line("blurdybloop", items) == b"* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)\r\n"
+    mixed = {StatusItem.APPENDLIMIT: None, StatusItem.MAILBOXID: "F1-a", StatusItem.DELETED_STORAGE: 1 << 40}
+    assert render.status_line("é", mixed, utf8=True) == (
+        '* STATUS "é" (APPENDLIMIT NIL MAILBOXID (F1-a) DELETED-STORAGE 1099511627776)\r\n'.encode()
+    )
     assert render.search_line([2, 3, 6]) == b"* SEARCH 2 3 6\r\n"
     assert render.search_line([]) == b"* SEARCH\r\n"
     assert render.flags_line(["\\Seen", "$a"]) == b"* FLAGS (\\Seen $a)\r\n"

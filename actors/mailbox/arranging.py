@@ -1,0 +1,192 @@
+"""What a command about mailboxes does: a part of decide.py. Pure.
+
+The law: as decide.py has it.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from actors.mailbox import events as ev
+from actors.mailbox import names, properties, rights
+from actors.mailbox.changing import transfer
+from actors.mailbox.decision import Context, Decision, loaded, loose, named, to_open
+from actors.mailbox.state import Account, Mailbox
+from actors.mailbox.types import (
+    INBOX,
+    MAILBOXES_MAX,
+    Acl,
+    Annotate,
+    Create,
+    Delete,
+    Done,
+    Open,
+    Opened,
+    ReadAnnotations,
+    ReadTree,
+    Rename,
+    Reply,
+    SetAcl,
+    SetRole,
+    Subscribe,
+    Tree,
+    Who,
+)
+from cluster.errors import AlreadyExists, NotFound, OverLimit, Refused
+
+SUBSCRIPTIONS_MAX: Final = 2 * MAILBOXES_MAX
+
+
+def create(account: Account, command: Create, context: Context) -> Decision:
+    name = names.normal(command.name)
+    if name in account.by_name:
+        raise AlreadyExists("A mailbox of that name exists.")
+    if len(account.mailboxes) >= MAILBOXES_MAX:
+        raise OverLimit(f"An account may have {MAILBOXES_MAX} mailboxes.")
+    if command.role and any(box.role == command.role for box in account.mailboxes.values()):
+        raise Refused("Another mailbox has that special use.")
+    acl = _acl_above(account, name, command.who)
+    validity = uidvalidity(account.last_uidvalidity, context)
+    made = ev.MailboxCreated(account.next_mailbox, name, validity, command.role, acl)
+    return Decision([(made,)])
+
+
+def _acl_above(account: Account, name: str, who: Who | None) -> Acl:
+    """What a new mailbox has of the nearest one above it (RFC 4314 4: and that is who allows it)."""
+    above = next((box for parent in names.parents(name) if (box := account.named(parent)) is not None), None)
+    if above is None:
+        rights.need((), who, rights.MAKE)
+        return ()
+    rights.need(above.acl, who, rights.MAKE)
+    return above.acl
+
+
+def uidvalidity(last: int, context: Context) -> int:
+    """RFC 3501 2.3.1.1: ever larger for a name that is made again; seconds since 1970 fit 32 bits until 2106."""
+    return max(last + 1, context.now_ms // 1000)
+
+
+def delete(account: Account, command: Delete, _context: Context) -> Decision:
+    name = loose(command.name)
+    if name == INBOX:
+        raise Refused("INBOX cannot be deleted.")
+    box = account.named(name)
+    if box is None:
+        if any(names.is_below(other, name) for other in account.by_name):
+            raise Refused("This name only has mailboxes below it; delete those.")  # RFC 3501 6.3.4
+        raise NotFound("There is no mailbox of that name.")
+    rights.need(box.acl, command.who, rights.REMOVE)
+    _, index = loaded(account, box.id)
+    grants = properties.grants(account, box, ())
+    decision = Decision([(ev.MailboxDeleted(box.id),)], cleared=[box.id], grants=grants)
+    if index.count:
+        decision.dropped.append(index.emails.copy())
+    return decision
+
+
+def rename(account: Account, command: Rename, context: Context) -> Decision:
+    name, to = loose(command.name), names.normal(command.to)
+    below = [other for other in account.by_name if names.is_below(other, name)]
+    if command.who is not None:
+        for old in (name, *below):
+            rights.need(box.acl if (box := account.named(old)) else (), command.who, rights.REMOVE)
+        _acl_above(account, to, command.who)
+    if to in account.by_name:
+        raise AlreadyExists("A mailbox of that name exists.")
+    if name == INBOX:
+        return _rename_inbox(account, to, context)
+    if name not in account.by_name and not below:
+        raise NotFound("There is no mailbox of that name.")
+    if names.is_below(to, name):
+        raise Refused("A mailbox cannot be moved below itself.")
+    moved = [other for other in (name, *below) if other in account.by_name]
+    renamed = {old: names.normal(to + old[len(name) :]) for old in moved}
+    if not set(renamed.values()).isdisjoint(account.by_name):
+        raise AlreadyExists("A mailbox of that name exists.")
+    return Decision([tuple(ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items())])
+
+
+def _rename_inbox(account: Account, to: str, context: Context) -> Decision:
+    """RFC 3501 6.3.5: the messages move to the new name, INBOX stays and is empty, names below it are not touched."""
+    (made,) = create(account, Create(to), context).events[0]
+    assert isinstance(made, ev.MailboxCreated)
+    inbox, index = loaded(account, account.by_name[INBOX])
+    target = Mailbox(made.mailbox, made.name, "", made.uidvalidity)
+    decision = transfer(account, inbox, index, np.arange(index.count), target, context, move=True)
+    decision.events.insert(0, (made,))
+    decision.answers = []
+    decision.reply = lambda account: Done(account.modseq)
+    return decision
+
+
+def subscribe(account: Account, command: Subscribe, _context: Context) -> Decision:
+    name = names.normal(command.name) if command.on else loose(command.name)
+    if (name in account.subscriptions) == command.on:
+        return Decision()
+    if command.on and len(account.subscriptions) >= SUBSCRIPTIONS_MAX:
+        raise OverLimit(f"An account may have {SUBSCRIPTIONS_MAX} subscriptions.")
+    return Decision([(ev.SubscriptionChanged(name, command.on),)])
+
+
+def read_tree(_account: Account, command: ReadTree, _context: Context) -> Decision:
+    who = command.who
+    if who is None:
+        return Decision(reply=lambda account: account.tree())
+    return Decision(reply=lambda account: _of_another(account, who))
+
+
+def _of_another(account: Account, who: Who) -> Tree:
+    """What is there for somebody else: no subscriptions, and no more of the use of the whole than the quota needs."""
+    tree = account.tree(lambda box: rights.LOOKUP in rights.rights_of(box.acl, who))
+    return Tree(tree.mailboxes, frozenset(), tree.keywords, tree.used_bytes, tree.used_messages, tree.modseq)
+
+
+def set_acl(account: Account, command: SetAcl, _context: Context) -> Decision:
+    box = named(account, command.name)
+    rights.need(box.acl, command.who, rights.ADMINISTER)
+    events, acl = properties.acl_events(box, command)
+    return Decision([events] if events else [], grants=properties.grants(account, box, acl))
+
+
+def set_role(account: Account, command: SetRole, _context: Context) -> Decision:
+    box = named(account, command.name)
+    if command.who is not None:
+        rights.need(box.acl, command.who, rights.LOOKUP)
+        raise rights.NoRight("Only its owner gives a mailbox a special use.")
+    events = properties.role_events(account, box, command)
+    return Decision([events] if events else [])
+
+
+def annotate(account: Account, command: Annotate, _context: Context) -> Decision:
+    if command.name:
+        box = named(account, command.name)
+        shared = any(not name.startswith("/private/") for name, _value in command.pairs)
+        rights.need(box.acl, command.who, rights.LOOKUP + (rights.WRITE if shared else rights.READ))
+        number = box.id
+    else:
+        number = properties.of_account(command)
+    events = properties.annotation_events(account, number, command)
+    return Decision([events] if events else [])
+
+
+def read_annotations(_account: Account, command: ReadAnnotations, _context: Context) -> Decision:
+    def reply(account: Account) -> Reply:
+        boxes = account.mailboxes.values()
+        sees = [box for box in boxes if rights.LOOKUP in rights.rights_of(box.acl, command.who)]
+        return properties.annotations(account, command, sees)
+
+    return Decision(reply=reply)
+
+
+def open_(account: Account, command: Open, _context: Context) -> Decision:
+    box = to_open(account, command)
+    if box is None:
+        raise NotFound("There is no mailbox of that name.")
+    rights.need(box.acl, command.who, rights.READ)
+    first, below, number = box.recent_below, box.uidnext, box.id
+    claims = command.claim and first < below
+    return Decision(
+        [(ev.RecentClaimed(number, below),)] if claims else [],
+        answers=[ev.ClaimAnswer(number, first, below)] if claims else [],
+        reply=lambda account: Opened(account.mailboxes[number].info(), tuple(account.keywords), first, below),
+    )

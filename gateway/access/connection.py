@@ -1,0 +1,395 @@
+"""One connection of mail access: bytes between the network, a protocol's machine and its session, with time and TLS.
+
+The law: one command runs at a time, in the order they came; while it runs at most READ_AHEAD_BYTES of what follows are
+held; what is written ahead of a client that does not read is bounded. An idle connection has no task, no timer and no
+buffer of its own. Whatever ends a connection, the mailbox it holds is let go, and its account has one less.
+"""
+
+import asyncio
+import math
+import ssl
+from abc import abstractmethod
+from collections.abc import Coroutine
+from typing import Any, ClassVar, Final, Protocol, cast
+
+from gateway.access.parts import Log, Machine, Services, Session
+from gateway.binding import bindings
+from gateway.proxy import ip_of
+from mail.sasl import Binding
+
+READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
+TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told goodbye and may never send one
+STOPPING: Final = "The server is stopping"
+_JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
+
+
+class Owner(Protocol):
+    """The server, as its connections see it."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """For STARTTLS; None: there is none."""
+        ...
+
+    def opened(self, connection: "Connection") -> str:
+        """Count a new connection; the reason to refuse it, or an empty string."""
+        ...
+
+    def closed(self, connection: "Connection") -> None:
+        """The connection is no more."""
+        ...
+
+    def arrived(self, account: int) -> bool:
+        """Count a connection for an account; False: it has too many."""
+        ...
+
+    def departed(self, account: int) -> None:
+        """One less."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of the event loop, and the session's `Wire`; a protocol fills in the abstract methods."""
+
+    protocol: ClassVar[str]  # in small letters: how the names of its events in the log begin
+
+    __slots__ = (
+        "_account",
+        "_asked",
+        "_eof",
+        "_machine",
+        "_out",
+        "_out_bytes",
+        "_owner",
+        "_paused",
+        "_session",
+        "_task",
+        "_transport",
+        "_unclogged",
+        "clogged",
+        "deadline",
+        "id",
+        "ip",
+        "lost",
+        "secure",
+        "services",
+        "stopping",
+    )
+
+    def __init__(
+        self,
+        owner: Owner,
+        services: Services,
+        number: str,
+        machine: Machine,
+        session: Session,
+        *,
+        secure: bool,
+        ip: str,
+    ) -> None:
+        """`ip`: the client's address where a relay has told it; else it is the transport's."""
+        self.services = services
+        self.secure = secure
+        self.id = number
+        self.ip = ip
+        self.lost = False
+        self.stopping = False
+        self.clogged = False
+        self.deadline = math.inf  # monotonic seconds after which the server's sweep closes us
+        self._owner = owner
+        self._machine = machine
+        self._session = session
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._asked: asyncio.Future[bytes] | None = None  # a login waits for a line
+        self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
+        self._account: int | None = None  # whose connection it counts as
+        self._paused = False
+        self._eof = False
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+
+    # what a protocol says
+
+    @abstractmethod
+    def _greeting(self) -> bytes:
+        """The first line."""
+
+    @abstractmethod
+    def _take(self) -> bool:
+        """Deal with the machine's next event; whether there was one."""
+
+    def _received(self) -> None:
+        """Octets have come, or those that had come are not held any more."""
+
+    def _caught_up(self) -> None:
+        """A client that rests reads again."""
+
+    @property
+    def log(self) -> Log:
+        """A log whose lines carry this connection's id; made when needed, as most connections are silent."""
+        return self.services.log.bind(conn=self.id)
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What SCRAM can be bound to here."""
+        return bindings(self._transport, self._owner.tls) if self._transport is not None else ()
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS would work now."""
+        return not self.secure and self._owner.tls is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs."""
+        return self._task is not None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet the client, or turn it away."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
+        self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
+        if reason := self._owner.opened(self):
+            self._session.dismiss("limit", reason)
+            self.close()
+            return
+        self.note("open", ip=self.ip, tls=self.secure)
+        self.write(self._greeting())
+        self._rest()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._task is None and self._session.known:
+            self._rest()  # a large message on a slow line may take longer than a silence may last
+        self._machine.receive(data)
+        self._received()
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: what it asked is still answered, where half a connection can live (not in TLS)."""
+        self._eof = True
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(ConnectionResetError())
+        self._advance()
+        return not self.secure
+
+    def pause_writing(self) -> None:
+        """The client does not keep up."""
+        self.clogged = True
+        self.deadline = min(self.deadline, self.services.clock.monotonic() + self.services.settings.write_s)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.clogged = False
+        if self._unclogged is not None and not self._unclogged.done():
+            self._unclogged.set_result(None)
+        if self._task is None:
+            self._caught_up()
+            self._rest()
+            self._advance()
+        else:
+            self.deadline = math.inf
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is no more; a command that runs finds out when it next writes."""
+        if self.lost:
+            return
+        self.lost = True
+        self._out.clear()
+        for waiting in (self._asked, self._unclogged):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(ConnectionResetError())
+        self._received()
+        self._let_go()
+        self._owner.closed(self)
+        self.note("close", error=type(exc).__name__ if exc else "")
+
+    # the session's Wire
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes; they leave together, at the latest when this turn of the event loop ends."""
+        if not data or self.lost:
+            return
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes >= _JOIN_BYTES:
+            self._flush()
+
+    def note(self, event: str, **values: object) -> None:
+        """Something for the log, named after the protocol."""
+        self.log.info(self._named(event), **values)
+
+    async def drain(self) -> None:
+        """Wait until the client has taken enough of what was written."""
+        self._flush()
+        if self.clogged and not self.lost:
+            self._unclogged = asyncio.get_running_loop().create_future()
+            await self._unclogged
+        if self.lost:
+            raise ConnectionResetError
+
+    async def ask(self, challenge: bytes) -> bytes:
+        """Send a continuation request and wait for the client's line. ConnectionError when it leaves instead."""
+        self._asked = asyncio.get_running_loop().create_future()
+        self.write(b"+ %b\r\n" % challenge)
+        self._machine.expect_line()
+        self._rest()
+        asyncio.get_running_loop().call_soon(self._advance)
+        try:
+            return await self._asked
+        finally:
+            self._asked = None
+            self.deadline = math.inf
+
+    def arrive(self, account: int) -> bool:
+        """Count it for an account that has logged in; False: it has too many."""
+        if not self._owner.arrived(account):
+            return False
+        self._account = account
+        return True
+
+    def depart(self) -> None:
+        """Nobody is logged in any more."""
+        account, self._account = self._account, None
+        if account is not None:
+            self._owner.departed(account)
+
+    def close(self) -> None:
+        """Close once what was written has left; the sweep cuts off a client that does not take it."""
+        self._session.ended = True
+        self._flush()
+        self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
+        if self._transport is not None:
+            self._transport.close()
+
+    # what the server asks
+
+    def stop(self) -> None:
+        """Say goodbye: now, or when the command that runs is answered."""
+        self.stopping = True
+        if self._task is None:
+            self._session.dismiss("stopping", STOPPING)
+            self.close()
+
+    def abort(self) -> None:
+        """Cut the connection without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def expired(self) -> None:
+        """The deadline has passed: the client was silent too long, or does not read."""
+        self.note("timeout", clogged=self.clogged)
+        if self.clogged or self._session.ended:
+            self.abort()
+        else:
+            self._session.dismiss("silent", "You were silent for too long")
+            self.close()
+
+    # from bytes to commands
+
+    def _advance(self) -> None:
+        """Take what the machine has, until a command runs, nothing is left, or the client does not read its answers."""
+        while (self._task is None or self._asked is not None) and not (self._session.ended or self.clogged):
+            if not self._take():
+                break
+        if self._eof and self._task is None and not self.clogged:
+            self.close()
+        self._flow()
+
+    def _answered(self, line: bytes) -> bool:
+        """Whether a login waited for this line."""
+        if self._asked is None or self._asked.done():
+            return False
+        self._asked.set_result(line)
+        return True
+
+    async def _goes_on(self) -> bool:
+        """After a command: TLS, if it was promised; whether the session goes on."""
+        if self._session.wants_tls:
+            await self._start_tls()
+        if self._session.ended or self.stopping:
+            self._session.dismiss("stopping", STOPPING)
+            self.close()
+            return False
+        return True
+
+    async def _start_tls(self) -> None:
+        """What came in clear text behind the command is forgotten: anybody may have put it there."""
+        self._session.wants_tls = False
+        context, transport = self._owner.tls, self._transport
+        assert context is not None
+        assert transport is not None
+        self._flush()
+        self._machine.forget()
+        loop = asyncio.get_running_loop()
+        upgraded = await loop.start_tls(transport, self, context, server_side=True, ssl_shutdown_timeout=TLS_CLOSE_S)
+        if upgraded is None:
+            raise ConnectionResetError
+        self._transport, self.secure = upgraded, True
+        upgraded.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self.deadline = math.inf
+        self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """A command is done: on to the next, or to rest."""
+        self._task = None
+        self._received()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            if not isinstance(error, ConnectionError | ssl.SSLError):
+                self.log.warning(self._named("defect"), error=repr(error), exc_info=error)
+            self.abort()
+            # A connection that is reset during a TLS handshake is not reported by the event loop.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+        if self.lost:
+            self._let_go()
+            return
+        self._rest()
+        self._advance()
+
+    def _let_go(self) -> None:
+        """Of the mailbox and of the account, when nothing runs that may still want them."""
+        if self._task is None:
+            self.depart()
+            if self._session.holds:
+                self._start(self._session.leave())
+
+    def _named(self, event: str) -> str:
+        return f"{self.protocol}.{event}"
+
+    # the network
+
+    def _rest(self) -> None:
+        """Between commands the client has a time to say something."""
+        if self.clogged or self._session.ended:
+            return
+        settings = self.services.settings
+        silence_s = settings.idle_s if self._session.known else settings.login_s
+        self.deadline = self.services.clock.monotonic() + silence_s
+
+    def _flow(self) -> None:
+        """Read on, unless the client is too far ahead of its answers."""
+        full = (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+        if full is self._paused or self._transport is None or self._transport.is_closing():
+            return
+        self._paused = full
+        if full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None and not self.lost:
+            data = b"".join(self._out)
+            self._out.clear()
+            self._out_bytes = 0
+            self.services.metrics.bytes_out.inc(len(data))
+            self._transport.write(data)

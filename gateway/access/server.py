@@ -1,0 +1,142 @@
+"""The listeners of one protocol of mail access: who may connect, how long they may be silent, and how it stops.
+
+The law: every connection is counted, swept and told goodbye; `close` ends within its bound whatever clients do.
+"""
+
+import asyncio
+import socket
+import ssl
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from gateway.access.connection import TLS_CLOSE_S, Connection
+from gateway.access.parts import Services
+from gateway.proxy import ProxyServer, Relays
+
+SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all connections instead of one each
+_BACKLOG: Final = 1024  # connections the kernel holds while we are busy
+_HANDSHAKE_S: Final = 20.0  # for TLS; a client on a slow line needs a few seconds
+_ID_BITS: Final = 48  # of a connection's id in the log: unique for years of a busy server
+
+
+class Server:
+    """All listeners of the protocol in a process, and their connections."""
+
+    def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self._services = services
+        self._listeners: list[asyncio.Server | ProxyServer] = []
+        self._connections: set[Connection] = set()
+        self._per_ip: Counter[str] = Counter()
+        self._per_account: Counter[int] = Counter()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
+
+    @abstractmethod
+    def _connection(self, number: str, *, secure: bool, ip: str) -> Connection:
+        """A connection of the protocol. `ip`: where a relay has told it."""
+
+    async def listen(self, sock: socket.socket, *, implicit_tls: bool = False, behind: Relays | None = None) -> None:
+        """Serve a bound socket; with `implicit_tls` TLS comes first (RFC 8314), else STARTTLS is offered.
+
+        `behind`: the relays in front of it, that tell where a connection comes from.
+        """
+        if implicit_tls and self.tls is None:
+            raise ValueError("implicit TLS needs a certificate")
+        loop = asyncio.get_running_loop()
+        tls = self.tls if implicit_tls else None
+        make = self._factory(secure=implicit_tls)
+        if behind is not None:
+            log = self._services.log
+            self._listeners.append(
+                ProxyServer(sock, behind, make, log, tls=tls, handshake_s=_HANDSHAKE_S, shutdown_s=TLS_CLOSE_S)
+            )
+        else:
+            server = await loop.create_server(
+                make,
+                sock=sock,
+                ssl=tls,
+                ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
+                ssl_shutdown_timeout=TLS_CLOSE_S if tls else None,
+                backlog=_BACKLOG,
+            )
+            self._listeners.append(server)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    async def close(self) -> None:
+        """Take nothing new, let running commands end, say goodbye; cut off whoever is left after `drain_s`."""
+        for listener in self._listeners:
+            listener.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._connections):
+            connection.stop()
+        try:
+            async with asyncio.timeout(self._services.settings.drain_s):
+                await self._all_closed.wait()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+            await asyncio.sleep(0)
+
+    def opened(self, connection: Connection) -> str:
+        """Count a new connection; the reason to refuse it, or an empty string."""
+        settings, metrics = self._services.settings, self._services.metrics
+        self._connections.add(connection)
+        self._per_ip[connection.ip] += 1
+        self._all_closed.clear()
+        metrics.connections.inc()
+        if len(self._connections) > settings.connections_max:
+            metrics.refused.labels("total").inc()
+            return "Too many connections; try again later"
+        if self._per_ip[connection.ip] > settings.connections_per_ip_max:
+            metrics.refused.labels("address").inc()
+            return "Too many connections from your address"
+        return ""
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is no more."""
+        self._connections.discard(connection)
+        self._per_ip[connection.ip] -= 1
+        if not self._per_ip[connection.ip]:
+            del self._per_ip[connection.ip]
+        self._services.metrics.connections.dec()
+        if not self._connections:
+            self._all_closed.set()
+
+    def arrived(self, account: int) -> bool:
+        """Count a connection for an account; False: it has too many.
+
+        For this gateway alone: over the cluster each connection would cost a commit when it comes, when it goes, and
+        every forty seconds that it lasts (the leases of actors/throttle), ten thousand idle ones 250 a second.
+        """
+        if self._per_account[account] >= self._services.settings.connections_per_account_max:
+            return False
+        self._per_account[account] += 1
+        return True
+
+    def departed(self, account: int) -> None:
+        """One less."""
+        self._per_account[account] -= 1
+        if not self._per_account[account]:
+            del self._per_account[account]
+
+    def _factory(self, *, secure: bool) -> Callable[..., Connection]:
+        """What makes a listener's connections; it may be given the client's address."""
+
+        def make(ip: str = "") -> Connection:
+            number = f"{self._services.dice.getrandbits(_ID_BITS):012x}"
+            return self._connection(number, secure=secure, ip=ip)
+
+        return make
+
+    def _sweep(self) -> None:
+        """Close whoever is over its time."""
+        now = self._services.clock.monotonic()
+        for connection in [one for one in self._connections if one.deadline < now]:
+            connection.expired()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

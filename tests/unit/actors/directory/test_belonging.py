@@ -1,0 +1,45 @@
+"""actors/directory/belonging.py: which groups an account is in."""
+
+from actors.directory.client import DirectoryClient
+
+
+async def groups(directory: DirectoryClient) -> tuple[str, ...]:
+    account = await directory.get_account("alice@example.test")
+    return await directory.groups(account.id)
+
+
+async def test_groups_are_found_from_their_members(directory: DirectoryClient) -> None:
+    assert await groups(directory) == ()
+    await directory.add_group("staff@example.test", ["Alice@example.test", "bob@far.example"])
+    await directory.add_group("all@example.test", ["staff@example.test"])
+    await directory.add_list("news@example.test", ["alice@example.test"])
+    assert await groups(directory) == ("staff@example.test", "all@example.test")
+    await directory.leave_group("staff@example.test", ["Alice@example.test"])
+    assert await groups(directory) == ()
+    await directory.join_group("all@example.test", ["alice@example.test"])
+    assert await groups(directory) == ("all@example.test",)
+    await directory.remove_group("all@example.test")
+    assert await groups(directory) == ()
+
+
+async def test_groups_that_hold_each_other_end(directory: DirectoryClient) -> None:
+    await directory.add_group("a@example.test", ["b@example.test", "alice@example.test"])
+    await directory.add_group("b@example.test", ["a@example.test"])
+    assert await groups(directory) == ("a@example.test", "b@example.test")
+
+
+async def test_where_case_matters_it_is_another_member(directory: DirectoryClient) -> None:
+    await directory.add_domain("strict.test", case_sensitive=True)
+    await directory.add_address("alice@example.test", "Ann@strict.test")
+    await directory.add_group("g@example.test", ["ann@strict.test"])
+    assert await groups(directory) == ()
+    await directory.change_group("g@example.test", members=["Ann@strict.test"])
+    assert await groups(directory) == ("g@example.test",)
+
+
+async def test_the_longest_addresses_have_a_key(directory: DirectoryClient) -> None:
+    domain = ".".join(["d" * 60] * 4)
+    await directory.add_domain(domain)
+    await directory.add_address("alice@example.test", f"{'l' * 64}@{domain}")
+    await directory.add_group(f"{'g' * 64}@{domain}", [f"{'l' * 64}@{domain}"])
+    assert await groups(directory) == (f"{'g' * 64}@{domain}",)

@@ -1,0 +1,43 @@
+"""The response codes of extensions, as the examples of their RFCs have them."""
+
+import pytest
+
+from mail.imap import codes
+from mail.imap.lexer import Reader
+from mail.imap.limits import Limits
+from mail.imap.notify import SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (codes.CLOSED, b"CLOSED"),
+        (codes.COMPRESSION_ACTIVE, b"COMPRESSIONACTIVE"),
+        (codes.NO_MOD_SEQ, b"NOMODSEQ"),
+        (codes.NOTIFICATION_OVERFLOW, b"NOTIFICATIONOVERFLOW"),
+        (codes.METADATA_TOO_MANY, b"METADATA TOOMANY"),
+        (codes.METADATA_NO_PRIVATE, b"METADATA NOPRIVATE"),
+        (codes.metadata_long_entries_code(2199), b"METADATA LONGENTRIES 2199"),
+        (codes.metadata_max_size_code(65536), b"METADATA MAXSIZE 65536"),
+        (codes.highest_mod_seq_code(715_194_045_007), b"HIGHESTMODSEQ 715194045007"),
+        (codes.mailbox_id_code("F2212ea87-6097"), b"MAILBOXID (F2212ea87-6097)"),
+        (codes.message_limit_code(1000), b"MESSAGELIMIT 1000"),
+        (codes.message_limit_code(1000, 23221), b"MESSAGELIMIT 1000 23221"),
+        (codes.in_progress_code(), b"INPROGRESS"),
+        (codes.in_progress_code(b"A001"), b'INPROGRESS ("A001" NIL NIL)'),
+        (codes.in_progress_code(b"A001", 454), b'INPROGRESS ("A001" 454 NIL)'),
+        (codes.in_progress_code(b"A001", 454, 1000), b'INPROGRESS ("A001" 454 1000)'),
+        (codes.in_progress_code(None, 0, 5), b"INPROGRESS (NIL 0 5)"),
+        (codes.in_progress_code(b"A001", None, 1000), b'INPROGRESS ("A001" NIL NIL)'),
+    ],
+)
+def test_code(code: bytes, text: bytes) -> None:
+    assert code == text
+
+
+def test_bad_event_lists_words() -> None:
+    head, rest = codes.bad_event_code(event.value for event in SUPPORTED).split(b" ", 1)
+    reader = Reader((rest,), (), Limits())
+    assert head == b"BADEVENT"
+    assert reader.parenthesized(Reader.word) == [event.value.upper() for event in SUPPORTED]
+    reader.end()
