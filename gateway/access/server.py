@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from gateway.access.connection import TLS_CLOSE_S, Connection
+from gateway.access.connection import READ_BYTES, STRANGER_BYTES, TLS_CLOSE_S, Connection
 from gateway.access.parts import Services
 from gateway.proxy import ProxyServer, Relays
 
@@ -26,6 +26,8 @@ class Server:
 
     def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
         self.tls = tls
+        self.room = memoryview(bytearray(READ_BYTES))
+        self.small_room = self.room[:STRANGER_BYTES]
         self._services = services
         self._listeners: list[asyncio.Server | ProxyServer] = []
         self._connections: set[Connection] = set()

@@ -28,7 +28,9 @@ class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ),
     ] = 50
     idle_s: Annotated[float, Meta(gt=0, description="Seconds without a command after login.")] = 1800.0
-    login_s: Annotated[float, Meta(gt=0, description="Seconds without a command before login.")] = 60.0
+    login_s: Annotated[
+        float, Meta(gt=0, description="Seconds without a command before login; and three times as many until login.")
+    ] = 60.0
     write_s: Annotated[
         float, Meta(gt=0, description="Seconds a client may leave our answer unread before it is cut off.")
     ] = 120.0

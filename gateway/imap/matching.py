@@ -174,6 +174,13 @@ def _inverse(test: Test) -> Test:
     return test.test if isinstance(test, Inverse) else Inverse(test)
 
 
+def _recent(scope: Scope) -> Array:
+    answer = np.zeros(len(scope.rows), bool)
+    for start, end in scope.selection.hold.recent.rows_in(scope.selection.uids[scope.rows]):
+        answer[start:end] = True
+    return answer
+
+
 def _mask(wanted: key.SearchKey, scope: Scope) -> Array | None:
     """Truths by row, of a key that the columns can answer; None for the others."""
     answer: Array | None = None
@@ -181,8 +188,7 @@ def _mask(wanted: key.SearchKey, scope: Scope) -> Array | None:
         case key.All():
             answer = np.ones(len(scope.rows), bool)
         case key.Flag("\\Recent"):
-            recent = scope.selection.hold.recent
-            answer = np.isin(scope.selection.uids[scope.rows], np.fromiter(recent, np.int64, len(recent)))
+            answer = _recent(scope)
         case key.Flag(flag):
             answer = (scope.flags & system_bit(flag)) != 0
         case key.Keyword(word):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
+from actors.mailbox.recent import Recent
 from actors.mailbox.types import (
     Acl,
     Added,
@@ -166,7 +167,7 @@ class Hold(Protocol):
         ...
 
     @property
-    def recent(self) -> set[int]:
+    def recent(self) -> Recent:
         r"""UIDs that are \Recent for this session; grows as mail arrives."""
         ...
 

@@ -207,10 +207,7 @@ class Selection:
         return b"* %d RECENT\r\n" % self._recent if self._recent != before else b""
 
     def _count_recent(self) -> int:
-        recent = self.hold.recent
-        if not recent or not len(self.uids):
-            return 0
-        return int(np.isin(np.fromiter(recent, np.int64, len(recent)), self.uids).sum())
+        return sum(end - start for start, end in self.hold.recent.rows_in(self.uids))
 
     def _first_unseen(self) -> int:
         """The sequence number of the first message without \\Seen; 0 when there is none."""

@@ -162,7 +162,7 @@ class Pipe(asyncio.Transport):
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
-        self.protocol: asyncio.Protocol | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.received += data
@@ -172,7 +172,7 @@ class Pipe(asyncio.Transport):
         if not self.closed:
             self.closed = True
             self.news.set()
-            asyncio.get_running_loop().call_soon(cast("asyncio.Protocol", self.protocol).connection_lost, None)
+            asyncio.get_running_loop().call_soon(cast("asyncio.BaseProtocol", self.protocol).connection_lost, None)
 
     abort = close
 
