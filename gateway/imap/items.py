@@ -15,6 +15,8 @@ from mail.message.header import header_fields_subset
 from mail.message.record import Record
 
 _A: Final = FetchAttribute
+PIECE_BYTES: Final = 64 * 1024
+_PLANNED_ITEMS: Final = 20  # of a list that is kept: nobody fills memory with longer ones, each made up
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 
@@ -44,13 +46,16 @@ Column = Callable[[Columns], Sequence[object]]
 
 
 class Plan(NamedTuple):
-    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set and FLAGS are said."""
+    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set and FLAGS are said.
+
+    `needs_contents`: how many of the items are of the message itself, each of them perhaps all of it.
+    """
 
     line: bytes
     shapes: tuple[bytes, ...]
     columns: tuple[Column, ...]
     needs_records: bool
-    needs_contents: bool
+    needs_contents: int
     sets_seen: bool
     says_flags: bool
 
@@ -61,17 +66,27 @@ class Plan(NamedTuple):
         return [line % row for row in zip(batch.seqs, *values, strict=True)]
 
     def render_apart(self, batch: Columns) -> Iterator[bytes]:
-        """The response for one message, an item at a time: for a message that is large in many of its items."""
+        """The response for one message, in pieces of at most PIECE_BYTES where it is large: of what is in memory
+        anyway there is one copy at a time, the item that is being said."""
         lead = b"* %d FETCH (" % batch.seqs[0]
         for shape, column in zip(self.shapes, self.columns, strict=True):
-            yield lead + shape % column(batch)[0]
+            value = column(batch)[0]
+            if isinstance(value, bytes) and len(value) > PIECE_BYTES:  # a literal, at the end of its shape
+                yield lead + shape % b""
+                for start in range(0, len(value), PIECE_BYTES):
+                    yield value[start : start + PIECE_BYTES]
+            else:
+                yield lead + shape % value
             lead = b" "
         yield b")\r\n"
 
 
-@lru_cache(maxsize=256)  # clients ask for the same few lists of items; a plan is about 1 kB
 def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
     """The plan for a list of items; UID FETCH answers have UID always (RFC 3501 6.4.8)."""
+    return _plan_kept(items, uid) if len(items) <= _PLANNED_ITEMS else _plan(items, uid)
+
+
+def _plan(items: tuple[FetchItem, ...], uid: bool) -> Plan:
     if uid and _A.UID not in items:
         items = (_A.UID, *items)
     shapes, columns = [], []
@@ -84,11 +99,14 @@ def plan(items: tuple[FetchItem, ...], *, uid: bool) -> Plan:
         tuple(shapes),
         tuple(columns),
         any(_is_read(item) for item in items),
-        any(isinstance(item, BodySection) or item in _WHOLE for item in items),
+        sum(isinstance(item, BodySection) or item in _WHOLE for item in items),
         any(isinstance(item, BodySection) and not item.peek for item in items)
         or bool({_A.RFC822, _A.RFC822_TEXT} & set(items)),
         _A.FLAGS in items,
     )
+
+
+_plan_kept: Final = lru_cache(maxsize=256)(_plan)  # clients ask for the same few lists; a plan is about 1 kB
 
 
 def _is_read(item: FetchItem) -> bool:

@@ -64,6 +64,8 @@ async def list_(session: Session, command: commands.List) -> Ok:
     for entry in _chosen(tree, command.selection):
         if match.matches(entry.name):
             session.wire.write(_listed(entry, command))
+            if session.wire.clogged:
+                await session.wire.drain()
         await pace.breathe()  # fifty long patterns over five thousand names take half a minute
     return Ok("LIST completed")
 
@@ -84,6 +86,8 @@ async def lsub(session: Session, command: commands.Lsub) -> Ok:
         await pace.breathe()
     for name in sorted(found):
         session.wire.write(render.list_line(name, [] if found[name] else ["\\Noselect"], kind=b"LSUB"))
+        if session.wire.clogged:
+            await session.wire.drain()
     return Ok("LSUB completed")
 
 
