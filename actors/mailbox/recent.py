@@ -19,8 +19,8 @@ class Recent(AbstractSet[int]):
     __slots__ = ("_ends", "_starts")
 
     def __init__(self, uids: Iterable[int] = ()) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []  # one behind the last of each run
+        self._starts: list[int] | tuple[()] = ()  # nothing is recent in most selections, and a list costs
+        self._ends: list[int] | tuple[()] = ()  # one behind the last of each run
         self.update(uids)
 
     def __contains__(self, uid: object) -> bool:
@@ -64,6 +64,9 @@ class Recent(AbstractSet[int]):
 
     def _add(self, start: int, end: int) -> None:
         if start >= end:
+            return
+        if not isinstance(self._starts, list) or not isinstance(self._ends, list):
+            self._starts, self._ends = [start], [end]
             return
         # The runs that this one touches become one with it; as a rule that is the last, or none.
         first, behind = bisect_left(self._ends, start), bisect_right(self._starts, end)

@@ -168,14 +168,14 @@ class Connection(asyncio.BufferedProtocol):
         """Greet the client, or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
-        self._bound_unread()
+        self._bound_transport()
+        self._bound_login()
         if reason := self._owner.opened(self):
             self._session.dismiss("limit", reason)
             self.close()
             return
         self.note("open", ip=self.ip, tls=self.secure)
         self.write(self._greeting())
-        self._login_until = self.services.clock.monotonic() + LOGIN_TIMES * self.services.settings.login_s
         self._rest()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (BufferedProtocol's)
@@ -214,6 +214,7 @@ class Connection(asyncio.BufferedProtocol):
             self._unclogged.set_result(None)
         if self._task is None:
             self._caught_up()
+        if self._task is None or self._asked is not None:
             self._rest()
             self._advance()
         else:
@@ -278,7 +279,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._owner.arrived(account):
             return False
         self._account = account
-        self._bound_unread()
+        self._bound_transport()
         return True
 
     def depart(self) -> None:
@@ -286,6 +287,9 @@ class Connection(asyncio.BufferedProtocol):
         account, self._account = self._account, None
         if account is not None:
             self._owner.departed(account)
+            if not self.lost:
+                self._bound_transport()
+                self._bound_login()
 
     def close(self) -> None:
         """Close once what was written has left; the sweep cuts off a client that does not take it."""
@@ -359,7 +363,7 @@ class Connection(asyncio.BufferedProtocol):
         if upgraded is None:
             raise ConnectionResetError
         self._transport, self.secure = upgraded, True
-        self._bound_unread()
+        self._bound_transport()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self.deadline = math.inf
@@ -417,13 +421,21 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._transport.resume_reading()
 
-    def _bound_unread(self) -> None:
-        """How much the transport takes before a command waits until the client reads."""
-        most = self.services.settings.write_buffer_bytes
+    def _bound_login(self) -> None:
+        """From now on a stranger has this long."""
+        self._login_until = self.services.clock.monotonic() + LOGIN_TIMES * self.services.settings.login_s
+
+    def _bound_transport(self) -> None:
+        """How much the transport takes before a command waits until the client reads; and how much TLS, which reads
+        for itself, holds of what we do not read."""
+        unread, ahead = self.services.settings.write_buffer_bytes, READ_AHEAD_BYTES
         if self._account is None:
-            most = min(most, STRANGER_UNREAD_BYTES)
+            unread, ahead = min(unread, STRANGER_UNREAD_BYTES), STRANGER_BYTES
         if self._transport is not None:
-            self._transport.set_write_buffer_limits(high=most)
+            self._transport.set_write_buffer_limits(high=unread)
+            bound = getattr(self._transport, "set_read_buffer_limits", None)  # of TLS only
+            if bound is not None:
+                bound(high=ahead)
 
     def _flush(self) -> None:
         if self._out and self._transport is not None and not self.lost:

@@ -4,6 +4,7 @@ The law: as of every connection of mail access; and an upload that is more than 
 cut off, while ordinary mail still comes through.
 """
 
+from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.access import connection as access
@@ -108,10 +109,14 @@ class Connection(access.Connection):
             return
         if before is State.NOT_AUTHENTICATED and session.state is not before:
             settings = self.services.settings
-            self._machine.limits = Limits(
-                line_max_bytes=settings.command_bytes_max, append_max_bytes=settings.message_bytes_max
-            )
+            self._machine.limits = _limits(settings.command_bytes_max, settings.message_bytes_max)
         if session.idling is not None:
             self._machine.expect_line()
         elif self._machine.waiting:
             self._machine.resume()
+
+
+@lru_cache(maxsize=8)
+def _limits(command_bytes: int, message_bytes: int) -> Limits:
+    """What a client may send that has logged in: one value for all."""
+    return Limits(line_max_bytes=command_bytes, append_max_bytes=message_bytes)

@@ -17,6 +17,7 @@ from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
 TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
+_NONE: Final[Array] = np.empty(0, np.uint32)
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
 
@@ -34,7 +35,7 @@ class Selection:
         self._modseq = hold.view.modseq
         self._keywords = hold.view.keywords  # those the client has been told of
         self._recent = self._count_recent()
-        self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
+        self._untold: Array = _NONE  # UIDs whose flags changed and did not fit into a sync
 
     @property
     def account(self) -> int:
@@ -180,7 +181,7 @@ class Selection:
             uids = uids[(told.rows[at] != rows) | (told.words[at] != index.flags[changed])]
         if self.more:
             uids = np.union1d(self._untold, uids)
-        self._untold = uids[most:]
+        self._untold = uids[most:] if len(uids) > most else _NONE  # an empty slice would hold all of them
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
         return self.flags_of(rows, with_uid=False)[0]

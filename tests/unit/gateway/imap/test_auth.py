@@ -258,9 +258,12 @@ async def test_who_departs_may_arrive_again() -> None:
     """For UNAUTHENTICATE (RFC 8437): the place is given back, once, and the connection lives."""
     async with World(connections_per_account_max=1) as world:
         client = await world.connect("alice")
+        world.clock.advance(1000)
         client.connection.depart()
         client.connection.depart()
         client.connection._session.principal = None
+        await client.ok("NOOP")
+        assert client.connection.deadline == world.clock.monotonic() + 60
         assert len(world.server._per_account) == 0
         await client.ok(f"LOGIN bob {PASSWORD}")
         await client.ok("SELECT INBOX")
