@@ -13,8 +13,8 @@ address that a name never came from, its owner waits as well while strangers try
 The law: a check of a password that is told to be wrong was counted before the client hears of it. Of one limit at most
 as many checks as it allows run at once, so that a thousand attempts side by side are no way around it: within a window
 at most twice the limit is tried through one gateway. The same wrong password again is no guess, and is not counted
-again by the gateway that remembers it: an old phone locks nobody out. Where the counts cannot be reached, everybody may
-try. All that is kept here is bounded, and is digests under a key that nobody else has.
+again by the gateway that remembers it, only answered ever later: an old phone locks nobody out. Where the counts cannot
+be reached, everybody may try. All that is kept here is bounded, and is digests under a key that nobody else has.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ NAME_CHARS_MAX: Final = 320  # of a name that is no address
 _RENEWED: Final = 60  # a known pair is noted again after this part of the time it is known for
 _KEY_BYTES: Final = 32
 _DIGEST_BYTES: Final = 16
+_NEVER: Final = (0.0, 0)
 
 
 class LoginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,6 +171,7 @@ class _Where(NamedTuple):
     """What an attempt counts for."""
 
     limits: tuple[Limit, ...]  # in this order their turns are waited for, so nobody waits in a circle
+    said: str  # the name, as it was given
     pair: bytes = b""  # digest of name and network, where they may be known to each other
     is_known: bool = False
     secret: bytes = b""  # digest of pair and secret
@@ -210,11 +212,11 @@ class CountedLogins:
 
     def attempt(self, ip: str) -> "CountedAttempt":
         """An attempt from this address."""
-        return CountedAttempt(self, client_network(ip), is_shared=within(ip, self._shared))
+        return CountedAttempt(self, ip)
 
-    async def enter(self, network: str, name: str, secret: str, *, is_shared: bool) -> _Where:
+    async def enter(self, ip: str, name: str, secret: str) -> _Where:
         """Wait for a turn under all limits, which `leave` gives back. Raises TooManyFailures."""
-        where = await self._where(network, name, secret, is_shared=is_shared)
+        where = await self._where(ip, name, secret)
         await self._turns.enter(where.limits)
         try:
             await self._check(where)
@@ -235,9 +237,11 @@ class CountedLogins:
         """Let the next have its turn."""
         self._turns.leave(where.limits)
 
-    async def succeeded(self, network: str, name: str) -> None:
+    async def succeeded(self, ip: str, name: str, where: _Where | None) -> None:
         """From now on they are known to each other."""
-        name = self._named(name)
+        if where is not None and where.said == name and where.pair in self._known:
+            return
+        network, name = client_network(ip), self._named(name)
         if not network or not name:
             return
         pair = self._digest(network, name)
@@ -251,28 +255,29 @@ class CountedLogins:
         settings = self._settings
         if where.is_known:
             self._failing.add(where.pair, settings.window_s)
-        again = where.secret in self._wrong
-        if where.secret:
-            self._wrong.add(where.secret, settings.window_s)
-        told = await self._told(where.limits, b"" if again else self._dice.randbytes(16))
+        times = self._wrong.add(where.secret, settings.window_s) if where.secret else 1
+        told = await self._told(where.limits, self._dice.randbytes(16) if times == 1 else b"")
         counted = max((one.counted for one in told), default=1)
+        if where.limits:
+            counted = max(counted, times)  # or who repeats one guess could keep the checkers of passwords busy
         longer = pause_s * 2.0 ** min(max(counted - 1, 0), 16)
         return min(longer, max(pause_s, settings.pause_s_max))
 
-    async def _where(self, network: str, name: str, secret: str, *, is_shared: bool) -> _Where:
+    async def _where(self, ip: str, said: str, secret: str) -> _Where:
         """What this attempt counts for."""
-        settings, name = self._settings, self._named(name)
+        settings, network, name = self._settings, client_network(ip), self._named(said)
         pair = self._digest(network, name) if network and name else b""
         is_known = bool(pair) and await self._is_known(pair, network, name)
         if is_known:
             some = [Limit("known login", f"{network}\0{name}", rate=settings.failures_known_max)]
         else:
+            alone = "" if within(ip, self._shared) else network
             some = [
-                Limit("login network", "" if is_shared else network, rate=settings.failures_per_network_max),
+                Limit("login network", alone, rate=settings.failures_per_network_max),
                 Limit("login name", name, rate=settings.failures_per_name_max),
             ]
         limits = tuple(one._replace(per_s=settings.window_s) for one in some if one.key and one.rate)
-        return _Where(limits, pair, is_known, self._digest(network, name, secret) if secret else b"")
+        return _Where(limits, said, pair, is_known, self._digest(network, name, secret) if secret else b"")
 
     async def _is_known(self, pair: bytes, network: str, name: str) -> bool:
         if pair in self._known:
@@ -316,23 +321,23 @@ class CountedLogins:
 class CountedAttempt:
     """One exchange of a client."""
 
-    __slots__ = ("_is_shared", "_logins", "_network", "_where")
+    __slots__ = ("_ip", "_logins", "_where")
 
-    def __init__(self, logins: CountedLogins, network: str, *, is_shared: bool) -> None:
+    def __init__(self, logins: CountedLogins, ip: str) -> None:
         self._logins = logins
-        self._network = network
-        self._is_shared = is_shared
+        self._ip = ip
         self._where: _Where | None = None
 
     async def begin(self, name: str, secret: str = "") -> None:
         """Wait for a turn. Raises TooManyFailures."""
         self.close()
-        self._where = await self._logins.enter(self._network, name, secret, is_shared=self._is_shared)
+        self._where = await self._logins.enter(self._ip, name, secret)
 
     async def succeeded(self, name: str) -> None:
         """Let them in."""
+        where = self._where
         self.close()
-        await self._logins.succeeded(self._network, name)
+        await self._logins.succeeded(self._ip, name, where)
 
     async def failed(self, pause_s: float) -> float:
         """Counted, unless nothing was tried."""
@@ -360,20 +365,26 @@ class _Turns:
         """Wait for all, one after the other. Raises TooManyFailures."""
         entered: list[Limit] = []
         try:
-            async with asyncio.timeout(TURN_S):
-                for limit in limits:
-                    semaphore, wanted = self._taken.get(limit) or (asyncio.Semaphore(limit.rate), 0)
-                    self._taken[limit] = semaphore, wanted + 1
-                    try:
-                        await semaphore.acquire()
-                    except BaseException:
-                        self._forget(limit)
-                        raise
-                    entered.append(limit)
+            for limit in limits:
+                await self._enter(limit)
+                entered.append(limit)
         except BaseException as error:
             self.leave(entered)
             if isinstance(error, TimeoutError):
                 raise TooManyFailures(TURN_S, log="too many logins are being tried at once") from None
+            raise
+
+    async def _enter(self, limit: Limit) -> None:
+        semaphore, wanted = self._taken.get(limit) or (asyncio.Semaphore(limit.rate), 0)
+        self._taken[limit] = semaphore, wanted + 1
+        try:
+            if semaphore.locked():
+                async with asyncio.timeout(TURN_S):
+                    await semaphore.acquire()
+            else:
+                await semaphore.acquire()  # at once
+        except BaseException:
+            self._forget(limit)
             raise
 
     def leave(self, limits: Sequence[Limit]) -> None:
@@ -395,17 +406,21 @@ class _Lately:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._until: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
 
     def __contains__(self, digest: bytes) -> bool:
-        return self._until.get(digest, 0.0) > self._clock.monotonic()
+        return self._until.get(digest, _NEVER)[0] > self._clock.monotonic()
 
-    def add(self, digest: bytes, seconds: float) -> None:
-        """Remember it from now on for so long."""
-        self._until[digest] = self._clock.monotonic() + seconds
+    def add(self, digest: bytes, seconds: float) -> int:
+        """Remember it from now on for so long; how many times it was added while it was remembered."""
+        now = self._clock.monotonic()
+        until, times = self._until.get(digest, _NEVER)
+        times = times + 1 if until > now else 1
+        self._until[digest] = now + seconds, times
         self._until.move_to_end(digest)
         if len(self._until) > KEPT_MAX:
             self._until.popitem(last=False)
+        return times
 
 
 def _in_words(seconds: float) -> str:

@@ -5,6 +5,7 @@ The law: an IPv4 address that came as IPv6 is IPv4; what is no address belongs t
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
@@ -35,6 +36,7 @@ def within(ip: str, some: Iterable[Network]) -> bool:
     return any((mapped or address) in network for network in some)
 
 
+@lru_cache(maxsize=4096)  # each connection asks, and most come from where others came from
 def client_network(ip: str) -> str:
     """What one client can be told from another by: its IPv4 address, or the /64 of an IPv6 address; empty: nothing."""
     try:
