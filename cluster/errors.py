@@ -97,3 +97,11 @@ class OverQuota(Refused):
     """The account has no room for this."""
 
     retry = True
+
+
+class NoRight(Refused):
+    """Others may; whoever asks has not been given the right to."""
+
+
+class Unsuitable(Refused):
+    """What it is to be or to have does not go together with what it is, or with what others have."""

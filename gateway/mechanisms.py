@@ -1,4 +1,4 @@
-"""The ways to log in that an operator may offer: one list for SMTP and IMAP.
+"""The ways to log in that an operator may offer: one list for SMTP, IMAP and POP3.
 
 The law: what is wanted here is offered only where it is possible (mail/sasl): a password needs TLS, a token somebody
 who knows tokens, and -PLUS a connection that can be bound.

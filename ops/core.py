@@ -27,6 +27,10 @@ from actors.queue.bodies import Bodies
 from actors.queue.client import QueueClient
 from actors.queue.state import Queue, QueueSettings
 from actors.report.client import Ledger
+from actors.search.client import SearchClient
+from actors.search.indexer import Indexer
+from actors.search.metrics import SearchMetrics
+from actors.search.settings import SearchSettings
 from actors.shell.client import Direct
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
@@ -69,6 +73,7 @@ class Parts(NamedTuple):
     throttling: ThrottleShardSettings = ThrottleShardSettings()
     dns: DnsSettings = DnsSettings()
     reports: ReportSettings = ReportSettings()
+    search: SearchSettings = SearchSettings()
 
 
 class Core(NamedTuple):
@@ -88,7 +93,9 @@ class Core(NamedTuple):
     traces: TraceClient
     reports: Ledger
     resolver: DnsResolver
+    search: SearchClient
     outbox: ShellShard[Any, Any] | None = None  # the queue's shard, where it is in this process
+    indexer: Indexer | None = None  # of the mailboxes of this process
 
 
 class OneShard:
@@ -125,6 +132,8 @@ async def opened(
         while_open(stack, "sweeper", sweeper.run(lambda: range(SLOTS), settings.sweep_every_s))
         if packs is not None:
             run_packing(stack, store, packs, settings, clock, dice, lambda: ALL, lambda: True)
+        if made.indexer is not None:
+            while_open(stack, "indexer", made.indexer.run(lambda: range(SLOTS)))
         yield made
 
 
@@ -166,8 +175,11 @@ async def over(
     incarnation, parts = await next_incarnation(store), parts or Parts()
 
     shard = Shard(store, clock, quotas(directory), ShardMetrics(registry), Alone(), incarnation)
-    shard.start()
     async with AsyncExitStack() as stack:
+        indexing = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="index"))
+        indexer = Indexer(store, blobs, packs, clock, dice, indexing, SearchMetrics(registry), parts.search)
+        shard.on_mail = indexer.hint
+        shard.start()
         stack.callback(directory.close)
         stack.push_async_callback(shard.stop)
         metrics = ShellMetrics(registry)
@@ -202,7 +214,9 @@ async def over(
             traces,
             reports,
             resolver,
+            SearchClient(store, clock, parts.search),
             shells["queue"],
+            indexer,
         )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -22,10 +22,14 @@ from cluster.errors import Misconfigured
 from cluster.hosting.sockets import listen
 from cluster.meta.store import Store, Transaction
 from cluster.observe.metrics import serve_metrics
+from gateway.access.server import Server as AccessServer
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
-from gateway.logins import CountedLogins
+from gateway.logins import CountedLogins, Logins
+from gateway.pop3.metrics import Metrics as Pop3Metrics
+from gateway.pop3.parts import Services as Pop3Services
+from gateway.pop3.server import Pop3Server
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
@@ -75,7 +79,9 @@ def shown(settings: Settings) -> Shown:
     given = Path(settings.tls.certificate) if settings.tls.certificate else own
     serves = any(listener.protocol == "https" for listener in settings.listen)
     policy = settings.mta_sts.policy(settings.hostname) if serves else None
-    return Shown(settings.hostname, given, policy, frozenset(route.name for route in settings.outbound.route))
+    routes = frozenset(route.name for route in settings.outbound.route)
+    pop3 = any(listener.protocol == "pop3" for listener in settings.listen)
+    return Shown(settings.hostname, given, policy, routes, pop3=pop3)
 
 
 async def serve_gateways(
@@ -95,20 +101,7 @@ async def serve_gateways(
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     logins = _logins(core, settings)
-    imap = ImapServer(
-        ImapServices(
-            core.mailboxes,
-            core.directory,
-            settings.imap,
-            ImapMetrics(core.registry),
-            core.clock,
-            core.dice,
-            log,
-            secret,
-            logins,
-        ),
-        tls,
-    )
+    readers = _readers(core, settings, secret, logins, tls)
     smtp = SmtpServer(
         world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins),
         SmtpMetrics(core.registry),
@@ -119,13 +112,30 @@ async def serve_gateways(
         policy = policy_resource(settings.mta_sts.policy(settings.hostname), core.directory)
         web = WebServer({mtasts.PATH: policy}, tls, log)
         stack.push_async_callback(web.close)
-    stack.push_async_callback(_together, imap.close, smtp.close)
+    stack.push_async_callback(_together, *(reader.close for reader in readers.values()), smtp.close)
     for listener, sock in bound:
         if listener.protocol == "https":
             assert web is not None  # it has a certificate: see above
             await web.listen(sock)
         else:
-            await _serve(stack, listener, sock, imap, smtp, core)
+            await _serve(stack, listener, sock, readers, smtp, core)
+
+
+def _readers(
+    core: Core, settings: Settings, secret: bytes, logins: Logins, tls: ssl.SSLContext | None
+) -> dict[str, AccessServer]:
+    """What mail is read with, by protocol."""
+    shared = (core.clock, core.dice, structlog.get_logger(), secret, logins)
+    mail, directory, registry = core.mailboxes, core.directory, core.registry
+    return {
+        "imap": ImapServer(
+            ImapServices(
+                mail, directory, settings.imap, ImapMetrics(registry), *shared, settings.hostname, core.search
+            ),
+            tls,
+        ),
+        "pop3": Pop3Server(Pop3Services(mail, directory, settings.pop3, Pop3Metrics(registry), *shared), tls),
+    }
 
 
 def _logins(core: Core, settings: Settings) -> CountedLogins:
@@ -139,7 +149,7 @@ async def _serve(
     stack: AsyncExitStack,
     listener: Listener,
     sock: socket.socket,
-    imap: ImapServer,
+    readers: Mapping[str, AccessServer],
     smtp: SmtpServer,
     core: Core,
 ) -> None:
@@ -148,8 +158,8 @@ async def _serve(
         stack.push_async_callback(server.close)
         return
     behind = relays(listener.proxy_from, listener.proxy_others)
-    if listener.protocol == "imap":
-        await imap.listen(sock, implicit_tls=listener.tls == "implicit", behind=behind)
+    if reader := readers.get(listener.protocol):
+        await reader.listen(sock, implicit_tls=listener.tls == "implicit", behind=behind)
     else:
         await smtp.listen(sock, Role(listener.protocol), listener.tls, behind=behind)
 

@@ -51,6 +51,10 @@ class Part(NamedTuple):
 PARTS: Final[dict[str, Part]] = {
     "mbsync": Part("isync", "mbsync", "a synchronising IMAP client"),
     "mutt": Part("mutt", "mutt", "an interactive IMAP and SMTP client"),
+    "neomutt": Part("neomutt", "neomutt", "an interactive IMAP client that resynchronises (CONDSTORE, QRESYNC)"),
+    "offlineimap": Part("offlineimap3", "offlineimap", "a synchronising IMAP client"),
+    "getmail": Part("getmail6", "getmail", "fetches mail over IMAP and leaves or deletes it"),
+    "fetchmail": Part("fetchmail", "fetchmail", "fetches mail over IMAP and flags or deletes it"),
     "curl": Part("curl", "curl", "a client of one command a call"),
     "smtp-source": Part(
         "postfix",

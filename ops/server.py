@@ -36,7 +36,9 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
     data = Path(settings.data)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        parts = Parts(settings.queue, settings.traces, settings.throttling, settings.dns, settings.reports)
+        parts = Parts(
+            settings.queue, settings.traces, settings.throttling, settings.dns, settings.reports, settings.search
+        )
         core = await stack.enter_async_context(opened(data, settings.store, settings.directory, registry, parts))
         if furnish is not None:
             await furnish(core)

@@ -13,6 +13,7 @@ from actors.greylist.state import GreylistSettings
 from actors.mailbox.packing import PackingSettings
 from actors.queue.state import QueueSettings
 from actors.reputation.state import ReputationSettings
+from actors.search.settings import SearchSettings
 from actors.throttle.state import ThrottleShardSettings
 from actors.trace.client import TraceSettings
 from cluster.blobs.settings import S3Settings
@@ -30,6 +31,7 @@ from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
+from gateway.pop3.settings import Pop3Settings
 from gateway.reports.settings import ReportSettings
 from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
@@ -45,11 +47,11 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One port the server answers on."""
 
     protocol: Annotated[
-        Literal["smtp", "submission", "lmtp", "imap", "http", "https"],
+        Literal["smtp", "submission", "lmtp", "imap", "pop3", "http", "https"],
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
-            "relay in front. imap: reading mail. http: metrics and health. https: the MTA-STS policy of [mta_sts], "
-            "with TLS whatever `tls` says."
+            "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: the MTA-STS "
+            "policy of [mta_sts], with TLS whatever `tls` says."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -137,6 +139,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Listener(protocol="submission", host="::", port=465, tls="implicit"),
         Listener(protocol="imap", host="::", port=143, tls="starttls"),
         Listener(protocol="imap", host="::", port=993, tls="implicit"),
+        Listener(protocol="pop3", host="::", port=110, tls="starttls"),
+        Listener(protocol="pop3", host="::", port=995, tls="implicit"),
         Listener(protocol="http", port=2080),
     )
     log: LogSettings = LogSettings()
@@ -156,6 +160,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     screen: ScreenSettings = ScreenSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
+    search: SearchSettings = SearchSettings()
+    pop3: Pop3Settings = Pop3Settings()
     outbound: OutboundSettings = OutboundSettings()
     queue: OutgoingSettings = OutgoingSettings()
     signing: SigningSettings = SigningSettings()

@@ -26,6 +26,8 @@ ACCOUNTS: Final = 40  # more than the tests of any one module
 SETTINGS: Final = """
 [imap]
 login_failure_delay_s = 0.0
+[pop3]
+login_failure_delay_s = 0.0
 [smtp]
 auth_pause_s = 0.0
 [directory]

@@ -27,6 +27,8 @@ PROTOCOLS: Final = {
     "lmtp": ("lmtp", "none"),
     "imap": ("imap", "starttls"),
     "imaps": ("imap", "implicit"),
+    "pop3": ("pop3", "starttls"),
+    "pop3s": ("pop3", "implicit"),
     "http": ("http", "none"),
 }
 

@@ -42,18 +42,23 @@ async def free(tx: Transaction, text: str) -> tuple[Address, Domain]:
     return address, domain
 
 
-async def add(tx: Transaction, number: AccountId, login: str, credentials: Credentials, **fields: Any) -> Account:
-    """A new account; the first of a domain becomes its admin. Raises AlreadyExists, NotFound, Refused."""
+async def add(
+    tx: Transaction, number: AccountId, login: str, credentials: Credentials | None, **fields: Any
+) -> Account:
+    """A new account, without credentials a shared one; the first of a domain that is none becomes its admin. Raises
+    AlreadyExists, NotFound, Refused."""
     address, domain = await free(tx, login)
     if await rows.account(tx, number) is not None:
         raise Unavailable("The number drawn for the account is taken; try again.")
-    account = Account(id=number, login=str(address), addresses=(str(address),), **fields)
+    shared = credentials is None
+    account = Account(id=number, login=str(address), addresses=(str(address),), shared=shared, **fields)
     _check(account)
     rows.put_account(tx, account)
-    rows.put_credentials(tx, number, credentials)
+    if credentials is not None:
+        rows.put_credentials(tx, number, credentials)
     rows.put_login(tx, address, number)
     rows.put_entry(tx, address, OwnAddress(str(address), number))
-    if not domain.admin:  # RFC 5321 §4.5.1: somebody reads postmaster's mail
+    if not domain.admin and not shared:  # RFC 5321 §4.5.1: somebody reads postmaster's mail
         rows.put_domain(tx, replace(domain, admin=str(address)))
     return account
 
@@ -68,16 +73,21 @@ async def named(reader: Reader, login: str, default_domain: str = "") -> Account
 
 
 async def change(tx: Transaction, login: str, **fields: Any) -> Account:
-    """Change what is not None of quota_bytes, quota_messages, disabled. Raises NotFound, Refused."""
+    """Change what is not None of quota_bytes, quota_messages, disabled, administrator. Raises NotFound, Refused."""
     account = replace(await named(tx, login), **{name: value for name, value in fields.items() if value is not None})
     _check(account)
+    if account.shared and account.administrator:
+        raise Refused(f"Nobody logs in as {account.login}: it is a shared account.")
     rows.put_account(tx, account)
     return account
 
 
 async def set_credentials(tx: Transaction, login: str, credentials: Credentials) -> None:
-    """Replace the password. Raises NotFound."""
-    rows.put_credentials(tx, (await named(tx, login)).id, credentials)
+    """Replace the password. Raises NotFound, Refused."""
+    account = await named(tx, login)
+    if account.shared:
+        raise Refused(f"Nobody logs in as {account.login}: it is a shared account.")
+    rows.put_credentials(tx, account.id, credentials)
 
 
 async def add_address(tx: Transaction, login: str, text: str) -> Account:

@@ -51,6 +51,8 @@ def parse(text: str, default_domain: str = "") -> Address:
     local, at, domain = text.rpartition("@")
     if not at:
         local, domain = text, default_domain
+        if not domain:
+            raise BadAddress(f"{text!r} is not an address: it has no @ and no domain.")
     return Address(_local(local, text), parse_domain(domain))
 
 

@@ -18,7 +18,7 @@ from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
 from actors.directory.state import Defaults, may_send_as, resolve
 from actors.directory.tokens import Ask, OauthSettings, Tokens
-from actors.directory.types import Account, Alias, Local, NotLocal, OwnAddress, Principal, Resolution
+from actors.directory.types import Account, Alias, Group, Local, NotLocal, OwnAddress, Principal, Resolution
 from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
@@ -136,6 +136,15 @@ class DirectoryClient(Editor):
         if found is not None:
             self._cache.put(key, found, generation)
         return found
+
+    async def group_named(self, address: str) -> str | None:
+        """The address of a group as it is kept, None when there is no such group."""
+        try:
+            where, _ = await place(self._store, address, self._defaults.domain)
+        except (BadAddress, NotFound):
+            return None
+        found = await rows.entry(self._store, where)
+        return found.address if isinstance(found, Group) else None
 
     async def groups(self, account: int) -> tuple[str, ...]:
         """The addresses of the groups that an account is in, also through other groups."""

@@ -13,6 +13,7 @@ from actors.directory import accounts, domains, keys, rows, shared
 from actors.directory.addresses import parse, parse_domain
 from actors.directory.cache import Cache
 from actors.directory.key_editor import KeyEditor
+from actors.directory.passwords import Credentials
 from actors.directory.types import (
     Account,
     AccountId,
@@ -103,7 +104,15 @@ class Editor(KeyEditor):
         self, address: str, password: str, *, quota_bytes: int = 0, quota_messages: int = 0
     ) -> Account:
         """A new account that logs in by the address. Quota 0: no limit."""
-        credentials = await self._verifier.derive(password)
+        return await self._add_account(address, await self._verifier.derive(password), quota_bytes, quota_messages)
+
+    async def add_shared_account(self, address: str, *, quota_bytes: int = 0, quota_messages: int = 0) -> Account:
+        """A new account that nobody logs in as."""
+        return await self._add_account(address, None, quota_bytes, quota_messages)
+
+    async def _add_account(
+        self, address: str, credentials: Credentials | None, quota_bytes: int, quota_messages: int
+    ) -> Account:
         number = self._dice.getrandbits(63) or 1
         fields = {"quota_bytes": quota_bytes, "quota_messages": quota_messages, "created_ms": self._clock.now_ms()}
         return await self._change(accounts.add, number, address, credentials, **fields)
@@ -125,6 +134,10 @@ class Editor(KeyEditor):
     async def set_disabled(self, login: str, disabled: bool) -> Account:
         """Shut an account out, or let it in again."""
         return await self._change(accounts.change, login, disabled=disabled)
+
+    async def set_administrator(self, login: str, administrator: bool) -> Account:
+        """Let an account change the quotas of others, or not any more."""
+        return await self._change(accounts.change, login, administrator=administrator)
 
     async def add_address(self, login: str, address: str) -> Account:
         """Give an account one more address."""

@@ -2,6 +2,6 @@
 
 Reading order: types.py (what others see), events.py (the log), index.py (packed rows), state.py (what an account
 is), decide.py (what a command does), keys.py (where it is stored), storage.py (load and flush), owner.py (what may
-be asked), shard.py (group commit), view.py, views.py and client.py (what a gateway holds); and between processes
-wire.py, service.py and remote.py.
+be asked), shard.py (group commit), view.py, views.py, follow.py and client.py (what a gateway holds); and between
+processes wire.py, service.py and remote.py.
 """

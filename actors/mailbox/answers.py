@@ -23,7 +23,7 @@ class Remembered(Struct, frozen=True, array_like=True):
     """The answer to a command other than Add: as stored, and with what its events told. New fields go to the end."""
 
     modseq: int
-    mailbox: int  # that UIDs were added to
+    mailbox: int  # that UIDs were added to, or that was made
     uids: Ranges  # that were added or changed
     answer: ev.Answer
 
@@ -43,7 +43,7 @@ class Remembered(Struct, frozen=True, array_like=True):
             return Added(self.mailbox, answer.uidvalidity, self.uids, self.modseq, answer.source)
         if isinstance(answer, ev.ChangeAnswer):
             return Changed(self.modseq, self.uids, answer.failed)
-        return Done(self.modseq)
+        return Done(self.modseq, self.mailbox)
 
 
 class Answers:
@@ -118,7 +118,8 @@ class Answers:
 
 
 def _mailbox_of(entry: ev.Entry) -> int:
-    return next((event.mailbox for event in entry.events if isinstance(event, ev.MessagesAdded)), 0)
+    kinds = ev.MessagesAdded | ev.MailboxCreated
+    return next((event.mailbox for event in entry.events if isinstance(event, kinds)), 0)
 
 
 def _uids_of(entry: ev.Entry) -> Ranges:

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox import annotating, names, properties, rights
 from actors.mailbox import events as ev
-from actors.mailbox import names, properties, rights
 from actors.mailbox.changing import transfer
-from actors.mailbox.decision import Context, Decision, loaded, loose, named, to_open
+from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, named, to_open
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
     INBOX,
@@ -20,35 +20,40 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Done,
+    Look,
+    Looked,
     Open,
     Opened,
     ReadAnnotations,
     ReadTree,
     Rename,
-    Reply,
     SetAcl,
     SetRole,
     Subscribe,
     Tree,
     Who,
 )
-from cluster.errors import AlreadyExists, NotFound, OverLimit, Refused
+from cluster.errors import AlreadyExists, NotFound, OverLimit, Refused, Unsuitable
 
 SUBSCRIPTIONS_MAX: Final = 2 * MAILBOXES_MAX
 
 
 def create(account: Account, command: Create, context: Context) -> Decision:
     name = names.normal(command.name)
+    acl = _acl_above(account, name, command.who)
     if name in account.by_name:
         raise AlreadyExists("A mailbox of that name exists.")
     if len(account.mailboxes) >= MAILBOXES_MAX:
         raise OverLimit(f"An account may have {MAILBOXES_MAX} mailboxes.")
+    if command.role and command.who is not None:
+        raise Unsuitable("Only its owner gives a mailbox a special use.")
     if command.role and any(box.role == command.role for box in account.mailboxes.values()):
-        raise Refused("Another mailbox has that special use.")
-    acl = _acl_above(account, name, command.who)
+        raise Unsuitable("Another mailbox has that special use.")
+    properties.check_room(account, (), acl)
     validity = uidvalidity(account.last_uidvalidity, context)
-    made = ev.MailboxCreated(account.next_mailbox, name, validity, command.role, acl)
-    return Decision([(made,)])
+    number = account.next_mailbox
+    made = ev.MailboxCreated(number, name, validity, command.role, acl)
+    return Decision([(made,)], reply=lambda account: Done(account.modseq, number))
 
 
 def _acl_above(account: Account, name: str, who: Who | None) -> Acl:
@@ -68,14 +73,14 @@ def uidvalidity(last: int, context: Context) -> int:
 
 def delete(account: Account, command: Delete, _context: Context) -> Decision:
     name = loose(command.name)
-    if name == INBOX:
-        raise Refused("INBOX cannot be deleted.")
     box = account.named(name)
     if box is None:
-        if any(names.is_below(other, name) for other in account.by_name):
+        if any(names.is_below(other, name) and _known(account, other, command.who) for other in account.by_name):
             raise Refused("This name only has mailboxes below it; delete those.")  # RFC 3501 6.3.4
         raise NotFound("There is no mailbox of that name.")
     rights.need(box.acl, command.who, rights.REMOVE)
+    if name == INBOX:
+        raise Refused("INBOX cannot be deleted.")
     _, index = loaded(account, box.id)
     grants = properties.grants(account, box, ())
     decision = Decision([(ev.MailboxDeleted(box.id),)], cleared=[box.id], grants=grants)
@@ -84,12 +89,16 @@ def delete(account: Account, command: Delete, _context: Context) -> Decision:
     return decision
 
 
+def _known(account: Account, name: str, who: Who | None) -> bool:
+    """Whether somebody may know that there is a mailbox of this name."""
+    return rights.LOOKUP in rights.rights_of(account.mailboxes[account.by_name[name]].acl, who)
+
+
 def rename(account: Account, command: Rename, context: Context) -> Decision:
     name, to = loose(command.name), names.normal(command.to)
-    below = [other for other in account.by_name if names.is_below(other, name)]
+    below = [other for other in account.by_name if names.is_below(other, name)] if name != INBOX else []
     if command.who is not None:
-        for old in (name, *below):
-            rights.need(box.acl if (box := account.named(old)) else (), command.who, rights.REMOVE)
+        _may_rename(account, name, below, command.who)
         _acl_above(account, to, command.who)
     if to in account.by_name:
         raise AlreadyExists("A mailbox of that name exists.")
@@ -103,7 +112,17 @@ def rename(account: Account, command: Rename, context: Context) -> Decision:
     renamed = {old: names.normal(to + old[len(name) :]) for old in moved}
     if not set(renamed.values()).isdisjoint(account.by_name):
         raise AlreadyExists("A mailbox of that name exists.")
-    return Decision([tuple(ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items())])
+    events = [ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items()]
+    return Decision([tuple(some) for some in chunks(events, ev.NAMES_PER_EVENT_MAX)])
+
+
+def _may_rename(account: Account, name: str, below: list[str], who: Who) -> None:
+    """RFC 4314 4; and what is below, also where he does not know of it, goes the same way."""
+    moves = rights.READ + rights.DELETE + rights.EXPUNGE if name == INBOX else ""  # its messages go, and it stays
+    rights.need(box.acl if (box := account.named(name)) else (), who, rights.REMOVE + moves)
+    for other in below:
+        if rights.REMOVE not in rights.rights_of(account.mailboxes[account.by_name[other]].acl, who):
+            raise rights.NoRight("You do not have the right to rename what is below this mailbox.")
 
 
 def _rename_inbox(account: Account, to: str, context: Context) -> Decision:
@@ -113,9 +132,9 @@ def _rename_inbox(account: Account, to: str, context: Context) -> Decision:
     inbox, index = loaded(account, account.by_name[INBOX])
     target = Mailbox(made.mailbox, made.name, "", made.uidvalidity)
     decision = transfer(account, inbox, index, np.arange(index.count), target, context, move=True)
-    decision.events.insert(0, (made,))
+    decision.events.insert(0, (made, *annotating.copied(account, inbox.id, made.mailbox)))
     decision.answers = []
-    decision.reply = lambda account: Done(account.modseq)
+    decision.reply = lambda account: Done(account.modseq, made.mailbox)
     return decision
 
 
@@ -144,7 +163,7 @@ def _of_another(account: Account, who: Who) -> Tree:
 def set_acl(account: Account, command: SetAcl, _context: Context) -> Decision:
     box = named(account, command.name)
     rights.need(box.acl, command.who, rights.ADMINISTER)
-    events, acl = properties.acl_events(box, command)
+    events, acl = properties.acl_events(account, box, command)
     return Decision([events] if events else [], grants=properties.grants(account, box, acl))
 
 
@@ -159,23 +178,23 @@ def set_role(account: Account, command: SetRole, _context: Context) -> Decision:
 
 def annotate(account: Account, command: Annotate, _context: Context) -> Decision:
     if command.name:
-        box = named(account, command.name)
-        shared = any(not name.startswith("/private/") for name, _value in command.pairs)
-        rights.need(box.acl, command.who, rights.LOOKUP + (rights.WRITE if shared else rights.READ))
-        number = box.id
+        events = annotating.of_mailbox(account, named(account, command.name), command)
     else:
-        number = properties.of_account(command)
-    events = properties.annotation_events(account, number, command)
+        events = annotating.of_account(account, command)
     return Decision([events] if events else [])
 
 
 def read_annotations(_account: Account, command: ReadAnnotations, _context: Context) -> Decision:
-    def reply(account: Account) -> Reply:
-        boxes = account.mailboxes.values()
-        sees = [box for box in boxes if rights.LOOKUP in rights.rights_of(box.acl, command.who)]
-        return properties.annotations(account, command, sees)
+    return Decision(reply=lambda account: annotating.annotations(account, command))
 
-    return Decision(reply=reply)
+
+def look(account: Account, command: Look, _context: Context) -> Decision:
+    box = named(account, command.name)
+    rights.need_any(box.acl, command.who, rights.KNOW)
+    number = box.id
+    return Decision(
+        reply=lambda account: Looked(account.mailboxes[number].info(), account.used_bytes, account.used_messages)
+    )
 
 
 def open_(account: Account, command: Open, _context: Context) -> Decision:

@@ -14,6 +14,8 @@ from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, na
 from actors.mailbox.index import Array, Index, ranges_of
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
+    ADD_BYTES_MAX,
+    COPY_MAX,
     DELETED,
     INBOX,
     KEYWORD_BYTES_MAX,
@@ -36,7 +38,6 @@ from actors.mailbox.types import (
 from cluster.errors import NotFound, OverLimit, OverQuota, Refused
 
 UID_MAX: Final = 2**32 - 1  # RFC 3501 2.3.1.1; a client that copies all day reaches it
-COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 _SYSTEM: Final = (1 << KEYWORD_SHIFT) - 1
 _ALL: Final = (1 << (KEYWORD_SHIFT + KEYWORDS_MAX)) - 1
 
@@ -48,6 +49,8 @@ def add(account: Account, command: Add, context: Context) -> Decision:
     if box is None:
         raise NotFound("There is no mailbox of that name.")
     rights.need(box.acl, command.who, rights.INSERT)
+    if command.weight > ADD_BYTES_MAX:
+        raise OverLimit("These are too many messages at once; add them one after the other.")
     items = rights.items_allowed(box.acl, command.who, command.items)
     replaced = _replaced(account, command) if command.replaces else None
     freed = int(replaced[1].sizes[replaced[2]].sum(dtype=np.int64)) if replaced else 0
@@ -85,10 +88,9 @@ def _replaced(account: Account, command: Add) -> tuple[Mailbox, Index, Array]:
 
 def _thread(decision: Decision, email: int, keys: tuple[bytes, ...], context: Context) -> int:
     """The thread a new message is of, 0 for one of its own; its message ids are known as of it from then on."""
-    made = dict(decision.threads)
-    known = [made.get(key) or context.thread_of(key) for key in keys]
+    known = [decision.threads.get(key) or context.thread_of(key) for key in keys]
     thread = next((found for found in known if found), email)
-    decision.threads += [(key, thread) for key, found in zip(keys, known, strict=True) if not found]
+    decision.threads.update((key, thread) for key, found in zip(keys, known, strict=True) if not found)
     return 0 if thread == email else thread
 
 
@@ -149,6 +151,7 @@ def set_flags(account: Account, command: SetFlags, _context: Context) -> Decisio
     clear, set_ = {"add": (0, word), "remove": (word, 0), "replace": (_ALL, word)}[command.mode]
     if command.who is not None:
         clear, set_ = _allowed(box, command.who, clear, set_)
+        define = define if set_ & ~_SYSTEM else ()
     before = index.flags[rows]
     after = before & ~np.int64(clear) | np.int64(set_)
     changing = before != after

@@ -11,8 +11,11 @@ from typing import Final, Literal
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
-from actors.mailbox.history import gone_of, merged
+from actors.mailbox.follow import Follow, Followings, Told
+from actors.mailbox.history import gone
+from actors.mailbox.mine import answered
 from actors.mailbox.packs import read_small
+from actors.mailbox.rights import ANYONE
 from actors.mailbox.types import (
     INBOX,
     Add,
@@ -22,7 +25,10 @@ from actors.mailbox.types import (
     Command,
     Create,
     Delete,
+    Done,
     Item,
+    Look,
+    Looked,
     Prepared,
     Ranges,
     ReadAnnotations,
@@ -55,7 +61,6 @@ RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
 SMALL_BYTES: Final = 64 * 1024  # contents up to this are read anew as quickly as room is made for them
 LISTING_FROM: Final = 32  # messages asked for at once: more are a listing, not somebody reading
 SHARING_MAX: Final = 1000  # accounts that share something with one person
-VANISHED_PAGE: Final = 2000  # log entries read at once
 VANISHED_PAGES_MAX: Final = 100  # 200,000 entries: about two seconds
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
 _RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
@@ -108,22 +113,25 @@ class MailboxClient:
         self._threads = threads
         self._packs = packs
         self._views = Views(shards)
+        self._followings = Followings(shards, store)
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
 
     def close(self) -> None:
-        """Renew no views any more."""
+        """Renew nothing that is lost any more."""
         self._views.close()
+        self._followings.close()
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read, hash and pack a message. Large ones are durable in the blob store on return."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> Prepared:
+        """Read, hash and pack a message. Large ones are durable in the blob store on return; `inline_bytes_max`: so are
+        others, where the command they are to come with has no room for more."""
         if len(raw) < THREADED_ABOVE_BYTES:
             digest, packed, record, threads = _prepare(raw)
         else:
             digest, packed, record, threads = await asyncio.get_running_loop().run_in_executor(
                 self._threads, _prepare, raw
             )
-        if len(packed) <= INLINE_BYTES_MAX:
+        if len(packed) <= min(inline_bytes_max, INLINE_BYTES_MAX):
             return Prepared(digest, len(raw), record, packed, threads=threads)
         started_ms = self._clock.now_ms()
         await self._blobs.put(digest, raw, packed=packed)
@@ -159,9 +167,17 @@ class MailboxClient:
         assert isinstance(reply, Tree)
         return reply
 
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
-        """Make a mailbox. Raises AlreadyExists, Refused."""
-        await self._ask(account, Create(name, role, who=who))
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it. Raises NotFound."""
+        reply = await self._ask(account, Look(name, who=who))
+        assert isinstance(reply, Looked)
+        return reply
+
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """Make a mailbox, and say its number. Raises AlreadyExists, Refused."""
+        reply = await self._ask(account, Create(name, role, who=who))
+        assert isinstance(reply, Done)
+        return reply.mailbox
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
         """Remove a mailbox with its messages. Raises NotFound, Refused."""
@@ -199,7 +215,8 @@ class MailboxClient:
         await self._ask(account, Annotate(name, tuple(pairs), who=who))
 
     async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        """All annotations that are for who asks, of those of the mailboxes that are there; an empty name is the
+        account."""
         reply = await self._ask(account, ReadAnnotations(tuple(names), who=who))
         assert isinstance(reply, Annotations)
         return reply
@@ -212,28 +229,18 @@ class MailboxClient:
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         """The accounts that share anything with one of these identifiers (rights.py), in the order of their numbers;
-        SHARING_MAX at most."""
+        SHARING_MAX at most, of which those that share with everybody are the last to be found."""
         found: set[int] = set()
-        for name in names:
+        for name in sorted(names, key=ANYONE.__eq__):
             begin, end = keys.grants(name)
             rows = await self._store.range(begin, end, limit=SHARING_MAX)
-            found.update(keys.granting(key) for key, _value in rows)
-        return sorted(found)[:SHARING_MAX]
+            found.update([keys.granting(key) for key, _value in rows][: SHARING_MAX - len(found)])
+        return sorted(found)
 
     async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
         """The UIDs that left a mailbox with a MODSEQ above `since` and up to `until`, as the log has it; None where
         too much has happened since then to be looked through."""
-        begin = keys.log(keys.slot_of(account), account, since + 1)
-        end = keys.log(keys.slot_of(account), account, until + 1)
-        spans: list[tuple[int, int]] = []
-        for _page in range(VANISHED_PAGES_MAX):
-            rows = await self._store.range(begin, end, limit=VANISHED_PAGE)
-            for _key, value in rows:
-                spans += gone_of(value, mailbox)
-            if not rows:
-                return merged(spans)
-            begin = rows[-1][0] + b"\0"
-        return None
+        return await gone(self._store, account, mailbox, since, until, pages_max=VANISHED_PAGES_MAX)
 
     async def select(
         self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
@@ -241,8 +248,14 @@ class MailboxClient:
         """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
         return await self._views.select(account, name, read_only=read_only, changed=changed, who=who)
 
+    async def follow(self, account: int, told: Told) -> Follow:
+        """Hear of all changes of an account from now on: `told` is called with each, soon after it is committed."""
+        return await self._followings.follow(account, told)
+
     async def _ask(self, account: int, command: Command) -> Reply:
-        return await self._shards.shard_of(account).ask(account, command)
+        reply = await self._shards.shard_of(account).ask(account, command)
+        answered(account, command, reply)
+        return reply
 
     async def messages(self, account: int, emails: Sequence[int]) -> list[Message | None]:
         """Messages by email id; None for one that has gone."""

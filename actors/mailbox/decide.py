@@ -23,6 +23,7 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Expunge,
+    Look,
     Open,
     Opened,
     ReadAnnotations,
@@ -132,4 +133,5 @@ _DECIDE: Final[dict[type, Callable[[Account, Any, Context], Decision]]] = {
     Annotate: boxes.annotate,
     ReadAnnotations: boxes.read_annotations,
     Tally: messages.tally,
+    Look: boxes.look,
 }

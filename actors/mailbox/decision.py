@@ -16,7 +16,7 @@ from cluster.errors import NotFound, Refused
 
 NO_QUOTA: Final = Quota()
 Grants = list[tuple[str, bool]]  # identifiers that something of the account is shared with, or nothing any more
-Cut = TypeVar("Cut", Sequence[ev.Row], Ranges, Array)
+Cut = TypeVar("Cut", Sequence[ev.Row], Sequence[ev.MailboxRenamed], Ranges, Array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Decision:
     copied: list[int] = field(default_factory=list)  # emails with one membership more
     dropped: list[Array] = field(default_factory=list)  # emails with one membership less
     cleared: list[int] = field(default_factory=list)  # mailboxes whose index pages go
-    threads: list[tuple[bytes, int]] = field(default_factory=list)  # message ids and the threads they are of now
+    threads: dict[bytes, int] = field(default_factory=dict)  # message ids and the threads they are of now
     grants: Grants = field(default_factory=list)
     idem: bytes = b""
     reply: Callable[[Account], Reply] = lambda account: Done(account.modseq)

@@ -17,6 +17,7 @@ VERSION: Final = 1
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 ROWS_PER_EVENT_MAX: Final = 2000  # 40 bytes each at most, so an entry stays below VALUE_BYTES_MAX
 RANGES_PER_EVENT_MAX: Final = 5000  # 12 bytes each at most
+NAMES_PER_EVENT_MAX: Final = 200  # mailbox names of NAME_BYTES_MAX, renamed at once
 RANGES_PER_ANSWER_MAX: Final = 2000  # so that events and answer are an entry below VALUE_BYTES_MAX
 
 

@@ -59,6 +59,11 @@ def log(slot: int, account: int, modseq: int) -> bytes:
     return _LOG.pack(b"m", slot, account, b"L", modseq)
 
 
+def modseq_of(key: bytes) -> int:
+    """The MODSEQ of such a key."""
+    return int.from_bytes(key[-8:], "big")
+
+
 def log_after(slot: int, account: int, modseq: int) -> tuple[bytes, bytes]:
     """Range of the log entries above a MODSEQ."""
     return log(slot, account, modseq + 1), _ACCOUNT.pack(b"m", slot, account) + b"M"
@@ -77,6 +82,26 @@ def pages(slot: int, account: int, mailbox: int) -> tuple[bytes, bytes]:
 def message(slot: int, account: int, email: int) -> bytes:
     """Key of a message."""
     return _LOG.pack(b"m", slot, account, b"M", email)
+
+
+def messages_after(slot: int, account: int, email: int) -> tuple[bytes, bytes]:
+    """Range of an account's messages above an email."""
+    return message(slot, account, email + 1), _ACCOUNT.pack(b"m", slot, account) + b"N"
+
+
+def message_email(key: bytes) -> int:
+    """The email of a message's key."""
+    return int(_LOG.unpack(key)[4])
+
+
+def accounts_after(slot: int, account: int) -> tuple[bytes, bytes]:
+    """Range of all rows of a slot's accounts above one."""
+    return _ACCOUNT.pack(b"m", slot, account + 1), _SLOT.pack(b"m", slot + 1)
+
+
+def account_of(key: bytes) -> int:
+    """The account of a row of that range."""
+    return int(_ACCOUNT.unpack_from(key)[2])
 
 
 def copies(slot: int, account: int, email: int) -> bytes:

@@ -12,22 +12,24 @@ from typing import Any, Final
 from actors.mailbox import storage
 from actors.mailbox.decide import indexes_needed
 from actors.mailbox.held import Held
-from actors.mailbox.owner import Watcher
-from actors.mailbox.types import Command
+from actors.mailbox.state import Account
+from actors.mailbox.types import Command, Reply
 from cluster.meta.store import Store
 
 LOADS_MAX: Final = 64  # at the same time: hides a round trip of 1 ms, and is little memory
+Begin = Callable[[Account, Reply], Reply]
 
 
 @dataclass(slots=True)
 class Asked:
-    """A command that is to be answered."""
+    """A command that is to be answered. `begin`: what gives the answer at the last moment, and tells of all that comes
+    after it."""
 
     account: int
     command: Command
     idem: bytes
     answer: "asyncio.Future[Any]"
-    watcher: Watcher | None
+    begin: Begin | None
     size: int
 
     def fail(self, error: Exception) -> None:

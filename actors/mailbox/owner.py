@@ -1,7 +1,7 @@
 """What a gateway may say to whoever owns an account, and what it is told: the same by direct call and across a cluster.
 
-The law: an answer leaves only when what it says is durable; a watcher is told of a mailbox's changes in the log's
-order, each once, until it is `ended`.
+The law: an answer leaves only when what it says is durable; a watcher is told of a mailbox's changes, a follower of an
+account's, in the log's order, each once, until it is `ended`.
 """
 
 from collections.abc import Sequence
@@ -9,18 +9,14 @@ from typing import Protocol
 
 from actors.mailbox import events as ev
 from actors.mailbox.index import Index
-from actors.mailbox.types import Command, Open, Opened, Reply
+from actors.mailbox.types import Command, Open, Opened, Reply, Tree
 from cluster.errors import Trouble
 
 
-class Watcher(Protocol):
-    r"""Who is told of a mailbox's committed changes. `claims`: it wants new mail to be its \Recent."""
+class Told(Protocol):
+    r"""Who is told of committed changes. `claims`: it wants new mail to be its \Recent."""
 
     claims: bool
-
-    def opened(self, opened: Opened, index: Index) -> None:
-        """Called once a watch, before any change: the mailbox as committed, with rows of its own to keep."""
-        ...
 
     def changed(
         self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...], *, mine: bool
@@ -31,6 +27,22 @@ class Watcher(Protocol):
 
     def ended(self, trouble: Trouble) -> None:
         """There will be no more; whoever still wants to know watches anew."""
+        ...
+
+
+class Watcher(Told, Protocol):
+    """Who is told of a mailbox's changes."""
+
+    def opened(self, opened: Opened, index: Index) -> None:
+        """Called once a watch, before any change: the mailbox as committed, with rows of its own to keep."""
+        ...
+
+
+class Follower(Told, Protocol):
+    """Who is told of all changes of an account. It claims nothing."""
+
+    def began(self, tree: Tree) -> None:
+        """Called once a follow, before any change: the account as committed."""
         ...
 
 
@@ -48,6 +60,14 @@ class Owner(Protocol):
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
+        ...
+
+    async def follow(self, account: int, follower: Follower) -> Tree:
+        """Tell the follower of the account as committed, then of every later change. Raises Trouble."""
+        ...
+
+    def unfollow(self, account: int, follower: Follower) -> None:
+        """No more changes for this follower."""
         ...
 
     async def claims(self, account: int, watcher: Watcher, on: bool) -> None:

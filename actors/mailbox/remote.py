@@ -9,9 +9,9 @@ from typing import Final
 
 from actors.mailbox import keys, wire
 from actors.mailbox.index import joined, load
-from actors.mailbox.owner import Watcher
+from actors.mailbox.owner import Follower, Told, Watcher
 from actors.mailbox.service import KIND
-from actors.mailbox.types import READS, Add, Command, Open, Opened, Reply
+from actors.mailbox.types import READS, Add, Command, Open, Opened, Reply, Tree
 from cluster.clock import Dice
 from cluster.errors import Corrupt, Trouble, Unavailable
 from cluster.rpc.service import Calling, Subscription
@@ -26,7 +26,7 @@ class RemoteOwner:
     def __init__(self, calling: Calling, dice: Dice) -> None:
         self._calling = calling
         self._dice = dice
-        self._feeds: dict[Watcher, _Feed] = {}  # one a selected mailbox
+        self._feeds: dict[Told, _Feed] = {}  # one a selected mailbox and a followed account
 
     def shard_of(self, account: int) -> "RemoteOwner":  # noqa: ARG002 (Directing's signature)
         """This: who owns the account is found with each call."""
@@ -52,19 +52,40 @@ class RemoteOwner:
     async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
         """As Owner has it."""
         feed = _Feed(self._dice.randbytes(wire.WATCH_BYTES), watcher, self._feeds)
-        body = wire.encode_watch(
-            wire.Watch(account, feed.id, command.name, command.mailbox, watcher.claims, command.who)
-        )
-        feed.subscription = await self._calling.subscribe(KIND, keys.slot_of(account), body, feed)
+        watch = wire.Watch(account, feed.id, command.name, command.mailbox, watcher.claims, command.who)
+        first = await self._subscribe(watch, feed)
         try:
-            return await feed.begin(feed.subscription.first)
+            return await feed.begin(first, watcher)
         except BaseException:
             feed.close()
             raise
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:  # noqa: ARG002 (Owner's signature)
         """As Owner has it."""
-        feed = self._feeds.get(watcher)
+        self._leave(watcher)
+
+    async def follow(self, account: int, follower: Follower) -> Tree:
+        """As Owner has it."""
+        feed = _Feed(self._dice.randbytes(wire.WATCH_BYTES), follower, self._feeds)
+        first = await self._subscribe(wire.Watch(account, feed.id, "", follows=True), feed)
+        try:
+            return feed.begin_following(first, follower)
+        except BaseException:
+            feed.close()
+            raise
+
+    def unfollow(self, account: int, follower: Follower) -> None:  # noqa: ARG002 (Owner's signature)
+        """As Owner has it."""
+        self._leave(follower)
+
+    async def _subscribe(self, watch: wire.Watch, feed: "_Feed") -> bytes:
+        """The first answer."""
+        slot = keys.slot_of(watch.account)
+        feed.subscription = await self._calling.subscribe(KIND, slot, wire.encode_watch(watch), feed)
+        return feed.subscription.first
+
+    def _leave(self, told: Told) -> None:
+        feed = self._feeds.get(told)
         if feed is not None:
             feed.close()
 
@@ -80,31 +101,47 @@ def _changes(command: Command) -> bool:
 
 
 class _Feed:
-    """A subscription that feeds a watcher."""
+    """A subscription that feeds a watcher or a follower."""
 
-    def __init__(self, id_: bytes, watcher: Watcher, feeds: "dict[Watcher, _Feed]") -> None:
+    def __init__(self, id_: bytes, told: Told, feeds: "dict[Told, _Feed]") -> None:
         self.id = id_
         self.subscription: Subscription | None = None
-        self._watcher = watcher
+        self._told = told
         self._feeds = feeds
-        self._early: list[bytes] | None = []  # until the watcher has its rows
+        self._early: list[bytes] | None = []  # until it has what it begins with
         self._lost: Trouble | None = None
 
-    async def begin(self, first: bytes) -> Opened:
+    async def begin(self, first: bytes, watcher: Watcher) -> Opened:
         """Give the watcher its rows, and what came meanwhile. Raises Trouble when it is lost already, Corrupt."""
         began = wire.decode_began(first)
         parts = []
         for piece in began.pieces:
             parts.append(load([piece]))
             await asyncio.sleep(0)  # others need not wait for all of a large mailbox
-        if self._lost is not None:
-            raise self._lost
-        early, self._early = self._early or [], None
-        self._feeds[self._watcher] = self
-        self._watcher.opened(began.opened, joined(parts))
+        early = self._take_early()
+        watcher.opened(began.opened, joined(parts))
         for body in early:
             self.pushed(body)
         return began.opened
+
+    def begin_following(self, first: bytes, follower: Follower) -> Tree:
+        """Give the follower the account, and what came meanwhile. Raises as `begin`."""
+        tree = wire.decode_reply(first)
+        if not isinstance(tree, Tree):
+            raise Corrupt("The mailbox service's answer is of another kind.", log=f"not a tree: {type(tree).__name__}")
+        early = self._take_early()
+        follower.began(tree)
+        for body in early:
+            self.pushed(body)
+        return tree
+
+    def _take_early(self) -> list[bytes]:
+        """From now on pushes are told at once. Raises Trouble when it is lost already."""
+        if self._lost is not None:
+            raise self._lost
+        early, self._early = self._early or [], None
+        self._feeds[self._told] = self
+        return early
 
     def pushed(self, body: bytes) -> None:
         """A change."""
@@ -120,7 +157,7 @@ class _Feed:
         except Corrupt as corrupt:  # of a newer version: only rows as they are will help
             self._stop(corrupt)
             return
-        self._watcher.changed(change.modseq, change.time_ms, change.events, change.keywords, mine=mine)
+        self._told.changed(change.modseq, change.time_ms, change.events, change.keywords, mine=mine)
 
     def lost(self, trouble: Trouble) -> None:
         """It is over."""
@@ -129,7 +166,7 @@ class _Feed:
             self._early = [] if self._early is None else self._early
             self._forget()
             if begun:
-                self._watcher.ended(trouble)
+                self._told.ended(trouble)
 
     def close(self) -> None:
         """Leave."""
@@ -144,5 +181,5 @@ class _Feed:
         self.lost(trouble)
 
     def _forget(self) -> None:
-        if self._feeds.get(self._watcher) is self:
-            del self._feeds[self._watcher]
+        if self._feeds.get(self._told) is self:
+            del self._feeds[self._told]

@@ -8,7 +8,8 @@ that may not even be looked up is answered like one that is not there.
 from typing import Final
 
 from actors.mailbox.types import DELETED, SEEN, Acl, Item, Who
-from cluster.errors import NotFound, Refused
+from cluster.errors import NoRight as NoRight  # gateways have it from here
+from cluster.errors import NotFound
 
 LOOKUP: Final = "l"  # be told of it
 READ: Final = "r"  # SELECT, FETCH, SEARCH, COPY from it
@@ -22,6 +23,9 @@ DELETE: Final = "t"  # change \Deleted
 EXPUNGE: Final = "e"
 ADMINISTER: Final = "a"  # change its ACL
 ALL: Final = "lrswipkxtea"  # in the order in which RFC 4314 2.1 has them
+KNOW: Final = LOOKUP + READ + INSERT + MAKE + REMOVE + ADMINISTER  # any of them lets somebody ask for his rights
+CHANGE: Final = SEEN_ + WRITE + INSERT + DELETE + EXPUNGE  # with none of them a mailbox is for reading only (5.2)
+ANNOTATE: Final = READ + SEEN_ + WRITE + INSERT + POST  # besides LOOKUP any of them for annotations (RFC 5464 3.3)
 ANYONE: Final = "anyone"
 
 
@@ -65,8 +69,11 @@ def need(acl: Acl, who: Who | None, rights: str) -> None:
     raise NoRight("You do not have the right to do that with this mailbox.")
 
 
-class NoRight(Refused):
-    """An ACL does not allow it; the mailbox's administrators can change that."""
+def need_any(acl: Acl, who: Who | None, rights: str) -> None:
+    """As `need`, where one of these rights is enough."""
+    has = rights_of(acl, who)
+    if not any(right in has for right in rights):
+        need(acl, who, rights)
 
 
 def flags_allowed(acl: Acl, who: Who | None) -> int:

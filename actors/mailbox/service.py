@@ -12,7 +12,7 @@ from actors.mailbox import events as ev
 from actors.mailbox import keys, wire
 from actors.mailbox.index import Index
 from actors.mailbox.shard import Shard
-from actors.mailbox.types import Done, Open, Opened
+from actors.mailbox.types import Done, Open, Opened, Tree
 from cluster.errors import Refused, Trouble
 from cluster.rpc.service import Outlet
 
@@ -42,23 +42,27 @@ class MailboxService:
         return wire.encode_reply(Done(0))
 
     async def subscribe(self, slot: int, body: bytes, outlet: Outlet) -> bytes:
-        """Watch a mailbox: its rows, then changes are pushed. Raises Trouble."""
+        """Watch a mailbox or an account: what is there, then changes are pushed. Raises Trouble."""
         watch = wire.decode_watch(body)
         _check_slot(watch.account, slot)
         pushing = _Pushing(self, watch, outlet)
         self._pushing[outlet] = pushing
         self._watches[watch.account, watch.watch] = pushing
         try:
-            opened = await self._shard.watch(
-                watch.account, Open(watch.name, mailbox=watch.mailbox, who=watch.who), pushing
-            )
-            pieces = []
-            for piece in pushing.index.pieces():
-                pieces.append(piece)
-                await asyncio.sleep(0)  # others need not wait for all of a large mailbox
+            if watch.follows:
+                return wire.encode_reply(await self._shard.follow(watch.account, pushing))
+            return await self._watch(watch, pushing)
         except BaseException:
             self.unsubscribed(outlet)
             raise
+
+    async def _watch(self, watch: wire.Watch, pushing: "_Pushing") -> bytes:
+        command = Open(watch.name, mailbox=watch.mailbox, who=watch.who)
+        opened = await self._shard.watch(watch.account, command, pushing)
+        pieces = []
+        for piece in pushing.index.pieces():
+            pieces.append(piece)
+            await asyncio.sleep(0)  # others need not wait for all of a large mailbox
         pushing.index = Index()
         return wire.encode_began(wire.Began(opened, pieces))
 
@@ -69,7 +73,10 @@ class MailboxService:
             watch = pushing.watch
             if self._watches.get((watch.account, watch.watch)) is pushing:
                 del self._watches[watch.account, watch.watch]
-            self._shard.unwatch(watch.account, pushing.mailbox, pushing)
+            if watch.follows:
+                self._shard.unfollow(watch.account, pushing)
+            else:
+                self._shard.unwatch(watch.account, pushing.mailbox, pushing)
 
     def change(
         self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...], *, mine: bool
@@ -85,7 +92,7 @@ class MailboxService:
 
 
 class _Pushing:
-    """A watcher that is a subscription."""
+    """A watcher or follower that is a subscription."""
 
     def __init__(self, service: MailboxService, watch: wire.Watch, outlet: Outlet) -> None:
         self.watch = watch
@@ -99,6 +106,9 @@ class _Pushing:
         """The rows for the first answer."""
         self.mailbox = opened.info.id
         self.index = index
+
+    def began(self, tree: Tree) -> None:
+        """What is returned is the first answer."""
 
     def changed(
         self, modseq: int, time_ms: int, events: Sequence[ev.Event], keywords: tuple[str, ...], *, mine: bool

@@ -10,20 +10,21 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from actors.mailbox import events as ev
 from actors.mailbox import keys, storage
 from actors.mailbox.decide import NO_QUOTA, Context, Decision, decide, entries_of, first_events, indexes_needed
 from actors.mailbox.held import Held
-from actors.mailbox.loading import Asked, Loading
+from actors.mailbox.loading import Asked, Begin, Loading
 from actors.mailbox.metrics import ShardMetrics
-from actors.mailbox.owner import Watcher
+from actors.mailbox.owner import Follower, Watcher
 from actors.mailbox.removal import may_be_gone
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
-from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, Reply
-from actors.mailbox.watching import Watchers
+from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, ReadTree, Reply, Tree
+from actors.mailbox.watching import ALL, Watchers
 from cluster.clock import Clock
 from cluster.errors import Fenced, Moved, StoreFull, TooLarge, Trouble, Unavailable
 from cluster.meta.store import Store, Transaction
@@ -63,6 +64,9 @@ class Shard:
         self._clock = clock
         self._quota_of = quota_of
         self._metrics = metrics
+        self.on_mail: Callable[[int], None] = lambda _account: (
+            None
+        )  # told of accounts with new mail, once it is durable
         self._queue: deque[Asked] = deque()
         self._queued_bytes = 0
         self._held = Held()
@@ -106,12 +110,23 @@ class Shard:
 
     async def watch(self, account: int, command: Open, watcher: Watcher) -> Opened:
         """Open a mailbox and tell the watcher: its rows as committed, then every later change."""
-        opened: Opened = await self._enqueue(account, command, b"", watcher)
+        begin = partial(self._watchers.begin, watcher=watcher)
+        opened: Opened = await self._enqueue(account, command, b"", begin)
         return opened
 
     def unwatch(self, account: int, mailbox: int, watcher: Watcher) -> None:
         """No more changes for this watcher."""
         self._watchers.remove(keys.slot_of(account), account, mailbox, watcher)
+
+    async def follow(self, account: int, follower: Follower) -> Tree:
+        """Tell the follower of the account as committed, then of every later change."""
+        begin = partial(self._watchers.begin_following, follower=follower)
+        tree: Tree = await self._enqueue(account, ReadTree(), b"", begin)
+        return tree
+
+    def unfollow(self, account: int, follower: Follower) -> None:
+        """No more changes for this follower."""
+        self._watchers.remove(keys.slot_of(account), account, ALL, follower)
 
     async def claims(self, account: int, watcher: Watcher, on: bool) -> None:  # noqa: ARG002 (Owner's signature)
         r"""From now on the watcher wants new mail to be its \Recent, or no longer."""
@@ -136,8 +151,8 @@ class Shard:
             self._wake.set()
         await asyncio.shield(self._releasing[slot])
 
-    def _enqueue(self, account: int, command: Command, idem: bytes, watcher: Watcher | None) -> "asyncio.Future[Any]":
-        size = sum(len(item.message.packed or b"") for item in command.items) if type(command) is Add else 0
+    def _enqueue(self, account: int, command: Command, idem: bytes, begin: Begin | None) -> "asyncio.Future[Any]":
+        size = command.weight if type(command) is Add else 0
         if not self.alive:
             raise Moved("The mailbox service is stopping; try again soon.")  # whoever owns the slot next will answer
         waiting, waiting_bytes = len(self._queue) + self._loading.commands, self._queued_bytes + self._loading.bytes
@@ -146,7 +161,7 @@ class Shard:
         if self._slots.refusing:
             self._slots.check_taken(keys.slot_of(account))
         answer = asyncio.get_running_loop().create_future()
-        self._queue.append(Asked(account, command, idem, answer, watcher, size))
+        self._queue.append(Asked(account, command, idem, answer, begin, size))
         self._queued_bytes += size
         self._wake.set()
         return answer
@@ -186,7 +201,7 @@ class Shard:
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
-            if writes.size >= storage.WRITE_BYTES_MAX:
+            if decided and (writes.size + asked.size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
                 self._again(ready[place:])
                 break
             try:
@@ -237,6 +252,11 @@ class Shard:
             else:
                 ready.append(asked)
         return ready
+
+    def _lacks_rows(self, asked: Asked) -> bool:
+        """Whether it speaks of a mailbox that has this name only since a command of this turn."""
+        account = self._held.get(asked.account)
+        return account is not None and bool(indexes_needed(account, asked.command))
 
     async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
         """Hold these slots from now on; why not, of those that cannot be held."""
@@ -319,7 +339,7 @@ class Shard:
         touched[number] = account
         first, entries = _apply(account, decision, now_ms)
         storage.commit_writes(writes, account, first, entries, decision)
-        threads.update(((number, key), thread) for key, thread in decision.threads)
+        threads.update(((number, key), thread) for key, thread in decision.threads.items())
         return _Decided(asked, account, first, entries, decision.reply(account))
 
     async def _finish(self, writes: storage.Writes, decided: list[_Decided], touched: dict[int, Account]) -> None:
@@ -381,23 +401,14 @@ class Shard:
     def _answer(self, done: _Decided) -> None:
         if done.asked.answer.done():  # nobody waits any more
             return
-        if done.asked.watcher is not None:
-            done.reply = self._begin_watch(done, done.asked.watcher)
+        if done.asked.begin is not None:  # with what is there after all of this batch
+            done.reply = done.asked.begin(done.account, done.reply)
+            self._look_out()
         done.asked.answer.set_result(done.reply)
 
-    def _begin_watch(self, done: _Decided, watcher: Watcher) -> Opened:
-        """Hand over the mailbox as it is now, after all of this batch."""
-        reply = done.reply
-        assert isinstance(reply, Opened)
-        box = done.account.mailboxes.get(reply.info.id)
-        if box is None or box.index is None:  # deleted by a later command of the same batch
-            raise Unavailable("The mailbox is being changed; try again.")
-        opened = Opened(box.info(), tuple(done.account.keywords), reply.recent_from, reply.recent_below)
-        watcher.opened(opened, box.index.share())
-        self._watchers.add(done.account, box.id, watcher)
+    def _look_out(self) -> None:
         if self._patrol is None:
             self._patrol = asyncio.get_running_loop().call_later(PATROL_S, self.patrol)
-        return opened
 
     def _away(self, slots: Iterable[int]) -> dict[int, Trouble]:
         """Those of the slots for which nothing may be said any more, and why."""
@@ -414,6 +425,8 @@ class Shard:
     def _publish(self, done: _Decided) -> None:
         if self._watchers:
             self._watchers.publish(done.account, done.first, done.entries)
+        if any(type(event) is ev.MessagesAdded for entry in done.entries for event in entry.events):
+            self.on_mail(done.account.id)
 
     async def _snapshot(self, accounts: Sequence[Account]) -> None:
         """Store snapshots. A failure costs nothing but a longer replay, so it is only counted."""

@@ -214,7 +214,9 @@ class Account:
         box.role = event.role
         box.modseq = modseq
 
-    def _annotated(self, _modseq: int, _entry: ev.Entry, event: ev.AnnotationsChanged) -> None:
+    def _annotated(self, modseq: int, _entry: ev.Entry, event: ev.AnnotationsChanged) -> None:
+        if event.mailbox:
+            self.mailboxes[event.mailbox].modseq = modseq  # RFC 7162 3.2
         held = self.annotations.setdefault(event.mailbox, {})
         for name, value in event.pairs:
             if value is None:

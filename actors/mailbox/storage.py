@@ -100,7 +100,7 @@ def commit_writes(writes: Writes, account: Account, first: int, entries: list[ev
         writes.set(keys.blob_ref(message.digest, number, email), b"")
         if message.packed is not None:
             writes.set(keys.blob(message.digest), message.packed)
-    for key, thread in decision.threads:
+    for key, thread in decision.threads.items():
         writes.set(keys.thread(slot, number, key), thread.to_bytes(8, "big"))
     for identifier, on in decision.grants:
         key = keys.grant(identifier, number)

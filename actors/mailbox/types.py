@@ -32,13 +32,36 @@ MAILBOXES_MAX: Final = 5000  # an account's mailboxes; its head record stays bel
 # number in hex, or `group:` with the group's address; behind a `-` it takes rights away.
 Acl = tuple[tuple[str, str], ...]
 
+COPY_MAX: Final = 100_000  # rows of one COPY or MOVE: its entries and counters fit in one transaction
 ANNOTATION_BYTES_MAX: Final = 60_000  # of the values one command sets: they are in one log entry
 ANNOTATIONS_BYTES_MAX: Final = 256 * 1024  # of an account's, with their names: they are in memory while it is in use
 ANNOTATIONS_MAX: Final = 2000  # of an account
+ANNOTATIONS_OF_OTHERS_MAX: Final = 200  # of an account, that one other user has for himself
+ANNOTATIONS_OF_OTHERS_BYTES_MAX: Final = 16 * 1024  # so that those an account is shared with cannot use it up
+ADD_BYTES_MAX: Final = 6_000_000  # weight of one Add: it fits one transaction, with room for what else is in that
 ACL_MAX: Final = 500  # identifiers of one mailbox
+ACL_BYTES_MAX: Final = 30_000  # of one mailbox's, which is in one log entry
+ACLS_BYTES_MAX: Final = 500_000  # of an account's, which are in its head record: those of 5000 mailboxes with two each
+
+_KEYS_BYTES: Final = 220  # of a message in a transaction besides what it says: three keys and a row
+_THREAD_BYTES: Final = 80  # and of each message id that finds its thread
 
 Role = Literal["", "inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged", "important"]
 Ranges = tuple[tuple[int, int], ...]  # ascending, disjoint, inclusive UID ranges
+
+# How IMAP writes the roles (RFC 6154 2, RFC 8457 4). INBOX is known by its name.
+USES: Final[dict[Role, str]] = {
+    "drafts": "\\Drafts",
+    "sent": "\\Sent",
+    "junk": "\\Junk",
+    "trash": "\\Trash",
+    "archive": "\\Archive",
+    "all": "\\All",
+    "flagged": "\\Flagged",
+    "important": "\\Important",
+}
+# Those that a client may give a mailbox; the others are of mailboxes that show messages of others.
+USES_TO_GIVE: Final[frozenset[Role]] = frozenset({"drafts", "sent", "junk", "trash", "archive"})
 
 
 def system_bit(flag: str) -> int:
@@ -78,6 +101,11 @@ class Prepared(Struct, frozen=True):
     stored_ms: int = 0
     threads: tuple[bytes, ...] = ()
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of a transaction it is, and of memory while it waits for one."""
+        return len(self.packed or b"") + len(self.record) + _KEYS_BYTES + _THREAD_BYTES * len(self.threads)
+
 
 class Item(Struct, frozen=True):
     """One message to add. `date_ms` is the INTERNALDATE in milliseconds since 1970."""
@@ -106,6 +134,11 @@ class Add(_Said, frozen=True, tag=1):
     idem: bytes = b""
     deliver: bool = False
     replaces: tuple[int, int] | None = None
+
+    @property
+    def weight(self) -> int:
+        """Of all its messages."""
+        return sum(item.message.weight for item in self.items)
 
 
 class SetFlags(_Said, frozen=True, tag=2):
@@ -194,20 +227,29 @@ class SetRole(_Said, frozen=True, tag=12):
 
 
 class Annotate(_Said, frozen=True, tag=13):
-    """Set annotations of a mailbox, or with an empty name of the account; None removes one. Entries in lower case."""
+    """Set annotations of a mailbox, or with an empty name of the account; None removes one. Entries in lower case.
+
+    `/private/...` is of who asks. `/private/specialuse` of a mailbox is its special use (RFC 6154 4).
+    """
 
     name: str
     pairs: tuple[tuple[str, bytes | None], ...]
 
 
 class ReadAnnotations(_Said, frozen=True, tag=14):
-    """Ask for all annotations of these mailboxes; an empty name is the account."""
+    """Ask for all annotations of these mailboxes that are for who asks; an empty name is the account."""
 
     names: tuple[str, ...]
 
 
 class Tally(_Said, frozen=True, tag=15):
     r"""Ask how much of a mailbox is \Deleted."""
+
+    name: str
+
+
+class Look(_Said, frozen=True, tag=16):
+    """Ask for one mailbox: for whoever has any right that lets him know of it."""
 
     name: str
 
@@ -230,8 +272,9 @@ Command = (
     | Annotate
     | ReadAnnotations
     | Tally
+    | Look
 )
-READS: Final = (ReadTree, ReadAnnotations, Tally)  # change nothing, ever
+READS: Final = (ReadTree, ReadAnnotations, Tally, Look)  # change nothing, ever
 
 
 class MailboxInfo(Struct, frozen=True):
@@ -285,9 +328,10 @@ class Changed(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """The answer to a command that has nothing to tell but its MODSEQ."""
+    """The answer to a command that has nothing to tell but its MODSEQ; and the number of a mailbox that it made."""
 
     modseq: int
+    mailbox: int = 0
 
 
 class Opened(Struct, frozen=True):
@@ -312,4 +356,12 @@ class Tallied(Struct, frozen=True):
     bytes: int
 
 
-Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied
+class Looked(Struct, frozen=True):
+    """The answer to Look: the mailbox, and the use of its whole account."""
+
+    info: MailboxInfo
+    used_bytes: int
+    used_messages: int
+
+
+Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied | Looked

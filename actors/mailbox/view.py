@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from actors.mailbox import events as ev
 from actors.mailbox.index import Index
+from actors.mailbox.mine import answered
 from actors.mailbox.owner import Owner
 from actors.mailbox.recent import Recent
 from actors.mailbox.rights import rights_of
@@ -20,12 +21,14 @@ from actors.mailbox.types import (
     Add,
     Added,
     Changed,
+    Command,
     Copy,
     Expunge,
     Item,
     MailboxInfo,
     Opened,
     Ranges,
+    Reply,
     SetFlags,
     Who,
 )
@@ -61,6 +64,7 @@ class View:
         self.lost = False  # nobody tells of changes until it is opened anew
         self.claims = False
         self.sessions: list[Selected] = []
+        self.said: object = None  # what one of them has made of it, for the next one
         self._on_lost = lost
         self._waiting: list[asyncio.Future[None]] = []  # at most one a session's command
 
@@ -81,7 +85,9 @@ class View:
         for event in events:
             if getattr(event, "mailbox", None) == self.mailbox:
                 self._feed(modseq, time_ms, event, mine)
-        self.modseq = max(self.modseq, modseq)
+        # What is \Recent is no change of the mailbox, as its own MODSEQ has it too (state.py).
+        if not all(isinstance(event, ev.RecentClaimed) for event in events):
+            self.modseq = max(self.modseq, modseq)
         self.keywords = keywords
         self._wake()
 
@@ -170,21 +176,21 @@ class Selected:
     ) -> Changed:
         """Change flags; durable, and in the view, on return."""
         command = SetFlags(self.info.id, uids, mode, flags, keywords, unchanged_since, who=self.who)
-        reply = await self._owner.ask(self.view.account, command)
+        reply = await self._ask(command)
         assert isinstance(reply, Changed)
         await self._seen(reply)
         return reply
 
     async def expunge(self, uids: Ranges | None = None) -> Changed:
         r"""Remove what has \Deleted (of these UIDs); durable, and in the view, on return."""
-        reply = await self._owner.ask(self.view.account, Expunge(self.info.id, uids, who=self.who))
+        reply = await self._ask(Expunge(self.info.id, uids, who=self.who))
         assert isinstance(reply, Changed)
         await self._seen(reply)
         return reply
 
     async def copy(self, uids: Ranges, target: str, *, move: bool = False) -> Added:
         """Copy or move to another mailbox, all or nothing; in the view on return, if it changes this one."""
-        reply = await self._owner.ask(self.view.account, Copy(self.info.id, uids, target, move, who=self.who))
+        reply = await self._ask(Copy(self.info.id, uids, target, move, who=self.who))
         assert isinstance(reply, Added)
         if move or reply.mailbox == self.info.id:
             await self._seen(reply)
@@ -193,9 +199,7 @@ class Selected:
     async def replace(self, uid: int, target: str, item: Item) -> Added:
         """A new message instead of one of this mailbox, at once (RFC 8508), in a mailbox of this account; in the view
         on return."""
-        reply = await self._owner.ask(
-            self.view.account, Add(target, (item,), replaces=(self.info.id, uid), who=self.who)
-        )
+        reply = await self._ask(Add(target, (item,), replaces=(self.info.id, uid), who=self.who))
         assert isinstance(reply, Added)
         await self._seen(reply)
         return reply
@@ -212,6 +216,11 @@ class Selected:
         elif view.claims and all(session.read_only for session in view.sessions):
             with suppress(Trouble):  # then a new subscription will say so
                 await self._owner.claims(view.account, view, on=False)
+
+    async def _ask(self, command: Command) -> Reply:
+        reply = await self._owner.ask(self.view.account, command)
+        answered(self.view.account, command, reply)
+        return reply
 
     async def _seen(self, reply: Changed | Added) -> None:
         # What changed nothing has the MODSEQ of any change of the account, and the view may never hear of that one.

@@ -4,21 +4,20 @@ The law: a view that is lost is opened anew by itself, until its last session ha
 they have, and then find the difference. A mailbox that is not there any more is told as gone.
 """
 
-import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import Final, Protocol
-
-import structlog
+from typing import Protocol
 
 from actors.mailbox import names
 from actors.mailbox.owner import Owner
+from actors.mailbox.renewing import Renewing
+from actors.mailbox.rights import CHANGE, rights_of
 from actors.mailbox.types import Open, Opened, Who
 from actors.mailbox.view import Selected, View
-from cluster.errors import NotFound, Refused, StoreFull, Trouble
+from cluster.errors import NotFound, Refused, StoreFull
 
-PAUSE_S: Final = 0.1  # between the first two attempts to open a lost view anew; then twice as long each time
-PAUSE_MAX_S: Final = 5.0
+
+def _wanted(view: View) -> bool:
+    return view.lost and bool(view.sessions) and not view.gone
 
 
 class Directing(Protocol):
@@ -35,26 +34,30 @@ class Views:
     def __init__(self, shards: Directing) -> None:
         self._shards = shards
         self._views: dict[int, dict[int, View]] = {}  # by account and mailbox: no more than there are sessions
-        self._renewing: dict[View, asyncio.Task[None]] = {}
+        self._renewing: Renewing[View] = Renewing(_wanted, self._open_anew, "view")
 
     def __len__(self) -> int:
         return sum(len(views) for views in self._views.values())
 
     def close(self) -> None:
         """Renew none any more."""
-        for task in self._renewing.values():
-            task.cancel()
+        self._renewing.close()
 
     async def select(
         self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
     ) -> Selected:
-        """Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused."""
+        r"""Select a mailbox; `changed` is called, soon after, whenever its view changed. Raises NotFound, Refused.
+
+        Who may change nothing in it has it for reading only (RFC 4314 5.2), and leaves \Recent to those who may."""
         owner = self._shards.shard_of(account)
         view, opened = await self._view(owner, account, name, who)
+        if view.modseq < opened.info.modseq:  # others have it selected, and it is told of the newest changes just now
+            await view.reached(opened.info.modseq)
+        read_only = read_only or not any(right in CHANGE for right in rights_of(opened.info.acl, who))
         selected = Selected(owner, view, opened, read_only=read_only, changed=changed, who=who)
         view.sessions.append(selected)
         if view.lost:
-            self._renew(view)
+            self._renewing.renew(view)
         if read_only:  # sees what is recent without taking it (RFC 3501 6.3.2)
             selected.recent.update(range(opened.recent_from, opened.recent_below))
         else:
@@ -70,7 +73,7 @@ class Views:
             held = self._usable(account, opened.info.id)
             if held is not None:
                 return held, opened
-        view = View(account, self._emptied, self._renew)
+        view = View(account, self._emptied, self._renewing.renew)
         try:
             opened = await owner.watch(account, Open(name, who=who), view)
         except BaseException:  # whoever asked has left, but the watch may have begun
@@ -100,9 +103,7 @@ class Views:
             del views[view.mailbox]
             if not views:
                 del self._views[view.account]
-        renewing = self._renewing.get(view)
-        if renewing is not None:
-            renewing.cancel()
+        self._renewing.leave(view)
 
     async def _claim(self, owner: Owner, selected: Selected, seen: Opened) -> None:
         r"""Take what nobody has seen as \Recent yet; what comes from now on is given by the view.
@@ -125,35 +126,16 @@ class Views:
         selected.recent.update(range(opened.recent_from, opened.recent_below))
         selected.info = opened.info
 
-    def _renew(self, view: View) -> None:
-        if view.sessions and not view.gone and view not in self._renewing:
-            task = asyncio.get_running_loop().create_task(self._open_anew(view), name="view renewal")
-            self._renewing[view] = task
-            task.add_done_callback(partial(self._renewed, view))
-
-    def _renewed(self, view: View, task: "asyncio.Task[None]") -> None:
-        del self._renewing[view]
-        if view.lost and not task.cancelled():  # again, while the last steps were taken
-            self._renew(view)
-
     async def _open_anew(self, view: View) -> None:
-        pause_s = PAUSE_S
-        while view.lost and view.sessions:
-            try:
-                owner = self._shards.shard_of(view.account)
-                await owner.watch(view.account, Open(view.name, mailbox=view.mailbox), view)
-                if not view.sessions:
-                    owner.unwatch(view.account, view.mailbox, view)
-                elif view.claims:
-                    await self._claim_missed(owner, view)
-            except NotFound:
-                view.vanished()
-                return
-            except Exception as error:  # noqa: BLE001 - a defect must not make this a loop without pauses
-                if not isinstance(error, Trouble):
-                    structlog.get_logger().error("view_not_renewed", account=view.account, exc_info=error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+        try:
+            owner = self._shards.shard_of(view.account)
+            await owner.watch(view.account, Open(view.name, mailbox=view.mailbox), view)
+            if not view.sessions:
+                owner.unwatch(view.account, view.mailbox, view)
+            elif view.claims:
+                await self._claim_missed(owner, view)
+        except NotFound:
+            view.vanished()
 
     async def _claim_missed(self, owner: Owner, view: View) -> None:
         r"""What came in while nobody told of it is \Recent for nobody yet."""

@@ -1,14 +1,19 @@
-r"""Who watches which mailboxes of a shard.
+r"""Who watches which mailboxes of a shard, and who follows whole accounts.
 
-The law: watchers of a mailbox hear of each committed entry once, in order. New mail's \Recent is one watcher's: the
+The law: watchers of a mailbox, and followers of an account, hear of each committed entry once, in order. Whoever begins
+is handed what is there at that moment, and hears of everything after it. New mail's \Recent is one watcher's: the
 first that claims (RFC 3501 2.3.2).
 """
 
-from actors.mailbox import events as ev
-from actors.mailbox.owner import Watcher
-from actors.mailbox.state import Account
-from cluster.errors import Trouble
+from typing import Final
 
+from actors.mailbox import events as ev
+from actors.mailbox.owner import Follower, Told, Watcher
+from actors.mailbox.state import Account
+from actors.mailbox.types import Opened, Reply, Tree
+from cluster.errors import Trouble, Unavailable
+
+ALL: Final = 0  # all mailboxes of an account: no mailbox has this number
 _Key = tuple[int, int]  # account and mailbox
 
 
@@ -16,7 +21,7 @@ class Watchers:
     """A shard's."""
 
     def __init__(self) -> None:
-        self._watchers: dict[_Key, list[Watcher]] = {}
+        self._watchers: dict[_Key, list[Told]] = {}
         self._slots: dict[int, set[_Key]] = {}  # the same by slot
 
     def __bool__(self) -> bool:
@@ -27,12 +32,29 @@ class Watchers:
         """Slots in which anything is watched."""
         return list(self._slots)
 
-    def add(self, account: Account, mailbox: int, watcher: Watcher) -> None:
-        """Tell it from now on."""
+    def begin(self, account: Account, reply: Reply, watcher: Watcher) -> Opened:
+        """Watch the mailbox that was opened: its rows as they are now."""
+        assert isinstance(reply, Opened)
+        box = account.mailboxes.get(reply.info.id)
+        if box is None or box.index is None:  # deleted by a later command of the same batch
+            raise Unavailable("The mailbox is being changed; try again.")
+        opened = Opened(box.info(), tuple(account.keywords), reply.recent_from, reply.recent_below)
+        watcher.opened(opened, box.index.share())
+        self._add(account, box.id, watcher)
+        return opened
+
+    def begin_following(self, account: Account, _reply: Reply, follower: Follower) -> Tree:
+        """Follow an account: its tree as it is now."""
+        tree = account.tree()
+        follower.began(tree)
+        self._add(account, ALL, follower)
+        return tree
+
+    def _add(self, account: Account, mailbox: int, watcher: Told) -> None:
         self._watchers.setdefault((account.id, mailbox), []).append(watcher)
         self._slots.setdefault(account.slot, set()).add((account.id, mailbox))
 
-    def remove(self, slot: int, account: int, mailbox: int, watcher: Watcher) -> None:
+    def remove(self, slot: int, account: int, mailbox: int, watcher: Told) -> None:
         """Tell it no more."""
         key = (account, mailbox)
         watchers = self._watchers.get(key, [])
@@ -48,7 +70,7 @@ class Watchers:
     def publish(self, account: Account, first: int, entries: list[ev.Entry]) -> None:
         """Tell of committed entries. `first` is the MODSEQ of the first."""
         for modseq, entry in enumerate(entries, start=first):
-            for mailbox in {event.mailbox for event in entry.events if hasattr(event, "mailbox")}:
+            for mailbox in {ALL, *(event.mailbox for event in entry.events if hasattr(event, "mailbox"))}:
                 watchers = self._watchers.get((account.id, mailbox))
                 if watchers is None:
                     continue

@@ -21,6 +21,7 @@ from actors.mailbox.types import (
     Copy,
     Done,
     Expunge,
+    Looked,
     Opened,
     Reply,
     SetFlags,
@@ -41,6 +42,7 @@ _REPLIES: Final[tuple[type[Reply], ...]] = (
     Opened,
     Annotations,
     Tallied,
+    Looked,
 )  # as the wire has them
 
 _Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]
@@ -75,7 +77,8 @@ Request = Ask | AskRoom | AskClaims
 
 
 class Watch(Struct, frozen=True, omit_defaults=True):
-    """Open a mailbox, by its number if given, and tell of its changes."""
+    """Open a mailbox, by its number if given, and tell of its changes. `follows`: of the whole account, and the first
+    answer is its Tree."""
 
     account: _Account
     watch: _WatchId
@@ -83,6 +86,7 @@ class Watch(Struct, frozen=True, omit_defaults=True):
     mailbox: Annotated[int, Meta(ge=0)] = 0
     claims: bool = False
     who: Who | None = None
+    follows: bool = False
 
 
 class Began(Struct, frozen=True):
@@ -137,7 +141,7 @@ def decode_watch(body: bytes) -> Watch:
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """The answer to Ask, and Done to AskClaims."""
+    """The answer to Ask, Done to AskClaims, and a Tree to a Watch that follows."""
     return bytes((VERSION, _REPLIES.index(type(reply)))) + _encoder.encode(reply)
 
 

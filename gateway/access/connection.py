@@ -10,7 +10,7 @@ import asyncio
 import math
 import ssl
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from gateway.access.parts import Log, Machine, Services, Session
@@ -60,6 +60,10 @@ class Owner(Protocol):
 
     def departed(self, account: int) -> None:
         """One less."""
+        ...
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
         ...
 
 
@@ -141,6 +145,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _caught_up(self) -> None:
         """A client that rests reads again."""
+
+    def swept(self, now: float) -> None:
+        """The server looks after its connections, every few seconds; `now` as the clock's monotonic."""
 
     @property
     def log(self) -> Log:
@@ -241,11 +248,13 @@ class Connection(asyncio.BufferedProtocol):
         if not data or self.lost:
             return
         if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._owner.soon(self.flush)
+        elif len(data) >= _JOIN_BYTES:
+            self.flush()  # or what is large would be copied to be joined
         self._out.append(data)
         self._out_bytes += len(data)
         if self._out_bytes >= _JOIN_BYTES:
-            self._flush()
+            self.flush()
 
     def note(self, event: str, **values: object) -> None:
         """Something for the log, named after the protocol."""
@@ -253,7 +262,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written."""
-        self._flush()
+        self.flush()
         if self.clogged and not self.lost:
             self._unclogged = asyncio.get_running_loop().create_future()
             await self._unclogged
@@ -294,7 +303,7 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Close once what was written has left; the sweep cuts off a client that does not take it."""
         self._session.ended = True
-        self._flush()
+        self.flush()
         self.deadline = self.services.clock.monotonic() + self.services.settings.write_s
         if self._transport is not None:
             self._transport.close()
@@ -356,7 +365,7 @@ class Connection(asyncio.BufferedProtocol):
         context, transport = self._owner.tls, self._transport
         assert context is not None
         assert transport is not None
-        self._flush()
+        self.flush()
         self._machine.forget()
         loop = asyncio.get_running_loop()
         upgraded = await loop.start_tls(transport, self, context, server_side=True, ssl_shutdown_timeout=TLS_CLOSE_S)
@@ -409,10 +418,14 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.deadline = min(now + settings.login_s, self._login_until)
 
-    def _flow(self) -> None:
-        """Read on, unless the client is too far ahead of its answers."""
+    def _full(self) -> bool:
+        """Whether the client is too far ahead of its answers."""
         most = READ_AHEAD_BYTES if self._session.known else STRANGER_BYTES
-        full = (self._task is not None or self.clogged) and self._machine.held_bytes > most
+        return (self._task is not None or self.clogged) and self._machine.held_bytes > most
+
+    def _flow(self) -> None:
+        """Read on, or no more."""
+        full = self._full()
         if full is self._paused or self._transport is None or self._transport.is_closing():
             return
         self._paused = full
@@ -437,7 +450,8 @@ class Connection(asyncio.BufferedProtocol):
             if bound is not None:
                 bound(high=ahead)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let what was written leave."""
         if self._out and self._transport is not None and not self.lost:
             data = b"".join(self._out)
             self._out.clear()

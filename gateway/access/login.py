@@ -57,6 +57,8 @@ async def exchange(
     )
     try:
         found = await trying.step(initial or b"")
+        if initial == b"" and found == b"":  # the client's first message is there, and empty (RFC 4959 3, RFC 5034 4)
+            found = await trying.step(b"")
         while isinstance(found, bytes):
             found = await trying.step(await _response(wire, found))
         return found

@@ -33,6 +33,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._per_ip: Counter[str] = Counter()
         self._per_account: Counter[int] = Counter()
+        self._soon: list[Callable[[], None]] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -127,6 +128,21 @@ class Server:
         if not self._per_account[account]:
             del self._per_account[account]
 
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop. One callback does it for all connections: when a thousand are
+        told of a change, that is a third of it."""
+        if not self._soon:
+            asyncio.get_running_loop().call_soon(self._do)
+        self._soon.append(work)
+
+    def _do(self) -> None:
+        soon, self._soon = self._soon, []
+        for work in soon:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - one connection's defect must not keep others waiting
+                asyncio.get_running_loop().call_exception_handler({"message": "Work failed", "exception": error})
+
     def _factory(self, *, secure: bool) -> Callable[..., Connection]:
         """What makes a listener's connections; it may be given the client's address."""
 
@@ -137,8 +153,10 @@ class Server:
         return make
 
     def _sweep(self) -> None:
-        """Close whoever is over its time."""
+        """Close whoever is over its time, and let each do what only time makes due."""
         now = self._services.clock.monotonic()
         for connection in [one for one in self._connections if one.deadline < now]:
             connection.expired()
+        for connection in self._connections:
+            connection.swept(now)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

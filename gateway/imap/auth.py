@@ -54,6 +54,8 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
     offered = mechanisms(wire, services)
     if command.mechanism not in offered:
         raise No("That mechanism is not offered", "CANNOT")
+    if command.mechanism == "LOGIN" and command.initial is not None:
+        raise Bad("LOGIN begins with a challenge")  # RFC 4959 3
     try:
         found = await exchange(wire, services, command.mechanism, command.initial, offered=offered)
     except Broken as broken:

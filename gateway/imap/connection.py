@@ -4,19 +4,43 @@ The law: as of every connection of mail access; and an upload that is more than 
 cut off, while ordinary mail still comes through.
 """
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.access import connection as access
 from gateway.imap import dispatch
+from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
-from gateway.imap.session import Session, State
+from gateway.imap.session import Notices, Session, State
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
 
 _LIGHT_BYTES: Final = 1024 * 1024  # so much of a command may always come: ordinary mail is not kept out by large
+LITERAL_MINUS_BYTES: Final = 4096  # sent without asking (RFC 7888 5)
+
+
+def limits_of(session: Session) -> Limits:
+    """What the client may make us hold."""
+    settings = session.services.settings
+    nonsync_max_bytes = LITERAL_MINUS_BYTES if settings.literals == "minus" else None
+    if session.state is State.NOT_AUTHENTICATED:
+        return _stranger(nonsync_max_bytes)
+    return _client(settings.command_bytes_max, settings.message_bytes_max, nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)  # one value for all connections
+def _stranger(nonsync_max_bytes: int | None) -> Limits:
+    return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)
+def _client(command_bytes: int, message_bytes: int, nonsync_max_bytes: int | None) -> Limits:
+    return Limits(line_max_bytes=command_bytes, append_max_bytes=message_bytes, nonsync_max_bytes=nonsync_max_bytes)
 
 
 class Owner(access.Owner, Protocol):
@@ -36,13 +60,23 @@ class Connection(access.Connection):
     _owner: Owner
     _session: Session
 
-    __slots__ = ("_weight_bytes",)
+    __slots__ = ("_garbled", "_quiet_until", "_shifts", "_stale", "_weight_bytes")
 
     def __init__(self, owner: Owner, services: Services, number: str, *, secure: bool, ip: str = "") -> None:
         """`ip`: the client's address where a relay has told it; else it is the transport's."""
         session = Session(services, self)
-        super().__init__(owner, services, number, ImapMachine(BEFORE_LOGIN), session, secure=secure, ip=ip)
+        machine = ImapMachine(limits_of(session))
+        super().__init__(owner, services, number, machine, session, secure=secure, ip=ip)
+        self._garbled = False  # nothing that comes can be read any more
+        self._stale = False  # there may be something to tell (RFC 5465)
+        self._quiet_until: float | None = None  # the deadline before it began to be told
+        self._shifts = False  # what follows may not be compressed any more
         self._weight_bytes = 0  # of the command that comes or runs, as the server counts it
+
+    @property
+    def compresses(self) -> bool:
+        """Whether both ends compress (RFC 4978)."""
+        return isinstance(self._transport, Compressed)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is left to be told news."""
@@ -64,6 +98,58 @@ class Connection(access.Connection):
 
     def _caught_up(self) -> None:
         self._session.tell_idle()
+        self._tell_news()
+
+    def news(self) -> None:
+        """There may be something to tell: when all of this moment is in, if nothing runs; else when it has ended."""
+        if not self._stale:
+            self._stale = True
+            self.soon(self._tell_news)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
+        self._owner.soon(work)
+
+    def _tell_news(self) -> None:
+        if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
+            self._stale = False
+            notices = self._session.notices
+            if notices is not None and not notices.tell_at_once():
+                self._quiet_until = self.deadline
+                self._start(self._tell(notices))
+            elif self._session.ended:
+                self.close()
+
+    async def _tell(self, notices: Notices) -> None:
+        """Like a command, but that nobody has asked for it."""
+        await notices.tell()
+        await self._goes_on()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        quiet_until, self._quiet_until = self._quiet_until, None
+        super()._ended(task)
+        if quiet_until is not None and self._task is None and not (self.clogged or self._session.ended):
+            self.deadline = quiet_until  # to be told something is not to say something
+        self._tell_news()
+
+    def _let_go(self) -> None:
+        if self._task is None:
+            self._session.hear(None)
+        super()._let_go()
+
+    def _advance(self) -> None:
+        super()._advance()
+        if self._garbled and self._task is None:
+            self._session.bye("What you send is not compressed, or not as RFC 4978 has it", "CLIENTBUG")
+            self.close()
+
+    def _full(self) -> bool:
+        return self._shifts or super()._full()
+
+    def swept(self, now: float) -> None:
+        """Tell how far the command is that runs, if it is time (RFC 9585)."""
+        if self._task is not None and self._asked is None and not (self.clogged or self._session.ended):
+            self.write(self._session.progress.line(now))
 
     def _take(self) -> bool:
         event = next(self._machine.events(), None)
@@ -78,6 +164,7 @@ class Connection(access.Connection):
         session = self._session
         match event:
             case events.Command():
+                self._shifts = self.compresses and isinstance(event.command, commands.Unauthenticate)
                 self._start(self._run(event.tag, event.command))
             case events.Line():
                 self._line(event.data)
@@ -87,6 +174,8 @@ class Connection(access.Connection):
                 self.write(render.answer_line(event.tag, event.status, event.text, event.code))
                 if event.status == b"BAD":
                     dispatch.mistake(session)
+                if event.unsaves and session.selection is not None:
+                    session.selection.forget()
                 self._rest()
             case events.Close():
                 session.bye(event.text)
@@ -105,18 +194,41 @@ class Connection(access.Connection):
         session = self._session
         before = session.state
         await dispatch.run(session, tag, command)
+        self._machine.utf8 = session.utf8
         if not await self._goes_on():
             return
-        if before is State.NOT_AUTHENTICATED and session.state is not before:
-            settings = self.services.settings
-            self._machine.limits = _limits(settings.command_bytes_max, settings.message_bytes_max)
+        if session.wants_deflate:
+            self._compress()
+        if (before is State.NOT_AUTHENTICATED) is not (session.state is State.NOT_AUTHENTICATED):
+            self._machine.limits = limits_of(session)
+        if self._shifts:
+            self._expand(done=session.state is State.NOT_AUTHENTICATED)
         if session.idling is not None:
             self._machine.expect_line()
         elif self._machine.waiting:
             self._machine.resume()
 
+    def _compress(self) -> None:
+        """RFC 4978 3. The client waits for the answer before it sends any more: what came meanwhile is not compressed,
+        and nobody can say what it is."""
+        self._session.wants_deflate = False
+        assert self._transport is not None
+        self.flush()
+        self._garbled = self._machine.forget() > 0
+        high_bytes = self.services.settings.write_buffer_bytes
+        self._transport = Compressed(
+            self._transport, self, self.services.deflaters, self._broken, high_bytes, clogged=self.clogged
+        )
 
-@lru_cache(maxsize=8)
-def _limits(command_bytes: int, message_bytes: int) -> Limits:
-    """What a client may send that has logged in: one value for all."""
-    return Limits(line_max_bytes=command_bytes, append_max_bytes=message_bytes)
+    def _expand(self, *, done: bool) -> None:
+        """RFC 8437 4.1, unless the command was refused: its answer is the last that is compressed."""
+        self._shifts = False
+        if isinstance(self._transport, Compressed) and done:
+            self.flush()
+            self._garbled = self._machine.forget() > 0  # it was compressed
+            self._paused = False
+            self._transport = self._transport.finish()
+
+    def _broken(self) -> None:
+        self._garbled = True
+        self._advance()

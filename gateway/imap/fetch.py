@@ -7,19 +7,25 @@ another session expunged meanwhile is left out, and the answer says so (RFC 2180
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from actors.mailbox.client import Message
+from actors.mailbox.rights import SEEN_
 from actors.mailbox.types import SEEN
 from cluster.errors import NotFound
-from gateway.imap.items import Columns, Plan, plan
+from gateway.imap.bounds import note, within
+from gateway.imap.items import Columns, Plan, Whose, plan
 from gateway.imap.parts import Array, Pace
+from gateway.imap.resync import tell_vanished
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
-from gateway.imap.troubles import No, Told
+from gateway.imap.style import Style
+from gateway.imap.telling import together
+from gateway.imap.troubles import Bad, No, Told
 from mail.imap import commands
-from mail.imap.fetch import FetchAttribute
+from mail.imap.codes import message_limit_code
+from mail.imap.fetch import FetchAttribute, FetchItem
+from mail.message.binary import UnknownEncoding
 
+_A: Final = FetchAttribute
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
 _RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
 _APART_BYTES: Final = 64 * 1024  # of a message in all the items asked for; above it, it goes out alone, in pieces
@@ -29,26 +35,72 @@ _TOGETHER_BYTES_MAX: Final = 512 * 1024  # of answers made at once for one clien
 async def fetch(session: Session, command: commands.Fetch) -> Ok:
     """RFC 3501 6.4.5, 6.4.8."""
     selection = session.selected
+    shape = _shape(session, command)
     rows = selection.resolve(command.messages, uid=command.uid)
-    shape = plan(command.items, uid=command.uid)
+    if command.partial is not None or command.changed_since is not None:
+        rows = await _chosen(session, command, rows)
+    rows, limit = within(session, rows)
     if shape.sets_seen and not selection.hold.read_only and await _set_seen(selection, rows):
-        # RFC 3501 6.4.5: if \Seen was set, the flags belong to the responses.
-        shape = plan(tuple(dict.fromkeys((FetchAttribute.FLAGS, *command.items))), uid=command.uid)
+        shape = plan(_with_flags(command.items, selection.style), selection.style, uid=command.uid)
     work = _Fetch(session, shape)
     step = _RECORDS_MAX if shape.needs_records else _ROWS_MAX
-    for start in range(0, len(rows), step):
-        await work.batch(rows[start : start + step])
+    if limit:
+        rows = rows[::-1]  # RFC 9738 3.1: from the highest on
+    session.progress.goal = len(rows)
+    try:
+        for start in range(0, len(rows), step):
+            await work.batch(rows[start : start + step])
+    except UnknownEncoding as unknown:  # RFC 3516 4.3
+        raise No("The transfer encoding of a part is not known here", "UNKNOWN-CTE", work.told()) from unknown
     session.services.metrics.messages.inc(work.sent)
     if work.sent == len(rows):
-        return Ok("FETCH completed", told=work.told())
+        return Ok("FETCH completed", limit, told=work.told())
+    note(session, limit)
     text = "Some of the messages were expunged"
     if command.uid:  # RFC 3501 6.4.8: a UID that does not exist is passed over without any error
         return Ok(text, "EXPUNGEISSUED", work.told())
     raise No(text, "EXPUNGEISSUED", work.told())
 
 
+def _shape(session: Session, command: commands.Fetch) -> Plan:
+    """Who asks for MODSEQs hears of them from then on (RFC 7162 3.1)."""
+    if command.vanished and not session.qresync:
+        raise Bad("VANISHED needs ENABLE QRESYNC")  # RFC 7162 3.2.6
+    items = command.items
+    if command.changed_since is not None and _A.MODSEQ not in items:
+        items = (*items, _A.MODSEQ)  # RFC 7162 3.1.4.1
+    shape = plan(items, session.selected.style, uid=command.uid)
+    if shape.says_modseq and not session.condstore:
+        session.enable(("CONDSTORE",))
+    return shape
+
+
+async def _chosen(session: Session, command: commands.Fetch, rows: Array) -> Array:
+    """Those that the modifiers leave: first by their place, then by their MODSEQ (RFC 9394 3.4). VANISHED comes before
+    all FETCH responses (RFC 7162 3.2.6)."""
+    if command.partial is not None:
+        places = command.partial.places(len(rows))
+        rows = rows[places.start : places.stop]
+        if within(session, rows)[1]:  # RFC 9738 3.1
+            raise No("Ask for fewer messages", message_limit_code(session.services.settings.message_limit).decode())
+    if command.changed_since is None:
+        return rows
+    if command.vanished:
+        await tell_vanished(session, command.messages, command.changed_since)
+    return session.selected.changed(rows, command.changed_since)
+
+
+def _with_flags(items: tuple[FetchItem, ...], style: Style) -> tuple[FetchItem, ...]:
+    """RFC 3501 6.4.5: if \\Seen was set, the flags belong to the responses, and what belongs to flags (style.py)."""
+    uid = (_A.UID,) if style.always_uid and not style.uids else ()
+    modseq = (_A.MODSEQ,) if style.modseq else ()
+    return tuple(dict.fromkeys((*uid, _A.FLAGS, *modseq, *items)))
+
+
 async def _set_seen(selection: Selection, rows: Array) -> bool:
-    """Whether there was anything to set."""
+    """Whether there was anything to set, and the right to (RFC 4314 4)."""
+    if SEEN_ not in selection.hold.rights:
+        return False
     alive, places = selection.locate(rows)
     unseen = alive[(selection.hold.view.index.flags[places] & SEEN) == 0]
     if not len(unseen):
@@ -70,26 +122,30 @@ class _Fetch:
 
     def told(self) -> Told | None:
         """The flags that were sent: they need not be said again when the command is answered."""
-        if not self._told:
-            return None
-        rows, words = zip(*self._told, strict=True)
-        return Told(np.concatenate(rows), np.concatenate(words))
+        return together(self._told) if self._told else None
 
     async def batch(self, rows: Array) -> None:
         """Responses for these rows. The index is read before anything is waited for, as it may change then."""
         selection, shape = self._selection, self._shape
         rows, places = selection.locate(rows)
         index = selection.hold.view.index
-        words, uids = index.flags[places], selection.uids[rows].tolist()
+        words, uids, modseqs = index.flags[places], selection.uids[rows].tolist(), index.modseqs[places]
         columns = Columns(
-            (rows + 1).tolist(),
+            uids if selection.style.uids else (rows + 1).tolist(),
             uids,
             selection.flag_texts(uids, words.tolist()),
             index.sizes[places],
             index.dates[places],
+            modseqs,
+            index.saved[places],
+            index.emails[places],
+            index.threads[places] if shape.says_threads else places,
+            Whose(selection.account, self._session.account),
         )
+        if shape.says_modseq:
+            selection.heard(modseqs)
         if shape.says_flags:
-            self._told.append(Told(rows, words))
+            self._told.append(Told(rows, words, modseqs if shape.says_modseq else None))
         self._session.wire.write(selection.new_keywords())
         if not shape.needs_records:
             await self._send(columns)
@@ -138,17 +194,24 @@ class _Fetch:
         await self._send(_with_contents(columns, messages, places, contents))
 
     async def _send_apart(self, columns: Columns) -> None:
+        wire, progress = self._session.wire, self._session.progress
+        progress.between = False
         for piece in self._shape.render_apart(columns):
-            self._session.wire.write(piece)
-            await self._session.wire.drain()
+            wire.write(piece)
+            await wire.drain()
             await self._pace.breathe()
-        self.sent += 1
+        progress.between = True
+        self._sent(1)
 
     async def _send(self, columns: Columns) -> None:
         self._session.wire.write(b"".join(self._shape.render(columns)))
         await self._session.wire.drain()
         await self._pace.breathe()
-        self.sent += len(columns.seqs)
+        self._sent(len(columns.numbers))
+
+    def _sent(self, count: int) -> None:
+        self.sent += count
+        self._session.progress.done = self.sent
 
 
 def _with_contents(

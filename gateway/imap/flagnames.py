@@ -40,10 +40,14 @@ class FlagNames(dict[int, bytes]):
         """The FLAGS response's list (RFC 3501 7.2.6)."""
         return f"({' '.join(SYSTEM_FLAGS + self.keywords)})".encode()
 
-    def permanent(self) -> bytes:
-        r"""The list for PERMANENTFLAGS: with `\*` while new keywords can be made (RFC 3501 7.1)."""
-        star = ("\\*",) if len(self.keywords) < KEYWORDS_MAX else ()
-        return f"({' '.join(SYSTEM_FLAGS + self.keywords + star)})".encode()
+    def permanent(self, allowed: int = -1) -> bytes:
+        r"""The list for PERMANENTFLAGS, of the bits that may be changed: with `\*` while new keywords can be made
+        (RFC 3501 7.1, RFC 4314 5.1.1)."""
+        names = [name for bit, name in enumerate(SYSTEM_FLAGS) if allowed >> bit & 1]
+        if allowed >> KEYWORD_SHIFT & 1:
+            names += self.keywords
+            names += ("\\*",) if len(self.keywords) < KEYWORDS_MAX else ()
+        return f"({' '.join(names)})".encode()
 
     def bit(self, keyword: str) -> int:
         """The bit of a keyword (any case), 0 when no message ever had it."""

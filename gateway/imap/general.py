@@ -4,7 +4,7 @@ The law: news is told with every answer, so that nothing here has to ask for it.
 """
 
 from gateway.access.login import may_log_in, mechanisms
-from gateway.imap.offers import ENABLEABLE, offered
+from gateway.imap.offers import ENABLEABLE, SPELLED, offered
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad
 from mail.imap import commands, render
@@ -34,8 +34,10 @@ async def not_offered(_session: Session, _command: commands.Command) -> Ok:
     raise Bad("Unknown command")
 
 
-async def noop(_session: Session, command: commands.Noop | commands.Check) -> Ok:
+async def noop(session: Session, command: commands.Noop | commands.Check) -> Ok:
     """RFC 3501 6.1.2, 6.4.1: everything is durable already, and news is told with every answer."""
+    if session.notices is not None:
+        session.notices.look_again()
     return Ok(f"{type(command).__name__.upper()} completed")
 
 
@@ -57,14 +59,16 @@ async def identify(session: Session, command: commands.Id) -> Ok:
 async def enable(session: Session, command: commands.Enable) -> Ok:
     """RFC 5161: what is not known is passed over, and only what was not enabled before is told."""
     known = [word for word in dict.fromkeys(command.capabilities) if word in ENABLEABLE]
-    before = session.enabled
-    session.enabled = before.union(known, *(ENABLEABLE[word] for word in known))
-    session.wire.write(render.enabled_line([word for word in known if word not in before]))
+    new = [SPELLED.get(word, word) for word in known if word not in session.enabled]
+    session.wire.write(render.enabled_line(new))
+    session.enable(frozenset(known).union(*(ENABLEABLE[word] for word in known)))
     return Ok("ENABLE completed")
 
 
 async def idle(session: Session, _command: commands.Idle) -> None:
     """RFC 2177. From here to DONE nothing runs for this client: news is written when the mailbox changes."""
+    if session.notices is not None:
+        session.notices.look_again()
     session.wire.write(render.continuation_line("idling"))
 
 
@@ -73,6 +77,7 @@ def end_idle(session: Session, line: bytes) -> None:
     tag, session.idling = session.idling, None
     assert tag is not None
     session.tell(expunges=True)
+    session.settle()
     if line.upper() == b"DONE":
         session.answer(tag, b"OK", "IDLE completed")
     else:

@@ -1,281 +1,154 @@
-"""A search key (mail.imap.search) as a test of three stages: by the mailbox's columns, by records, by whole messages.
+"""A search key (mail.imap.search) as a test of four stages: the mailbox's columns, the index, records, whole messages.
 
 The law: no stage reads what an earlier one could decide. A stage that does not know yet says so (Kleene's logic: yes,
-no, unknown), and AND, OR, NOT keep that right. Nothing here waits.
+no, unknown), and AND and OR keep that right; NOT stands at the leaves only. Nothing here waits.
 """
 
-import datetime as dt
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from actors.mailbox.types import system_bit
+from gateway.imap import probes
 from gateway.imap.parts import Array
-from gateway.imap.selected import Selection
+from gateway.imap.probes import Candidate, Question
 from mail.imap import search as key
-from mail.message import content
-from mail.message.charset import fold
-from mail.message.header import unfold, values
-from mail.message.record import Address, Record
-from mail.message.words import decode_words
-
-_DAY_MS: Final = 86_400_000
-_DAY_S: Final = 86_400
-_EPOCH_DAY: Final = dt.date(1970, 1, 1).toordinal()
 
 
-class Candidate:
-    """One message under examination; its texts are made when asked for, and once."""
+class Bounds(NamedTuple):
+    """Of every row, whether it matches surely, and whether it may match."""
 
-    __slots__ = ("_body", "_text", "raw", "record")
-
-    def __init__(self, record: Record, raw: bytes | None = None) -> None:
-        self.record = record
-        self.raw = raw  # None in the stage that has records only
-        self._text: str | None = None
-        self._body: str | None = None
+    sure: Array
+    possible: Array
 
     @property
-    def text(self) -> str:
-        """What TEXT looks in; only with `raw`."""
-        assert self.raw is not None
-        if self._text is None:
-            self._text = content.search_text(self.raw, self.record)
-        return self._text
+    def open(self) -> Array:
+        """The rows of which more has to be known."""
+        rows: Array = np.flatnonzero(self.possible & ~self.sure)
+        return rows
 
-    @property
-    def body(self) -> str:
-        """What BODY looks in; only with `raw`."""
-        assert self.raw is not None
-        if self._body is None:
-            self._body = content.body_text(self.raw, self.record)
-        return self._body
+    def inverted(self) -> "Bounds":
+        """What may not match surely does not."""
+        return Bounds(~self.possible, ~self.sure)
 
 
-class Scope(NamedTuple):
-    """The messages that are searched: columns of one moment, row by row."""
+class Truths:
+    """One truth for each row, eight to a byte: a search may have a thousand of them."""
 
-    selection: Selection
-    rows: Array  # the client's rows, ascending
-    flags: Array
-    sizes: Array
-    dates: Array
-
-
-class Known:
-    """Decided by the columns: one truth for each row."""
-
-    __slots__ = ("mask",)
+    __slots__ = ("_bits",)
 
     def __init__(self, mask: Array) -> None:
-        self.mask = mask
+        self._bits = np.packbits(mask).tobytes()
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Which rows match surely, and which may match."""
-        return self.mask, self.mask
+    def __getitem__(self, row: int) -> bool:
+        return bool(self._bits[row >> 3] >> (7 - (row & 7)) & 1)
 
-    def decide(self, row: int, _candidate: Candidate) -> bool | None:
-        """The truth for one row; None: not known in this stage."""
-        return bool(self.mask[row])
+
+class Column:
+    """What the columns answer."""
+
+    __slots__ = ("is_not", "key")
+
+    def __init__(self, wanted: key.SearchKey, *, is_not: bool) -> None:
+        self.key = wanted
+        self.is_not = is_not
 
 
 class Probe:
-    """Needs the record, or the whole message where the record is not enough (`test` says None then)."""
+    """What needs the index, the record, or the whole message."""
 
-    __slots__ = ("count", "test")
+    __slots__ = ("_possible", "_sure", "is_not", "question")
 
-    def __init__(self, test: Callable[[Candidate], bool | None], count: int) -> None:
-        self.test = test
-        self.count = count
+    def __init__(self, question: Question, *, is_not: bool) -> None:
+        self.question = question
+        self.is_not = is_not
+        self._sure: Truths | None = None
+        self._possible: Truths | None = None
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Nothing is known of any row."""
-        return np.zeros(self.count, bool), np.ones(self.count, bool)
-
-    def decide(self, _row: int, candidate: Candidate) -> bool | None:
-        """Ask the message."""
-        return self.test(candidate)
-
-
-class Inverse:
-    """NOT."""
-
-    __slots__ = ("test",)
-
-    def __init__(self, test: "Test") -> None:
-        self.test = test
-
-    def bounds(self) -> tuple[Array, Array]:
-        """What may not match surely does not."""
-        sure, possible = self.test.bounds()
-        return ~possible, ~sure
+    def keep(self, bounds: Bounds) -> None:
+        """Remember what the index said."""
+        self._sure, self._possible = Truths(bounds.sure), Truths(bounds.possible)
 
     def decide(self, row: int, candidate: Candidate) -> bool | None:
-        """Unknown stays unknown."""
-        answer = self.test.decide(row, candidate)
-        return None if answer is None else not answer
+        """The truth for one row; None: not known in this stage."""
+        if self._sure is not None and self._possible is not None:
+            if self._sure[row]:
+                return True
+            if not self._possible[row]:
+                return False
+        answer = self.question.test(candidate)
+        return None if answer is None else answer is not self.is_not
 
 
 class Every:
-    """AND."""
+    """AND. `known`: what all of its columns say together, once they were looked at."""
 
-    __slots__ = ("tests",)
+    __slots__ = ("columns", "known", "rest")
+    stops: ClassVar[bool] = False  # the answer of one that is the answer of all
 
-    def __init__(self, tests: "list[Test]") -> None:
-        self.tests = tests
-
-    def bounds(self) -> tuple[Array, Array]:
-        """All of them."""
-        pairs = [test.bounds() for test in self.tests]
-        return np.logical_and.reduce([sure for sure, _ in pairs]), np.logical_and.reduce([may for _, may in pairs])
+    def __init__(self, columns: list[Column], rest: "list[Node]") -> None:
+        self.columns = columns
+        self.rest = rest
+        self.known: Truths | None = None
 
     def decide(self, row: int, candidate: Candidate) -> bool | None:
-        """False if one is, whatever the others are."""
-        answer: bool | None = True
-        for test in self.tests:
+        """False if one is, whatever the others are; for OR, true."""
+        stops = self.stops
+        if self.known is not None and self.known[row] is stops:
+            return stops
+        answer: bool | None = not stops
+        for test in self.rest:
             one = test.decide(row, candidate)
-            if one is False:
-                return False
+            if one is stops:
+                return stops
             if one is None:
                 answer = None
         return answer
 
 
-Test = Known | Probe | Inverse | Every
+class Some(Every):
+    """OR."""
+
+    __slots__ = ()
+    stops: ClassVar[bool] = True
 
 
-def compile_key(wanted: key.SearchKey, scope: Scope) -> Test:
-    """The key as a test, with all that the columns can tell already told."""
+Node = Probe | Every | Some
+Test = Column | Node
+
+
+def compile_key(wanted: key.SearchKey, *, is_not: bool = False, fuzzy: bool = False) -> Test:
+    """The key as a test: keys that belong together are together, whatever parentheses they had."""
     match wanted:
-        case key.And(keys):
-            return _joined([compile_key(one, scope) for one in keys])
-        case key.Or(left, right):  # De Morgan: one connective is enough
-            return _inverse(_joined([_inverse(compile_key(left, scope)), _inverse(compile_key(right, scope))]))
         case key.Not(inner):
-            return _inverse(compile_key(inner, scope))
-    mask = _mask(wanted, scope)
-    return Known(mask) if mask is not None else Probe(_probe(wanted), len(scope.rows))
+            return compile_key(inner, is_not=not is_not, fuzzy=fuzzy)
+        case key.Fuzzy(inner):
+            return compile_key(inner, is_not=is_not, fuzzy=True)
+        case key.And() | key.Or():
+            keys = wanted.keys if isinstance(wanted, key.And) else (wanted.left, wanted.right)
+            tests = [compile_key(one, is_not=is_not, fuzzy=fuzzy) for one in keys]
+            return _joined(Every if isinstance(wanted, key.And) is not is_not else Some, tests)  # De Morgan
+    question = probes.question_of(wanted, fuzzy=fuzzy)
+    return Column(wanted, is_not=is_not) if question is None else Probe(question, is_not=is_not)
 
 
-def _joined(tests: list[Test]) -> Test:
-    """AND, with the masks made one, and first, so that a row is decided as cheaply as can be."""
-    masks = [test.mask for test in tests if isinstance(test, Known)]
-    rest: list[Test] = [test for test in tests if not isinstance(test, Known)]
-    if not masks:
-        return Every(rest)
-    known = Known(np.logical_and.reduce(masks))
-    return Every([known, *rest]) if rest else known
+def _joined(kind: type[Every], tests: list[Test]) -> Test:
+    columns: list[Column] = []
+    rest: list[Node] = []
+    for test in tests:
+        if isinstance(test, Column):
+            columns.append(test)
+        elif type(test) is kind:
+            columns += test.columns
+            rest += test.rest
+        else:
+            rest.append(test)
+    return kind(columns, rest)
 
 
-def _inverse(test: Test) -> Test:
-    if isinstance(test, Known):
-        return Known(~test.mask)
-    return test.test if isinstance(test, Inverse) else Inverse(test)
-
-
-def _recent(scope: Scope) -> Array:
-    answer = np.zeros(len(scope.rows), bool)
-    for start, end in scope.selection.hold.recent.rows_in(scope.selection.uids[scope.rows]):
-        answer[start:end] = True
-    return answer
-
-
-def _mask(wanted: key.SearchKey, scope: Scope) -> Array | None:
-    """Truths by row, of a key that the columns can answer; None for the others."""
-    answer: Array | None = None
-    match wanted:
-        case key.All():
-            answer = np.ones(len(scope.rows), bool)
-        case key.Flag("\\Recent"):
-            answer = _recent(scope)
-        case key.Flag(flag):
-            answer = (scope.flags & system_bit(flag)) != 0
-        case key.Keyword(word):
-            answer = (scope.flags & scope.selection.names.bit(word)) != 0
-        case key.Larger(size):
-            answer = scope.sizes > size
-        case key.Smaller(size):
-            answer = scope.sizes < size
-        case key.Before(date):
-            answer = scope.dates < _day_ms(date)
-        case key.Since(date):
-            answer = scope.dates >= _day_ms(date)
-        case key.On(date):
-            answer = scope.dates // _DAY_MS == date.toordinal() - _EPOCH_DAY
-        case key.SeqSet(messages):
-            answer = scope.selection.mask(messages, uid=False)[scope.rows]
-        case key.UidSet(messages):
-            answer = scope.selection.mask(messages, uid=True)[scope.rows]
-    return answer
-
-
-def _probe(wanted: key.SearchKey) -> Callable[[Candidate], bool | None]:
-    """The test of a key that needs the message."""
-    match wanted:
-        case key.From(value):
-            return _among(lambda record: record.from_, fold(value))
-        case key.To(value):
-            return _among(lambda record: record.to, fold(value))
-        case key.Cc(value):
-            return _among(lambda record: record.cc, fold(value))
-        case key.Bcc(value):
-            return _among(lambda record: record.bcc, fold(value))
-        case key.Subject(value):
-            needle = fold(value)
-            return lambda one: one.record.subject is not None and needle in fold(one.record.subject)
-        case key.SentBefore(date):
-            return _sent(lambda day: day < date.toordinal())
-        case key.SentOn(date):
-            return _sent(lambda day: day == date.toordinal())
-        case key.SentSince(date):
-            return _sent(lambda day: day >= date.toordinal())
-        case key.Text(value):
-            needle = fold(value)
-            return lambda one: None if one.raw is None else needle in one.text
-        case key.Body(value):
-            needle = fold(value)
-            return lambda one: None if one.raw is None else needle in one.body
-        case key.Header(name, value):
-            return _header(name.encode("ascii", "replace"), fold(value))
-    raise AssertionError(f"{type(wanted).__name__} is no search key")
-
-
-def _among(field: Callable[[Record], tuple[Address, ...]], needle: str) -> Callable[[Candidate], bool]:
-    """In the field as people read it: `Name <address>`."""
-
-    def test(one: Candidate) -> bool:
-        return any(needle in fold(f"{name} <{address}>" if name else address) for name, address in field(one.record))
-
-    return test
-
-
-def _sent(of_day: Callable[[int], bool]) -> Callable[[Candidate], bool]:
-    """By the Date field's own calendar, disregarding its time and zone (RFC 3501 6.4.4)."""
-
-    def test(one: Candidate) -> bool:
-        record = one.record
-        if record.sent_s is None:
-            return False
-        return of_day((record.sent_s + record.sent_zone_min * 60) // _DAY_S + _EPOCH_DAY)
-
-    return test
-
-
-def _header(name: bytes, needle: str) -> Callable[[Candidate], bool | None]:
-    """A field with that name that has the text; an empty text asks for the field only."""
-
-    def test(one: Candidate) -> bool | None:
-        head = one.record.head
-        if head is None:
-            if one.raw is None:
-                return None
-            head = one.raw[: one.record.root.body]
-        return any(needle in fold(decode_words(unfold(value))) for value in values(head, name))
-
-    return test
-
-
-def _day_ms(date: dt.date) -> int:
-    """INTERNALDATE is reported, and so compared, in UTC."""
-    return (date.toordinal() - _EPOCH_DAY) * _DAY_MS
+def questions(test: Test) -> list[Question]:
+    """All that the columns do not answer."""
+    if isinstance(test, Column):
+        return []
+    if isinstance(test, Probe):
+        return [test.question]
+    return [question for one in test.rest for question in questions(one)]

@@ -5,10 +5,11 @@ actors.directory.client; hosting passes them in.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
+from actors.mailbox.follow import Follow, News
 from actors.mailbox.recent import Recent
 from actors.mailbox.types import (
     Acl,
@@ -16,6 +17,7 @@ from actors.mailbox.types import (
     Annotations,
     Changed,
     Item,
+    Looked,
     MailboxInfo,
     Prepared,
     Ranges,
@@ -26,7 +28,11 @@ from actors.mailbox.types import (
 )
 from cluster.clock import Clock, Dice
 from gateway import login
-from gateway.access.parts import Array, Log, Pace, Wire
+from gateway.access import parts as access
+from gateway.access.parts import Array, Log, Pace
+from gateway.imap.arrangements import Arrangements
+from gateway.imap.compressing import Deflaters
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -147,6 +153,9 @@ class View(Protocol):
         """The mailbox was deleted."""
         ...
 
+    said: object
+    """What a session has made of it, for the next one; any session may put anything else here."""
+
 
 class Hold(Protocol):
     """One session's hold on a mailbox. When a method returns, the view already shows its effect."""
@@ -175,6 +184,9 @@ class Hold(Protocol):
     def rights(self) -> str:
         """What this session may do with it now (actors/mailbox/rights.py)."""
         ...
+
+    who: Who | None
+    """With whose eyes it is seen; None: its owner's."""
 
     async def set_flags(
         self,
@@ -207,8 +219,8 @@ class Hold(Protocol):
 class Mailboxes(Protocol):
     """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
 
-    async def prepare(self, raw: bytes) -> Prepared:
-        """Read a new message and make its bytes ready to be added."""
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def add(
@@ -224,12 +236,20 @@ class Mailboxes(Protocol):
         """APPEND."""
         ...
 
+    async def has_room(self, account: int, size: int) -> bool:
+        """Whether so much would fit the account's quota, as far as is known without reading the account."""
+        ...
+
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it."""
+        ...
+
     async def tree(self, account: int, who: Who | None = None) -> Tree:
         """All mailboxes with their counts; of another's, those that `who` may know of."""
         ...
 
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> None:
-        """CREATE."""
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """CREATE; the number of what was made."""
         ...
 
     async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
@@ -268,7 +288,8 @@ class Mailboxes(Protocol):
         ...
 
     async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations of those of the mailboxes that are there; an empty name is the account."""
+        """All annotations that are for who asks, of those of the mailboxes that are there; an empty name is the
+        account."""
         ...
 
     async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
@@ -287,6 +308,11 @@ class Mailboxes(Protocol):
         self, account: int, name: str, *, read_only: bool, changed: Callable[[], None], who: Who | None = None
     ) -> Hold:
         """Hold a mailbox; `changed` is called, between awaits, whenever its view has changed."""
+        ...
+
+    async def follow(self, account: int, told: Callable[[News | None], None]) -> Follow:
+        """Hear of all changes of an account; `told` is called with each, between awaits. None: everything may have
+        changed."""
         ...
 
     async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
@@ -343,6 +369,10 @@ class Directory(login.Directory, Protocol):
         """The account with that number."""
         ...
 
+    async def group_named(self, address: str) -> str | None:
+        """The address of a group as it is kept, None when there is no such group."""
+        ...
+
     async def groups(self, account: int) -> Sequence[str]:
         """The addresses of the groups that an account is in, also through other groups."""
         ...
@@ -351,6 +381,23 @@ class Directory(login.Directory, Protocol):
         self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
     ) -> Holder:
         """Change what an account may hold; 0 is no limit."""
+        ...
+
+
+class Wire(access.Wire, Protocol):
+    """The way to one client, of IMAP."""
+
+    @property
+    def compresses(self) -> bool:
+        """Whether both ends compress."""
+        ...
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do this in the next turn of the event loop."""
+        ...
+
+    def news(self) -> None:
+        """There may be something to tell a client that has used NOTIFY: at once, if no command runs."""
         ...
 
 
@@ -365,5 +412,9 @@ class Services:
     clock: Clock
     dice: Dice
     log: Log
-    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
     logins: Logins = UNCOUNTED
+    hostname: str = "localhost"  # how URLs call this server
+    indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
+    deflaters: Deflaters = field(default_factory=Deflaters)
+    arrangements: Arrangements = field(default_factory=Arrangements)

@@ -8,16 +8,20 @@ Another's mailbox `Sent` is `Other Users/alice@example.org/Sent`; a shared accou
 `Shared/support@example.org/INBOX`.
 """
 
+from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
-from actors.mailbox.rights import ANYONE, of_account, of_group
-from actors.mailbox.types import INBOX, SEPARATOR, Tree, Who
-from gateway.imap.parts import Holder, Place
+from actors.mailbox.names import normal
+from actors.mailbox.rights import ANYONE, READ, of_account, of_group, rights_of
+from actors.mailbox.types import SEPARATOR, Tree, Who
+from cluster.errors import NotFound
+from gateway.imap.parts import Holder, Place, Services
 from gateway.imap.session import Session
-from gateway.imap.troubles import No
+from gateway.imap.spaces import OTHERS as OTHERS  # other modules have these from here
+from gateway.imap.spaces import SHARED as SHARED
+from gateway.imap.spaces import is_own as is_own
 
-OTHERS: Final = "Other Users"
-SHARED: Final = "Shared"
 _UNSHARED_CHARS: Final = frozenset("/*%")  # a login that has one cannot be a level of a name
 
 
@@ -33,28 +37,55 @@ class Grove(NamedTuple):
 
 async def who_asks(session: Session) -> Who:
     """All identifiers that are the client's now: his groups may change while he is logged in."""
-    groups = await session.services.directory.groups(session.account)
-    return Who(session.account, frozenset((ANYONE, of_account(session.account), *map(of_group, groups))))
+    return await who_is(session.services, session.account)
 
 
-def is_own(name: str) -> bool:
-    """Whether a name is in the namespace of one's own mailboxes."""
-    first = name.partition(SEPARATOR)[0]
-    return first not in (OTHERS, SHARED)
+async def who_is(services: Services, account: int) -> Who:
+    """All identifiers that are an account's now."""
+    groups = await services.directory.groups(account)
+    return Who(account, frozenset((ANYONE, of_account(account), *map(of_group, groups))))
 
 
 async def place(session: Session, name: str) -> Place:
-    """Where a name leads. Raises No for another's that cannot be there; its owner knows what is there."""
+    """Where a name leads. Raises NotFound for another's that cannot be there; its owner knows what is there, and says
+    the same of what is not shared with who asks. Raises Refused for a name that no mailbox of another's can have,
+    before it is known whether there is such a user."""
+    return await place_of(session.services, session.account, name)
+
+
+async def place_of(services: Services, account: int, name: str) -> Place:
+    """The same with the eyes of any account."""
+    name = normalize("NFC", name).removesuffix(SEPARATOR)
     if is_own(name):
-        return Place(session.account, name)
+        return Place(account, name)
     space, _, rest = name.partition(SEPARATOR)
     login, _, inner = rest.partition(SEPARATOR)
-    holder = await session.services.directory.named(login) if login else None
-    if holder is None or holder.shared is not (space == SHARED) or holder.id == session.account:
-        raise No("There is no such mailbox", "NONEXISTENT")
-    if inner[: len(INBOX)].upper() == INBOX and inner[len(INBOX) :][:1] in ("", SEPARATOR):
-        inner = INBOX + inner[len(INBOX) :]
-    return Place(holder.id, inner, await who_asks(session), prefix_of(holder))
+    inner = normal(inner) if inner else ""
+    holder = await services.directory.named(login) if inner else None
+    if holder is None or holder.shared is not (space == SHARED) or holder.id == account:
+        raise NotFound("There is no mailbox of that name.")
+    return Place(holder.id, inner, await who_is(services, account), prefix_of(holder))
+
+
+async def readable(session: Session, where: Place) -> bool:
+    """Whether the client may read a mailbox. If not, nothing of it is told: no UIDs of what he puts there
+    (RFC 4315 3)."""
+    if where.who is None:
+        return True
+    try:
+        looked = await session.services.mail.look(where.account, where.name, where.who)
+    except NotFound:
+        return False
+    return READ in rights_of(looked.info.acl, where.who)
+
+
+async def renew(session: Session) -> None:
+    """What the client may do with another's mailbox that it has selected goes by the groups he is in now."""
+    selection = session.selection
+    if selection is not None and selection.place.who is not None:
+        who = await who_asks(session)
+        if who != selection.place.who:
+            selection.seen_as(who)
 
 
 def prefix_of(holder: Holder) -> str:
@@ -69,18 +100,25 @@ async def own_grove(session: Session) -> Grove:
     return Grove(session.account, "", None, tree, session.principal.login)
 
 
-async def groves(session: Session, wanted: frozenset[str] | None = None) -> list[Grove]:
-    """What others share with the client; of the namespaces `wanted` (OTHERS, SHARED), or of both."""
+async def each_grove(session: Session, wanted: Callable[[str], bool]) -> AsyncIterator[Grove]:
+    """What others share with the client, one account after the other; `wanted` is asked with the prefix of each before
+    its mailboxes are."""
     services = session.services
     who = await who_asks(session)
-    found = []
     for account in await services.mail.sharing(who.names):
         holder = await services.directory.account_with(account) if account != session.account else None
-        if holder is None or not _UNSHARED_CHARS.isdisjoint(holder.login):
-            continue
-        if wanted is not None and (SHARED if holder.shared else OTHERS) not in wanted:
+        if holder is None or not _UNSHARED_CHARS.isdisjoint(holder.login) or not wanted(prefix_of(holder)):
             continue
         tree = await services.mail.tree(account, who)
         if tree.mailboxes:
-            found.append(Grove(account, prefix_of(holder), who, tree, holder.login))
-    return found
+            yield Grove(account, prefix_of(holder), who, tree, holder.login)
+
+
+async def groves(session: Session, wanted: frozenset[str] | None = None) -> list[Grove]:
+    """All of it, or that in the namespaces `wanted` (OTHERS, SHARED)."""
+    return [
+        found
+        async for found in each_grove(
+            session, lambda prefix: wanted is None or prefix.partition(SEPARATOR)[0] in wanted
+        )
+    ]

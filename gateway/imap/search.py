@@ -1,76 +1,60 @@
-"""SEARCH (RFC 3501 6.4.4): what the columns decide costs no message; the rest is read in batches.
+"""SEARCH (RFC 3501 6.4.4, RFC 4731, RFC 9051 6.4.4), and what SORT and THREAD have in common with it.
 
-The law: the answer is of one moment for flags, numbers and dates (that of the command's start); the event loop is
-shared fairly however much there is to read.
+The law: what is searched is what the client knows of the mailbox; messages that another session expunged are not found
+any more (RFC 2180 4.3).
 """
-
-import asyncio
-from typing import Final
 
 import numpy as np
 
-from actors.mailbox.client import Message
-from cluster.errors import NotFound
-from gateway.imap.matching import Candidate, Scope, Test, compile_key
-from gateway.imap.parts import Pace
+from gateway.imap.finding import Finder, Found, Role
+from gateway.imap.lookups import Lookups
+from gateway.imap.masks import scope_of
+from gateway.imap.parts import Array
+from gateway.imap.returns import Results, answer, answer_plainly, has_mod_sequence, saving, which_of
+from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
-from mail.imap import commands, render
-
-_THREADED_ABOVE_BYTES: Final = 128 * 1024  # each of hundreds of keys looks through all of it: not on the event loop
-_BATCH: Final = 200  # messages read at a time, as for FETCH
+from gateway.imap.updates import Wish
+from mail.imap import commands
+from mail.imap import search as key
+from mail.imap.returning import RETURN_ALL
 
 
 async def search(session: Session, command: commands.Search) -> Ok:
-    """RFC 3501 6.4.4. Messages that another session expunged are not found any more (RFC 2180 4.3)."""
+    """RFC 3501 6.4.4. Since IMAP4rev2 was enabled the answer is always ESEARCH (RFC 9051 6.4.4)."""
     selection = session.selected
-    rows, places = selection.locate(np.arange(len(selection.uids)))
-    index = selection.hold.view.index
-    scope = Scope(selection, rows, index.flags[places], index.sizes[places], index.dates[places])
-    emails = index.emails[places]
-    test = compile_key(command.key, scope)
-    sure, possible = test.bounds()
-    open_rows = np.flatnonzero(possible & ~sure)
-    found = sure.copy()
-    work = _Search(session, test)
-    for start in range(0, len(open_rows), _BATCH):
-        batch = open_rows[start : start + _BATCH]
-        for row in await work.batch(batch.tolist(), emails[batch].tolist()):
-            found[row] = True
-    hits = rows[found]
-    numbers = selection.uids[hits] if command.uid else hits + 1
-    session.wire.write(render.search_line(numbers.tolist()))
+    returns = RETURN_ALL if command.returns is None and session.rev2 else command.returns
+    with saving(selection, returns):
+        asks_mod_sequence(session, command.key)
+        wish = Wish.of(session, command.key, returns, uid=command.uid)
+        finder = finder_of(session, selection)
+        found = await finder.find(command.key, which_of(returns))
+        results = results_of(finder, found, np.flatnonzero(found.mask), command.key)
+        if returns is None:
+            await answer_plainly(session, selection, b"SEARCH", results, uid=command.uid)
+        else:
+            await answer(session, selection, results, returns, uid=command.uid)
+        if wish is not None:
+            wish.begin(finder.scope, results.rows)
     return Ok("SEARCH completed")
 
 
-class _Search:
-    """One SEARCH under way, over what the columns could not decide."""
+def asks_mod_sequence(session: Session, wanted: key.SearchKey) -> None:
+    """Who looks for MODSEQs wants to be told of them from then on (RFC 7162 3.1)."""
+    if has_mod_sequence(wanted):
+        session.enable(("CONDSTORE",))
 
-    def __init__(self, session: Session, test: Test) -> None:
-        self._session = session
-        self._test = test
-        self._pace = Pace(session.services.clock)
 
-    async def batch(self, rows: list[int], emails: list[int]) -> list[int]:
-        """Those of the rows that match."""
-        messages = await self._session.services.mail.messages(self._session.selected.account, emails)
-        found = []
-        for row, message in zip(rows, messages, strict=True):
-            if message is not None and await self._matches(row, message):
-                found.append(row)
-            await self._pace.breathe()
-        await self._session.wire.drain()  # ends a search whose client has gone
-        return found
+def finder_of(session: Session, selection: Selection, lookups: Lookups | None = None, role: Role = "command") -> Finder:
+    """For a search in all that the client knows of a mailbox."""
+    now_ms = session.services.clock.now_ms()
+    scope = scope_of(selection, np.arange(len(selection.uids)), now_ms=now_ms, own=session.account)
+    return Finder(session, scope, lookups or Lookups(session, selection.account), role)
 
-    async def _matches(self, row: int, message: Message) -> bool:
-        answer = self._test.decide(row, Candidate(message.record))
-        if answer is None:
-            try:
-                raw = await self._session.services.mail.content(message)
-            except NotFound:  # expunged, and swept, since the search began
-                return False
-            candidate = Candidate(message.record, raw)
-            if len(raw) > _THREADED_ABOVE_BYTES:
-                answer = await asyncio.to_thread(self._test.decide, row, candidate)
-            else:
-                answer = self._test.decide(row, candidate)
-        return bool(answer)
+
+def results_of(finder: Finder, found: Found, places: Array, wanted: key.SearchKey) -> Results:
+    """What was found at these rows of the scope, in their order."""
+    return Results(
+        finder.scope.rows[places],
+        finder.scope.modseqs[places] if has_mod_sequence(wanted) else None,
+        found.scores[places] if found.scores is not None else None,
+    )

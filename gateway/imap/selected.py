@@ -2,40 +2,81 @@ r"""The selected mailbox as one client knows it: which message has which sequenc
 
 The law: what the client believes changes only by what it is told here. A message keeps its sequence number until an
 EXPUNGE for it was sent, and none is sent while a command that speaks in sequence numbers is answered
-(RFC 3501 7.4.1). `rows` are positions in the client's sequence (sequence number less one), as numpy arrays.
+(RFC 3501 7.4.1). A client that remembers the highest MODSEQ of an answer has been told of all below it, or is told
+with that answer that it has not (RFC 7162 3.2). `rows` are positions in the client's sequence (sequence number less
+one), as numpy arrays.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from actors.mailbox.rights import READ
-from actors.mailbox.types import SEEN, Ranges
+from actors.mailbox.rights import READ, flags_allowed
+from actors.mailbox.types import SEEN, Ranges, Who
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
 from gateway.imap.parts import Array, Hold, Place
+from gateway.imap.spans import runs, vanished
+from gateway.imap.style import PLAIN, Style
 from gateway.imap.troubles import Bad, Told
 from mail.imap.seqset import SequenceSet
 
+if TYPE_CHECKING:
+    from gateway.imap.contexts import Contexts
+
 TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
-_NONE: Final[Array] = np.empty(0, np.uint32)
+SAVED_RANGES_MAX: Final = 32_768  # of what `$` stands for: 256 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
+_NONE: Final[Array] = np.empty(0, np.uint32)
+_NOTHING: Final[Array] = np.empty((0, 2), np.uint32)
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
+
+
+class _Said(NamedTuple):
+    """What a client was told, for the next that knows as much as it did: a thousand may idle in one mailbox."""
+
+    key: tuple[object, ...]
+    before: Array  # kept, as its identity is in the key
+    text: bytes
+    after: tuple[Array, int, tuple[str, ...], int, int]
 
 
 class Selection:
     """A hold on a mailbox with the client's picture of it."""
 
-    __slots__ = ("_keywords", "_modseq", "_recent", "_untold", "hold", "place", "uids")
+    __slots__ = (
+        "_allowed",
+        "_believed",
+        "_coded",
+        "_heard",
+        "_keywords",
+        "_modseq",
+        "_recent",
+        "_saved",
+        "_untold",
+        "_whole",
+        "contexts",
+        "hold",
+        "place",
+        "style",
+        "uids",
+    )
 
-    def __init__(self, hold: Hold, place: Place) -> None:
+    def __init__(self, hold: Hold, place: Place, style: Style = PLAIN) -> None:
         self.hold = hold
         self.place = place
+        self.style = style
         # Never changed in place (parts.Index), so the client's sequence costs nothing until the mailbox moves on.
         self.uids: Array = hold.view.index.uids
-        self._modseq = hold.view.modseq
+        self._modseq = hold.view.modseq  # all changes up to it are told, but for `_untold` and what was expunged
+        self._whole = self._believed = self._modseq  # all up to it; what the client takes for that (RFC 7162 6)
+        self._heard = 0  # the highest MODSEQ it was sent since the last tagged answer
+        self._coded = True  # it was sent HIGHESTMODSEQ since then, as it is with the greeting
         self._keywords = hold.view.keywords  # those the client has been told of
+        self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
         self._untold: Array = _NONE  # UIDs whose flags changed and did not fit into a sync
+        self._saved: Array = _NOTHING  # ranges of UIDs, both ends in them: what the last SEARCH with SAVE found
+        self.contexts: Contexts | None = None  # searches whose changes the client wants to hear of
 
     @property
     def account(self) -> int:
@@ -47,32 +88,55 @@ class Selection:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
 
+    def seen_as(self, who: Who) -> None:
+        """From now on the client has these identifiers."""
+        self.place = self.place._replace(who=who)
+        self.hold.who = who
+
+    def _changeable(self) -> int:
+        """The bits of a flags word that the client may change now."""
+        return flags_allowed(self.hold.view.acl, self.hold.who)
+
     @property
     def names(self) -> FlagNames:
         """How flags are called now."""
         return flag_names(self.hold.view.keywords)
 
+    @property
+    def uidnext(self) -> int:
+        """Above all UIDs that the client may know."""
+        return max(self.hold.info.uidnext, int(self.uids[-1]) + 1 if len(self.uids) else 1)
+
     def greeting(self) -> bytes:
-        """The untagged responses of SELECT and EXAMINE (RFC 3501 6.3.1)."""
-        info, names = self.hold.info, self.names
-        uidnext = max(info.uidnext, int(self.uids[-1]) + 1 if len(self.uids) else 1)
-        unseen = self._first_unseen()
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        """The untagged responses of SELECT and EXAMINE (RFC 3501 6.3.1, RFC 7162 3.1.2, RFC 9051 6.3.2).
+
+        IMAP4rev2 has neither RECENT nor UNSEEN; UNSEEN is a sequence number.
+        """
+        info, names, style = self.hold.info, self.names, self.style
+        unseen = 0 if style.rev2 or style.uids else self._first_unseen()
+        permanent = b"()" if self.hold.read_only else names.permanent(self._allowed)
         return b"".join(
             (
-                b"* FLAGS %b\r\n* %d EXISTS\r\n* %d RECENT\r\n" % (names.defined(), len(self.uids), self._recent),
+                b"* FLAGS %b\r\n* %d EXISTS\r\n" % (names.defined(), len(self.uids)),
+                b"" if style.rev2 else b"* %d RECENT\r\n" % self._recent,
                 b"* OK [UNSEEN %d] First unseen\r\n" % unseen if unseen else b"",
                 b"* OK [PERMANENTFLAGS %b] Flags that last\r\n" % permanent,
-                b"* OK [UIDNEXT %d] Next UID\r\n* OK [UIDVALIDITY %d] UIDs valid\r\n" % (uidnext, info.uidvalidity),
+                b"* OK [UIDNEXT %d] Next UID\r\n" % self.uidnext,
+                b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % info.uidvalidity,
+                b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % self._modseq,
             )
         )
 
     def resolve(self, messages: SequenceSet, *, uid: bool) -> Array:
-        """The rows a set names, ascending, each once. Raises Bad for a sequence number that no message has."""
+        """The rows a set names, ascending, each once. Raises Bad for a sequence number that no message has.
+
+        What was expunged is not in `$` any more, whether or not the client knows (RFC 5182 2.1).
+        """
         if not uid and messages.beyond(len(self.uids)):
             raise Bad("There is no message with such a sequence number")  # RFC 3501 9, seq-number
         pieces = [np.arange(start, end) for start, end in self._spans(messages, uid=uid)]
-        return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        rows = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        return self.locate(rows)[0] if messages.saved else rows
 
     def mask(self, messages: SequenceSet, *, uid: bool) -> Array:
         """Of every row, whether a set names it; for SEARCH, where a number that no message has finds nothing."""
@@ -81,13 +145,20 @@ class Selection:
             mask[start:end] = True
         return mask
 
+    def forget(self) -> None:
+        """From now on `$` is nothing."""
+        self._saved = _NOTHING
+
     def _spans(self, messages: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
         """Runs of rows, ascending and apart; the end of each is not in it."""
-        if not uid:
+        if messages.saved:
+            bounds = self._saved
+        elif uid:
+            resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
+            bounds = np.array(resolved, np.uint32).reshape(-1, 2)
+        else:
             return [(low - 1, high) for low, high in messages.resolve(len(self.uids))]
-        resolved = messages.resolve(int(self.uids[-1]) if len(self.uids) else 0)
         # All at once: a search for a plain number converts all UIDs first, and a set may have thousands of ranges.
-        bounds = np.array(resolved, np.uint32).reshape(-1, 2)
         starts = np.searchsorted(self.uids, bounds[:, 0], "left").tolist()
         ends = np.searchsorted(self.uids, bounds[:, 1], "right").tolist()
         return [span for span in zip(starts, ends, strict=True) if span[0] < span[1]]
@@ -105,33 +176,108 @@ class Selection:
         alive[alive] = current[places[alive]] == uids[alive]
         return rows[alive], places[alive]
 
+    def gone(self, known: Array) -> Array:
+        """Those of `known`, all UIDs of the mailbox at an earlier moment, that have left it since."""
+        current = self.hold.view.index.uids
+        left = int(np.searchsorted(current, known[-1], "right")) if len(known) else 0
+        found: Array = known[np.array(_missing(known, current[:left]), np.int64)]
+        return found
+
     def ranges(self, rows: Array) -> Ranges:
         """The rows' UIDs as ranges. Runs are merged across UIDs that this client knows do not exist."""
+        return tuple(map(tuple, self._runs(rows).tolist()))
+
+    def _runs(self, rows: Array) -> Array:
+        """The same as an array."""
         if not len(rows):
-            return ()
+            return _NOTHING
         breaks = np.flatnonzero(np.diff(rows) != 1)
         starts, ends = rows[np.concatenate(([0], breaks + 1))], rows[np.concatenate((breaks, [len(rows) - 1]))]
-        return tuple(zip(self.uids[starts].tolist(), self.uids[ends].tolist(), strict=True))
+        return np.stack((self.uids[starts], self.uids[ends]), axis=1)
+
+    def save(self, rows: Array) -> bool:
+        """From now on `$` is these rows, ascending; whether there is room for them. Else it is nothing."""
+        runs = self._runs(rows)
+        self._saved = runs if len(runs) <= SAVED_RANGES_MAX else _NOTHING
+        return self._saved is runs
 
     def flag_texts(self, uids: list[int], words: list[int]) -> list[bytes]:
         """The flag lists for messages with these UIDs and flags words."""
         names, recent = self.names, self.hold.recent
-        if not recent:
+        if not recent or self.style.rev2:
             return [names[word] for word in words]
         return [names[word | RECENT_BIT if uid in recent else word] for uid, word in zip(uids, words, strict=True)]
 
-    def sync(self, *, expunges: bool, told: Told | None = None, most: int = TOLD_MAX) -> bytes:
-        """The untagged responses that bring the client up to date; empty when it is.
+    def sync(
+        self,
+        *,
+        expunges: bool,
+        told: Told | None = None,
+        most: int = TOLD_MAX,
+        flags: bool = True,
+        with_uid: bool = False,
+    ) -> bytes:
+        """The untagged responses that bring the client up to date; empty when it is. Without `flags` it is left to a
+        later call that has them to say what flags have changed.
 
         At most `most` messages' flags at once: while there is `more`, the next call says more.
         """
         view = self.hold.view
-        if view.modseq == self._modseq and not self.more and (not expunges or len(self.uids) == view.index.count):
+        settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
+        if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
-        told_flags = self.new_keywords() + self._flags(told, most)
-        self._modseq = view.modseq
+        if told is not None or self.more or self.hold.recent:
+            return self._sync(expunges, told, most, flags, with_uid)
+        known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
+        key = (*asked, *_same(self.uids), *known[1:])
+        said = view.said
+        if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
+            self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            return said.text
+        text = self._sync(expunges, told, most, flags, with_uid)
+        if not self.more:
+            after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
+            view.said = _Said(key, known[0], text, after)
+        return text
+
+    def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
+        view = self.hold.view
+        told_flags = b""
+        if flags:
+            told_flags = self.new_keywords() + self._flags(told, most, with_uid)
+            self._modseq = view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
+        if not self.more and len(self.uids) == view.index.count:
+            self._whole = view.modseq
         return told_flags + sizes + (self._recents() if sizes else b"")
+
+    def highest(self) -> bytes:
+        """HIGHESTMODSEQ, before a tagged answer, if the client would otherwise make a wrong one of what it was sent.
+
+        RFC 7162 6: it takes the highest MODSEQ of the answer. That would be too high while an EXPUNGE or flags with a
+        lower one wait, and too low for who hears of what is gone without any MODSEQ.
+        """
+        if not self.style.modseq:
+            return b""
+        if not self._coded:
+            self._believed = max(self._believed, self._heard)
+        believed = self._believed
+        line = b""
+        if believed > self._whole or (self.style.resync and believed < self._whole):
+            line = b"* OK [%b] Highest\r\n" % self.highest_code().encode()
+        self._coded, self._heard = False, 0
+        return line
+
+    def highest_code(self) -> str:
+        """The response code by which the client knows up to where it has heard all (RFC 7162 3.1.2.1)."""
+        self._believed, self._coded = self._whole, True
+        return f"HIGHESTMODSEQ {self._whole}"
+
+    def heard(self, modseqs: Array) -> None:
+        """The client is sent these MODSEQs."""
+        if len(modseqs):
+            self._heard = max(self._heard, int(modseqs.max()))
 
     @property
     def more(self) -> bool:
@@ -139,17 +285,31 @@ class Selection:
         return len(self._untold) > 0
 
     def flags_of(self, rows: Array, *, with_uid: bool) -> tuple[bytes, Told]:
-        """FETCH responses with the flags of those rows that still exist, as STORE answers."""
+        """FETCH responses with the flags of those rows that still exist, as STORE answers (RFC 3501 6.4.8 for UID)."""
         rows, places = self.locate(rows)
-        words = self.hold.view.index.flags[places]
+        index = self.hold.view.index
+        words = index.flags[places]
         uids = self.uids[rows].tolist()
         texts = self.flag_texts(uids, words.tolist())
-        seqs = (rows + 1).tolist()
-        if with_uid:  # RFC 3501 6.4.8
-            lines = [b"* %d FETCH (UID %d FLAGS %b)\r\n" % line for line in zip(seqs, uids, texts, strict=True)]
-        else:
-            lines = [b"* %d FETCH (FLAGS %b)\r\n" % line for line in zip(seqs, texts, strict=True)]
-        return b"".join(lines), Told(rows, words)
+        if not self.style.modseq:
+            return self.style.fetched(rows, uids, with_uid=with_uid, flags=texts), Told(rows, words)
+        modseqs = index.modseqs[places]
+        self.heard(modseqs)
+        text = self.style.fetched(rows, uids, with_uid=True, flags=texts, modseqs=modseqs.tolist())
+        return text, Told(rows, words, modseqs)
+
+    def modseqs_of(self, rows: Array, places: Array) -> tuple[bytes, Array]:
+        """FETCH responses with the MODSEQs alone, of rows that exist; and those MODSEQs."""
+        modseqs = self.hold.view.index.modseqs[places]
+        self.heard(modseqs)
+        uids = self.uids[rows].tolist()
+        return self.style.fetched(rows, uids, with_uid=True, modseqs=modseqs.tolist()), modseqs
+
+    def changed(self, rows: Array, since: int) -> Array:
+        """Those of the rows that exist and have a higher MODSEQ (RFC 7162 3.1.4.1)."""
+        rows, places = self.locate(rows)
+        changed: Array = rows[self.hold.view.index.modseqs[places] > since]
+        return changed
 
     def unheard(self, places: Array) -> Array:
         """Which of these places in the index have changes that the client has not been told of."""
@@ -157,16 +317,16 @@ class Selection:
         return unheard
 
     def new_keywords(self) -> bytes:
-        """New keywords are made known before a FETCH shows them."""
-        keywords = self.hold.view.keywords
-        if keywords == self._keywords:
+        """New keywords are made known before a FETCH shows them; so is what the client may change (RFC 4314 5.1.1)."""
+        keywords, allowed = self.hold.view.keywords, self._changeable()
+        if keywords == self._keywords and allowed == self._allowed:
             return b""
-        self._keywords = keywords
+        self._keywords, self._allowed = keywords, allowed
         names = self.names
-        permanent = b"()" if self.hold.read_only else names.permanent()
+        permanent = b"()" if self.hold.read_only else names.permanent(allowed)
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags that last\r\n" % (names.defined(), permanent)
 
-    def _flags(self, told: Told | None, most: int) -> bytes:
+    def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
             return b""
@@ -178,20 +338,34 @@ class Selection:
         if told is not None and len(told.rows):
             rows = np.searchsorted(self.uids, uids)
             at = np.minimum(np.searchsorted(told.rows, rows), len(told.rows) - 1)
-            uids = uids[(told.rows[at] != rows) | (told.words[at] != index.flags[changed])]
+            uids = uids[
+                (told.rows[at] != rows) | ~self._is_known(told, at, index.flags[changed], index.modseqs[changed])
+            ]
         if self.more:
             uids = np.union1d(self._untold, uids)
         self._untold = uids[most:] if len(uids) > most else _NONE  # an empty slice would hold all of them
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
-        return self.flags_of(rows, with_uid=False)[0]
+        return self.flags_of(rows, with_uid=with_uid)[0]
+
+    def _is_known(self, told: Told, at: Array, words: Array, modseqs: Array) -> Array:
+        """Whether what was told at these places is how it is. Who hears of MODSEQs has to know the last one."""
+        if not self.style.modseq:
+            same: Array = told.words[at] == words
+        elif told.modseqs is None:
+            same = np.zeros(len(at), bool)
+        else:
+            same = told.modseqs[at] == modseqs
+        return same
 
     def _expunged(self) -> bytes:
-        """EXPUNGE for what is gone, from the end, so that each number is right when it is read."""
+        """VANISHED, or EXPUNGE from the end, so that each number is right when it is read."""
         current = self.hold.view.index.uids
         left = int(np.searchsorted(current, self.uids[-1], "right")) if len(self.uids) else 0
         gone = _missing(self.uids, current[:left])
-        self.uids = current[:left]
+        uids, self.uids = self.uids, current[:left]
+        if self.style.vanished:
+            return b"".join(vanished(runs(uids[gone])))
         return b"".join([b"* %d EXPUNGE\r\n" % (row + 1) for row in reversed(gone)])
 
     def _arrived(self) -> bytes:
@@ -204,6 +378,8 @@ class Selection:
         return b"* %d EXISTS\r\n" % len(self.uids)
 
     def _recents(self) -> bytes:
+        if self.style.rev2:
+            return b""
         before, self._recent = self._recent, self._count_recent()
         return b"* %d RECENT\r\n" % self._recent if self._recent != before else b""
 
@@ -218,6 +394,11 @@ class Selection:
             if unseen.any():
                 return start + int(unseen.argmax()) + 1
         return 0
+
+
+def _same(uids: Array) -> tuple[int, int]:
+    """What only the same UIDs have, while they are kept: arrays of them are never changed in place (parts.Index)."""
+    return id(uids if uids.base is None else uids.base), len(uids)
 
 
 def _missing(known: Array, left: Array, few: int = _FEW) -> list[int]:

@@ -4,14 +4,18 @@ The law: a session belongs to one client; nothing in it outlives the connection,
 which mailbox is selected.
 """
 
-import asyncio
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
+from actors.mailbox.types import Command, Reply
 from gateway.access.parts import Why
 from gateway.imap.parts import Log, Place, Principal, Services, Wire
+from gateway.imap.progress import Progress
 from gateway.imap.selected import Selection
+from gateway.imap.style import style_of
 from gateway.imap.troubles import Told
+from gateway.imap.wishes import Wishes
 from mail.imap import render
 
 _CODES: Final[dict[Why, str]] = {"limit": "LIMIT", "stopping": "UNAVAILABLE", "silent": ""}  # RFC 5530
@@ -29,11 +33,43 @@ class Ok(NamedTuple):
     """A tagged OK: its text, and a response code without brackets or nothing.
 
     `told`: flags the client knows of from this command's responses, so that they are not said again.
+    `highest`: something was expunged, so that who uses QRESYNC needs HIGHESTMODSEQ (RFC 7162 3.2.7, 3.2.9).
     """
 
     text: str
     code: str = ""
     told: Told | None = None
+    highest: bool = False
+
+
+class Notices(Protocol):
+    """What a client hears of unasked, since it has used NOTIFY (notices.py)."""
+
+    wishes: Wishes
+
+    def own(self, account: int, command: Command, reply: Reply) -> None:
+        """The client did this itself."""
+        ...
+
+    def selected(self, selection: Selection) -> None:
+        """A mailbox was selected."""
+        ...
+
+    def look_again(self) -> None:
+        """The client asks for news."""
+        ...
+
+    def tell_at_once(self) -> bool:
+        """Say all there is, if it needs no waiting; whether it did not."""
+        ...
+
+    async def tell(self) -> None:
+        """Say all there is."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is told any more."""
+        ...
 
 
 _UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
@@ -50,9 +86,12 @@ class Session:
         "failures",
         "idling",
         "mistakes",
+        "notices",
         "principal",
+        "progress",
         "selection",
         "services",
+        "wants_deflate",
         "wants_tls",
         "wire",
     )
@@ -64,10 +103,13 @@ class Session:
         self.selection: Selection | None = None
         self.idling: bytes | None = None  # the tag of the IDLE that is under way
         self.wants_tls = False  # STARTTLS was answered OK
+        self.wants_deflate = False  # COMPRESS was answered OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in
         self.mistakes = 0  # commands answered BAD since the last OK
-        self.enabled: frozenset[str] = frozenset()  # in capitals, as ENABLE and what implies it (RFC 5161) have it
+        self.enabled: frozenset[str] = frozenset()  # in capitals; grows in `enable` only
+        self.progress = Progress()
+        self.notices: Notices | None = None  # None: NOTIFY was not used
         self._news_due = False
 
     @property
@@ -129,20 +171,53 @@ class Session:
         assert self.selection is not None
         return self.selection
 
+    def enable(self, words: Iterable[str]) -> None:
+        """From here on these hold (RFC 5161), in capitals; CONDSTORE also where a command asks for MODSEQs.
+
+        RFC 7162 3.1: the first such command with a mailbox selected has HIGHESTMODSEQ told.
+        """
+        before = self.condstore
+        self.enabled = self.enabled.union(words)
+        if self.selection is None:
+            return
+        self.selection.style = style_of(self.enabled)
+        if self.condstore and not before:
+            self.answer(b"*", b"OK", "Highest", self.selection.highest_code())
+
     async def enter(self, place: Place, *, read_only: bool) -> Selection:
         """Select a mailbox. Whatever comes of it, the one before is left first (RFC 3501 6.3.1)."""
         await self.leave()
         hold = await self.services.mail.select(
             place.account, place.name, read_only=read_only, changed=self.changed, who=place.who
         )
-        self.selection = Selection(hold, place)
+        self.selection = Selection(hold, place, style_of(self.enabled))
+        if self.notices is not None:
+            self.notices.selected(self.selection)
         return self.selection
 
     async def leave(self) -> None:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
+            if selection.contexts is not None:
+                selection.contexts.close()
             await selection.hold.close()
+
+    async def part(self) -> None:
+        """Forget who it is, and all that was done since (RFC 8437 3); but not how often somebody guessed."""
+        self.principal = None
+        self.wire.depart()
+        self.enabled = frozenset()
+        self.hear(None)
+        await self.leave()
+
+    def hear(self, notices: Notices | None) -> None:
+        """From now on these are told; None: as if NOTIFY had not been used."""
+        before, self.notices = self.notices, notices
+        if before is not None:
+            before.close()
+        if notices is not None and self.selection is not None:
+            notices.selected(self.selection)
 
     def answer(self, tag: bytes, status: bytes, text: str, code: str = "") -> None:
         """The tagged answer to a command."""
@@ -158,28 +233,50 @@ class Session:
             self.answer(b"*", b"BYE", text, code)
             self.ended = True
 
-    def tell(self, *, expunges: bool, told: Told | None = None) -> None:
-        """Say what has happened to the selected mailbox."""
+    def tell(self, *, expunges: bool, told: Told | None = None, removes: bool = False) -> None:
+        """Say what has happened to the selected mailbox, or of it what NOTIFY has asked for. `removes`: the client has
+        asked for messages to be removed, and hears of it in any case."""
         if self.selection is None or self.ended or not self.selection.readable:
             return
         if self.selection.hold.view.gone:
             # RFC 2180 3.3: who has a mailbox selected that another deletes is disconnected.
             self.bye("The selected mailbox was deleted")
-        elif news := self.selection.sync(expunges=expunges, told=told):
-            self.wire.write(news)
+            return
+        if self.notices is None:
+            self._sync(expunges=expunges, told=told)
+        elif removes or self.notices.wishes.selected is not None:
+            self._sync(expunges=expunges, told=told, flags=self.notices.wishes.flags, with_uid=True)
+
+    def _sync(self, *, expunges: bool, told: Told | None, flags: bool = True, with_uid: bool = False) -> None:
+        """What the contexts lose is told in the numbers that the client still has."""
+        assert self.selection is not None
+        if self.selection.contexts is not None:
+            self.wire.write(self.selection.contexts.leave(self.selection))
+        self.wire.write(self.selection.sync(expunges=expunges, told=told, flags=flags, with_uid=with_uid))
+
+    def settle(self) -> None:
+        """Before a tagged answer: what the client makes of the MODSEQs it was sent must be right (RFC 7162 6)."""
+        if self.selection is not None and not self.ended and (line := self.selection.highest()):
+            self.wire.write(line)
 
     def changed(self) -> None:
-        """The selected mailbox has changed: an idling client hears of it once all of this moment's changes are in."""
-        if self.idling is not None and not self._news_due:
+        """The selected mailbox has changed: an idling client hears of it once all of this moment's changes are in, and
+        so does one that has used NOTIFY."""
+        if (self.idling is not None or self.notices is not None) and not self._news_due:
             self._news_due = True
-            asyncio.get_running_loop().call_soon(self.tell_idle)
+            self.wire.soon(self.tell_idle)
 
     def tell_idle(self) -> None:
         """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before."""
         self._news_due = False
-        if self.idling is not None and not self.wire.clogged:
+        if self.notices is not None:
+            self.wire.news()
+        elif self.idling is not None and not self.wire.clogged:
             self.tell(expunges=True)
             if self.ended:
                 self.wire.close()
-            elif self.selection is not None and self.selection.more:
-                self.changed()
+            elif self.selection is not None:
+                if self.selection.contexts is not None:
+                    self.selection.contexts.wake()
+                if self.selection.more:
+                    self.changed()

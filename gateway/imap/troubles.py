@@ -5,10 +5,10 @@ The law: only here does an error become words for a client.
 
 from typing import Final, NamedTuple
 
-from actors.mailbox.rights import NoRight
 from cluster.errors import (
     AlreadyExists,
     Corrupt,
+    NoRight,
     NotFound,
     OverLimit,
     OverQuota,
@@ -16,15 +16,20 @@ from cluster.errors import (
     TooLarge,
     Trouble,
     Unavailable,
+    Unsuitable,
 )
 from gateway.imap.parts import Array
 
 
 class Told(NamedTuple):
-    """Flags words the client knows of already, by row: what it was just sent, or asked for with .SILENT."""
+    """Flags words the client knows of already, by ascending row: what it was just sent, or asked for with .SILENT.
+
+    `modseqs`: the MODSEQs it was sent with them; None if it was not.
+    """
 
     rows: Array
     words: Array
+    modseqs: Array | None = None
 
 
 class No(Exception):
@@ -50,6 +55,7 @@ _CODES: Final[tuple[tuple[type[Trouble], str], ...]] = (
     (OverLimit, "LIMIT"),
     (NotFound, "NONEXISTENT"),
     (NoRight, "NOPERM"),
+    (Unsuitable, "USEATTR"),  # RFC 6154 3: the one thing that a mailbox is asked to be
     (AlreadyExists, "ALREADYEXISTS"),
     (Refused, "CANNOT"),
     (TooLarge, "LIMIT"),

@@ -81,12 +81,13 @@ class DirectoryService(SigningCalls, admin_pb2_grpc.DirectoryServicer):
 
     async def AddAccount(self, request: pb.AddAccountRequest, context: Context) -> pb.Account:
         """A new account."""
-        account = await self._directory.add_account(
-            request.login,
-            request.password,
-            quota_bytes=request.quota_bytes,
-            quota_messages=request.quota_messages,
-        )
+        limits = {"quota_bytes": request.quota_bytes, "quota_messages": request.quota_messages}
+        if request.shared and request.password:
+            raise Unclear("A shared account has no password: nobody logs in as it.")
+        if request.shared:
+            account = await self._directory.add_shared_account(request.login, **limits)
+        else:
+            account = await self._directory.add_account(request.login, request.password, **limits)
         for address in request.addresses:
             account = await self._directory.add_address(account.login, address)
         return _account(account)
@@ -113,6 +114,8 @@ class DirectoryService(SigningCalls, admin_pb2_grpc.DirectoryServicer):
             await directory.set_quota(login, quota_bytes=quota_bytes, quota_messages=quota_messages)
         if request.HasField("disabled"):
             await directory.set_disabled(login, request.disabled)
+        if request.HasField("administrator"):
+            await directory.set_administrator(login, request.administrator)
         return _account(await directory.get_account(login))
 
     async def SetPassword(self, request: pb.SetPasswordRequest, context: Context) -> pb.SetPasswordResponse:
@@ -266,6 +269,8 @@ def _account(account: types.Account) -> pb.Account:
         quota_messages=account.quota_messages,
         disabled=account.disabled,
         created_ms=account.created_ms,
+        shared=account.shared,
+        administrator=account.administrator,
     )
 
 

@@ -15,6 +15,7 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.types import KEYWORD_BYTES_MAX, KEYWORDS_MAX, Item, system_bit
 from cluster.clock import Clock
 from cluster.errors import AlreadyExists, NotFound, OverQuota, Refused, TooLarge
+from gateway.imap.spaces import OTHERS, SHARED, is_own
 from ops.admin.errors import text_of
 from ops.admin.limits import BATCH_MESSAGES_MAX, KEY_BYTES_MAX, MESSAGE_BYTES_MAX
 from wire import admin_pb2 as pb
@@ -128,6 +129,8 @@ def _check(batch: pb.ImportBatch) -> None:
         raise Refused(f"A batch needs a key of 1 to {KEY_BYTES_MAX} bytes.")
     if len(batch.messages) > BATCH_MESSAGES_MAX:
         raise Refused(f"A batch has at most {BATCH_MESSAGES_MAX} messages.")
+    if not is_own(batch.mailbox):
+        raise Refused(f"Below {OTHERS} and {SHARED} users see the mailboxes of others.")
 
 
 def _parts(ready: Sequence[_Ready], end: int) -> Iterator[_Part]:

@@ -118,6 +118,7 @@ class AdminServer:
             core.mailboxes,
             core.traces,
             core.reports,
+            core.search,
             core.clock,
             version,
             audit,

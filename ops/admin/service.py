@@ -16,6 +16,7 @@ from actors.directory.client import DirectoryClient
 from actors.mailbox.client import MailboxClient
 from actors.queue.client import QueueClient
 from actors.report.client import Ledger
+from actors.search.client import SearchClient
 from actors.trace.client import TraceClient
 from cluster.clock import Clock
 from ops.admin.audit import Audit
@@ -24,6 +25,7 @@ from ops.admin.directory import Context, DirectoryService
 from ops.admin.mailboxes import MailboxService
 from ops.admin.queue import QueueService
 from ops.admin.reports import ReportService, SendNow
+from ops.admin.search import SearchService
 from ops.admin.signing import Shown
 from ops.admin.traces import TraceService
 from wire import admin_pb2 as pb
@@ -66,6 +68,7 @@ class AdminService:
         mailboxes: MailboxClient,
         traces: TraceClient,
         reports: Ledger,
+        search: SearchClient,
         clock: Clock,
         version: str,
         audit: Audit,
@@ -81,6 +84,7 @@ class AdminService:
             "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
             "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
             "Traces": partial(add.add_TracesServicer_to_server, TraceService(traces)),
+            "Search": partial(add.add_SearchServicer_to_server, SearchService(directory, search)),
             "Reports": partial(add.add_ReportsServicer_to_server, ReportService(reports, clock, send_reports)),
         }
         # What is not there is not served, and so not told of by reflection.

@@ -31,13 +31,14 @@ _STATES: Final = {
 
 
 class Shown(NamedTuple):
-    """What a server shows to others: its name, the file with the certificate of its ports, its MTA-STS policy; and to
-    operators the names of its routes, None where its settings are not known."""
+    """What a server shows to others: its name, the file with the certificate of its ports, its MTA-STS policy, whether
+    it serves POP3; and to operators the names of its routes, None where its settings are not known."""
 
     hostname: str = ""
     certificate: Path | None = None
     policy: Policy | None = None
     routes: frozenset[str] | None = None
+    pop3: bool = False
 
 
 class SigningCalls:
@@ -101,6 +102,7 @@ class SigningCalls:
             certificate=public_key_of(shown.certificate),
             policy=shown.policy,
             reports=request.reports,
+            pop3=shown.pop3,
         )
         for one in told:
             yield pb.DnsRecord(name=one.name, type=one.kind, value=one.value, purpose=one.purpose, needed=one.needed)

@@ -1,11 +1,13 @@
 """Fills a data directory of ours while no server runs: `python -m ops.bench.filling DATA KIND WHAT N`.
 
-WHAT is accounts, messages, or the algorithm of DKIM keys.
+WHAT is accounts, messages (small ones, over and over), varied (a mailbox of ops/bench/varied.py), or the algorithm of
+DKIM keys.
 
 The law: what it leaves is what the server itself would have written, by the same code; it only saves the time of a
 hundred thousand password hashes (all accounts share one) and of a million conversations.
 """
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -17,6 +19,7 @@ from cluster.hosting.alone import run
 from cluster.meta.store import Transaction
 from ops.bench.peers import DOMAIN, PASSWORD, address
 from ops.bench.texts import letters
+from ops.bench.varied import Mailbox
 from ops.core import Core, opened
 from ops.settings import StoreSettings
 
@@ -50,6 +53,16 @@ async def add_messages(core: Core, count: int) -> None:
         await core.mailboxes.add(account, INBOX, [Item(message, date_ms) for message in some])
 
 
+async def add_varied(core: Core, count: int) -> None:
+    """A whole mailbox as people have them, in the first account's INBOX."""
+    account = (await core.directory.get_account(address(0))).id
+    mailbox = Mailbox(count)
+    letters = mailbox.letters()
+    while some := list(itertools.islice(letters, MESSAGES_AN_ADD)):
+        items = [Item(await core.mailboxes.prepare(mailbox.raw(one)), one.arrived_s * 1000) for one in some]
+        await core.mailboxes.add(account, INBOX, items)
+
+
 async def add_keys(core: Core, algorithm: str, count: int) -> None:
     """So many DKIM keys of the domain, of which the last signs."""
     for _ in range(count):
@@ -63,6 +76,8 @@ async def fill(data: Path, kind: Literal["lmdb", "sqlite"], what: str, count: in
             await add_accounts(core, count)
         elif what == "messages":
             await add_messages(core, count)
+        elif what == "varied":
+            await add_varied(core, count)
         else:
             await add_keys(core, what, count)
     return 0

@@ -4,23 +4,23 @@ The law: the whole process tree counts, each shared page once (proportional set 
 everything has started.
 """
 
-import resource
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from typing import Final, NamedTuple
 
 from ops.bench import processes
+from ops.bench.crowd import crowd, raise_files_limit
 from ops.bench.delivery import Make, Scratch, Told, turns
 from ops.bench.figures import Value
 from ops.bench.peers import Server
-from ops.bench.wire import Client
 
 ACCOUNTS: Final = 100_000
-CONNECTIONS: Final = 1000
-CONNECTED_ACCOUNTS: Final = 100  # ten connections each
+CONNECTIONS: Final = (1000, 10_000)
+CONNECTIONS_QUICK: Final = (100, 200)
+CONNECTIONS_AN_ACCOUNT: Final = 10
 SETTLE_S: Final = 2.0
-FILES_MAX: Final = 16_384  # a server of many connections needs them, and so does their client
+SPARE: Final = 100  # connections that a server may have besides
 MB: Final = 1024 * 1024
 
 
@@ -34,11 +34,14 @@ class Case(NamedTuple):
 
 def cases(*, quick: bool) -> list[Case]:
     """Those of the first line, smaller when it has to be quick."""
-    accounts, connections = (1000, 100) if quick else (ACCOUNTS, CONNECTIONS)
+    accounts = 1000 if quick else ACCOUNTS
     return [
         Case("idle, no account", 0),
         Case(f"idle, {accounts:,} accounts", accounts),
-        Case(f"{connections:,} idle IMAP connections", CONNECTED_ACCOUNTS, connections),
+        *(
+            Case(f"{connections:,} idle IMAP connections", connections // CONNECTIONS_AN_ACCOUNT, connections)
+            for connections in (CONNECTIONS_QUICK if quick else CONNECTIONS)
+        ),
     ]
 
 
@@ -58,28 +61,11 @@ def measure(make: dict[str, Make], scratch: Scratch, rounds: int, *, quick: bool
 
 def one_round(server: Server, case: Case) -> Iterator[Value]:
     """Start, connect, wait, look."""
-    with server.running() as roots, idling(server, case.connections):
-        time.sleep(SETTLE_S)
-        found = processes.memory(roots)
+    server.connections = max(server.connections, case.connections + SPARE)
+    with server.running() as roots:
+        many = crowd(server.ports.imap, case.connections, case.accounts) if case.connections else nullcontext()
+        with many:
+            time.sleep(SETTLE_S)
+            found = processes.memory(roots)
     yield Value(case.what, "MB", server.name, found.pss / MB)
     yield Value(f"{case.what}: without mapped files", "MB", server.name, (found.pss - found.file) / MB)
-
-
-@contextmanager
-def idling(server: Server, connections: int) -> Iterator[None]:
-    """So many clients that have selected INBOX and IDLE."""
-    with ExitStack() as stack:
-        for number in range(connections):
-            client = Client(server.ports.imap, number % CONNECTED_ACCOUNTS)
-            stack.callback(client.close)
-            client.command(b"SELECT INBOX")
-            client.idle()
-        yield
-
-
-def raise_files_limit() -> None:
-    """Open files of this process and of the servers that it starts, as a service's unit file would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 from ops.bench import texts
+from ops.bench.varied import Mailbox
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCRIPT: Final = ROOT.parent / "shared" / "peers" / "postfix-dovecot"
@@ -27,9 +28,11 @@ DOMAIN: Final = "peer.test"  # what the peers' script serves, so ours too: the s
 PASSWORD: Final = "secret"  # noqa: S105 - on loopback, for minutes
 START_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 60.0
+FILL_S_MAX: Final = 600.0  # of one import
 IMPORTED_AT_ONCE: Final = 10_000  # messages of one `doveadm import`; divides what is asked for
 SYSTEM_FOLDERS: Final = "/usr/sbin:/sbin"  # not on every user's PATH
-IMAP_PER_IP_MAX: Final = 2000  # all clients of a benchmark come from one address
+IMAP_PER_IP_MAX: Final = 2000  # all clients of a benchmark come from one address; more where a part needs them
+PEERS_CONNECTIONS_MAX: Final = 1000  # of IMAP, as the peers' script has it
 
 OURS: Final = "Rookery"
 SQLITE: Final = "Rookery on SQLite"
@@ -50,6 +53,7 @@ class Server(Protocol):
     name: str
     directory: Path
     ports: Ports
+    connections: int  # of IMAP at once, which a part may raise before a start
 
     def furnish(self, accounts: int) -> None:
         """Make the accounts user0@DOMAIN and so on, before a start."""
@@ -57,6 +61,10 @@ class Server(Protocol):
 
     def fill(self, messages: int, seconds_max: float) -> int:
         """Put so many more small messages into user0's INBOX, between starts; how many there was time for."""
+        ...
+
+    def fill_varied(self, mailbox: Mailbox) -> None:
+        """Put all of this into user0's INBOX, between starts."""
         ...
 
     def running(self) -> contextlib.AbstractContextManager[list[int]]:
@@ -97,6 +105,8 @@ class Rookery:
     store: Literal["lmdb", "sqlite"] = "lmdb"
     name: str = OURS
     checks: tuple[str, ...] = ()
+    connections: int = IMAP_PER_IP_MAX
+    more: str = ""  # settings
 
     @property
     def settings(self) -> str:
@@ -113,12 +123,12 @@ protocol = "imap"
 port = {self.ports.imap}
 [imap]
 plaintext_login = true
-connections_per_ip_max = {IMAP_PER_IP_MAX}
+connections_per_ip_max = {self.connections}
 [trust]
 checks = [{", ".join(f'"{check}"' for check in self.checks)}]
 [store]
 kind = "{self.store}"
-"""
+{self.more}"""
 
     def furnish(self, accounts: int) -> None:
         """A domain and accounts."""
@@ -128,6 +138,10 @@ kind = "{self.store}"
         """All of them."""
         self._load("messages", messages)
         return messages
+
+    def fill_varied(self, mailbox: Mailbox) -> None:
+        """With when each arrived."""
+        self._load("varied", mailbox.count)
 
     def _load(self, what: str, count: int) -> None:
         """Run one of ops/bench/filling.py's loaders while the server is down."""
@@ -165,30 +179,45 @@ class PostfixDovecot:
     ports: Ports
     script: Path = SCRIPT
     name: str = PEERS
+    connections: int = PEERS_CONNECTIONS_MAX
 
     def furnish(self, accounts: int) -> None:
         """Every address is an account there: the script's user database is a rule."""
 
     def fill(self, messages: int, seconds_max: float) -> int:
         """By `doveadm import` of the same mbox over and over, without fsync: how long it takes is not measured."""
-        mbox = self.directory / "fill.mbox"
-        (self.directory / "fill").mkdir()
-        (self.directory / "fill").chmod(0o777)  # Dovecot's user keeps the index of the mbox there
-        command = ["doveadm", "-c", str(self.directory / "dovecot.conf"), "-o", "mail_fsync=never", "import"]
-        command += ["-u", address(0), f"mbox:{self.directory / 'fill'}:INBOX={mbox}", "", "ALL"]
-        mbox.write_bytes(texts.mbox(min(messages, IMPORTED_AT_ONCE)))
+        content = texts.mbox(min(messages, IMPORTED_AT_ONCE))
         done, deadline = 0, time.monotonic() + seconds_max
         with self.running():
             while done < messages and time.monotonic() < deadline:
-                subprocess.run(command, check=True, env=environment(), timeout=seconds_max)
+                self._import(content, seconds_max)
                 done += min(messages, IMPORTED_AT_ONCE)
         return done
+
+    def fill_varied(self, mailbox: Mailbox) -> None:
+        """By `doveadm import`, which takes when each arrived from the mbox."""
+        with self.running():
+            for first in range(1, mailbox.count + 1, IMPORTED_AT_ONCE):
+                last = min(mailbox.count, first + IMPORTED_AT_ONCE - 1)
+                self._import(mailbox.mbox(first, last), FILL_S_MAX)
+
+    def _import(self, content: bytes, seconds_max: float) -> None:
+        """One mbox into user0's INBOX."""
+        with tempfile.TemporaryDirectory(dir=self.directory, prefix="fill-") as folder:
+            Path(folder).chmod(0o777)  # Dovecot's user keeps the index of the mbox there
+            mbox = Path(folder) / "fill.mbox"
+            mbox.write_bytes(content)
+            command = ["doveadm", "-c", str(self.directory / "dovecot.conf"), "-o", "mail_fsync=never", "import"]
+            command += ["-u", address(0), f"mbox:{folder}:INBOX={mbox}", "", "ALL"]
+            subprocess.run(command, check=True, env=environment(), timeout=seconds_max)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[list[int]]:
         """Both are stopped, and waited for, in the end."""
         try:
             self._run("start")
+            if self.connections > PEERS_CONNECTIONS_MAX:
+                self._raise_limits()
             await_greeting(self.ports, lambda: True, self.directory / "dovecot.log")
             roots = self.roots()
             if len(roots) != len(_PID_FILES):
@@ -198,6 +227,18 @@ class PostfixDovecot:
             roots = self.roots()
             self._run("stop")
             await_end(roots)
+
+    def _raise_limits(self) -> None:
+        """A process for each connection, and as many connections of one user."""
+        with (self.directory / "dovecot.conf").open("a") as config:
+            config.write(
+                f"mail_max_userip_connections = {self.connections}\n"
+                f"service imap {{\n  process_limit = {self.connections}\n}}\n"
+                f"service imap-login {{\n  client_limit = {self.connections}\n}}\n"
+                f"service anvil {{\n  client_limit = {2 * self.connections}\n}}\n"
+            )
+        command = ["doveadm", "-c", str(self.directory / "dovecot.conf"), "reload"]
+        subprocess.run(command, check=True, env=environment(), timeout=START_S_MAX)
 
     def roots(self) -> list[int]:
         """The two master processes."""

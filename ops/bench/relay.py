@@ -33,6 +33,7 @@ from ops.bench.peers import (
     environment,
     free_ports,
 )
+from ops.bench.varied import Mailbox
 
 MESSAGES: Final = 5_000
 QUICK: Final = 200
@@ -118,6 +119,7 @@ class RelayingPostfix:
     ports: Ports
     sink: int
     name: str = POSTFIX
+    connections: int = 0
 
     def furnish(self, accounts: int) -> None:
         """It has none."""
@@ -125,6 +127,9 @@ class RelayingPostfix:
     def fill(self, messages: int, seconds_max: float) -> int:  # noqa: ARG002 - Server's signature
         """There is nothing to fill."""
         return 0
+
+    def fill_varied(self, mailbox: Mailbox) -> None:
+        """Nor here."""
 
     @contextlib.contextmanager
     def running(self) -> Iterator[list[int]]:

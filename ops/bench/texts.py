@@ -42,12 +42,21 @@ def noise(size_bytes: int = NOISE_BYTES) -> Pool:
     return Pool(b"".join(encoded[at : at + step] + b"\r\n" for at in range(0, len(encoded), step)))
 
 
+def words() -> list[str]:
+    """The words of a small language, some of them twice; the NEEDLE is none of them."""
+    return _words(random.Random(SEED))  # noqa: S311 - not for secrets
+
+
+def _words(dice: random.Random) -> list[str]:
+    return ["".join(dice.choices(_SYLLABLES, k=dice.randint(1, 4))) for _ in range(WORDS)]
+
+
 def prose(size_bytes: int = PROSE_BYTES) -> Pool:
-    """Random words of a small language, none of them the NEEDLE; common ones come more often, as in any."""
+    """Random words, none of them the NEEDLE; common ones come more often, as in any language."""
     dice = random.Random(SEED)  # noqa: S311 - not for secrets
-    words = ["".join(dice.choices(_SYLLABLES, k=dice.randint(1, 4))) for _ in range(WORDS)]
+    known = _words(dice)
     weights = [1 / rank for rank in range(1, WORDS + 1)]  # Zipf's law
-    chosen = dice.choices(words, weights, k=size_bytes // 6)
+    chosen = dice.choices(known, weights, k=size_bytes // 6)
     lines = [" ".join(chosen[at : at + WORDS_A_LINE]) for at in range(0, len(chosen), WORDS_A_LINE)]
     return Pool(("\r\n".join(lines) + "\r\n").encode())
 

@@ -6,7 +6,7 @@ reads no more of it, unless it is asked to keep the answer for a check. Anything
 
 import asyncio
 import socket
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from ops.bench.peers import HOST, PASSWORD, address
 
@@ -98,7 +98,7 @@ class Swift(asyncio.Protocol):
         self._kept: list[bytes] | None = None
 
     @classmethod
-    async def open(cls, port: int, account: int) -> "Swift":
+    async def open(cls, port: int, account: int) -> Self:
         """Connect and log in."""
         _transport, client = await asyncio.get_running_loop().create_connection(cls, HOST, port)
         await client._greeted
@@ -118,6 +118,13 @@ class Swift(asyncio.Protocol):
             checked(line, self._tag)
         return b"".join(self._kept) if self._kept is not None else b""
 
+    async def idle(self) -> None:
+        """Begin to IDLE (RFC 2177), and stay so: what comes then is `heard`."""
+        self._tag, self._tail, self._kept = b"+ ", b"", None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(b"I IDLE\r\n")
+        await self._answer
+
     def close(self) -> None:
         """Without a word."""
         self._transport.close()
@@ -132,8 +139,13 @@ class Swift(asyncio.Protocol):
             self._kept.append(data)
         self._tail = (self._tail + data[-LINE_BYTES_MAX:])[-LINE_BYTES_MAX:]
         line = ended(self._tail, self._tag)
-        if line is not None and not self._answer.done():
+        if self._answer.done():
+            self.heard(data)
+        elif line is not None:
             self._answer.set_result(line)
+
+    def heard(self, data: bytes) -> None:
+        """What a server says that was not asked."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's."""

@@ -32,6 +32,7 @@ def account() -> None:
 @click.option("--also", "addresses", multiple=True, metavar="ADDRESS", help="One more address; may be repeated.")
 @click.option("--quota", "quota_bytes", type=Size(), default=0, help="What the mailbox may hold, like 5G; 0: no limit.")
 @click.option("--messages", "quota_messages", type=COUNT, default=0, help="How many messages; 0: no limit.")
+@click.option("--shared", is_flag=True, help="Nobody logs in: its mailboxes are for those they are shared with.")
 @password_options
 @json_option
 @data_option
@@ -40,6 +41,7 @@ def add(
     addresses: tuple[str, ...],
     quota_bytes: int,
     quota_messages: int,
+    shared: bool,
     password_stdin: bool,
     generate: bool,
     as_json: bool,
@@ -51,14 +53,19 @@ def add(
       rookery account add alice@example.org --quota 5G
       rookery account add bob@example.org --generate
       pass show mail/eve | rookery account add eve@example.org --password-stdin
+      rookery account add support@example.org --shared
+      rookery mailbox share support@example.org INBOX group:staff@example.org all
     """
-    password = chosen(password_stdin=password_stdin, generate=generate)
+    if shared and (password_stdin or generate):
+        raise click.UsageError("A shared account has no password: nobody logs in as it.")
+    password = "" if shared else chosen(password_stdin=password_stdin, generate=generate)
     request = pb.AddAccountRequest(
         login=address,
         password=password,
         addresses=addresses,
         quota_bytes=quota_bytes,
         quota_messages=quota_messages,
+        shared=shared,
     )
 
     async def adding(server: Admin) -> pb.Account:
@@ -109,6 +116,9 @@ def show(address: str, as_json: bool, data: Path) -> None:
 @click.option("--add-address", "added", multiple=True, metavar="ADDRESS", help="One more address; may be repeated.")
 @click.option("--remove-address", "removed", multiple=True, metavar="ADDRESS", help="May be repeated.")
 @click.option("--disable/--enable", "disabled", default=None, help="Shut the account out: no log-in, no mail; or not.")
+@click.option(
+    "--administrator/--no-administrator", default=None, help="Let it set the quotas of others over IMAP; or not."
+)
 @json_option
 @data_option
 def change(
@@ -116,16 +126,23 @@ def change(
     added: tuple[str, ...],
     removed: tuple[str, ...],
     disabled: bool | None,
+    administrator: bool | None,
     as_json: bool,
     data: Path,
 ) -> None:
-    """Change the addresses of an account, or shut it out.
+    """Change the addresses of an account, shut it out, or make it an administrator.
 
     \b
       rookery account change alice@example.org --add-address sales@example.org
       rookery account change alice@example.org --disable
     """
-    request = pb.ChangeAccountRequest(login=address, add_addresses=added, remove_addresses=removed, disabled=disabled)
+    request = pb.ChangeAccountRequest(
+        login=address,
+        add_addresses=added,
+        remove_addresses=removed,
+        disabled=disabled,
+        administrator=administrator,
+    )
     _told([ask(data, _changing(request))], as_json=as_json)
 
 
@@ -209,7 +226,7 @@ def _told(accounts: list[pb.Account], *, as_json: bool, password: str = "") -> N
             "\n".join(found.addresses[1:]),
             _limit(found.quota_bytes, found.quota_messages),
             *((f"{size(found.usage.bytes)}, {found.usage.messages} messages",) if with_usage else ()),
-            "disabled" if found.disabled else "active",
+            _state(found),
         )
         for found in accounts
     ]
@@ -221,3 +238,9 @@ def _told(accounts: list[pb.Account], *, as_json: bool, password: str = "") -> N
 def _limit(quota_bytes: int, messages: int) -> str:
     limits = [size(quota_bytes)] * bool(quota_bytes) + [f"{messages} messages"] * bool(messages)
     return ", ".join(limits) or "no limit"
+
+
+def _state(account: pb.Account) -> str:
+    words = ["disabled" if account.disabled else "active"]
+    words += ["shared"] * account.shared + ["administrator"] * account.administrator
+    return ", ".join(words)

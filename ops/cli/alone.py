@@ -25,6 +25,8 @@ DEMO_LISTENERS: Final = (
     Listener(protocol="lmtp", port=2424),
     Listener(protocol="imap", port=2143, tls="starttls"),
     Listener(protocol="imap", port=2993, tls="implicit"),
+    Listener(protocol="pop3", port=2110, tls="starttls"),
+    Listener(protocol="pop3", port=2995, tls="implicit"),
     Listener(protocol="http", port=2080),
 )
 DEMO_TEXT: Final = """\
@@ -34,6 +36,7 @@ Rookery serves {domain} on this machine; mail is kept in {data}.
   SMTP       127.0.0.1:2525 (STARTTLS)   LMTP 127.0.0.1:2424
   submission 127.0.0.1:2587 (STARTTLS), 127.0.0.1:2465 (TLS)
   IMAP       127.0.0.1:2143 (STARTTLS), 127.0.0.1:2993 (TLS)
+  POP3       127.0.0.1:2110 (STARTTLS), 127.0.0.1:2995 (TLS)
   metrics    http://127.0.0.1:2080/metrics
 
 Send a first message, from another terminal:

@@ -48,6 +48,7 @@ class Admin(NamedTuple):
     queue: "admin_pb2_grpc.QueueAsyncStub"
     traces: "admin_pb2_grpc.TracesAsyncStub"
     reports: "admin_pb2_grpc.ReportsAsyncStub"
+    search: "admin_pb2_grpc.SearchAsyncStub"
 
 
 def data_option(function: Function) -> Function:
@@ -123,6 +124,7 @@ def _admin(channel: grpc.aio.Channel) -> Admin:
         admin_pb2_grpc.QueueStub(channel),
         admin_pb2_grpc.TracesStub(channel),
         admin_pb2_grpc.ReportsStub(channel),
+        admin_pb2_grpc.SearchStub(channel),
     )
 
 

@@ -14,6 +14,7 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.queue.client import QueueClient
 from actors.report.client import Ledger
+from actors.search.client import SearchClient
 from actors.shell.client import Near
 from actors.trace.client import TraceClient
 from cluster.dns.client import DnsResolver
@@ -98,6 +99,7 @@ def reaching(stack: AsyncExitStack, ground: Ground, here: Mapping[str, Service] 
         traces,
         reports,
         resolver,
+        SearchClient(ground.store, ground.clock, ground.settings.search),
     )
     parts = ClusterParts(ground.settings.cluster.name, ground.registry, ground.layout, ground.watching)
     return Reach(core, parts)

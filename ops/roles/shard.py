@@ -5,6 +5,7 @@ snapshots are stored, and only then others are told that its slots are free.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,8 @@ from actors.queue.client import QueueClient
 from actors.queue.state import Queue
 from actors.report.client import Ledger
 from actors.reputation.state import Reputation
+from actors.search.indexer import Indexer
+from actors.search.metrics import SearchMetrics
 from actors.shell.client import Direct
 from actors.shell.metrics import ShellMetrics
 from actors.shell.shard import Shard as ShellShard
@@ -85,6 +88,7 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
     stack.callback(directory.close)
     metrics = ShardMetrics(ground.metrics)
     mailboxes = MailboxShard(ground.store, ground.clock, quotas(directory), metrics, claims, ground.incarnation)
+    mailboxes.on_mail = run_indexer(stack, ground, claims)
     mailboxes.start()
     stack.push_async_callback(mailboxes.stop)
     store = ground.settings.store
@@ -108,6 +112,17 @@ async def _mailbox(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Mad
             lambda: owns(claims, 0),
         )
     return Made(MailboxService(mailboxes), mailboxes.release, lambda: mailboxes.alive)
+
+
+def run_indexer(stack: AsyncExitStack, ground: Ground, claims: Claims) -> Callable[[int], None]:
+    """Keep up the indexes of the slots that are this shard's; who is to be told of accounts with new mail."""
+    threads = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="index"))
+    metrics = SearchMetrics(ground.metrics)
+    indexer = Indexer(
+        ground.store, ground.blobs, ground.packs, ground.clock, ground.dice, threads, metrics, ground.settings.search
+    )
+    while_open(stack, "indexer", indexer.run(lambda: owned(claims)))
+    return indexer.hint
 
 
 def _shell(kind_of: Callable[[Settings], Any], every_s: Callable[[Settings], float]) -> Make:

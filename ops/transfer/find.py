@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from actors.mailbox.types import INBOX, SEPARATOR
 from cluster.errors import Misconfigured
+from gateway.imap.spaces import is_own
 from mail.imap import utf7
 from mail.imap.errors import ImapError
 from ops.transfer.folder import Folder
@@ -23,6 +24,7 @@ Format = Literal["auto", "mbox", "maildir"]
 FOLDERS_MAX: Final = 5000  # as many mailboxes as an account may have
 DEPTH_MAX: Final = 20
 DOT: Final = "&AC4-"  # a dot within a level of a Maildir++ name, in modified UTF-7 (RFC 3501 5.1.3)
+IMPORTED: Final = "Imported"  # stands above folders whose names would be elsewhere
 LEADING_DOT: Final = "%2E"  # instead of a dot before a file's name; no mailbox name has a percent sign
 # What programs call the mailboxes that RFC 6154 gives a use.
 SPECIAL: Final[Mapping[str, str]] = {
@@ -156,6 +158,8 @@ def _own(name: str, roles: Mapping[str, str]) -> str:
     """The account's mailbox for a folder of this name."""
     if name.lower() in _INBOXES:
         return INBOX
+    if not is_own(name):  # there users see the mailboxes of others
+        return f"{IMPORTED}{SEPARATOR}{name}"
     return roles.get(SPECIAL.get(name.lower(), ""), name)
 
 

@@ -79,6 +79,25 @@ DKIM_STATE_RETIRED: DkimState.ValueType  # 3
 """signs no more, published until what it signed has arrived"""
 Global___DkimState: _TypeAlias = DkimState  # noqa: Y015
 
+class _RightsMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RightsModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RightsMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RIGHTS_MODE_UNSPECIFIED: _RightsMode.ValueType  # 0
+    """these rights and no others"""
+    RIGHTS_MODE_ADD: _RightsMode.ValueType  # 1
+    RIGHTS_MODE_REMOVE: _RightsMode.ValueType  # 2
+
+class RightsMode(_RightsMode, metaclass=_RightsModeEnumTypeWrapper): ...
+
+RIGHTS_MODE_UNSPECIFIED: RightsMode.ValueType  # 0
+"""these rights and no others"""
+RIGHTS_MODE_ADD: RightsMode.ValueType  # 1
+RIGHTS_MODE_REMOVE: RightsMode.ValueType  # 2
+Global___RightsMode: _TypeAlias = RightsMode  # noqa: Y015
+
 class _QueueChange:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -383,6 +402,8 @@ class Account(_message.Message):
     DISABLED_FIELD_NUMBER: _builtins.int
     CREATED_MS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    ADMINISTRATOR_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     login: _builtins.str
     quota_bytes: _builtins.int
@@ -391,6 +412,10 @@ class Account(_message.Message):
     """0: no limit"""
     disabled: _builtins.bool
     created_ms: _builtins.int
+    shared: _builtins.bool
+    """nobody logs in: its mailboxes are for those they are shared with"""
+    administrator: _builtins.bool
+    """may set the quotas of others over IMAP"""
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """the login address first"""
@@ -410,10 +435,12 @@ class Account(_message.Message):
         disabled: _builtins.bool = ...,
         created_ms: _builtins.int = ...,
         usage: Global___Usage | None = ...,
+        shared: _builtins.bool = ...,
+        administrator: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "created_ms", b"created_ms", "disabled", b"disabled", "id", b"id", "login", b"login", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "administrator", b"administrator", "created_ms", b"created_ms", "disabled", b"disabled", "id", b"id", "login", b"login", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages", "shared", b"shared", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -450,11 +477,14 @@ class AddAccountRequest(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     QUOTA_BYTES_FIELD_NUMBER: _builtins.int
     QUOTA_MESSAGES_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
     login: _builtins.str
     password: _builtins.str
     """only over the local socket or TLS"""
     quota_bytes: _builtins.int
     quota_messages: _builtins.int
+    shared: _builtins.bool
+    """then without a password"""
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """besides the login"""
@@ -467,10 +497,11 @@ class AddAccountRequest(_message.Message):
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         quota_bytes: _builtins.int = ...,
         quota_messages: _builtins.int = ...,
+        shared: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "login", b"login", "password", b"password", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "login", b"login", "password", b"password", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages", "shared", b"shared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -534,10 +565,12 @@ class ChangeAccountRequest(_message.Message):
     QUOTA_BYTES_FIELD_NUMBER: _builtins.int
     QUOTA_MESSAGES_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
+    ADMINISTRATOR_FIELD_NUMBER: _builtins.int
     login: _builtins.str
     quota_bytes: _builtins.int
     quota_messages: _builtins.int
     disabled: _builtins.bool
+    administrator: _builtins.bool
     @_builtins.property
     def add_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -551,17 +584,22 @@ class ChangeAccountRequest(_message.Message):
         quota_bytes: _builtins.int | None = ...,
         quota_messages: _builtins.int | None = ...,
         disabled: _builtins.bool | None = ...,
+        administrator: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_quota_bytes", b"_quota_bytes", "_quota_messages", b"_quota_messages", "disabled", b"disabled", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_administrator", b"_administrator", "_disabled", b"_disabled", "_quota_bytes", b"_quota_bytes", "_quota_messages", b"_quota_messages", "administrator", b"administrator", "disabled", b"disabled", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_quota_bytes", b"_quota_bytes", "_quota_messages", b"_quota_messages", "add_addresses", b"add_addresses", "disabled", b"disabled", "login", b"login", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages", "remove_addresses", b"remove_addresses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_administrator", b"_administrator", "_disabled", b"_disabled", "_quota_bytes", b"_quota_bytes", "_quota_messages", b"_quota_messages", "add_addresses", b"add_addresses", "administrator", b"administrator", "disabled", b"disabled", "login", b"login", "quota_bytes", b"quota_bytes", "quota_messages", b"quota_messages", "remove_addresses", b"remove_addresses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__administrator: _TypeAlias = _typing.Literal["administrator"]  # noqa: Y015
+    _WhichOneofArgType__administrator: _TypeAlias = _typing.Literal["_administrator", b"_administrator"]  # noqa: Y015
     _WhichOneofReturnType__disabled: _TypeAlias = _typing.Literal["disabled"]  # noqa: Y015
     _WhichOneofArgType__disabled: _TypeAlias = _typing.Literal["_disabled", b"_disabled"]  # noqa: Y015
     _WhichOneofReturnType__quota_bytes: _TypeAlias = _typing.Literal["quota_bytes"]  # noqa: Y015
     _WhichOneofArgType__quota_bytes: _TypeAlias = _typing.Literal["_quota_bytes", b"_quota_bytes"]  # noqa: Y015
     _WhichOneofReturnType__quota_messages: _TypeAlias = _typing.Literal["quota_messages"]  # noqa: Y015
     _WhichOneofArgType__quota_messages: _TypeAlias = _typing.Literal["_quota_messages", b"_quota_messages"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__administrator) -> _WhichOneofReturnType__administrator | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__disabled) -> _WhichOneofReturnType__disabled | None: ...
     @_typing.overload
@@ -1118,6 +1156,7 @@ class Mailbox(_message.Message):
     UIDVALIDITY_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """levels apart by "/" """
     role: _builtins.str
@@ -1125,6 +1164,8 @@ class Mailbox(_message.Message):
     uidvalidity: _builtins.int
     messages: _builtins.int
     bytes: _builtins.int
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]: ...
     def __init__(
         self,
         *,
@@ -1133,14 +1174,94 @@ class Mailbox(_message.Message):
         uidvalidity: _builtins.int = ...,
         messages: _builtins.int = ...,
         bytes: _builtins.int = ...,
+        grants: _abc.Iterable[Global___Grant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "messages", b"messages", "name", b"name", "role", b"role", "uidvalidity", b"uidvalidity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "grants", b"grants", "messages", b"messages", "name", b"name", "role", b"role", "uidvalidity", b"uidvalidity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Mailbox: _TypeAlias = Mailbox  # noqa: Y015
+
+@_typing.final
+class Grant(_message.Message):
+    """What somebody other than the owner may do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
+    RIGHTS_FIELD_NUMBER: _builtins.int
+    identifier: _builtins.str
+    """a login, "anyone", or "group:" and an address; behind a "-" what is taken from them"""
+    rights: _builtins.str
+    """letters of RFC 4314 2.1"""
+    def __init__(
+        self,
+        *,
+        identifier: _builtins.str = ...,
+        rights: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "rights", b"rights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Grant: _TypeAlias = Grant  # noqa: Y015
+
+@_typing.final
+class CreateMailboxRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """the login"""
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateMailboxRequest: _TypeAlias = CreateMailboxRequest  # noqa: Y015
+
+@_typing.final
+class ShareMailboxRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """the login"""
+    name: _builtins.str
+    mode: Global___RightsMode.ValueType
+    @_builtins.property
+    def grant(self) -> Global___Grant: ...
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        name: _builtins.str = ...,
+        grant: Global___Grant | None = ...,
+        mode: Global___RightsMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "grant", b"grant", "mode", b"mode", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShareMailboxRequest: _TypeAlias = ShareMailboxRequest  # noqa: Y015
 
 @_typing.final
 class ImportRequest(_message.Message):
@@ -2664,6 +2785,105 @@ class Fact(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fact: _TypeAlias = Fact  # noqa: Y015
+
+@_typing.final
+class GetSearchIndexRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSearchIndexRequest: _TypeAlias = GetSearchIndexRequest  # noqa: Y015
+
+@_typing.final
+class SearchIndex(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    REBUILDING_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    WATERMARK_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    wanted: _builtins.bool
+    """false: nobody has searched this account yet"""
+    rebuilding: _builtins.bool
+    """a new one was asked for, and is not begun yet"""
+    newest: _builtins.int
+    """Email id of the newest message"""
+    watermark: _builtins.int
+    """all messages up to this one are indexed"""
+    messages: _builtins.int
+    """in the index; some may have left their mailboxes since"""
+    segments: _builtins.int
+    entries: _builtins.int
+    """newest messages that are in no segment yet"""
+    bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        wanted: _builtins.bool = ...,
+        rebuilding: _builtins.bool = ...,
+        newest: _builtins.int = ...,
+        watermark: _builtins.int = ...,
+        messages: _builtins.int = ...,
+        segments: _builtins.int = ...,
+        entries: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "entries", b"entries", "messages", b"messages", "newest", b"newest", "rebuilding", b"rebuilding", "segments", b"segments", "wanted", b"wanted", "watermark", b"watermark"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchIndex: _TypeAlias = SearchIndex  # noqa: Y015
+
+@_typing.final
+class RebuildSearchIndexRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildSearchIndexRequest: _TypeAlias = RebuildSearchIndexRequest  # noqa: Y015
+
+@_typing.final
+class RebuildSearchIndexResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildSearchIndexResponse: _TypeAlias = RebuildSearchIndexResponse  # noqa: Y015
 
 @_typing.final
 class ListReportsRequest(_message.Message):

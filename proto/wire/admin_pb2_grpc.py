@@ -982,6 +982,16 @@ class MailboxesStub:
                 request_serializer=wire_dot_admin__pb2.ListMailboxesRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.MailboxTree.FromString,
                 _registered_method=True)
+        self.CreateMailbox = channel.unary_unary(
+                '/rookery.admin.v1.Mailboxes/CreateMailbox',
+                request_serializer=wire_dot_admin__pb2.CreateMailboxRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Mailbox.FromString,
+                _registered_method=True)
+        self.ShareMailbox = channel.unary_unary(
+                '/rookery.admin.v1.Mailboxes/ShareMailbox',
+                request_serializer=wire_dot_admin__pb2.ShareMailboxRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Mailbox.FromString,
+                _registered_method=True)
         self.Import = channel.stream_stream(
                 '/rookery.admin.v1.Mailboxes/Import',
                 request_serializer=wire_dot_admin__pb2.ImportRequest.SerializeToString,
@@ -1000,6 +1010,19 @@ class MailboxesServicer:
 
     def ListMailboxes(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateMailbox(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShareMailbox(self, request, context):
+        """Who may do what with a mailbox, besides its account (RFC 4314).
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -1028,6 +1051,16 @@ def add_MailboxesServicer_to_server(servicer, server):
                     servicer.ListMailboxes,
                     request_deserializer=wire_dot_admin__pb2.ListMailboxesRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.MailboxTree.SerializeToString,
+            ),
+            'CreateMailbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateMailbox,
+                    request_deserializer=wire_dot_admin__pb2.CreateMailboxRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Mailbox.SerializeToString,
+            ),
+            'ShareMailbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShareMailbox,
+                    request_deserializer=wire_dot_admin__pb2.ShareMailboxRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Mailbox.SerializeToString,
             ),
             'Import': grpc.stream_stream_rpc_method_handler(
                     servicer.Import,
@@ -1068,6 +1101,60 @@ class Mailboxes:
             '/rookery.admin.v1.Mailboxes/ListMailboxes',
             wire_dot_admin__pb2.ListMailboxesRequest.SerializeToString,
             wire_dot_admin__pb2.MailboxTree.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateMailbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Mailboxes/CreateMailbox',
+            wire_dot_admin__pb2.CreateMailboxRequest.SerializeToString,
+            wire_dot_admin__pb2.Mailbox.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShareMailbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Mailboxes/ShareMailbox',
+            wire_dot_admin__pb2.ShareMailboxRequest.SerializeToString,
+            wire_dot_admin__pb2.Mailbox.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1942,6 +2029,125 @@ class Traces:
             '/rookery.admin.v1.Traces/Why',
             wire_dot_admin__pb2.WhyRequest.SerializeToString,
             wire_dot_admin__pb2.Story.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class SearchStub:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetSearchIndex = channel.unary_unary(
+                '/rookery.admin.v1.Search/GetSearchIndex',
+                request_serializer=wire_dot_admin__pb2.GetSearchIndexRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.SearchIndex.FromString,
+                _registered_method=True)
+        self.RebuildSearchIndex = channel.unary_unary(
+                '/rookery.admin.v1.Search/RebuildSearchIndex',
+                request_serializer=wire_dot_admin__pb2.RebuildSearchIndexRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.RebuildSearchIndexResponse.FromString,
+                _registered_method=True)
+
+
+class SearchServicer:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    def GetSearchIndex(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RebuildSearchIndex(self, request, context):
+        """A new index from the messages alone, in the background; until it is there, searches read the messages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_SearchServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetSearchIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSearchIndex,
+                    request_deserializer=wire_dot_admin__pb2.GetSearchIndexRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.SearchIndex.SerializeToString,
+            ),
+            'RebuildSearchIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildSearchIndex,
+                    request_deserializer=wire_dot_admin__pb2.RebuildSearchIndexRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.RebuildSearchIndexResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'rookery.admin.v1.Search', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('rookery.admin.v1.Search', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Search:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages.
+    """
+
+    @staticmethod
+    def GetSearchIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Search/GetSearchIndex',
+            wire_dot_admin__pb2.GetSearchIndexRequest.SerializeToString,
+            wire_dot_admin__pb2.SearchIndex.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildSearchIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Search/RebuildSearchIndex',
+            wire_dot_admin__pb2.RebuildSearchIndexRequest.SerializeToString,
+            wire_dot_admin__pb2.RebuildSearchIndexResponse.FromString,
             options,
             channel_credentials,
             insecure,

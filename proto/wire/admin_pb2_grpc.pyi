@@ -268,6 +268,9 @@ class MailboxesStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MailboxesAsyncStub: ...
     ListMailboxes: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListMailboxesRequest, _admin_pb2.MailboxTree]
+    CreateMailbox: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateMailboxRequest, _admin_pb2.Mailbox]
+    ShareMailbox: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ShareMailboxRequest, _admin_pb2.Mailbox]
+    """Who may do what with a mailbox, besides its account (RFC 4314)."""
     Import: _grpc.StreamStreamMultiCallable[_admin_pb2.ImportRequest, _admin_pb2.ImportResponse]
     """The client says where to (`open`), then sends batches; each is answered, in order, once it is durable. A batch
     sent again under its key, on this stream or a later one, is stored once as long as its key is among the last 256
@@ -283,6 +286,9 @@ class MailboxesAsyncStub(MailboxesStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListMailboxes: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListMailboxesRequest, _admin_pb2.MailboxTree]  # type: ignore[assignment]
+    CreateMailbox: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateMailboxRequest, _admin_pb2.Mailbox]  # type: ignore[assignment]
+    ShareMailbox: _aio.UnaryUnaryMultiCallable[_admin_pb2.ShareMailboxRequest, _admin_pb2.Mailbox]  # type: ignore[assignment]
+    """Who may do what with a mailbox, besides its account (RFC 4314)."""
     Import: _aio.StreamStreamMultiCallable[_admin_pb2.ImportRequest, _admin_pb2.ImportResponse]  # type: ignore[assignment]
     """The client says where to (`open`), then sends batches; each is answered, in order, once it is durable. A batch
     sent again under its key, on this stream or a later one, is stored once as long as its key is among the last 256
@@ -301,6 +307,21 @@ class MailboxesServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListMailboxesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.MailboxTree, _abc.Awaitable[_admin_pb2.MailboxTree]]: ...
+
+    @_abc_1.abstractmethod
+    def CreateMailbox(
+        self,
+        request: _admin_pb2.CreateMailboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Mailbox, _abc.Awaitable[_admin_pb2.Mailbox]]: ...
+
+    @_abc_1.abstractmethod
+    def ShareMailbox(
+        self,
+        request: _admin_pb2.ShareMailboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Mailbox, _abc.Awaitable[_admin_pb2.Mailbox]]:
+        """Who may do what with a mailbox, besides its account (RFC 4314)."""
 
     @_abc_1.abstractmethod
     def Import(
@@ -598,6 +619,46 @@ class TracesServicer(metaclass=_abc_1.ABCMeta):
         """The newest messages that have to do with a word."""
 
 def add_TracesServicer_to_server(servicer: TracesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class SearchStub:
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> SearchAsyncStub: ...
+    GetSearchIndex: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetSearchIndexRequest, _admin_pb2.SearchIndex]
+    RebuildSearchIndex: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RebuildSearchIndexRequest, _admin_pb2.RebuildSearchIndexResponse]
+    """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+@_typing.type_check_only
+class SearchAsyncStub(SearchStub):
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetSearchIndex: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetSearchIndexRequest, _admin_pb2.SearchIndex]  # type: ignore[assignment]
+    RebuildSearchIndex: _aio.UnaryUnaryMultiCallable[_admin_pb2.RebuildSearchIndexRequest, _admin_pb2.RebuildSearchIndexResponse]  # type: ignore[assignment]
+    """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+class SearchServicer(metaclass=_abc_1.ABCMeta):
+    """The indexes that SEARCH, SORT and THREAD read instead of messages."""
+
+    @_abc_1.abstractmethod
+    def GetSearchIndex(
+        self,
+        request: _admin_pb2.GetSearchIndexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SearchIndex, _abc.Awaitable[_admin_pb2.SearchIndex]]: ...
+
+    @_abc_1.abstractmethod
+    def RebuildSearchIndex(
+        self,
+        request: _admin_pb2.RebuildSearchIndexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RebuildSearchIndexResponse, _abc.Awaitable[_admin_pb2.RebuildSearchIndexResponse]]:
+        """A new index from the messages alone, in the background; until it is there, searches read the messages."""
+
+def add_SearchServicer_to_server(servicer: SearchServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class ReportsStub:
     """Reports of others about our domains, and ours about theirs."""

@@ -1,4 +1,4 @@
-"""curl, a client of few words: it sends by SMTP and reads by IMAP."""
+"""curl, a client of few words: it sends by SMTP, reads by IMAP and fetches by POP3."""
 
 import subprocess
 from collections.abc import Callable
@@ -47,3 +47,18 @@ def test_curl_sends_and_reads(server: Peopled, login: str, curl: Curl, tmp_path:
 def test_curl_through_starttls(server: Peopled, login: str, curl: Curl) -> None:
     server.deliver(message("hello"), login)
     assert b"* 1 EXISTS" in curl(f"imap://{HOST}:{server.ports['imap']}", "--ssl-reqd", "--request", "EXAMINE INBOX")
+
+
+@pytest.mark.parametrize(("scheme", "more"), [("pop3s", []), ("pop3", ["--ssl-reqd"])])
+@pytest.mark.parametrize("how", ["PLAIN", "LOGIN"])
+def test_curl_fetches(server: Peopled, login: str, curl: Curl, scheme: str, more: list[str], how: str) -> None:
+    server.deliver(message("to fetch", ".dots\r\n"), login)
+    options = [*more, "--login-options", f"AUTH={how}"]
+    url = f"{scheme}://{HOST}:{server.ports[scheme]}"
+    listed = curl(f"{url}/", *options).split()
+    fetched = curl(f"{url}/1", *options)
+    assert fetched.endswith(message("to fetch", ".dots\r\n"))
+    assert listed == [b"1", b"%d" % len(fetched)]
+    assert curl(f"{url}/", *options, "--request", "UIDL").endswith(b".1\r\n")
+    curl(f"{url}/1", *options, "--request", "DELE", "--head")
+    assert not curl(f"{url}/", *options).strip()

@@ -19,7 +19,7 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         imap.starttls(server.trust)
         assert "AUTH=PLAIN" in imap.capabilities
         assert imap.authenticate("PLAIN", lambda _: f"\0{login}\0{PASSWORD}".encode())[0] == "OK"
-        assert imap.namespace() == ("OK", [b'(("" "/")) NIL NIL'])
+        assert imap.namespace() == ("OK", [b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))'])
         assert imap.create("one")[0] == "OK"
         assert imap.rename("one", "two")[0] == "OK"
         assert imap.subscribe("two")[0] == "OK"
@@ -48,6 +48,13 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         assert imap.unselect()[0] == "OK"
         imap.select("two")
         assert imap.close()[0] == "OK"
+        assert imap.setacl("two", "anyone", "lr")[0] == "OK"
+        assert imap.getacl("two") == ("OK", [f"two {login} lrswipkxtecda anyone lr".encode()])
+        assert imap.myrights("two") == ("OK", [b"two lrswipkxtecda"])
+        assert imap.deleteacl("two", "anyone")[0] == "OK"
+        assert imap.getquotaroot("two") == ("OK", [[f"two {login}".encode()], [f"{login} ()".encode()]])
+        assert imap.getquota(login) == ("OK", [f"{login} ()".encode()])
+        assert imap.setquota(login, "(STORAGE 1)")[0] == "NO"
         assert imap.delete("two")[0] == "OK"
         assert imap.noop()[0] == "OK"
         assert imap.enable("X-NONE")[0] == "OK"
@@ -80,6 +87,28 @@ def test_imapclient_reads_a_mailbox(server: Peopled, login: str, client: imapcli
     assert client.remove_flags([1], [imapclient.ANSWERED]) == {1: (b"\\Recent",)}
     assert client.get_flags([1]) == {1: (b"\\Recent",)}
     assert client.folder_exists("Nowhere") is False
+
+
+def test_imapclient_uses_what_another_shares(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:
+    other = server.account()
+    client.append("INBOX", message("shared"))
+    client.setacl("INBOX", other, "lrswi")
+    assert client.getacl("INBOX") == [(login.encode(), b"lrswipkxtecda"), (other.encode(), b"lrswi")]
+    assert client.get_quota() == []
+    inbox = f"Other Users/{login}/INBOX"
+    with imapclient.IMAPClient(HOST, server.ports["imaps"], ssl_context=server.trust) as reader:
+        reader.login(other, PASSWORD)
+        assert [name for _, _, name in reader.list_folders("Other Users/")] == [f"Other Users/{login}", inbox]
+        assert reader.folder_status(inbox, ["MESSAGES", "SIZE"])[b"MESSAGES"] == 1
+        chosen = reader.select_folder(inbox)
+        assert chosen[b"PERMANENTFLAGS"] == (b"\\Seen", b"\\Answered", b"\\Flagged", b"\\Draft", b"\\*")
+        assert reader.set_flags([1], [imapclient.SEEN, imapclient.DELETED]) == {1: (b"\\Seen", b"\\Recent")}
+        reader.copy([1], "Archive")
+        reader.append(inbox, message("from the reader"))
+        assert reader.folder_status("Archive", ["MESSAGES"]) == {b"MESSAGES": 1}
+        client.setacl("INBOX", other, "-lrswi")
+        assert reader.folder_exists(inbox) is False
+    assert client.folder_status("INBOX", ["MESSAGES"]) == {b"MESSAGES": 2}
 
 
 def test_imapclient_moves_and_expunges(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:

@@ -1,6 +1,8 @@
 """mbsync keeps a Maildir and an account alike: what happens on one side happens on the other, and then nothing more."""
 
 import mailbox
+import random
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +88,10 @@ class Mbsync:
         """What is in it."""
         return sorted(str(found["Subject"]) for found in self.box(name))
 
+    def flags(self, name: str = "INBOX") -> dict[str, str]:
+        """The same with their flags, as a Maildir has them: letters in their order."""
+        return {str(found["Subject"]): found.get_flags() for found in self.box(name)}
+
 
 Begin = Callable[[str], Mbsync]
 
@@ -144,6 +150,95 @@ def test_flags_and_expunges_cross(server: Peopled, login: str, begin: Begin) -> 
     assert sync.subjects() == ["m0", "m1", "m3", "m5"]
     near = {str(found["Subject"]): found.get_flags() for found in sync.box()}
     assert near == {"m0": "R", "m1": "FS", "m3": "DS", "m5": ""}
+    sync.settled()
+
+
+def test_several_rounds_of_changes_on_both_sides(server: Peopled, login: str, begin: Begin) -> None:
+    """Each round other messages get flags, are deleted and come, on either side; both are as they should be then."""
+    dice = random.Random(1)
+    for number in range(12):
+        server.deliver(message(f"first {number:02d}"), login)
+    sync = begin("IMAPS")
+    sync.run()
+    wanted = dict.fromkeys(sync.subjects(), "")
+    for turn in range(1, 5):
+        chosen = dice.sample(sorted(wanted), 8)
+        _change_near(sync, chosen[:4], turn, wanted)
+        _change_far(server, login, chosen[4:], turn, wanted)
+        sync.run()
+        assert sync.flags() == wanted == _flags(server, login)
+        sync.settled()
+
+
+# As a Maildir has them, and IMAP.
+FLAGS = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen"}
+
+
+def _change_near(sync: Mbsync, chosen: list[str], turn: int, wanted: dict[str, str]) -> None:
+    """One message is deleted, the others get flags, two are new."""
+    box = sync.box()
+    keys = {str(found["Subject"]): key for key, found in box.items()}
+    box.remove(keys[chosen[0]])
+    del wanted[chosen[0]]
+    for subject, flags in zip(chosen[1:], ("S", "FR", "DFRS"), strict=True):
+        changed = box[keys[subject]]
+        changed.set_flags(flags)
+        changed.set_subdir("cur")
+        box[keys[subject]] = changed
+        wanted[subject] = flags
+    for number, flags in enumerate(("", "FS")):
+        new = mailbox.MaildirMessage(message(f"near {turn}.{number}"))
+        new.set_flags(flags)
+        new.set_subdir("cur")
+        box.add(new)
+        wanted[f"near {turn}.{number}"] = flags
+
+
+def _change_far(server: Peopled, login: str, chosen: list[str], turn: int, wanted: dict[str, str]) -> None:
+    with server.imap(login) as imap:
+        imap.select()
+        for subject, flags in zip(chosen, (None, "R", "", "FS"), strict=True):
+            (number,) = imap.search(None, "HEADER", "Subject", f'"{subject}"')[1][0].split()
+            if flags is None:
+                imap.store(number.decode(), "+FLAGS", r"(\Deleted)")
+                imap.expunge()
+                del wanted[subject]
+            else:
+                imap.store(number.decode(), "FLAGS", f"({' '.join(FLAGS[flag] for flag in flags)})")
+                wanted[subject] = flags
+        imap.append("INBOX", r"(\Seen)", "", message(f"far {turn}"))
+        wanted[f"far {turn}"] = "S"
+
+
+def _flags(server: Peopled, login: str) -> dict[str, str]:
+    with server.imap(login) as imap:
+        imap.select(readonly=True)
+        rows = imap.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+    found = {}
+    for row in rows:
+        if isinstance(row, tuple):
+            subject = row[1].decode().partition(":")[2].strip()
+            found[subject] = "".join(letter for letter, flag in FLAGS.items() if flag.encode() in row[0])
+    return found
+
+
+def test_a_mailbox_that_was_renamed_comes_under_its_new_name(server: Peopled, login: str, begin: Begin) -> None:
+    with server.imap(login) as imap:
+        imap.create("work")
+        imap.append("work", r"(\Flagged)", "", message("filed"))
+        imap.create("work/old")
+        imap.create("empty")
+    sync = begin("IMAPS")
+    sync.run()
+    with server.imap(login) as imap:
+        imap.rename("work", "job")
+        imap.rename("empty", "void")
+    assert "work is not empty" in sync.run()  # what is full, mbsync never removes by itself
+    assert sync.flags("job") == {"filed": "F"}
+    assert {"job/old", "void"} <= {str(path.parent.relative_to(sync.mail)) for path in sync.mail.rglob("cur")}
+    assert not (sync.mail / "empty" / "cur").exists()
+    shutil.rmtree(sync.mail / "work" / "cur")  # this is how a person says so
+    sync.run()
     sync.settled()
 
 

@@ -42,6 +42,7 @@ class Fault(NamedTuple):
     store: str = ""  # only with this one
     hosting: str = ""  # likewise
     quiet: bool = False  # no command may fail
+    stays: bool = False  # no connection may be cut: clients see a pause, or are told to come later
     long: bool = False  # a variant: only where rounds are many, not in the suite
 
 
@@ -274,22 +275,22 @@ def drain(cluster: Cluster, dice: random.Random) -> Hit:
 
 
 FAULTS: Final[Sequence[Fault]] = (
-    Fault("shard", shard, 5.0),
+    Fault("shard", shard, 5.0, stays=True),
     Fault("gateway", gateway),
     Fault("node", node, 15.0),
-    Fault("controller", controller),
-    Fault("controllers", controllers, 5.0, long=True),
-    Fault("again", again, long=True),
-    Fault("moves", moves, long=True),
+    Fault("controller", controller, stays=True),
+    Fault("controllers", controllers, 5.0, long=True, stays=True),
+    Fault("again", again, long=True, stays=True),
+    Fault("moves", moves, long=True, stays=True),
     Fault("roll", roll, long=True),
     Fault("head", head, hosting="ray", quiet=True),
     Fault("raylet", raylet, 15.0, hosting="ray"),
     Fault("etcd-restart", etcd_restart, long=True),
-    Fault("etcd-kill", etcd_kill),
-    Fault("etcd-member", etcd_member, etcd_members=3),
-    Fault("minio", minio),
-    Fault("postgresql", postgresql, store="postgresql"),
-    Fault("stopped", stopped),
+    Fault("etcd-kill", etcd_kill, stays=True),
+    Fault("etcd-member", etcd_member, etcd_members=3, stays=True),
+    Fault("minio", minio, stays=True),
+    Fault("postgresql", postgresql, store="postgresql", stays=True),
+    Fault("stopped", stopped, stays=True),
     Fault("partition", partition, network=True),
     Fault("partition-store", partition_store, store="postgresql", network=True, long=True),
     Fault("partition-gateways", partition_gateways, network=True, long=True),

@@ -98,6 +98,8 @@ class Rounds:
         self.look_at_logs()
         if fault.quiet and result.failed + result.cut:
             raise Broken(f"{result.failed} commands failed and {result.cut} connections were cut")
+        if fault.stays and (cut := result.cut + traffic.began_again()):
+            raise Broken(f"{cut} connections were cut, though all gateways were there")
         self.results.append(result)
         return result
 

@@ -78,6 +78,10 @@ class Traffic:
                 return error
         return None
 
+    def began_again(self) -> int:
+        """How often an IDLE client of this round was cut off, and came back."""
+        return sum(watcher.begun - 1 for watcher in self._watchers)
+
     def watchers_know(self) -> None:
         """The clients that change things rest; then every IDLE client must know how many messages there are."""
         assert self._load is not None

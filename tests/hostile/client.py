@@ -96,6 +96,16 @@ def imap(server: Running, name: str = "alice", *, reads_slowly: bool = False) ->
     return client
 
 
+def pop3(server: Running, name: str = "alice", *, reads_slowly: bool = False) -> Client:
+    """Logged in."""
+    client = Client(server.ports["pop3"], reads_slowly=reads_slowly)
+    client.line()
+    client.send(b"USER %b@%b\r\nPASS %b\r\n" % (name.encode(), DOMAIN.encode(), PASSWORD.encode()))
+    assert client.line().startswith(b"+OK")
+    assert client.line().startswith(b"+OK")
+    return client
+
+
 def smtp(server: Running, port: str = "smtp") -> Client:
     """Greeted."""
     client = Client(server.ports[port])

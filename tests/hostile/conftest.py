@@ -14,6 +14,10 @@ dmarc = "note"
 plaintext_login = true
 login_failure_delay_s = 0.1
 drain_s = 0.5
+[pop3]
+plaintext_login = true
+login_failure_delay_s = 0.1
+drain_s = 0.5
 [smtp]
 plaintext_auth = true
 auth_pause_s = 0.1

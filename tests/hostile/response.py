@@ -6,23 +6,25 @@ from typing import Final, TypeAlias
 Value: TypeAlias = "bytes | int | list[Value] | None"
 
 # quoted = DQUOTE *QUOTED-CHAR DQUOTE; literal = "{" number "}" CRLF *CHAR8; CHAR8 is any octet but NUL
-_TOKEN: Final = re.compile(
-    rb'"(?P<quoted>(?:[\x01-\x09\x0b\x0c\x0e-!#-\[\]-\x7f]|\\["\\])*)"|(?P<nil>NIL)(?=[ )]|\Z)'
+_TOKEN: Final = (
+    rb'"(?P<quoted>(?:[\x01-\x09\x0b\x0c\x0e-!#-\[\]-%b]|\\["\\])*)"|(?P<nil>NIL)(?=[ )]|\Z)'
     rb"|(?P<number>[0-9]+)(?=[ )]|\Z)|\{(?P<literal>[0-9]+)\}\r\n"
 )
+_TOKENS: Final = {utf8: re.compile(_TOKEN % last) for utf8, last in ((False, rb"\x7f"), (True, rb"\xff"))}
 
 
 def parse(text: bytes) -> Value:
     """The one value that `text` is."""
-    value, end = _value(text, 0)
+    value, end = value_at(text, 0)
     assert end == len(text), text[end : end + 80]
     return value
 
 
-def _value(text: bytes, at: int) -> tuple[Value, int]:
+def value_at(text: bytes, at: int, *, utf8: bool = False) -> tuple[Value, int]:
+    """The value that begins there, and where it ends. `utf8`: it may be in quoted strings (RFC 6855 3)."""
     if text[at : at + 1] == b"(":
-        return _list(text, at + 1)
-    token = _TOKEN.match(text, at)
+        return _list(text, at + 1, utf8=utf8)
+    token = _TOKENS[utf8].match(text, at)
     assert token, text[at : at + 80]
     end = token.end()
     if token["quoted"] is not None:
@@ -35,13 +37,13 @@ def _value(text: bytes, at: int) -> tuple[Value, int]:
     return (None if token["nil"] else int(token["number"])), end
 
 
-def _list(text: bytes, at: int) -> tuple[Value, int]:
+def _list(text: bytes, at: int, *, utf8: bool) -> tuple[Value, int]:
     """Members have one space between them; only two lists may stand close (addresses, parts)."""
     found: list[Value] = []
     while text[at : at + 1] != b")":
         close = isinstance(found[-1], list) and text[at : at + 1] == b"(" if found else True
         assert close or text[at : at + 1] == b" ", text[at : at + 80]
-        value, at = _value(text, at if close else at + 1)
+        value, at = value_at(text, at if close else at + 1, utf8=utf8)
         found.append(value)
     return found, at + 1
 
@@ -61,16 +63,18 @@ def check_envelope(value: Value) -> None:
                 _nstring(part)
 
 
-def check_structure(value: Value) -> None:
-    """body, with its extension data (7.4.2)."""
+def check_structure(value: Value, *, extended: bool = True) -> None:
+    """body, with its extension data (7.4.2) or, as BODY has it, without."""
     assert isinstance(value, list)
     parts = next((at for at, part in enumerate(value) if not isinstance(part, list)), len(value))
     if parts:
         for part in value[:parts]:
-            check_structure(part)
+            check_structure(part, extended=extended)
         assert isinstance(value[parts], bytes)
-        _parameters(value[parts + 1])
-        _extension(value[parts + 2 :])
+        assert extended or len(value) == parts + 1
+        if extended:
+            _parameters(value[parts + 1])
+            _extension(value[parts + 2 :])
         return
     kind, subtype, parameters, id_, description, encoding, size, *rest = value
     assert isinstance(kind, bytes)
@@ -84,10 +88,12 @@ def check_structure(value: Value) -> None:
         assert isinstance(rest.pop(0), int)
     elif (kind, subtype) in {(b"message", b"rfc822"), (b"message", b"global")}:
         check_envelope(rest.pop(0))
-        check_structure(rest.pop(0))
+        check_structure(rest.pop(0), extended=extended)
         assert isinstance(rest.pop(0), int)
-    _nstring(rest[0])
-    _extension(rest[1:])
+    assert extended or not rest
+    if extended:
+        _nstring(rest[0])
+        _extension(rest[1:])
 
 
 def _extension(rest: list[Value]) -> None:

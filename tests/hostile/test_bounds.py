@@ -5,7 +5,7 @@ The bounds are wide, as machines differ: each defect that is kept away here was 
 
 import pytest
 
-from tests.hostile.client import MIB, Client, imap, innocent, memory_bytes, send_message, smtp
+from tests.hostile.client import MIB, Client, imap, innocent, memory_bytes, pop3, send_message, smtp
 from tests.running import Running
 
 pytestmark = pytest.mark.kill
@@ -31,6 +31,13 @@ def test_pipelined_commands_of_a_client_that_does_not_read(server: Running) -> N
     assert memory_bytes(server) - before < GROWTH_BYTES_MAX
 
 
+def test_pipelined_pop3_of_a_client_that_does_not_read(server: Running) -> None:
+    before = memory_bytes(server)
+    for client in (pop3(server, reads_slowly=True), Client(server.ports["pop3"], reads_slowly=True)):
+        assert not heard_out(client, b"CAPA\r\n" * 4_000_000)
+    assert memory_bytes(server) - before < GROWTH_BYTES_MAX
+
+
 def test_pipelined_commands_are_all_answered_once_they_are_read(server: Running) -> None:
     client = imap(server, reads_slowly=True)
     for _ in range(20):
@@ -52,9 +59,26 @@ def test_a_message_fetched_a_hundred_times_in_one_command(server: Running) -> No
     assert waits[0] < WAIT_S_MAX
 
 
+def test_a_message_retrieved_a_hundred_times_by_clients_that_do_not_read(server: Running) -> None:
+    """Each holds a piece of it, and all together the message once."""
+    message = b"Subject: large\r\n\r\n" + (b".y" * 35 + b"\r\n") * (8 * MIB // 72)
+    assert send_message(server, message).startswith(b"250")
+    clients = [pop3(server, reads_slowly=True) for _ in range(20)]
+    clients[0].send(b"STAT\r\n")
+    number = int(clients[0].line().split()[1])
+    before = memory_bytes(server)
+    with innocent(server) as waits:
+        for client in clients:
+            client.send(b"RETR %d\r\n" % number * 100)
+        for client in clients:
+            assert client.line().startswith(b"+OK ")
+    assert memory_bytes(server) - before < GROWTH_BYTES_MAX
+    assert waits[0] < WAIT_S_MAX
+
+
 def test_lines_without_an_end(server: Running) -> None:
     before = memory_bytes(server)
-    for port in ("smtp", "lmtp", "imap", "http"):
+    for port in ("smtp", "lmtp", "imap", "pop3", "http"):
         client = Client(server.ports[port])
         heard_out(client, b"x" * (40 * MIB))
     assert memory_bytes(server) - before < GROWTH_BYTES_MAX

@@ -34,6 +34,16 @@ def test_what_came_before_tls_is_forgotten_by_imap(server: Running, injected: by
         assert secure.recv(1000).startswith(b"c OK")
 
 
+def test_what_came_before_tls_is_forgotten_by_pop3(server: Running) -> None:
+    client = Client(server.ports["pop3"])
+    client.line()
+    client.send(b"STLS\r\nUSER alice@example.test\r\n")
+    assert client.line().startswith(b"+OK")
+    with upgraded(client) as secure:
+        secure.sendall(b"PASS demo\r\n")
+        assert secure.recv(1000) == b"-ERR PASS follows USER\r\n"
+
+
 def test_what_came_before_tls_is_forgotten_by_smtp(server: Running) -> None:
     client = smtp(server)
     client.send(b"STARTTLS\r\nMAIL FROM:<eve@client.test>\r\n")
@@ -102,6 +112,13 @@ def test_nobody_learns_who_exists(server: Running) -> None:
         client.line()
         answers.add(client.command(b"LOGIN %b %b" % (user, SECRET))[-1])
     assert len(answers) == 1
+    said = set()
+    for user in (b"alice@example.test", b"nobody@example.test", b"nobody@elsewhere.test"):
+        client = Client(server.ports["pop3"])
+        client.line()
+        client.send(b"USER %b\r\nPASS %b\r\n" % (user, SECRET))
+        said.add((client.line(), client.line()))
+    assert len(said) == 1
 
 
 def test_misplaced_passwords_are_not_logged(server: Running) -> None:
@@ -131,8 +148,24 @@ def test_misplaced_passwords_are_not_logged(server: Running) -> None:
         client.line()
         client.send(line + b"\r\n")
         client.line()
+    for line in (
+        b"USER alice@example.test\r\nPASS " + SECRET,
+        b"USER alice@example.test " + SECRET + b"\r\nPASS x",
+        b"PASS " + SECRET,
+        b"AUTH PLAIN " + PLAIN,
+        b"AUTH PLAIN " + PLAIN + b"!",
+        b"AUTH PLAIN\r\n" + PLAIN,
+        b"AUTH LOGIN\r\n" + SECRET,
+        SECRET,
+    ):
+        client = Client(server.ports["pop3"])
+        client.line()
+        client.send(line + b"\r\n")
+        client.line()
+        client.send(b"QUIT\r\n")
     time.sleep(0.1)
     log = server.output.read_bytes()
     assert b"imap.login_failed" in log
+    assert b"pop3.login_failed" in log
     for secret in (SECRET, ENCODED, PLAIN):
         assert secret not in log

@@ -1,11 +1,12 @@
-"""What the worst of messages make of FETCH is still IMAP, for a reader that forgives nothing."""
+"""What the worst of messages make of FETCH is still IMAP, for a reader that forgives nothing; and of RETR still POP3,
+for one that forgives all."""
 
 import random
 import re
 
 import pytest
 
-from tests.hostile.client import imap
+from tests.hostile.client import imap, pop3
 from tests.hostile.response import check_envelope, check_structure, parse
 from tests.running import Running
 
@@ -76,6 +77,31 @@ def test_fetch_is_always_imap(server: Running) -> None:
         assert isinstance(values, list)
         check_envelope(values[0])
         check_structure(values[1])
+
+
+def test_retr_ends_where_the_message_does(server: Running) -> None:
+    """However a client tells lines apart; and each message is as long as LIST says, but for a CRLF at its end."""
+    dice = random.Random(8)
+    raws = [
+        message(dice).replace(b"\0", b"") + b"".join(dice.choices((b".", b"\r", b"\n", b"\r\n", b"x"), k=9))
+        for _ in range(MESSAGES)
+    ]
+    client = imap(server, "bob")
+    for raw in raws:
+        client.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(raw), raw))
+        assert client.line().startswith(b"a OK")
+    client = pop3(server, "bob")
+    client.send(b"STAT\r\n")
+    first = int(client.line().split()[1]) - MESSAGES + 1
+    for number, raw in enumerate(raws, first):
+        client.send(b"LIST %d\r\nRETR %d\r\nNOOP\r\n" % (number, number))
+        assert client.line() == b"+OK %d %d" % (number, len(raw))
+        assert client.line() == b"+OK %d octets" % len(raw)
+        received = b""
+        while not received.endswith(b"\r\n.\r\n+OK\r\n"):
+            received += client.line() + b"\r\n"
+        body = received.removesuffix(b".\r\n+OK\r\n")
+        assert b"." not in re.split(rb"\r\n|\r|\n", body)
 
 
 @pytest.mark.parametrize("name", [b'"a\\"b"', b'"&IAs-"', b'"&-&-"', b'"NIL"', b'" "', b'"\\\\"', b'"{3}"', b"x" * 400])

@@ -1,16 +1,18 @@
 """The parts a message can be made of, and the parts of APPEND and REPLACE that bring a message.
 
 RFC 3501 6.3.11, RFC 3502 (several messages), RFC 3516 (binary), RFC 4469 (CATENATE), RFC 6855 4 (UTF8), RFC 8508.
-The law: what one command brings is bounded together, by `limits.append_parts_max` in number.
+The law: what one command brings is bounded together, by `limits.append_parts_max` in number; flags count too.
 """
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from mail.imap.dates import InternalDate
 from mail.imap.errors import ImapError
 from mail.imap.lexer import Reader
 from mail.imap.seqset import SequenceSet
+
+_FLAGS_A_PART: Final = 10  # more flags weigh as more messages do: few have so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,9 @@ class Replace:
 
 def _weight(message: AppendMessage, reader: Reader, *, before: int = 0) -> int:
     """How much of `append_parts_max` a message is. ImapError: NO [LIMIT]."""
-    weight = max(len(message.parts), 1)
+    weight = max(len(message.parts), 1 + len(message.flags) // _FLAGS_A_PART)
     if before + weight > reader.limits.append_parts_max:
-        raise ImapError("Too many messages, or parts of messages, for one command", status=b"NO", code=b"LIMIT")
+        raise ImapError("Too many messages, parts, or flags for one command", status=b"NO", code=b"LIMIT")
     return weight
 
 

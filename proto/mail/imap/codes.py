@@ -13,6 +13,20 @@ NO_MOD_SEQ = b"NOMODSEQ"
 """RFC 7162 3.1.2.2."""
 NOTIFICATION_OVERFLOW = b"NOTIFICATIONOVERFLOW"
 """RFC 5465 5.8."""
+NOT_SAVED = b"NOTSAVED"
+"""RFC 5182 2.5: the result of a search was not kept."""
+UNKNOWN_CTE = b"UNKNOWN-CTE"
+"""RFC 3516 4.3: a transfer encoding that cannot be decoded."""
+BAD_COMPARATOR = b"BADCOMPARATOR"
+"""RFC 5255."""
+TOO_FEW = b"TOOFEW"
+"""RFC 10022: the batches would be smaller than this server makes them."""
+TOO_MANY = b"TOOMANY"
+"""RFC 10022: more messages than are put into batches at once."""
+TOO_BIG = b"TOOBIG"
+"""RFC 4469 4.2, RFC 7889 4: a message above what is taken."""
+UID_REQUIRED = b"UIDREQUIRED"
+"""RFC 9586: no sequence numbers after ENABLE UIDONLY."""
 METADATA_TOO_MANY = b"METADATA TOOMANY"
 """RFC 5464 4.3: no room for another entry."""
 METADATA_NO_PRIVATE = b"METADATA NOPRIVATE"
@@ -56,3 +70,23 @@ def in_progress_code(tag: bytes | None = None, done: int | None = None, goal: in
     quoted = b'"%b"' % tag if tag is not None else b"NIL"  # a tag has neither quotes nor backslashes
     counts = [b"%d" % count if count is not None else b"NIL" for count in (done, goal if done is not None else None)]
     return b"INPROGRESS (%b %b %b)" % (quoted, *counts)
+
+
+def modified_code(messages: bytes) -> bytes:
+    """RFC 7162 3.1.3: the numbers of the messages, UIDs in UID STORE, that were changed since; a set, not empty."""
+    return b"MODIFIED " + messages
+
+
+def no_update_code(tag: bytes) -> bytes:
+    """RFC 5267 4.3.1: the search with this tag gets no updates."""
+    return b'NOUPDATE "%b"' % tag
+
+
+def bad_charset_code(charsets: Iterable[bytes]) -> bytes:
+    """RFC 3501 7.1: the charsets there are, each an atom."""
+    return b"BADCHARSET (%b)" % b" ".join(charsets)
+
+
+def url_mech_code(mechanisms: Iterable[bytes] = ()) -> bytes:
+    """RFC 4467: how tokens are made, besides INTERNAL."""
+    return b" ".join((b"URLMECH INTERNAL", *mechanisms))

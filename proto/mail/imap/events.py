@@ -32,6 +32,8 @@ class Bad:
     text: str
     status: bytes = b"BAD"
     code: bytes | None = None
+    unsaves: bool = field(default=False, kw_only=True)
+    """It was a search with SAVE and is answered NO: what was saved is forgotten (RFC 5182 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mail.imap.errors import ImapError
-from mail.imap.lexer import Reader
+from mail.imap.lexer import NUMBER64_MAX, Reader
 from mail.imap.limits import Limits
-from mail.imap.seqset import NUMBER_MAX, PartialRange
+from mail.imap.seqset import PartialRange
 
 
 class FetchAttribute(Enum):
@@ -143,8 +143,8 @@ _ITEM = re.compile(rb"[A-Za-z0-9.]+")
 _MACRO = re.compile(rb"(?:ALL|FAST|FULL)(?= |\Z)", re.IGNORECASE)
 # section-part = nz-number *("." nz-number)
 _PATH = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
-# partial = "<" number "." nz-number ">"
-_PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
+# partial = "<" number64 "." nz-number64 ">" (RFC 9051 9; RFC 3501 has 32 bits)
+_PARTIAL = re.compile(rb"<([0-9]{1,19})\.([1-9][0-9]{0,18})>")
 _SECTION_TEXTS = {text.value: text for text in SectionText}
 _WITH_FIELDS = (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT)
 _LAZY = re.compile(rb" \((?:LAZY )*LAZY\)", re.IGNORECASE)
@@ -203,7 +203,10 @@ def _parse_request(reader: Reader) -> FetchRequest:
 def _parse_items(reader: Reader) -> tuple[FetchItem, ...]:
     """ "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" """
     if reader.peek(b"("):
-        return tuple(dict.fromkeys(reader.parenthesized(parse_item)))
+        items = dict.fromkeys(reader.parenthesized(parse_item))
+        if _A.PREVIEW in items:  # both are answered as PREVIEW, which is said once
+            items.pop(_A.PREVIEW_LAZY, None)
+        return tuple(items)
     macro = reader.match(_MACRO)
     return _MACROS[macro[0].upper()] if macro is not None else (parse_item(reader),)
 
@@ -294,8 +297,8 @@ def _parse_partial(reader: Reader) -> Partial | None:
     if found is None:
         return None
     partial = Partial(int(found[1]), int(found[2]))
-    if max(partial) > NUMBER_MAX:
-        raise ImapError("A number has 32 bits (RFC 3501 9)")
+    if max(partial) > NUMBER64_MAX:
+        raise ImapError("A number has 63 bits here (RFC 9051 9, number64)")
     return partial
 
 

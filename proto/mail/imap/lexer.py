@@ -6,6 +6,7 @@ Each method reads one thing at the place reached and moves on, or raises ImapErr
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from mail.imap import names
@@ -28,8 +29,8 @@ _LITERAL = re.compile(rb"\{[0-9]+\+?\}\Z")
 # literal8 = "~{" number ["+"] "}" CRLF *OCTET (RFC 4466 6)
 _LITERAL8 = re.compile(rb"~\{[0-9]+\+?\}\Z")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
-# mod-sequence-valzer = "0" / 1*DIGIT ; unsigned, 63 bits (RFC 7162 7)
-_MOD_SEQUENCE = re.compile(rb"[0-9]{1,19}")
+# number64 = 1*DIGIT ; unsigned, 63 bits (RFC 9051 9), as mod-sequence-valzer is (RFC 7162 7)
+_NUMBER64 = re.compile(rb"[0-9]{1,19}")
 # sequence-set =/ "$" (RFC 5182 3)
 _SEQUENCE_SET = re.compile(rb"[0-9*:,]+|\$")
 # uid-set (RFC 4315 4): no "*"
@@ -40,10 +41,18 @@ _PARTIAL_RANGE = re.compile(rb"([1-9][0-9]{0,9}):([1-9][0-9]{0,9})|(-[1-9][0-9]{
 _FLAG = re.compile(rb"\\?[!#$&'+-\[^-z|}~]+")
 _DATE_TIME = re.compile(rb'"([^"]*)"')
 
-MOD_SEQUENCE_MAX = 9_223_372_036_854_775_807
+NUMBER64_MAX = 9_223_372_036_854_775_807
 
 # RFC 3501 2.3.2, without \Recent, which a client can neither set nor send.
 _SYSTEM_FLAGS = {flag.upper().encode(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
+
+_SHORT_SET_BYTES = 5  # `1:*` above all; three ranges at most, which no limit forbids
+
+
+@lru_cache(maxsize=1024)
+def _short_set(text: bytes) -> SequenceSet:
+    return SAVED if text == b"$" else SequenceSet.parse(text)
+
 
 T = TypeVar("T")
 
@@ -54,10 +63,10 @@ class Reader:
     __slots__ = ("_line", "_lines", "_literals", "limits", "pos", "text", "utf8")
 
     def __init__(
-        self, lines: Sequence[bytes], literals: Sequence[bytes], limits: Limits, *, utf8: bool = False
+        self, lines: Sequence[bytes], literals: Sequence[bytes], limits: Limits, pos: int = 0, *, utf8: bool = False
     ) -> None:
         self.text = lines[0]
-        self.pos = 0
+        self.pos = pos
         self.limits = limits
         self.utf8 = utf8
         self._line = 0
@@ -92,10 +101,12 @@ class Reader:
 
     def expect(self, octets: bytes) -> None:
         if not self.take(octets):
-            raise ImapError(f"Expected {octets.decode()!r}" if octets != b" " else "Expected a space and more")
+            raise ImapError(f"Expected {octets.decode()!r}")
 
     def sp(self) -> None:
-        self.expect(b" ")
+        if not self.text.startswith(b" ", self.pos):  # not through `take`: each command comes here several times
+            raise ImapError("Expected a space and more")
+        self.pos += 1
 
     def end(self) -> None:
         if self.pos != len(self.text):
@@ -118,6 +129,8 @@ class Reader:
             found = self.match(_QUOTED)
             if found is None:
                 raise ImapError("A quoted string is open or holds what it must not")
+            if self.utf8 and not _is_utf8(found[1]):  # RFC 6855 3
+                raise ImapError("A quoted string is not UTF-8")
             return _ESCAPE.sub(rb"\1", found[1])
         return self.literal()
 
@@ -174,16 +187,25 @@ class Reader:
             raise ImapError("This number is never 0 (RFC 3501 9, nz-number)")
         return value
 
+    def number64(self) -> int:
+        """number64: 63 bits (RFC 9051 9)."""
+        value = int(self.need(_NUMBER64, "a number"))
+        if value > NUMBER64_MAX:
+            raise ImapError("A number has 63 bits here (RFC 9051 9, number64)")
+        return value
+
     def mod_sequence(self, *, zero: bool = False) -> int:
         """mod-sequence-value; with `zero` mod-sequence-valzer."""
-        value = int(self.need(_MOD_SEQUENCE, "a mod-sequence"))
-        if value > MOD_SEQUENCE_MAX or not (value or zero):
+        value = int(self.need(_NUMBER64, "a mod-sequence"))
+        if value > NUMBER64_MAX or not (value or zero):
             raise ImapError("This is no mod-sequence (RFC 7162 7)")
         return value
 
     def sequence_set(self) -> SequenceSet:
         text = self.need(_SEQUENCE_SET, "a set of messages")
-        return SAVED if text == b"$" else SequenceSet.parse(text, self.limits.ranges_max)
+        if len(text) <= _SHORT_SET_BYTES:
+            return _short_set(text)
+        return SequenceSet.parse(text, self.limits.ranges_max)
 
     def uid_set(self) -> SequenceSet:
         """A set without `*`."""
@@ -203,12 +225,12 @@ class Reader:
         return names.decode(self._name(self.astring()), utf8=self.utf8)
 
     def reference(self) -> str:
-        return names.decode_text(self._name(self.astring()), utf8=self.utf8)
+        return names.decode_pattern(self._name(self.astring()), utf8=self.utf8)
 
     def list_mailbox(self) -> str:
         """list-mailbox = 1*list-char / string"""
         found = self.match(_LIST_MAILBOX)
-        return names.decode_text(self._name(found[0] if found is not None else self.string()), utf8=self.utf8)
+        return names.decode_pattern(self._name(found[0] if found is not None else self.string()), utf8=self.utf8)
 
     def _name(self, wire: bytes) -> bytes:
         if len(wire) > self.limits.name_max_bytes:
@@ -249,3 +271,11 @@ class Reader:
                 raise ImapError(f"More than {self.limits.items_max} members in a list", code=b"LIMIT")
             found.append(item(self))
         return found
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -6,6 +6,7 @@ pattern can have matched what was read. A name is read once, letter by letter; t
 
 import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from mail.imap.names import DELIMITER, INBOX
 
@@ -13,13 +14,13 @@ _WILDCARDS = re.compile(r"[*%]{2,}")
 
 
 class Pattern:
-    """One pattern: `*` is any text, `%` any text without a delimiter."""
+    """One pattern: `*` is any text, `%` any text without a delimiter. Names are in NFC, and so it is (RFC 5198)."""
 
     __slots__ = ("_end", "_everything", "_letters", "_percent", "_star")
 
     def __init__(self, pattern: str) -> None:
         # Neighbouring wildcards mean one, so that a state needs to look one letter ahead only.
-        pattern = _WILDCARDS.sub(lambda run: "*" if "*" in run[0] else "%", pattern)
+        pattern = _WILDCARDS.sub(lambda run: "*" if "*" in run[0] else "%", normalize("NFC", pattern))
         self._everything = pattern == "*"
         self._end = 1 << len(pattern)
         self._letters: dict[str, int] = {}
@@ -30,8 +31,14 @@ class Pattern:
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches. INBOX, also as the first level of a name, matches in any case (5.1)."""
-        if self._everything:
-            return True
+        return self._everything or bool(self._after(name) & self._end)
+
+    def reaches(self, beginning: str) -> bool:
+        """Whether any name that begins so matches."""
+        return self._everything or bool(self._after(beginning))
+
+    def _after(self, name: str) -> int:
+        """The states after a name was read; 0: nothing that begins so matches."""
         star, percent, letters = self._star, self._percent, self._letters
         wild = star | percent
         states = 1 | (1 & wild) << 1
@@ -44,8 +51,8 @@ class Pattern:
             states = (states & here) << 1 | states & stay
             states |= (states & wild) << 1
             if not states:
-                return False
-        return bool(states & self._end)
+                return 0
+        return states
 
 
 class ListMatch:
@@ -58,3 +65,7 @@ class ListMatch:
 
     def matches(self, name: str) -> bool:
         return any(pattern.matches(name) for pattern in self._patterns)
+
+    def reaches(self, beginning: str) -> bool:
+        """Whether any name that begins so can match."""
+        return any(pattern.reaches(beginning) for pattern in self._patterns)

@@ -29,13 +29,15 @@ from mail.imap.parse import Refused, parse_command, parse_head, parse_tag
 _LITERAL = re.compile(rb"\{([0-9]++)(\+?)\}\Z")
 _DIGITS_MAX = 20  # more than any limit has, and few enough to be a number cheaply
 
-_WAITING = (
-    commands.Authenticate,
-    commands.Compress,
-    commands.Idle,
-    commands.Logout,
-    commands.StartTls,
-    commands.Unauthenticate,
+_WAITING = frozenset(
+    {
+        commands.Authenticate,
+        commands.Compress,
+        commands.Idle,
+        commands.Logout,
+        commands.StartTls,
+        commands.Unauthenticate,
+    }
 )
 
 # What brings messages, and so has the bounds of APPEND (RFC 8508 3.4).
@@ -235,8 +237,8 @@ class ImapMachine:
         try:
             tag, command = parse_command(lines, literals, self.limits, utf8=self.utf8)
         except Refused as error:
-            return Bad(error.tag, error.text, error.status, error.code)
-        if isinstance(command, _WAITING):
+            return Bad(error.tag, error.text, error.status, error.code, unsaves=error.unsaves)
+        if type(command) in _WAITING:
             self._step = _WAIT
         return Command(tag, command)
 

@@ -73,6 +73,8 @@ class Fetch:
         messages = reader.sequence_set()
         reader.sp()
         items, changed_since, vanished, partial = parse_request(reader)
+        if changed_since is None and partial is None:  # as nearly always, and then nothing is vanished
+            return cls(messages, items, uid)
         if not uid and (vanished or partial is not None):
             raise ImapError("VANISHED and PARTIAL are for UID FETCH (RFC 7162 3.2.6, RFC 9394 3.3)")
         return cls(messages, items, uid, changed_since=changed_since, vanished=vanished, partial=partial)

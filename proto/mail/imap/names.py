@@ -10,6 +10,8 @@ from mail.imap import utf7
 from mail.imap.errors import ImapError
 
 INBOX = "INBOX"
+NOWHERE = "\0"
+"""A pattern that no name matches, since none has a control character."""
 DELIMITER = "/"
 
 # RFC 9051 5.1: no C0, no C1, no line or paragraph separator.
@@ -21,8 +23,16 @@ def decode(wire: bytes, *, utf8: bool = False) -> str:
     return fold_inbox(decode_text(wire, utf8=utf8))
 
 
+def decode_pattern(wire: bytes, *, utf8: bool = False) -> str:
+    """A reference or a pattern of LIST. One that can be no name's is no error (RFC 5258 3, RFC 9051 6.3.9): NOWHERE."""
+    try:
+        return decode_text(wire, utf8=utf8)
+    except ImapError:
+        return NOWHERE
+
+
 def decode_text(wire: bytes, *, utf8: bool = False) -> str:
-    """A reference or a pattern: decoded, its INBOX left as it is."""
+    """Decoded, its INBOX left as it is. ImapError: NO [CANNOT]."""
     name = _decode_utf8(wire) if utf8 else utf7.decode(wire)
     if _CONTROL.search(name):
         raise ImapError("A mailbox name has no control characters", status=b"NO", code=b"CANNOT")

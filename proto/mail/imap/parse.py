@@ -87,20 +87,21 @@ class Refused(ImapError):
     """The ImapError of a command whose tag is known (None: it has none)."""
 
     def __init__(self, tag: bytes | None, error: ImapError) -> None:
-        super().__init__(error.text, status=error.status, code=error.code)
+        super().__init__(error.text, status=error.status, code=error.code, unsaves=error.unsaves)
         self.tag = tag
 
 
 def parse_head(line: bytes, limits: Limits) -> tuple[bytes, bytes]:
     """Tag and command name in capitals (`UID FETCH` is one name). Refused if there is no such command."""
     found = _HEAD.match(line)
-    name = found[2].upper() if found is not None else b""
-    if found is None or name not in COMMANDS:
-        tag = parse_tag(line, limits)
-        raise Refused(tag, ImapError("Unknown command" if tag else "Expected a tag and a command (RFC 3501 2.2.1)"))
-    if len(found[1]) > limits.tag_max_bytes:
+    tag, name = found.groups() if found is not None else (b"", b"")
+    name = name.upper()
+    if name not in COMMANDS:
+        sent = parse_tag(line, limits)
+        raise Refused(sent, ImapError("Unknown command" if sent else "Expected a tag and a command (RFC 3501 2.2.1)"))
+    if len(tag) > limits.tag_max_bytes:
         raise Refused(None, ImapError("The tag is too long"))
-    return found[1], name
+    return tag, name
 
 
 def parse_tag(line: bytes, limits: Limits) -> bytes | None:
@@ -116,8 +117,7 @@ def parse_command(
 ) -> tuple[bytes, Command]:
     """Tag and command from `lines` (without CRLF, each but the last ending in a literal's `{n}`) and `literals`."""
     tag, name = parse_head(lines[0], limits)
-    reader = Reader(lines, literals, limits, utf8=utf8)
-    reader.pos = len(tag) + 1 + len(name)
+    reader = Reader(lines, literals, limits, len(tag) + 1 + len(name), utf8=utf8)
     try:
         command = COMMANDS[name](reader)
         reader.end()

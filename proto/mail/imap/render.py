@@ -39,10 +39,18 @@ def literal(value: bytes) -> Chunks:
 
 def string(value: bytes, *, utf8: bool = False) -> bytes:
     """string: quoted if it can be, else a literal. For small values; message data goes through `literal`."""
-    pattern = _QUOTABLE_UTF8 if utf8 else _QUOTABLE
-    if len(value) <= QUOTED_MAX_BYTES and pattern.fullmatch(value) is not None:
+    if len(value) <= QUOTED_MAX_BYTES and (_QUOTABLE.fullmatch(value) or (utf8 and _is_quotable_utf8(value))):
         return quoted(value)
     return b"{%d}\r\n%b" % (len(value), value)
+
+
+def _is_quotable_utf8(value: bytes) -> bool:
+    """RFC 6855 3, RFC 9051 9: what has octets above 127 is UTF-8 in quotes, or no quoted string."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return _QUOTABLE_UTF8.fullmatch(value) is not None
 
 
 def nstring(value: bytes | None, *, utf8: bool = False) -> bytes:

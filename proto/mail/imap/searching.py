@@ -16,6 +16,8 @@ from mail.imap.lexer import Reader
 from mail.imap.returning import ReturnOption, SearchReturn
 from mail.imap.search import SearchKey
 
+# Their first letters, as most searches have neither.
+_R, _C = (b"R", b"r"), (b"C", b"c")
 _RETURN = re.compile(rb"RETURN ", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 # objectid = 1*255(ALPHA / DIGIT / "_" / "-") (RFC 8474 7)
@@ -72,9 +74,10 @@ class KeyReader:
         self.reader.sp()
         return parse_date(self.reader.need(_DATE, "a date").strip(b'"'))
 
-    def number(self) -> int:
+    def size(self) -> int:
+        """SP number64: IMAP4rev2's, of which IMAP4rev1's number is a part"""
         self.reader.sp()
-        return self.reader.number()
+        return self.reader.number64()
 
     def interval(self) -> int:
         """SP nz-number: seconds"""
@@ -118,7 +121,7 @@ _SET_STARTS = frozenset(b"%c" % octet for octet in b"0123456789*$")
 
 def parse_return(reader: Reader) -> SearchReturn | None:
     """["RETURN" SP "(" options ")" SP] (RFC 4466 2.6.1)"""
-    if reader.match(_RETURN) is None:
+    if not reader.text.startswith(_R, reader.pos) or reader.match(_RETURN) is None:
         return None
     returns = SearchReturn.parse(reader)
     reader.sp()
@@ -127,7 +130,14 @@ def parse_return(reader: Reader) -> SearchReturn | None:
 
 def parse_program(reader: Reader, returns: SearchReturn | None = None) -> tuple[SearchKey, str | None]:
     """["CHARSET" SP astring SP] search-key *(SP search-key): the key, and the charset as named."""
-    if reader.match(_CHARSET) is not None:
+    try:
+        return _parse_program(reader, returns)
+    except ImapError as error:
+        raise _unsaving(error, returns)  # noqa: B904 - it is the same
+
+
+def _parse_program(reader: Reader, returns: SearchReturn | None) -> tuple[SearchKey, str | None]:
+    if reader.text.startswith(_C, reader.pos) and reader.match(_CHARSET) is not None:
         return _parse_in_charset(reader, returns, fuzzy=False)
     # Nothing named is US-ASCII (RFC 3501 6.4.4); RFC 9051 made that UTF-8, which holds the former.
     keys = KeyReader(reader, "utf_8")
@@ -140,7 +150,16 @@ def parse_program(reader: Reader, returns: SearchReturn | None = None) -> tuple[
 def parse_criteria(reader: Reader, returns: SearchReturn | None, *, fuzzy: bool = False) -> tuple[SearchKey, str]:
     """SP charset 1*(SP search-key), as SORT and THREAD have it (RFC 5256 5). `fuzzy`: a FUZZY key has to be there."""
     reader.sp()
-    return _parse_in_charset(reader, returns, fuzzy=fuzzy)
+    try:
+        return _parse_in_charset(reader, returns, fuzzy=fuzzy)
+    except ImapError as error:
+        raise _unsaving(error, returns)  # noqa: B904 - it is the same
+
+
+def _unsaving(error: ImapError, returns: SearchReturn | None) -> ImapError:
+    """A search with SAVE that is answered NO forgets what was saved (RFC 5182 2.1)."""
+    error.unsaves = error.status == b"NO" and returns is not None and ReturnOption.SAVE in returns.options
+    return error
 
 
 def _parse_in_charset(reader: Reader, returns: SearchReturn | None, *, fuzzy: bool) -> tuple[SearchKey, str]:
@@ -220,7 +239,7 @@ KEYS: dict[bytes, Callable[[KeyReader], SearchKey]] = {
     b"FUZZY": _fuzzy,
     b"HEADER": lambda keys: search.Header(keys.field(), keys.text()),
     b"KEYWORD": lambda keys: search.Keyword(keys.keyword()),
-    b"LARGER": lambda keys: search.Larger(keys.number()),
+    b"LARGER": lambda keys: search.Larger(keys.size()),
     b"MODSEQ": _mod_sequence,
     b"NEW": lambda _keys: _NEW,
     b"NOT": lambda keys: search.Not(keys.argument()),
@@ -238,7 +257,7 @@ KEYS: dict[bytes, Callable[[KeyReader], SearchKey]] = {
     b"SENTON": lambda keys: search.SentOn(keys.date()),
     b"SENTSINCE": lambda keys: search.SentSince(keys.date()),
     b"SINCE": lambda keys: search.Since(keys.date()),
-    b"SMALLER": lambda keys: search.Smaller(keys.number()),
+    b"SMALLER": lambda keys: search.Smaller(keys.size()),
     b"SUBJECT": lambda keys: search.Subject(keys.text()),
     b"TEXT": lambda keys: search.Text(keys.text()),
     b"THREADID": lambda keys: search.ThreadId(keys.object_id()),

@@ -120,6 +120,8 @@ def build_in_order(numbers: Iterable[int]) -> bytes:
 
 
 def _parse_part(text: bytes) -> tuple[int, int]:
+    if text.isdigit() and text[0] != 0x30 and len(text) < 10:
+        return (first := int(text)), first
     found = _PART.fullmatch(text)
     if found is None:
         raise ImapError("This is no set of messages (RFC 3501 9, sequence-set)")

@@ -68,9 +68,9 @@ _MEANT: Final = {
 STATEFUL: Final = frozenset(
     {"utf-7", "iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "hz"}
 )
-# Normalising takes quadratic time over long runs of combining marks, so it is done in pieces, which begin
-# with an ASCII character wherever there is one: nothing composes over that edge.
-_PIECE: Final = re.compile(r".{1,256}(?=[\x00-\x7f]|\Z)|.{1,256}", re.DOTALL)
+# Normalising takes quadratic time over long runs of combining marks, so it is done in pieces. Nothing composes; only
+# marks that are out of order may stay so over an edge, which RFC 5051 4 (2) allows.
+_PIECE_CHARS: Final = 256
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -101,11 +101,16 @@ def guess(data: bytes) -> str:
 
 
 def fold(text: str) -> str:
-    """As search compares: compatibility forms and case folded (in the manner of i;unicode-casemap, RFC 5051)."""
+    """What SEARCH, SORT and THREAD compare: equal for all that i;unicode-casemap (RFC 5051, RFC 5255 4.2) has equal.
+
+    Besides, a letter is what it is written as in capitals, so that "strasse" finds "Straße", and a ligature its
+    letters. Folds are within one another and in order as the texts are: octets of UTF-8 order as code points do.
+    Accents become marks behind their letter, so that "cafe" is found in "café".
+    """
+    text = text.upper()
     if text.isascii():
-        return text.lower()
-    return "".join(map(_fold_piece, _PIECE.findall(text)))
-
-
-def _fold_piece(piece: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", piece).casefold())
+        return text
+    if len(text) <= _PIECE_CHARS:
+        return unicodedata.normalize("NFKD", text).upper()
+    pieces = range(0, len(text), _PIECE_CHARS)
+    return "".join([unicodedata.normalize("NFKD", text[at : at + _PIECE_CHARS]).upper() for at in pieces])

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from mail.message.charset import decode, fold
-from mail.message.part import Part
+from mail.message.part import IDENTITY, Part
 from mail.message.record import Record
 from mail.message.words import base64_bytes, decode_words
 
-# White space at the end of a line was added on the way (RFC 2045 6.7 (3)).
-_LINE_END_SPACE: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_SPACE: Final = b" \t"
+_SPACE_ENDS: Final = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _UU_BEGIN: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 _UU: Final = frozenset({"x-uuencode", "x-uue", "uuencode", "x-uu"})
+ENCODINGS: Final = IDENTITY | _UU | {"base64", "quoted-printable"}  # what `content_of` undoes
 
 
 def content_of(raw: bytes, part: Part) -> bytes:
@@ -27,10 +28,20 @@ def content_of(raw: bytes, part: Part) -> bytes:
     if part.encoding == "base64":
         return base64_bytes(data)
     if part.encoding == "quoted-printable":
-        return binascii.a2b_qp(_LINE_END_SPACE.sub(b"", data))
+        return binascii.a2b_qp(_without_line_end_space(data))
     if part.encoding in _UU:
         return _uudecode(data)
     return data
+
+
+def _without_line_end_space(data: bytes) -> bytes:
+    """White space at the end of a line was added on the way (RFC 2045 6.7 (3)). Most texts have none, which is found
+    out seven times as fast as a pattern would go through them."""
+    if data[-1:] not in _SPACE and not any(end in data for end in _SPACE_ENDS):
+        return data
+    *lines, last = data.split(b"\n")
+    ends = [line[:-1].rstrip(_SPACE) + b"\r" if line[-1:] == b"\r" else line.rstrip(_SPACE) for line in lines]
+    return b"\n".join([*ends, last.rstrip(_SPACE)])
 
 
 def _uudecode(data: bytes) -> bytes:
@@ -78,22 +89,37 @@ def search_text(raw: bytes, record: Record) -> str:
     """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
-        return (header + raw[record.root.body :]).decode("ascii").lower()
-    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=True)))
+        return (header + raw[record.root.body :]).decode("ascii").upper()
+    return "\n".join([text for _in_body, text in searched(raw, record)])
 
 
 def body_text(raw: bytes, record: Record) -> str:
     """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
-        return raw[record.root.body :].decode("ascii").lower()
-    return fold("\n".join(_texts(raw, record.root, is_root=True, with_headers=False)))
+        return raw[record.root.body :].decode("ascii").upper()
+    return "\n".join([text for _in_body, text in searched(raw, record, with_headers=False)])
 
 
-def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[str]:
-    """In order. The header of an encapsulated message is body text; those of parts are headers."""
-    if with_headers or (part.envelope and not is_root):
-        yield header_text(raw, part)
+def searched(raw: bytes, record: Record, *, with_headers: bool = True) -> Iterator[tuple[bool, str]]:
+    """The pieces of the above, folded, in order, and whether SEARCH BODY looks in each too.
+
+    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it.
+    """
+    if record.is_plain:
+        if with_headers:
+            yield False, _FOLD.sub(b"", raw[: record.root.body]).decode("ascii").upper()
+        yield True, raw[record.root.body :].decode("ascii").upper()
+        return
+    for in_body, text in _texts(raw, record.root, is_root=True, with_headers=with_headers):
+        yield in_body, fold(text)
+
+
+def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[tuple[bool, str]]:
+    """The header of an encapsulated message is body text; those of parts are headers."""
+    in_body = bool(part.envelope) and not is_root
+    if with_headers or in_body:
+        yield in_body, header_text(raw, part)
     if part.type == "text":
-        yield text_of(raw, part)
+        yield True, text_of(raw, part)
     for child in part.children:
         yield from _texts(raw, child, is_root=False, with_headers=with_headers)

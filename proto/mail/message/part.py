@@ -3,8 +3,11 @@
 The law: 0 <= start <= body <= end <= size; a child lies inside its parent's body and after its elder sibling.
 """
 
+from typing import Final
+
 import msgspec
 
+IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})  # encodings that change no byte (RFC 2045 6.2)
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 

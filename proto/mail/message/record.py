@@ -15,7 +15,7 @@ from mail.message.charset import decode as decode_charset
 from mail.message.date import parse_date
 from mail.message.envelope import AddressList, addresses_of, envelope
 from mail.message.limits import DEFAULT, LEAST, TIGHT, Limits
-from mail.message.part import Part
+from mail.message.part import IDENTITY, Part
 from mail.message.scan import scan_message
 from mail.message.structure import bodystructure
 from mail.message.thread import base_subject, message_id, message_ids
@@ -30,7 +30,6 @@ ASCII: Final = 1  # all bytes are under 128
 NUL: Final = 2  # has a NUL byte, which only a binary literal may carry (RFC 3516)
 PLAIN: Final = 4  # one text in ASCII without any encoding: its bytes are its text
 
-_UNCODED: Final = frozenset({"7bit", "8bit", "binary"})
 Address = tuple[str | None, str]
 
 
@@ -152,7 +151,7 @@ def _flags(raw: bytes, root: Part) -> int:
         return flags
     is_plain = (
         root.type == "text"
-        and root.encoding in _UNCODED
+        and root.encoding in IDENTITY
         and b"=?" not in raw[: root.body]
         and _charset(root) not in STATEFUL
     )

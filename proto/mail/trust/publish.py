@@ -21,7 +21,9 @@ TTL_S: Final = 3600
 STRING_BYTES_MAX: Final = 255  # of one string of a TXT record (RFC 1035 3.3.14)
 
 # RFC 6186 3, RFC 8314 5.1: service, port; what is not offered has the port 0 and the root as its target.
-_SERVICES: Final = (("_submissions", 465), ("_imaps", 993), ("_submission", 587), ("_imap", 143), ("_pop3s", 0))
+_SERVICES: Final = (("_submissions", 465), ("_imaps", 993), ("_submission", 587), ("_imap", 143))
+_POP3: Final = (("_pop3s", 995), ("_pop3", 110))
+_NO_POP3: Final = (("_pop3s", 0),)
 
 
 class Record(NamedTuple):
@@ -50,11 +52,12 @@ def records(
     certificate: bytes = b"",
     policy: Policy | None = None,
     reports: str = "",
+    pop3: bool = False,
 ) -> tuple[Record, ...]:
     """What `domain` publishes whose mail `host` takes. Names in A-labels.
 
     `certificate`: the SubjectPublicKeyInfo (DER) that port 25 shows, for TLSA; `policy`: the MTA-STS policy that `host`
-    serves; `reports`: who gets reports, else postmaster.
+    serves; `reports`: who gets reports, else postmaster; `pop3`: whether mail can be fetched so.
     """
     to = f"mailto:{reports or f'postmaster@{domain}'}"
     return (
@@ -67,7 +70,7 @@ def records(
         Record(f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=quarantine; rua={to}", "what unproven mail gets (DMARC)", True),
         *_policy(domain, host, policy),
         Record(f"_smtp._tls.{domain}", "TXT", f"v=TLSRPTv1; rua={to}", "who hears of TLS failures (TLS-RPT)"),
-        *_services(domain, host),
+        *_services(domain, host, _SERVICES + (_POP3 if pop3 else _NO_POP3)),
         *_tlsa(host, certificate),
     )
 
@@ -81,7 +84,7 @@ def _policy(domain: str, host: str, policy: Policy | None) -> list[Record]:
     ]
 
 
-def _services(domain: str, host: str) -> list[Record]:
+def _services(domain: str, host: str, services: Sequence[tuple[str, int]]) -> list[Record]:
     return [
         Record(
             f"{name}._tcp.{domain}",
@@ -89,7 +92,7 @@ def _services(domain: str, host: str) -> list[Record]:
             f"0 {number} {port} {host}." if port else "0 0 0 .",
             "found by mail programs" if port else "told to be absent",
         )
-        for number, (name, port) in enumerate(_SERVICES, 1)
+        for number, (name, port) in enumerate(services, 1)
     ]
 
 

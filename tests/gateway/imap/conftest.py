@@ -8,6 +8,7 @@ import datetime as dt
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gateway.access.server import Server
 from gateway.imap.server import ImapServer
 from tests.unit.gateway.imap.world import World
 
@@ -75,7 +77,13 @@ async def address(world: World, certificate: Path) -> AsyncIterator[Address]:
     """A server with a STARTTLS and a TLS listener."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    server = ImapServer(world.services, context)
+    async with listening(ImapServer(world.services, context), certificate) as address:
+        yield address
+
+
+@asynccontextmanager
+async def listening(server: Server, certificate: Path) -> AsyncIterator[Address]:
+    """The server on both kinds of listener, until the end."""
     clear, tls = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
     ports = clear.getsockname()[1], tls.getsockname()[1]
     await server.listen(clear)

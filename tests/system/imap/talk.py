@@ -4,6 +4,7 @@ r"""Conversations in files, held over sockets.
     login: 1                     client 1 connects with TLS and logs in as this file's own account
     connect: 1                   client 1 connects without TLS, and is greeted
     starttls: 1                  client 1 begins TLS
+    compress: 1, expand: 1       client 1 compresses from here on, or does no longer (RFC 4978)
     select: INBOX                client 1 selects a mailbox, whatever is said of it
     append: nested.eml           a message of messages/ is appended to INBOX, by another client
     deliver: Subject             a message comes from outside to INBOX
@@ -19,16 +20,19 @@ What the server says beside this is found out by the next S.
 
 import re
 import socket
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.peopled import HOST, Peopled, message
 from tests.running import PASSWORD
 
 ANSWER_S: Final = 10.0
 MESSAGES: Final = Path(__file__).parent / "messages"
-_STEP: Final = re.compile(r"(C\||C|S~|S|login|connect|starttls|select|append|deliver|closed)(\d?)(?::|(?<=\|)) ?(.*)")
+_STEP: Final = re.compile(
+    r"(C\||C|S~|S|login|connect|starttls|compress|expand|select|append|deliver|closed)(\d?)(?::|(?<=\|)) ?(.*)"
+)
 _OCTET: Final = re.compile(rb"<x([0-9A-F]{2})>")
 
 
@@ -39,6 +43,7 @@ class Client:
         self._server = server
         self.socket = socket.create_connection((HOST, server.ports[port]), ANSWER_S)
         self._received = b""
+        self._compression: tuple[Any, Any] | None = None
         if port == "imaps":
             self.start_tls()
 
@@ -49,7 +54,15 @@ class Client:
 
     def send(self, data: bytes) -> None:
         """Bytes to the server."""
+        if self._compression is not None:
+            deflate, _inflate = self._compression
+            data = deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
         self.socket.sendall(data)
+
+    def compress(self, *, on: bool) -> None:
+        """Both ends do from here, or do no longer."""
+        assert not self._received
+        self._compression = (zlib.compressobj(6, zlib.DEFLATED, -15), zlib.decompressobj(-15)) if on else None
 
     def line(self) -> str:
         """The server's next line without CRLF; empty when it has closed."""
@@ -58,7 +71,7 @@ class Client:
             if not more:
                 assert not self._received, self._received
                 return ""
-            self._received += more
+            self._received += more if self._compression is None else self._compression[1].decompress(more)
         line, _, self._received = self._received.partition(b"\r\n")
         return line.decode("utf-8", "backslashreplace")
 
@@ -92,6 +105,8 @@ class Stage:
             "login": lambda _, who: self._login(who),
             "connect": lambda _, who: self._connect(who, "imap"),
             "starttls": lambda _, who: self._clients[who].start_tls(),
+            "compress": lambda _, who: self._clients[who].compress(on=True),
+            "expand": lambda _, who: self._clients[who].compress(on=False),
             "select": lambda who, text: self._clients[who].command(f"SELECT {text}"),
             "append": lambda _, text: self._append((MESSAGES / text).read_bytes()),
             "deliver": lambda _, text: self._server.deliver(message(text), self._me),

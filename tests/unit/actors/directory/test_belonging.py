@@ -43,3 +43,11 @@ async def test_the_longest_addresses_have_a_key(directory: DirectoryClient) -> N
     await directory.add_address("alice@example.test", f"{'l' * 64}@{domain}")
     await directory.add_group(f"{'g' * 64}@{domain}", [f"{'l' * 64}@{domain}"])
     assert await groups(directory) == (f"{'g' * 64}@{domain}",)
+
+
+async def test_a_group_is_known_by_its_address_and_nothing_else_is(directory: DirectoryClient) -> None:
+    await directory.add_group("staff@example.test")
+    await directory.add_list("news@example.test", ["alice@example.test"])
+    assert await directory.group_named("Staff@EXAMPLE.test") == "staff@example.test"
+    for address in ("news@example.test", "alice@example.test", "none@example.test", "staff@far.test", "@", ""):
+        assert await directory.group_named(address) is None

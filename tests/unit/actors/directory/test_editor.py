@@ -172,3 +172,26 @@ async def test_listings_page_through_all_in_order(directory: DirectoryClient) ->
     domains = await directory.list_domains(limit=1)
     assert [domain.name for domain in domains.items] == ["example.tes"]
     assert [domain.name for domain in (await directory.list_domains(after=domains.after)).items] == ["example.test"]
+
+
+async def test_nobody_logs_in_as_a_shared_account(directory: DirectoryClient) -> None:
+    await directory.add_domain("team.test")
+    team = await directory.add_shared_account("team@team.test", quota_bytes=5)
+    assert (team.shared, team.quota_bytes) == (True, 5)
+    assert await directory.verify("team@team.test", "") is None
+    assert await directory.scram("team@team.test") is None
+    assert (await directory.get_domain("team.test")).admin == ""
+    for change in (
+        directory.set_password("team@team.test", "demo"),
+        directory.set_administrator("team@team.test", True),
+    ):
+        with pytest.raises(Refused, match="Nobody logs in"):
+            await change
+    assert (await directory.set_quota("team@team.test", quota_bytes=6)).shared
+    assert await directory.remove_account("team@team.test") == replace(team, quota_bytes=6)
+
+
+async def test_an_administrator_stays_one_until_that_is_changed(directory: DirectoryClient) -> None:
+    assert (await directory.set_administrator(ALICE, True)).administrator
+    assert (await directory.set_quota(ALICE, quota_bytes=6)).administrator
+    assert not (await directory.set_administrator(ALICE, False)).administrator

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from actors.mailbox import events as ev
-from actors.mailbox import keys, views, wire
+from actors.mailbox import keys, renewing, wire
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.remote import RemoteOwner
 from actors.mailbox.service import MailboxService
@@ -181,7 +181,7 @@ async def test_a_mailbox_that_went_meanwhile_is_gone_and_one_renamed_is_not(town
 
 
 async def test_nobody_renews_a_view_that_all_have_left(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "PAUSE_S", 0.001)
+    monkeypatch.setattr(renewing, "PAUSE_S", 0.001)
     held = await _select(town.client)
     town.kill("a")
     await until(lambda: held.view.lost)
@@ -203,7 +203,7 @@ async def test_a_defect_makes_the_renewal_of_a_view_no_loop_without_pauses(
 
     with monkeypatch.context() as patch:
         patch.setattr(RemoteOwner, "watch", broken)
-        patch.setattr(views, "PAUSE_S", 0.001)
+        patch.setattr(renewing, "PAUSE_S", 0.001)
         await town.move(ACCOUNT, "a")
         await until(lambda: asked > 3)
         assert len(town.client._views._renewing) == 1

@@ -18,15 +18,19 @@ from actors.mailbox.types import (
     SEEN,
     Add,
     Added,
+    Create,
+    Delete,
+    Done,
     Item,
     Open,
     Opened,
     Prepared,
     ReadTree,
+    Rename,
     SetFlags,
     Tree,
 )
-from cluster.errors import Fenced, NotFound, StoreFull, Trouble, Unavailable
+from cluster.errors import Fenced, NotFound, OverLimit, StoreFull, Trouble, Unavailable
 from cluster.meta.engine import Conflict
 from cluster.meta.memory import MemoryStore
 from tests.unit.actors.mailbox.conftest import Place
@@ -270,6 +274,45 @@ async def test_the_queue_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatc
     shard = place.new_owner()
     answers = await asyncio.gather(*(shard.ask(1, add(n)) for n in range(5)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Added] * 3 + [Unavailable] * 2
+
+
+def many(count: int, size: int) -> Add:
+    return Add(INBOX, tuple(Item(Prepared(b"%032d" % n, 10, b"record", bytes(size)), 0) for n in range(count)))
+
+
+async def test_one_who_adds_too_much_at_once_costs_others_nothing(place: Place) -> None:
+    shard = place.new_owner()
+    await asyncio.gather(*(shard.ask(account, ReadTree()) for account in (1, 2, 3)))
+    asked = [shard.ask(1, add(0)), shard.ask(2, many(200, 60_000)), shard.ask(3, add(1))]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Added, OverLimit, Added]
+
+
+async def test_what_is_much_together_goes_in_several_commits(place: Place) -> None:
+    shard = place.new_owner()
+    await asyncio.gather(*(shard.ask(account, ReadTree()) for account in (1, 2, 3)))
+    answers = await asyncio.gather(*(shard.ask(account, many(90, 60_000)) for account in (1, 2, 3)))
+    assert [answer.uids for answer in answers if isinstance(answer, Added)] == [((1, 90),)] * 3
+
+
+async def test_a_record_counts_as_what_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "QUEUE_BYTES_MAX", 100_000)
+    shard = place.new_owner()
+    large = Add(INBOX, (Item(Prepared(b"d" * 32, 10, bytes(90_000), None), 0),))
+    answers = await asyncio.gather(*(shard.ask(1, large) for _ in range(2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Added, Unavailable]
+
+
+async def test_a_mailbox_that_has_another_s_name_since_this_turn_began_is_read_first(place: Place) -> None:
+    first = place.new_owner()
+    await first.ask(1, Create("a"))
+    await first.ask(1, Add("a", add(1).items))
+    await first.stop()
+    shard = place.new_owner()
+    await shard.ask(1, ReadTree())  # no rows are in memory
+    asked = [shard.ask(1, Rename("a", "b")), shard.ask(1, Delete("b")), shard.ask(2, add(0))]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Done, Done, Added]
 
 
 async def test_memory_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

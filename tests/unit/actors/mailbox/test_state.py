@@ -39,6 +39,7 @@ from actors.mailbox.types import (
     Subscribe,
 )
 from cluster.errors import AlreadyExists, NotFound, OverLimit, OverQuota, Refused, Trouble
+from cluster.meta.store import VALUE_BYTES_MAX
 
 NOW = 1_700_000_000_000
 
@@ -62,7 +63,9 @@ class Log:
 
     def commit(self, decision: Decision) -> Reply:
         for made in entries_of(decision, self.context.now_ms):
-            entry = ev.decode(ev.encode(made))
+            stored = ev.encode(made)
+            assert len(stored) <= VALUE_BYTES_MAX
+            entry = ev.decode(stored)
             self.entries.append(entry)
             self.account.apply(len(self.entries), entry)
             self.account.check()
@@ -240,6 +243,15 @@ def test_rename_takes_what_is_below_along() -> None:
     assert {"z/y/b", "z/y/b/c"} <= set(log.account.by_name)
     assert "a/b" not in log.account.by_name
     assert log.uids("z/y/b/c") == [1]
+
+
+def test_a_rename_of_many_long_names_is_cut_into_entries_that_fit_a_value() -> None:
+    log = Log()
+    long = "x" * 380
+    for number in range(300):
+        log.do(Create(f"a/{long}{number:03}"))
+    log.do(Rename("a", "b"))
+    assert sorted(name for name in log.account.by_name if "/" in name) == [f"b/{long}{n:03}" for n in range(300)]
 
 
 def test_rename_of_inbox_moves_its_messages() -> None:

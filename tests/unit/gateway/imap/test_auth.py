@@ -12,8 +12,13 @@ from cluster.errors import Unavailable
 from gateway.logins import LoginSettings
 from tests.unit.gateway.imap.world import PASSWORD, Client, World, message
 
-FEW = LoginSettings(failures_per_name_max=3, failures_per_network_max=5, failures_known_max=4)
 HOME = "192.0.2.1"
+
+
+class Few(World):
+    """A server that takes few guesses."""
+
+    login_settings = LoginSettings(failures_per_name_max=3, failures_per_network_max=5, failures_known_max=4)
 
 
 def plain(name: str, password: str) -> str:
@@ -46,7 +51,7 @@ REFUSAL = b"t NO [UNAVAILABLE] Too many failed logins; try again in 15 minutes"
 
 
 async def test_a_name_tried_too_often_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with World(FEW) as world:
+    async with Few() as world:
         assert (await log_in(world)).startswith(b"t OK")
         for number in range(3):
             assert (await guess(world, ip=f"203.0.113.{number}")).startswith(b"t NO [AUTHENTICATIONFAILED]")
@@ -72,7 +77,7 @@ async def test_a_name_tried_too_often_is_not_looked_at(monkeypatch: pytest.Monke
 
 
 async def test_every_way_to_fail_counts() -> None:
-    async with World(FEW) as world:
+    async with Few() as world:
         first = base64.b64encode(b"n,,n=alice,r=nonce").decode()
         client = await come(world)
         assert (await client.command("LOGIN alice wrong"))[-1].startswith(b"t NO [AUTH")
@@ -94,7 +99,7 @@ async def test_every_way_to_fail_counts() -> None:
 
 
 async def test_what_is_no_guess_does_not_count() -> None:
-    async with World(FEW) as world:
+    async with Few() as world:
         first = base64.b64encode(b"n,,n=alice,r=nonce").decode()
         for _ in range(3):
             client = await come(world)
@@ -115,7 +120,7 @@ async def test_what_is_no_guess_does_not_count() -> None:
 
 
 async def test_a_connection_that_is_refused_again_and_again_is_closed() -> None:
-    async with World(FEW) as world:
+    async with Few() as world:
         for _ in range(3):
             await guess(world)
         client = await come(world)
@@ -127,7 +132,7 @@ async def test_a_connection_that_is_refused_again_and_again_is_closed() -> None:
 
 
 async def test_while_counts_are_away_the_right_password_opens() -> None:
-    async with World(FEW) as world:
+    async with Few() as world:
         world.tallies.trouble = Unavailable("Away.")
         for _ in range(6):
             assert (await guess(world)).startswith(b"t NO [AUTH")
@@ -187,7 +192,7 @@ async def speaking_nonsense(client: Client) -> None:
 
 
 async def without_its_mailbox(client: Client) -> None:
-    client.connection._session.bye("The selected mailbox was deleted")
+    client.session.bye("The selected mailbox was deleted")
     client.connection.close()
 
 
@@ -244,7 +249,7 @@ async def test_a_handshake_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyP
 
 
 async def test_too_many_connections_are_no_failed_logins_but_end_the_connection() -> None:
-    async with World(FEW, connections_per_account_max=1) as world:
+    async with Few(connections_per_account_max=1) as world:
         await world.connect("alice")
         for _ in range(3):
             client = await come(world)
@@ -254,17 +259,14 @@ async def test_too_many_connections_are_no_failed_logins_but_end_the_connection(
         assert (await guess(world)).startswith(b"t NO [AUTH")
 
 
-async def test_who_departs_may_arrive_again() -> None:
-    """For UNAUTHENTICATE (RFC 8437): the place is given back, once, and the connection lives."""
+async def test_who_unauthenticates_may_come_again() -> None:
+    """RFC 8437: the place is given back, once, and a stranger has a stranger's time."""
     async with World(connections_per_account_max=1) as world:
         client = await world.connect("alice")
         world.clock.advance(1000)
-        client.connection.depart()
-        client.connection.depart()
-        client.connection._session.principal = None
-        await client.ok("NOOP")
-        assert client.connection.deadline == world.clock.monotonic() + 60
+        await client.ok("UNAUTHENTICATE")
         assert len(world.server._per_account) == 0
+        assert client.connection.deadline == world.clock.monotonic() + 60
         await client.ok(f"LOGIN bob {PASSWORD}")
         await client.ok("SELECT INBOX")
         assert (await log_in(world)).startswith(b"t OK")

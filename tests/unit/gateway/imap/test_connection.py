@@ -4,11 +4,13 @@ import asyncio
 import binascii
 import hashlib
 import hmac
+from typing import cast
 
 import pytest
 
 from gateway.access.connection import READ_AHEAD_BYTES, READ_BYTES, STRANGER_BYTES
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import MEGABYTE as MIB
 from tests.unit.gateway.imap.world import PASSWORD, World, message
 
@@ -342,3 +344,41 @@ async def test_implicit_tls_needs_a_certificate() -> None:
 
 def _b64(data: bytes) -> bytes:
     return binascii.b2a_base64(data, newline=False)
+
+
+async def test_with_literal_minus_a_large_literal_has_to_wait() -> None:
+    """RFC 7888 5: the BAD of an APPEND says TOOBIG; what was sent is passed over."""
+    async with World(literals="minus") as world:
+        client = await world.connect("alice")
+        client.send(
+            b"a APPEND INBOX {4097+}\r\n" + b"x" * 4097 + b"\r\nb APPEND INBOX {4096+}\r\n" + b"x" * 4096 + b"\r\n"
+        )
+        assert (await client.line()).startswith(b"a BAD [TOOBIG] ")
+        assert (await client.line()).startswith(b"b OK [APPENDUID ")
+        client.send(b"c UNAUTHENTICATE\r\nd LOGIN {4097+}\r\n" + b"x" * 4097 + b" demo\r\n")
+        assert (await client.line()).startswith(b"c OK")
+        assert (await client.line()).startswith(b"d BAD ")
+
+
+async def test_a_stranger_again_has_a_strangers_bounds() -> None:
+    """RFC 8437 3: also what the machine may hold, and the time between commands."""
+    async with World() as world:
+        client = await world.connect("alice")
+        await client.ok("UNAUTHENTICATE")
+        assert client.connection.deadline == world.clock.monotonic() + world.services.settings.login_s
+        client.send(b"a APPEND INBOX {10}\r\n")
+        assert (await client.line()).startswith(b"a BAD ")
+        client.send(b"b LOGIN alice " + b"x" * 10_000 + b"\r\n")
+        assert await client.line() == b"b BAD The line is too long"
+
+
+async def test_unauthenticate_forgets_what_was_enabled() -> None:
+    async with World() as world:
+        client = await world.connect("alice")
+        session = cast("Session", client.connection._session)
+        session.enabled = frozenset({"QRESYNC"})
+        await client.ok("SELECT INBOX")
+        await client.ok("UNAUTHENTICATE")
+        assert session.enabled == frozenset()
+        assert session.selection is None
+        assert not len(world.mail._views)

@@ -7,6 +7,7 @@ client has not read is counted too, as the transport would hold it. The limits a
 import asyncio
 import gc
 import tracemalloc
+import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -37,7 +38,8 @@ class Slow(Pipe):
         self.high = high or 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        super().write(data)
+        self.received += data
+        self.news.set()
         if tracemalloc.is_tracing():
             gc.collect()  # which empties Python's lists of free objects, that nobody holds
         if len(self.received) > self.high and not self.closed:
@@ -51,6 +53,7 @@ class Rude(Client):
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.deflating: Any = None
         self.pipe = Slow()
         self.pipe.protocol = connection
         connection.connection_made(self.pipe)
@@ -182,6 +185,18 @@ COMMANDS = {
     "selections": b"a SELECT INBOX\r\na EXAMINE INBOX\r\n",
     "copies that are refused": b"a COPY 1:* nowhere\r\n",
     "idling": b"a IDLE\r\nDONE\r\n",
+    "decoded parts": b"a FETCH 1 (BINARY.PEEK[1] BINARY.PEEK[1] BINARY.SIZE[1])\r\n",
+    "previews": b"a FETCH 1:* (PREVIEW EMAILID THREADID SAVEDATE MODSEQ)\r\n",
+    "sorts": b"a UID SORT (SUBJECT FROM SIZE) UTF-8 ALL\r\n",
+    "threads": b"a UID THREAD REFERENCES UTF-8 ALL\r\n",
+    "contexts": b"".join(b"a%d SEARCH RETURN (CONTEXT UPDATE COUNT ALL) ALL\r\n" % at for at in range(2000)),
+    "saved": b"a SEARCH RETURN (SAVE ALL) ALL\r\na FETCH $ UID\r\n",
+    "notifications": b"a NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange MailboxName))\r\n",
+    "mailboxes with their counts": b'a LIST "" * RETURN (STATUS (MESSAGES UNSEEN SIZE) SUBSCRIBED CHILDREN)\r\n',
+    "searches everywhere": b"a ESEARCH IN (personal) RETURN (ALL) ALL\r\n",
+    "annotations": b"a SETMETADATA INBOX (/private/comment {1000+}\r\n" + b"x" * 1000 + b")\r\n",
+    "resynchronisation": b"a SELECT INBOX (QRESYNC (1 1))\r\n",
+    "many commands that fail": b"a FETCH 99999 UID\r\nb NOOP\r\n",
 }
 
 
@@ -206,6 +221,23 @@ async def test_a_client_that_reads_nothing_holds_less_than_twice_its_limits(full
     client = await rude(full, "alice")
     await client.ok("SELECT INBOX")
     held = await grown(lambda: client.attack(data, 1 << 20))
+    assert held < 2 * CLIENT_MAX + OBJECTS_BYTES, held
+
+
+async def test_a_bomb_bursts_bit_by_bit(full: World) -> None:
+    """RFC 4978: a thousand octets that would be a million, again and again."""
+    client = await rude(full, "alice")
+    await client.ok("COMPRESS DEFLATE")
+    deflating = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = deflating.compress(b"a LIST " + b"x" * 100_000_000 + b"\r\n") + deflating.flush(zlib.Z_SYNC_FLUSH)
+
+    async def burst() -> None:
+        for start in range(0, len(bomb), READ_BYTES):
+            client.send_as_it_is(bomb[start : start + READ_BYTES])
+            for _ in range(100):
+                await asyncio.sleep(0)
+
+    held = await grown(burst)
     assert held < 2 * CLIENT_MAX + OBJECTS_BYTES, held
 
 

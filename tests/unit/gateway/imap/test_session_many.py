@@ -7,12 +7,14 @@ changes its meaning without an EXPUNGE; and none comes where RFC 3501 7.4.1 forb
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.mailbox.types import DELETED, Expunge, SetFlags
+from gateway.imap.selected import Selection
 from tests.unit.gateway.imap.picture import Picture
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -153,3 +155,36 @@ async def _truth(world: World) -> list[tuple[int, frozenset[bytes]]]:
     truth = [(uid, frozenset(name.encode() for bit, name in enumerate(words) if word >> bit & 1)) for uid, word in rows]
     await held.close()
     return truth
+
+
+async def test_what_many_idle_clients_are_told_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each of them with the same picture; those that know more, or may do less, are told for themselves."""
+    async with World() as world:
+        for number in range(3):
+            await world.deliver(message(f"m{number}"))
+        clients = [await world.connect("alice") for _ in range(12)]
+        for number, client in enumerate(clients):
+            await client.ok("EXAMINE INBOX" if number > 9 else "SELECT INBOX")
+            client.send(b"i IDLE\r\n")
+            assert await client.line() == b"+ idling"
+        worked_out = 0
+        sync = Selection._sync
+
+        def counting(*args: Any) -> bytes:
+            nonlocal worked_out
+            worked_out += 1
+            return sync(*args)
+
+        monkeypatch.setattr(Selection, "_sync", counting)
+        hold = await world.mail.select(ALICE, "INBOX", read_only=True, changed=lambda: None)
+        for number in range(4):
+            await world.deliver(message(f"n{number}"))
+            await hold.set_flags(((1, 2),), "add" if number % 2 else "remove", 4, (f"k{number}",))
+            await clients[0].quiet()
+        told = [bytes(client.pipe.received) for client in clients]
+        assert told[1:10] == [told[1]] * 9
+        assert told[1].count(b" EXISTS") == 4
+        assert told[10] == told[11] != told[1], "PERMANENTFLAGS are others"
+        assert b"\\Recent" in told[0]
+        assert worked_out <= 2 * 4 * 4 + 12, "twice a change, for the first, those who write, those who read"
+        await hold.close()

@@ -6,6 +6,7 @@
 import asyncio
 import random
 import re
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
@@ -22,13 +23,18 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
+from gateway.access import connection as access
 from gateway.imap.connection import Connection
+from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
+from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
 from gateway.logins import CountedLogins, LoginSettings
 from mail import sasl
+from tests.strict import responses
+from tests.strict.stream import split
 from tests.unit.actors.mailbox.far import Way
 
 ANSWER_S = 2.0  # a test that waits longer for a line has failed
@@ -101,6 +107,9 @@ class People:
     async def account_with(self, number: int) -> Person | None:
         return next((one for one in self.accounts.values() if one.id == number), None)
 
+    async def group_named(self, address: str) -> str | None:
+        return address if address in self.members else None
+
     async def groups(self, account: int) -> list[str]:
         return [name for name, members in self.members.items() if account in members]
 
@@ -159,13 +168,24 @@ class Pipe(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 1)})
         self.received = bytearray()
+        self.said = bytearray()  # all that ever came
         self.closed = False
         self.paused = False
         self.news = asyncio.Event()
         self.protocol: asyncio.BaseProtocol | None = None
+        self.inflating: Any = None  # what the server deflates
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        data = data if self.inflating is None else self.inflating.decompress(data)
         self.received += data
+        self.said += data
         self.news.set()
 
     def close(self) -> None:
@@ -192,15 +212,33 @@ class Pipe(asyncio.Transport):
 class Client:
     """The other end of one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: access.Connection) -> None:
         self.connection = connection
+        self.deflating: Any = None
         self.pipe = Pipe()
         self.pipe.protocol = connection
         connection.connection_made(self.pipe)
 
     def send(self, data: bytes) -> None:
         """Bytes to the server."""
-        self.connection.data_received(data)
+        if self.deflating is not None:
+            data = self.deflating.compress(data) + self.deflating.flush(zlib.Z_SYNC_FLUSH)
+        self.send_as_it_is(data)
+
+    def send_as_it_is(self, data: bytes) -> None:
+        """Bytes to the server that are compressed already, if they should be."""
+        cast("Connection", self.pipe.protocol).data_received(data)
+
+    def compress(self) -> None:
+        """From here both ends compress (RFC 4978)."""
+        self.deflating = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.pipe.inflating = zlib.decompressobj(-15)
+        early, self.pipe.received = self.pipe.received, bytearray()
+        self.pipe.received += self.pipe.inflating.decompress(bytes(early))
+
+    def expand(self) -> None:
+        """From here nothing is compressed."""
+        self.deflating = self.pipe.inflating = None
 
     async def line(self) -> bytes:
         """The server's next line, without CRLF; b"" when it has closed."""
@@ -237,6 +275,16 @@ class Client:
         assert lines[-1].startswith(b"t OK"), lines[-1]
         return lines
 
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this client."""
+        return cast("Session", self.connection._session)
+
+    def check_grammar(self) -> None:
+        """Whatever the server said to this client must be in the grammar, octet for octet."""
+        for text in split(bytes(self.pipe.said)):
+            responses.read(text, utf8=self.session.utf8)
+
     async def quiet(self) -> bool:
         """Whether the server has nothing more to say, when all it has begun is done."""
         for _ in range(20):
@@ -248,8 +296,10 @@ class World:
     """The server and what it stands on. `far`: the shard is across the data plane."""
 
     far = False
+    indexes: Indexes | None = None
+    login_settings = LoginSettings()
 
-    def __init__(self, logins: LoginSettings | None = None, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
@@ -264,9 +314,7 @@ class World:
         self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
         self.tallies = MemoryTallies(self.clock)
-        counted = CountedLogins(
-            logins or LoginSettings(), self.tallies, self.clock, random.Random(2), CollectorRegistry()
-        )
+        counted = CountedLogins(self.login_settings, self.tallies, self.clock, random.Random(2), CollectorRegistry())
         self.services = Services(
             self.mail,
             self.people,
@@ -277,6 +325,7 @@ class World:
             self.log,
             b"a secret of the server",
             counted,
+            indexes=self.indexes,
         )
         self.server = ImapServer(self.services)
         self.clients: list[Client] = []
@@ -286,12 +335,15 @@ class World:
         self.shard.start()
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
+    async def __aexit__(self, kind: object, *_exc: object) -> None:
         await self.server.close()
         self.mail.close()
         if self._way is not None:
             await self._way.close()
         await self.shard.stop()
+        if kind is None:
+            for client in self.clients:
+                client.check_grammar()
 
     async def _quota_of(self, account: int) -> Quota:
         person = await self.people.account_with(account)
@@ -314,7 +366,9 @@ class World:
     async def settle(self) -> None:
         """Return when all views are what the shard has."""
         async with asyncio.timeout(ANSWER_S):
-            while any(view.lost for views in self.mail._views._views.values() for view in views.values()):
+            views = self.mail._views
+            # One that was lost while another was made in its place is only among those that are being renewed.
+            while views._renewing or any(view.lost for held in views._views.values() for view in held.values()):
                 await asyncio.sleep(0)
 
     async def deliver(self, raw: bytes, account: int = ALICE) -> None:

@@ -6,6 +6,8 @@
 - What a machine holds stays within its limits.
 """
 
+import random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from mail.imap.events import Close, Command, Event
 from mail.imap.limits import Limits
 from mail.imap.machine import ImapMachine
 from mail.imap.parse import COMMANDS
+from tests.fuzz.session.commands import command
 
 _LIMITS = Limits(
     line_max_bytes=80,
@@ -42,11 +45,23 @@ _WORDS = [
         b"\xff",
         b"RETURN (",
     ),
+    *(b"$", b"(CHANGEDSINCE 1 VANISHED)", b"(PARTIAL -1:-5)", b"(UNCHANGEDSINCE 1) ", b"(QRESYNC (1 2 3 (4 5)))"),
+    *(b"RETURN (ALL) ", b"FUZZY ", b"MODSEQ 1", b"(REVERSE DATE) UTF-8 ", b"REFERENCES UTF-8 ", b"IN (subtree a) "),
+    *(
+        b"~{2+}\r\n\0\0",
+        b"CATENATE (TEXT ",
+        b"URL /a/;UID=1",
+        b"UTF8 (",
+        b"INTERNAL",
+        b"BINARY.SIZE[1]",
+        b" (LAZY)",
+    ),
     *(b"SETACL a b +lrs", b"(STORAGE 1)", b"(DEPTH 1)", b"/shared/a", b"(/private/b ", b"~{3+}\r\n", b"(USE (\\Sent))"),
     *(b"NOTIFY SET STATUS (selected (MessageNew (UID) MessageExpunge))", b"(subtree ", b"STATUS (SIZE)", b"METADATA ("),
     *(b"NIL", b"dGVzdA==", b"=", b"DONE", b'"17-Jul-1996 02:44:25 -0700"', b"x" * 30),
 ]
-_STREAMS = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=6), max_size=30).map(b"".join)
+_WHOLE = st.integers(0, 1 << 30).map(lambda seed: b"a %b\r\n" % command(random.Random(seed)))
+_STREAMS = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=6) | _WHOLE, max_size=30).map(b"".join)
 
 
 def _feed(machine: ImapMachine, data: bytes) -> list[Event]:

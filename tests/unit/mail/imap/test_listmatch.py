@@ -45,6 +45,14 @@ def test_examples(pattern: str, name: str, matches: bool) -> None:
     assert Pattern(pattern).matches(name) is matches
 
 
+@given(st.text("ab/*%", max_size=8), st.text("ab/", max_size=8))
+def test_a_beginning_is_reached_if_anything_that_begins_so_matches(pattern: str, beginning: str) -> None:
+    rests = (pattern[place:].replace("*", "").replace("%", "") for place in range(len(pattern) + 1))
+    matches = Pattern(pattern)
+    assert matches.reaches(beginning) is any(matches.matches(beginning + rest) for rest in rests)
+    assert ListMatch("", [pattern]).reaches(beginning) is matches.reaches(beginning)
+
+
 def test_patterns_go_below_the_reference() -> None:
     listed = ListMatch("a/", ["b", "c%"])
     assert [name for name in ("a/b", "a/cd", "a/c/d", "b", "a/") if listed.matches(name)] == ["a/b", "a/cd"]

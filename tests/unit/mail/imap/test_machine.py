@@ -84,6 +84,8 @@ def test_names_are_utf8_once_enabled() -> None:
     machine.utf8 = True
     machine.receive('a SELECT "é&"\r\n'.encode())
     assert list(machine.events()) == [Command(b"a", Select("é&"))]
+    machine.receive(b'b SEARCH SUBJECT "\xe9"\r\n')  # RFC 6855 3
+    assert list(machine.events()) == [Bad(b"b", "A quoted string is not UTF-8")]
 
 
 def test_the_continuation_comes_once() -> None:

@@ -96,6 +96,8 @@ def test_nstring() -> None:
     assert render.nstring(None) == b"NIL"
     assert render.nstring(b"") == b'""'
     assert render.nstring("é".encode(), utf8=True) == b'"\xc3\xa9"'
+    for value in (b"\xff", b"a\x80", b"\xed\xa0\x80", b"\xc3"):  # no UTF-8: no quoted string (RFC 6855 3)
+        assert render.nstring(value, utf8=True) == b"{%d}\r\n%b" % (len(value), value)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])))

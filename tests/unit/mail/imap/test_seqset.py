@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.imap.errors import ImapError
-from mail.imap.seqset import NUMBER_MAX, SequenceSet, build
+from mail.imap.seqset import NUMBER_MAX, SAVED, PartialRange, SequenceSet, build, build_in_order
 
 _numbers = st.integers(0, 60)
 _sets = st.lists(st.tuples(_numbers, _numbers), min_size=1, max_size=8).map(lambda ranges: SequenceSet(tuple(ranges)))
@@ -53,6 +53,40 @@ def test_build_examples() -> None:
     assert build(range(4, 5)) == b"4"
     assert build(range(4, 4)) == b""
     assert build(range(1, 8, 3)) == b"1,4,7"
+
+
+def test_in_order() -> None:
+    assert build_in_order([5, 3, 4, 2, 2, 9, 10]) == b"5,3:4,2,2,9:10"
+    assert build_in_order(iter([])) == b""
+
+
+@given(st.lists(st.integers(1, 200)))
+def test_in_order_keeps_the_order(numbers: list[int]) -> None:
+    text = build_in_order(numbers)
+    ranges = SequenceSet.parse(text).ranges if text else ()
+    assert [n for first, last in ranges for n in range(first, last + 1)] == numbers
+
+
+def test_the_saved_set_names_nothing_by_itself() -> None:
+    assert SAVED.saved
+    assert bytes(SAVED) == b"$"
+    assert SAVED.resolve(5) == []
+    assert not SAVED.beyond(0)
+    assert SequenceSet(()) != SAVED
+
+
+@given(st.integers(-20, 20).filter(bool), st.integers(1, 20), st.integers(0, 15))
+def test_partial_ranges_count_from_either_end(first: int, last: int, count: int) -> None:
+    partial = PartialRange(first, last if first > 0 else -last)
+    low, high = sorted(partial)
+    # RFC 9394 3.1: 1 is the first result, -1 the last
+    expected = [place for place in range(count) if low <= place + 1 <= high or low <= place - count <= high]
+    assert list(partial.places(count)) == expected
+
+
+def test_a_partial_range_prints_as_it_was_asked_for() -> None:
+    assert bytes(PartialRange(500, 400)) == b"500:400"
+    assert bytes(PartialRange(-1, -100)) == b"-1:-100"
 
 
 def test_star_in_a_mailbox_that_ends_below() -> None:

@@ -49,6 +49,15 @@ def test_no_certificate_no_tlsa_and_reports_go_where_they_are_wanted() -> None:
     assert sum("rua=mailto:dns@example.com" in one.value for one in found) == 2
 
 
+def test_pop3_is_found_where_it_is_served() -> None:
+    """RFC 6186 3.3, and RFC 8314 5.1: TLS first."""
+    found = records("example.org", "mx.example.net", [], pop3=True)
+    assert [(one.name, one.value) for one in found if "pop3" in one.name] == [
+        ("_pop3s._tcp.example.org", "0 5 995 mx.example.net."),
+        ("_pop3._tcp.example.org", "0 6 110 mx.example.net."),
+    ]
+
+
 def test_the_zone_file_is_read_by_others() -> None:
     text = zone_file(FOUND) + zone_file([Record("x.example.org", "TXT", 'a"b\\c\u00e9' + "d" * 300, "")])
     zone = dns.zone.from_text(

@@ -157,3 +157,8 @@ async def test_more_keywords_than_an_account_may_have(importer: Importer, parts:
 async def test_a_batch_needs_a_key(importer: Importer, key: bytes) -> None:
     with pytest.raises(Refused, match="key"):
         await importer.store(batch(key, MAIL))
+
+
+async def test_nothing_is_put_where_others_are_seen(importer: Importer) -> None:
+    with pytest.raises(Refused, match="Shared"):
+        await importer.store(batch(b"k", MAIL, mailbox="Shared/x"))

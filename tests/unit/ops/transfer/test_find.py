@@ -56,6 +56,17 @@ def test_into_a_mailbox(tmp_path: Path) -> None:
     assert found(tmp_path, "Old") == {"Old", "Old/Sent", "Old/A/B"}
 
 
+def test_names_under_which_others_are_seen_are_not_one_s_own(tmp_path: Path) -> None:
+    tree(tmp_path, "./", ".Shared/", ".Shared.x/", ".Other Users.y/", ".Shared things/")
+    assert found(tmp_path) == {
+        "INBOX",
+        "Imported/Shared",
+        "Imported/Shared/x",
+        "Imported/Other Users/y",
+        "Shared things",
+    }
+
+
 def test_one_file_into_a_mailbox(tmp_path: Path) -> None:
     assert found(tree(tmp_path, "Old.mbox") / "Old.mbox", "Archive/2019") == {"Archive/2019"}
 

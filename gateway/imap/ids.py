@@ -1,0 +1,47 @@
+"""Object identifiers (RFC 8474): what a client calls a mailbox, a message's content and a thread, whatever their names.
+
+The law: an identifier is never another thing's: the kinds have letters of their own, and so have other accounts. It
+begins with a letter and no two differ by case alone (8.1).
+"""
+
+import re
+from typing import Final
+
+_ID: Final = re.compile(r"(?:A([0-9a-f]{1,16})_)?([FET])([0-9a-f]{1,16})")
+
+
+def mailbox_id(account: int, own: int, number: int) -> str:
+    """MAILBOXID of a mailbox of an account; `own` is the client's account."""
+    return _id("F", account, own, number)
+
+
+def email_id(account: int, own: int, email: int) -> str:
+    """EMAILID."""
+    return _id("E", account, own, email)
+
+
+def thread_id(account: int, own: int, thread: int) -> str:
+    """THREADID."""
+    return _id("T", account, own, thread)
+
+
+def email_of(identifier: str, account: int, own: int) -> int | None:
+    """The email of that EMAILID in an account; None: none there has it."""
+    return _number("E", identifier, account, own)
+
+
+def thread_of(identifier: str, account: int, own: int) -> int | None:
+    """The thread of that THREADID in an account; None: none there has it."""
+    return _number("T", identifier, account, own)
+
+
+def _id(kind: str, account: int, own: int, number: int) -> str:
+    return f"{kind}{number:x}" if account == own else f"A{account:x}_{kind}{number:x}"
+
+
+def _number(kind: str, identifier: str, account: int, own: int) -> int | None:
+    found = _ID.fullmatch(identifier)
+    if found is None:
+        return None
+    number = int(found[3], 16)
+    return number if _id(kind, account, own, number) == identifier else None

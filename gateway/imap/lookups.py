@@ -1,0 +1,78 @@
+"""What the index of one account says during one command.
+
+The law: nothing is asked twice; what is kept of answers is bounded. The first who looks makes the account have an index
+from then on.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from actors.search.brief import Columns, columns_of
+from actors.search.index import Matches, Scores
+from gateway.imap.indexes import TextIndex
+from gateway.imap.parts import Array
+from gateway.imap.probes import TextQuestion
+from gateway.imap.session import Session
+
+_KEPT_MAX: Final = 32  # answers, for the other mailboxes of the same account
+
+
+class Lookups:
+    """One account's."""
+
+    def __init__(self, session: Session, account: int) -> None:
+        self._session = session
+        self._account = account
+        self._index: TextIndex | None = None
+        self._asked = False
+        self._matches: dict[tuple[str, str], Matches] = {}
+        self._scores: dict[tuple[str, str], Scores] = {}
+
+    async def index(self) -> TextIndex | None:
+        """The index; None where there is none."""
+        indexes = self._session.services.indexes
+        if not self._asked and indexes is not None:
+            self._asked = True
+            await indexes.want(self._account)
+            self._index = await indexes.index_of(self._account)
+        return self._index
+
+    async def covered(self, emails: Array) -> Array:
+        """Which of the emails the index knows of."""
+        index = await self.index()
+        return np.zeros(len(emails), bool) if index is None else index.covers(emails)
+
+    async def matches(self, question: TextQuestion) -> Matches | None:
+        """Where the index finds it; None: there is none."""
+        index, asked = await self.index(), (question.field, question.needle)
+        if index is None or asked in self._matches:
+            return self._matches.get(asked)
+        found = await index.lookup(*asked)
+        if len(self._matches) < _KEPT_MAX:
+            self._matches[asked] = found
+        return found
+
+    async def scores(self, question: TextQuestion) -> Scores | None:
+        """The same in other forms too."""
+        index, asked = await self.index(), (question.field, question.needle)
+        if index is None or asked in self._scores:
+            return self._scores.get(asked)
+        found = await index.fuzzy(*asked)
+        if len(self._scores) < _KEPT_MAX:
+            self._scores[asked] = found
+        return found
+
+    async def briefs(self, emails: Array) -> tuple[Array, Columns]:
+        """Which of the emails have their briefs in the index, and those."""
+        index = await self.index()
+        return (np.zeros(len(emails), bool), columns_of(())) if index is None else await index.briefs(emails)
+
+
+def among(emails: Array, found: Array) -> Array:
+    """Of each email, where it is in `found`, which ascends; -1: nowhere."""
+    if not len(found):
+        return np.full(len(emails), -1)
+    at = np.minimum(np.searchsorted(found, emails), len(found) - 1)
+    places: Array = np.where(found[at] == emails, at, -1)
+    return places
