@@ -27,6 +27,9 @@ class Client(world.Client):
         self.send((text.encode() if isinstance(text, str) else text) + b"\r\n")
         return await self.line()
 
+    def check_grammar(self) -> None:
+        """IMAP's is not POP3's."""
+
     async def done(self, text: str | bytes) -> bytes:
         """As `say`, which must succeed."""
         answer = await self.say(text)
@@ -58,6 +61,7 @@ class World(world.World):
             random.Random(2),
             self.log,
             b"a secret of the server",
+            self.services.logins,
         )
         self.pop3_server = Pop3Server(self.pop3)
 
