@@ -27,9 +27,6 @@ class Client(world.Client):
         self.send((text.encode() if isinstance(text, str) else text) + b"\r\n")
         return await self.line()
 
-    def check_grammar(self) -> None:
-        """IMAP's is not POP3's."""
-
     async def done(self, text: str | bytes) -> bytes:
         """As `say`, which must succeed."""
         answer = await self.say(text)
