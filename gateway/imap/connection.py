@@ -7,6 +7,7 @@ cut off, while ordinary mail still comes through.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.access import connection as access
@@ -28,12 +29,18 @@ def limits_of(session: Session) -> Limits:
     settings = session.services.settings
     nonsync_max_bytes = LITERAL_MINUS_BYTES if settings.literals == "minus" else None
     if session.state is State.NOT_AUTHENTICATED:
-        return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
-    return Limits(
-        line_max_bytes=settings.command_bytes_max,
-        append_max_bytes=settings.message_bytes_max,
-        nonsync_max_bytes=nonsync_max_bytes,
-    )
+        return _stranger(nonsync_max_bytes)
+    return _client(settings.command_bytes_max, settings.message_bytes_max, nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)  # one value for all connections
+def _stranger(nonsync_max_bytes: int | None) -> Limits:
+    return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)
+def _client(command_bytes: int, message_bytes: int, nonsync_max_bytes: int | None) -> Limits:
+    return Limits(line_max_bytes=command_bytes, append_max_bytes=message_bytes, nonsync_max_bytes=nonsync_max_bytes)
 
 
 class Owner(access.Owner, Protocol):

@@ -204,6 +204,7 @@ class Session:
     async def part(self) -> None:
         """Forget who it is, and all that was done since (RFC 8437 3); but not how often somebody guessed."""
         self.principal = None
+        self.wire.depart()
         self.enabled = frozenset()
         self.hear(None)
         await self.leave()

@@ -16,7 +16,6 @@ import gc
 import re
 import time
 import weakref
-import zlib
 from typing import Any, Final
 
 from cluster.errors import OverQuota
@@ -117,15 +116,13 @@ class Talker:
         self._expunged_in = b""  # the tag of the command during which something was expunged
         self._entering: list[Response] = []  # what was said since a SELECT: of which mailbox, its answer tells
         self._client: Client | None = None
-        self._inflate: Any = None
-        self._deflate: Any = None
         self._got = b""
 
     async def begin(self) -> None:
         """Connect and log in, if this client has no connection."""
         if self._is_closed():
             self._client = await self._world.connect()
-            self._got, self._inflate, self._deflate, self._waiting = b"", None, None, []
+            self._got, self._waiting = b"", []
             self.picture, self._entering = Picture(), []
             await self.hear(until=lambda response: response.kind == "OK")
         assert self._client is not None
@@ -191,11 +188,14 @@ class Talker:
         word = text.upper().split(b" ", 1)[0]
         if response.kind == "OK" and word in (b"CLOSE", b"UNSELECT", b"UNAUTHENTICATE"):
             self.picture.forget()
+        client = self._client
+        assert client is not None
         if response.kind == "OK" and word == b"UNAUTHENTICATE":
             self.picture.enabled.clear()
+            client.expand()
         if response.kind == "OK" and word == b"COMPRESS":
-            self._deflate, self._inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
-            self._got = self._inflate.decompress(self._got)
+            client.compress()
+            self._got = client.pipe.inflating.decompress(self._got)
         return response
 
     async def _asked(self, tag: bytes) -> bool:
@@ -231,8 +231,6 @@ class Talker:
         assert self._client is not None
         if self._is_closed():
             return
-        if self._deflate is not None:
-            data = self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
         self._client.send(data)
 
     def _is_closed(self) -> bool:
@@ -298,9 +296,8 @@ class Talker:
             assert response.kind == "NO"
 
     def _take_bytes(self, client: Client) -> None:
-        data = bytes(client.pipe.received)
+        self._got += client.pipe.received
         client.pipe.received.clear()
-        self._got += data if self._inflate is None else self._inflate.decompress(data)
 
     async def truth(self) -> None:
         """What this client was told is what is there."""
