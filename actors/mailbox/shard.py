@@ -20,7 +20,8 @@ from actors.mailbox.held import Held
 from actors.mailbox.loading import Asked, Begin, Loading
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.owner import Follower, Watcher
-from actors.mailbox.removal import may_be_gone
+from actors.mailbox.reading import Threads, swept_of, threads_of
+from actors.mailbox.removal import check_swept
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
 from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, ReadTree, Reply, Tree
@@ -36,7 +37,7 @@ QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
 _GROWING: Final = (Add, Copy)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
-_Threads = dict[tuple[int, bytes], int]  # by account and hash of a message id
+_COPY_BYTES: Final = 5_000_000  # nobody knows before what a COPY writes: with more than this it goes with little else
 
 
 @dataclass(slots=True)
@@ -193,20 +194,21 @@ class Shard:
             ready = await self._ready(taken)
             growing = [asked for asked in ready if type(asked.command) in _GROWING]
             quotas = await self._quotas(growing) if growing else {}
-            swept = await self._swept(growing, writes) if growing else set()
-            threads = await self._threads(growing) if growing else {}
+            swept = await swept_of(self._store, growing, writes) if growing else set()
+            threads = await threads_of(self._store, growing) if growing else {}
         except Exception as error:  # noqa: BLE001 - a defect must cost one batch, not the shard
             self._abandon({}, taken, error)
             return
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
-            if decided and (writes.size + asked.size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
+            size = _COPY_BYTES if type(asked.command) is Copy else asked.size
+            if decided and (writes.size + size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
                 self._again(ready[place:])
                 break
             try:
                 if swept:
-                    _check_swept(asked.command, swept)
+                    check_swept(asked.command, swept)
                 decided.append(self._decide(asked, quotas.get(asked.account, NO_QUOTA), writes, touched, threads))
             except Trouble as error:
                 asked.fail(error)
@@ -255,8 +257,7 @@ class Shard:
 
     def _lacks_rows(self, asked: Asked) -> bool:
         """Whether it speaks of a mailbox that has this name only since a command of this turn."""
-        account = self._held.get(asked.account)
-        return account is not None and bool(indexes_needed(account, asked.command))
+        return bool((account := self._held.get(asked.account)) and indexes_needed(account, asked.command))
 
     async def _hold(self, new: Sequence[int]) -> dict[int, Trouble]:
         """Hold these slots from now on; why not, of those that cannot be held."""
@@ -278,47 +279,8 @@ class Shard:
                 quotas[asked.account] = await self._quota_of(asked.account)
         return quotas
 
-    async def _swept(self, growing: Sequence[Asked], writes: storage.Writes) -> set[bytes]:
-        """Large blobs were stored before their command came; those that the sweeper may have taken since.
-
-        What is known of the others must still stand when they come to be referred to.
-        """
-        stored_ms: dict[bytes, int] = {}
-        for asked in growing:
-            if type(asked.command) is Add:
-                for item in asked.command.items:
-                    if item.message.packed is None:
-                        digest, at_ms = item.message.digest, item.message.stored_ms
-                        stored_ms[digest] = min(at_ms, stored_ms.get(digest, at_ms))
-        if not stored_ms:
-            return set()
-        names = [keys.blob_removed(digest) for digest in stored_ms]
-        notes = await self._store.get_many(names)
-        writes.seen += zip(names, notes, strict=True)
-        return {
-            digest for (digest, stored), note in zip(stored_ms.items(), notes, strict=True) if may_be_gone(note, stored)
-        }
-
-    async def _threads(self, growing: Sequence[Asked]) -> _Threads:
-        """The threads that the new messages' ids are of; those that are of none yet are left out."""
-        wanted: dict[bytes, tuple[int, bytes]] = {}
-        for asked in growing:
-            if type(asked.command) is Add:
-                slot = keys.slot_of(asked.account)
-                for item in asked.command.items:
-                    for key in item.message.threads:
-                        wanted[keys.thread(slot, asked.account, key)] = (asked.account, key)
-        if not wanted:
-            return {}
-        found = await self._store.get_many(list(wanted))
-        return {
-            which: int.from_bytes(value, "big")
-            for which, value in zip(wanted.values(), found, strict=True)
-            if value is not None
-        }
-
     def _decide(
-        self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account], threads: _Threads
+        self, asked: Asked, quota: Quota, writes: storage.Writes, touched: dict[int, Account], threads: Threads
     ) -> _Decided:
         number = asked.account
         account = self._held.get(number)
@@ -492,11 +454,6 @@ class Shard:
         for one in asked:
             if one.account not in self._loading:
                 one.fail(error)
-
-
-def _check_swept(command: Command, swept: set[bytes]) -> None:
-    if type(command) is Add and any(item.message.digest in swept for item in command.items):
-        raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")
 
 
 def _apply(account: Account, decision: Decision, now_ms: int) -> tuple[int, list[ev.Entry]]:

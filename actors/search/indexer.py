@@ -29,7 +29,7 @@ from actors.search.keeping import Kept, Stale
 from actors.search.merge import Drain, Source, merge
 from actors.search.metrics import SearchMetrics
 from actors.search.pace import BACKGROUND_SLICE_S, Pace
-from actors.search.pages import StorePages
+from actors.search.pages import Lost, StorePages
 from actors.search.reading import MessageReader
 from actors.search.segment import Segment
 from actors.search.settings import SearchSettings
@@ -48,6 +48,8 @@ KNOWN_MAX: Final = 1_000_000  # accounts with an index: 60 MB
 WISHES: Final = 1000  # read at once
 LOOKED_AT: Final = 200  # messages of which is asked at once whether they are there: 300 kB of records
 GONE_SHARE: Final = 0.1  # of a segment that is gone when it is written again for that alone
+GONE_MS: Final = 90 * 86_400_000  # how old a segment may be that has anything that is gone
+SLOTS_S: Final = 15.0  # between two looks at which slots are here: each of them is asked for
 RETRY_S: Final = 30.0  # after trouble with an account
 _NOBODY: Final = -1  # no account's number
 
@@ -98,19 +100,23 @@ class Indexer:
             group.create_task(self._tend_all(), name="index merger")
 
     async def _follow_all(self, slots: Callable[[], Iterable[int]]) -> None:
-        look_at = self._clock.monotonic()
+        look_at = slots_at = self._clock.monotonic()
+        mine: list[int] = []
         while True:
             if not self.due:
                 await asyncio.sleep(self._settings.settle_s)
             if not self.due or self._clock.monotonic() >= look_at:
-                look_at = self._clock.monotonic() + self._settings.settle_s
-                await self._guarded(_NOBODY, self.look(slots()))
+                now = self._clock.monotonic()
+                look_at = now + self._settings.settle_s
+                if now >= slots_at:
+                    mine, slots_at = list(slots()), now + SLOTS_S
+                await self._guarded(_NOBODY, self.look(mine))
             if self.due:
                 account = next(iter(self.due))
                 since = self.due.pop(account)
                 if await self._guarded(account, self.follow(account)):
                     self.due[account] = since  # behind the others
-                else:
+                elif account not in self._retry:
                     self._metrics.lag_seconds.observe(self._clock.monotonic() - since)
             self._metrics.waiting.set(len(self.due))
 
@@ -128,8 +134,8 @@ class Indexer:
         """Whether there is more of it; trouble costs this turn only."""
         try:
             return await work
-        except Stale:  # somebody else does it
-            return False
+        except Stale:  # somebody else has done something; what is left is seen when it is looked at again
+            return True
         except Trouble as trouble:
             self._metrics.failures.labels(type(trouble).__name__).inc()
             self._log.warning("search.indexing_failed", account=account, why=trouble.log)
@@ -245,7 +251,11 @@ class Indexer:
                 return False
             few = kept.state.entries + len(batch.entries) < states.TIER_MESSAGES
             if not (few and await kept.append(batch.entries, batch.watermark)):
-                await self._add_segment(kept, [*await kept.entries(), *batch.entries], batch.watermark, pace)
+                try:
+                    entries = [*await kept.entries(), *batch.entries]
+                except Corrupt as error:
+                    return await self._anew(kept, error)
+                await self._add_segment(kept, entries, batch.watermark, pace)
         self._metrics.messages.inc(len(batch.entries))
         return batch.more
 
@@ -270,8 +280,8 @@ class Indexer:
             self.untidy[kept.account] = None
 
     async def tend(self, account: int) -> bool:
-        """Merge what should be merged, leave out what is gone; whether there is more to do. Raises Stale, Lost,
-        Corrupt, Unavailable."""
+        """Merge what should be merged, leave out what is gone; whether there is more to do. Raises Stale, Corrupt,
+        Unavailable."""
         kept = self._kept(mailbox_keys.slot_of(account), account)
         await kept.read()
         if not kept.there or kept.state.format != states.FORMAT:
@@ -281,23 +291,36 @@ class Indexer:
             await kept.forget()
             self._known.discard(account)
             return False
-        with self._working() as pace:
-            pieces = states.to_merge(kept.state)
-            if pieces:
-                await self._merge(kept, pieces, pace)
-                return True
-            if kept.state.checked_ms + self._settings.clean_every_s * 1000 <= self._clock.now_ms():
-                for piece in kept.state.segments:
-                    await self._merge(kept, (piece,), pace)
-                await kept.checked()
-        return False
+        pieces = states.to_merge(kept.state)
+        due = kept.state.checked_ms + self._settings.clean_every_s * 1000 <= self._clock.now_ms()
+        try:
+            with self._working() as pace:
+                for some in [pieces] if pieces else [(piece,) for piece in kept.state.segments if due]:
+                    await self._merge(kept, some, pace)
+        except (Lost, Corrupt) as trouble:
+            seen = kept.state
+            await kept.read()
+            if isinstance(trouble, Lost) and kept.state.segments != seen.segments:
+                return True  # another was faster
+            return await self._anew(kept, trouble)
+        if due and not pieces:
+            await kept.checked()
+        return bool(pieces)
+
+    async def _anew(self, kept: Kept, trouble: Trouble) -> bool:
+        """What is damaged is made again: all of it is in the messages."""
+        self._log.error("search.damaged", account=kept.account, why=trouble.log)
+        self._metrics.failures.labels(type(trouble).__name__).inc()
+        await kept.begin()
+        self._note(kept.account)
+        return True
 
     async def _merge(self, kept: Kept, pieces: Sequence[Piece], pace: Pace) -> None:
         """One segment of some; of one alone, if enough of it is gone."""
         sources = [await self._source(kept, piece, pace) for piece in pieces]
         messages = sum(len(source.segment) for source in sources)
         gone = messages - sum(int(source.kept.sum()) for source in sources)
-        if len(pieces) == 1 and gone <= GONE_SHARE * messages:
+        if len(pieces) == 1 and not _worth(pieces[0], gone, self._clock.now_ms()):
             return
         elsewhere = partial(self._elsewhere, pace)
         segment, built = await kept.make(lambda drain: merge(sources, drain, elsewhere))
@@ -339,6 +362,11 @@ class Indexer:
 
     def _kept(self, slot: int, account: int) -> Kept:
         return Kept(self._store, self._clock, self._dice, slot, account)
+
+
+def _worth(piece: Piece, gone: int, now_ms: int) -> bool:
+    """Whether a segment is written again because of messages in it that are gone."""
+    return gone > GONE_SHARE * piece.messages or (gone > 0 and now_ms - piece.made_ms > GONE_MS)
 
 
 def runs_of(slots: Iterable[int]) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Changes of an index in the store.
 
-The law: a state is replaced in a transaction that finds the one it was made from, else nothing is changed (`Stale`): so
-two may keep one index, and one of them does its work for nothing. The rows of a segment are written before any state
+The law: a change is made of the state that its transaction finds, and only where what the change stands on is still so,
+else nothing is changed (`Stale`): two may keep one index, and one of them does its work for nothing; and merges do not
+disturb who adds. The rows of a segment are written before any state
 names it, under a note that it is being made: each transaction that writes some checks the note, and who removes what
 was left lying takes the note away first.
 """
@@ -82,7 +83,8 @@ class Kept:
         """There is no mail any more, and so no index. Raises Stale."""
 
         async def body(tr: Transaction) -> None:
-            await self._check(tr)
+            if await tr.get(self._key) != self._stored:
+                raise Stale("The index has changed.", log=f"the index of {self.account} was changed by another")
             self._clear(tr)
             tr.clear(self._key)
 
@@ -101,49 +103,51 @@ class Kept:
         rows = [(keys.recent(self.slot, self.account, entry.email), encode_entry(entry)) for entry in entries]
         if any(len(value) > PIECE_BYTES for _key, value in rows):
             return False
-        count = self.state.entries + len(entries)
+
+        def update(now: State) -> State | None:
+            more = now.entries + len(entries)
+            return states.changed(now, entries=more, watermark=watermark) if self._follows(now) else None
 
         async def body(tr: Transaction) -> None:
             for key, value in rows:
                 tr.set(key, value)
 
-        await self._change(states.changed(self.state, entries=count, watermark=watermark), body)
+        await self._change(update, body)
         return True
 
     async def add(self, segment: int, built: Built, first: int, watermark: int) -> None:
         """A segment that was made of the entries and what is behind them. Raises Stale."""
-        piece = _piece(segment, built, first, watermark)
+        piece = self._piece(segment, built, first, watermark)
 
         async def body(tr: Transaction) -> None:
             await self._made(tr, segment)
             tr.clear_range(*keys.recents(self.slot, self.account))
 
-        await self._change(states.added(self.state, piece, watermark), body)
+        await self._change(lambda now: states.added(now, piece, watermark) if self._follows(now) else None, body)
+
+    def _follows(self, now: State) -> bool:
+        """Whether what was read behind the state that is known is what is behind this one."""
+        return (now.watermark, now.entries) == (self.state.watermark, self.state.entries)
 
     async def replace(self, old: Sequence[Piece], segment: int, built: Built | None) -> None:
         """A segment that was made of others (None: nothing was left of them). Others may have been added meanwhile.
         Raises Stale."""
-        piece = None if built is None else _piece(segment, built, old[0].first, old[-1].last)
-        await self.read()
-        after = states.replaced(self.state, [one.id for one in old], piece)
-        if after is None:
-            raise Stale("The index has changed.", log=f"segments to merge of {self.account} are gone")
+        piece = None if built is None else self._piece(segment, built, old[0].first, old[-1].last)
 
         async def body(tr: Transaction) -> None:
             await self._made(tr, segment)
             for one in old:
                 tr.clear_range(*keys.rows(self.slot, self.account, one.id))
 
-        await self._change(after, body)
+        await self._change(lambda now: states.replaced(now, [one.id for one in old], piece), body)
 
     async def checked(self) -> None:
         """Gone mail was looked for now. Raises Stale."""
-        await self.read()
 
         async def body(_tr: Transaction) -> None:
             pass
 
-        await self._change(states.changed(self.state, checked_ms=self._clock.now_ms()), body)
+        await self._change(lambda now: states.changed(now, checked_ms=self._clock.now_ms()), body)
 
     async def make(self, make: Make) -> tuple[int, Built | None]:
         """Write a segment that nothing names yet. Raises Stale, and what `make` raises: then nothing is left of it."""
@@ -216,20 +220,27 @@ class Kept:
 
         await self._store.transact(body)
 
-    async def _change(self, after: State, also: Callable[[Transaction], Awaitable[None]]) -> None:
-        stored = states.encode(after)
+    async def _change(
+        self, update: Callable[[State], State | None], also: Callable[[Transaction], Awaitable[None]]
+    ) -> None:
+        """Replace the state. `update`: the next one; None if the change does not fit any more."""
 
-        async def body(tr: Transaction) -> None:
-            await self._check(tr)
+        async def body(tr: Transaction) -> bytes:
+            stored = await tr.get(self._key)
+            now = states.decode(stored) if stored is not None else None
+            after = update(now) if now is not None and now.format == states.FORMAT else None
+            if after is None:
+                raise Stale("The index has changed.", log=f"the index of {self.account} was changed by another")
             await also(tr)
-            tr.set(self._key, stored)
+            made = states.encode(after)
+            tr.set(self._key, made)
+            return made
 
-        await self._store.transact(body)
-        self._stored, self.state = stored, after
+        self._stored = await self._store.transact(body)
+        self.state = states.decode(self._stored)
 
-    async def _check(self, tr: Transaction) -> None:
-        if await tr.get(self._key) != self._stored:
-            raise Stale("The index has changed.", log=f"the index of {self.account} was changed by another")
+    def _piece(self, segment: int, built: Built, first: int, last: int) -> Piece:
+        return Piece(segment, first, last, built.writer.messages, built.writer.size, built.pieces, self._clock.now_ms())
 
     def _clear(self, tr: Transaction) -> None:
         """All rows but the state's and the wish's."""
@@ -244,7 +255,3 @@ def _change_of(stored: bytes | None) -> int:
         return states.decode(stored).change if stored is not None else 0
     except Corrupt:
         return 0
-
-
-def _piece(segment: int, built: Built, first: int, last: int) -> Piece:
-    return Piece(segment, first, last, built.writer.messages, built.writer.size, built.pieces)

@@ -211,6 +211,8 @@ class Matcher:
 def _by_row(terms: Array, lists: TermPage) -> list[tuple[int, Array]]:
     """The terms by the page of lists that they are in."""
     k_of = np.searchsorted(lists.cuts, terms, "right") - 1
+    if len(terms) == 1:
+        return [(int(k_of[0]), terms)]
     edges = np.flatnonzero(np.diff(k_of)) + 1
     return [(int(k_of[group[0]]), terms[group]) for group in np.split(np.arange(len(terms)), edges)]
 
@@ -219,19 +221,19 @@ def _places(data: bytes, lists: TermPage, k: int, terms: Array, messages: int) -
     """The places in the lists of some terms of a page of lists."""
     begin = int(lists.cuts[k])
     end = int(lists.cuts[k + 1]) if k + 1 < len(lists.cuts) else len(lists.counts)
-    ends = np.cumsum(lists.lengths[begin:end])
+    counts, lengths = lists.counts[begin:end].astype(np.int64), lists.lengths[begin:end].astype(np.int64)
+    ends = np.cumsum(lengths)
     if len(data) != int(ends[-1]):
         raise Corrupt("A search index is damaged.", log=f"{len(data)} bytes of lists, {int(ends[-1])} expected")
     if 2 * len(terms) > end - begin:
-        places = unpack_lists(data, lists.counts[begin:end], lists.lengths[begin:end], messages)
+        places = unpack_lists(data, counts, lengths, messages)
         wanted = np.zeros(end - begin, bool)
         wanted[terms - begin] = True
-        of_wanted: Array = places[np.repeat(wanted, lists.counts[begin:end])]
+        of_wanted: Array = places[np.repeat(wanted, counts)]
         return of_wanted
-    stops = ends[terms - begin].tolist()
-    lengths = lists.lengths[terms]
+    stops, lengths = ends[terms - begin].tolist(), lengths[terms - begin]
     chosen = b"".join([data[stop - length : stop] for stop, length in zip(stops, lengths.tolist(), strict=True)])
-    return unpack_lists(chosen, lists.counts[terms], lengths, messages)
+    return unpack_lists(chosen, counts[terms - begin], lengths, messages)
 
 
 def terms_at(text: bytes, positions: Array) -> Array:

@@ -101,7 +101,8 @@ class _Cursor:
     def _unpack(self, data: bytes) -> None:
         cuts = [*self._lists.cuts.tolist(), len(self._of_page)]
         begin, end = cuts[self._k : self._k + 2]
-        counts, lengths = self._lists.counts[begin:end], self._lists.lengths[begin:end]
+        counts = self._lists.counts[begin:end].astype(np.int64)
+        lengths = self._lists.lengths[begin:end].astype(np.int64)
         places = self._places[unpack_lists(data, counts, lengths, len(self._source.segment))]
         term = np.repeat(np.arange(end - begin), counts)[places >= 0]
         self.terms = self._of_page[begin:end]

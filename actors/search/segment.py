@@ -35,7 +35,7 @@ Row = tuple[Name, bytes]
 HEADER_WORDS, HEADER_GRAMS, BODY_WORDS, BODY_GRAMS = range(4)
 CLASSES: Final = 4
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 PIECE_BYTES: Final = 90_000  # of what is cut, below VALUE_BYTES_MAX
 TERMS_BYTES: Final = 32 * 1024  # of a page of terms, unpacked
 TERMS_MAX: Final = 8192  # and their number: 64 kB of counts and lengths
@@ -144,19 +144,18 @@ class Writer:
 
 
 def _lists_encoded(counts: Array, lengths: Array, cuts: Array) -> bytes:
-    """Numbers byte by byte: all lowest ones, then all next ones, since the higher ones are mostly 0."""
-    planes = [column.astype("<u4").view(np.uint8).reshape(-1, 4).T.tobytes() for column in (counts, lengths, cuts)]
-    return len(counts).to_bytes(4, "little") + b"".join(planes)
+    return b"".join([column.astype("<u4").tobytes() for column in (np.array([len(counts)]), counts, lengths, cuts)])
 
 
 def term_page(data: bytes) -> TermPage:
-    """A row L, unpacked. Raises Corrupt."""
-    count = int.from_bytes(data[:4], "little")
-    numbers = np.frombuffer(data[4:], np.uint8)
-    if len(numbers) % 4 or len(numbers) < 8 * count + 4:
+    """A row L, unpacked; numbers are uint32. Raises Corrupt."""
+    if len(data) % 4 or len(data) < 4:
+        raise Corrupt("A search index is damaged.", log=f"lists of terms in {len(data)} bytes")
+    numbers = np.frombuffer(data, "<u4")
+    count = int(numbers[0])
+    if len(numbers) < 2 * count + 2:
         raise Corrupt("A search index is damaged.", log=f"lists of {count} terms in {len(data)} bytes")
-    parts = (numbers[: 4 * count], numbers[4 * count : 8 * count], numbers[8 * count :])
-    return TermPage(*[part.reshape(4, -1).T.copy().view("<u4").ravel().astype(np.int64) for part in parts])
+    return TermPage(numbers[1 : 1 + count], numbers[1 + count : 1 + 2 * count], numbers[1 + 2 * count :])
 
 
 class BriefWriter:

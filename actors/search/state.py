@@ -15,14 +15,15 @@ import msgspec
 from actors.search.postings import MESSAGES_MAX
 from cluster.errors import Corrupt
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FAN: Final = 8  # neighbours of a size become one: a message is written again once for each eightfold
 FULL_MESSAGES: Final = MESSAGES_MAX // 2
-TIER_MESSAGES: Final = 64  # the least size; also how many entries there may be before they become a segment
+TIER_MESSAGES: Final = 64  # the least size; so many entries become a segment
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """A segment. `pieces`: rows of its directory; `size`: bytes of all its rows."""
+    """A segment. `pieces`: rows of its directory; `size`: bytes of all its rows; `made_ms`: what was gone by then is
+    not in it."""
 
     id: int
     first: int
@@ -30,6 +31,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     messages: int
     size: int
     pieces: int
+    made_ms: int = 0
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):

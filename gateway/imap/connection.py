@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.access import connection as access
-from gateway.imap import dispatch
+from gateway.imap import dispatch, updates
 from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
-from gateway.imap.session import Notices, Session, State
+from gateway.imap.session import Session, State
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
@@ -114,15 +114,17 @@ class Connection(access.Connection):
         if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
             self._stale = False
             notices = self._session.notices
-            if notices is not None and not notices.tell_at_once():
+            if (notices is not None and not notices.tell_at_once()) or updates.has_news(self._session):
                 self._quiet_until = self.deadline
-                self._start(self._tell(notices))
+                self._start(self._tell())
             elif self._session.ended:
                 self.close()
 
-    async def _tell(self, notices: Notices) -> None:
+    async def _tell(self) -> None:
         """Like a command, but that nobody has asked for it."""
-        await notices.tell()
+        if self._session.notices is not None:
+            await self._session.notices.tell()
+        await updates.tell(self._session)
         await self._goes_on()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

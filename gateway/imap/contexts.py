@@ -5,7 +5,6 @@ The law: who applies what is said to what he had has what the context holds, in 
 moment in which it is read: what leaves is said from the end, what comes from the beginning. Nothing here waits.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -43,6 +42,7 @@ class Context:
     newest: int  # as long as this is the newest UID what `*` stands for,
     moment_s: int  # and up to this moment what grew old
     due: Array  # UIDs that have to be looked at
+    judged: int  # what is above this UID was never looked at, and is new
 
     def remove(self, uids: Array, selection: "Selection") -> bytes:
         """These are out, as far as they are in."""
@@ -88,8 +88,6 @@ class Contexts:
     known: Array
     wake: Callable[[], None]  # something has changed, and no command runs
     all: dict[bytes, Context] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    task: "asyncio.Task[None] | None" = None
 
     def leave(self, selection: "Selection") -> bytes:
         """REMOVEFROM for what was expunged, to be said before EXPUNGE is (RFC 5267 4.3.4)."""
@@ -112,5 +110,3 @@ class Contexts:
     def close(self) -> None:
         """The mailbox is not selected any more."""
         self.all.clear()
-        if self.task is not None:
-            self.task.cancel()

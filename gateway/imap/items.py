@@ -3,13 +3,15 @@
 The law: nothing here waits. A column yields one value per message, ready for its place in the line.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.imap import ids
 from gateway.imap.parts import Array
 from gateway.imap.style import PLAIN, Style
+from gateway.imap.troubles import No
 from mail.imap.contents import literal8
 from mail.imap.dates import InternalDate, render_date_time
 from mail.imap.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, Partial, SectionText
@@ -22,6 +24,7 @@ from mail.message.record import Record
 _A: Final = FetchAttribute
 PIECE_BYTES: Final = 64 * 1024
 _PLANNED_ITEMS: Final = 20  # of a list that is kept: nobody fills memory with longer ones, each made up
+_SAME_PART_MAX: Final = 4  # its size and a few pieces
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 
@@ -144,11 +147,19 @@ def _plan(items: tuple[FetchItem, ...], style: Style, uid: bool) -> Plan:
         _A.FLAGS in items,
         _A.MODSEQ in items,
         _A.THREADID in items,
-        tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize)),
+        _decoded_parts(items),
     )
 
 
 _plan_kept: Final = lru_cache(maxsize=256)(_plan)  # clients ask for the same few lists; a plan is about 1 kB
+
+
+def _decoded_parts(items: Iterable[FetchItem]) -> tuple[tuple[int, ...], ...]:
+    """The part of each item that is of one decoded. It is decoded for each anew, and may be large."""
+    paths = tuple(item.path for item in items if isinstance(item, BinarySection | BinarySize))
+    if any(times > _SAME_PART_MAX for times in Counter(paths).values()):
+        raise No(f"Ask for one decoded part {_SAME_PART_MAX} times at most", "LIMIT")
+    return paths
 
 
 def _is_read(item: FetchItem) -> bool:

@@ -38,6 +38,7 @@ class _Said(NamedTuple):
     before: Array  # kept, as its identity is in the key
     text: bytes
     after: tuple[Array, int, tuple[str, ...], int, int]
+    heard: int  # the highest MODSEQ in it
 
 
 class Selection:
@@ -226,30 +227,39 @@ class Selection:
         settled = view.modseq == self._modseq and not self.more and self._allowed == self._changeable()
         if settled and (not expunges or len(self.uids) == view.index.count):
             return b""
+        heard, self._heard = self._heard, 0
         if told is not None or self.more or self.hold.recent:
-            return self._sync(expunges, told, most, flags, with_uid)
+            text = self._sync(expunges, told, most, flags, with_uid)
+        else:
+            text = self._sync_as_others(expunges, most, flags, with_uid)
+        self._heard = max(heard, self._heard)
+        if self._modseq == view.modseq and not self.more and len(self.uids) == view.index.count:
+            self._whole = view.modseq
+        return text
+
+    def _sync_as_others(self, expunges: bool, most: int, flags: bool, with_uid: bool) -> bytes:
+        """What another client that knew as much was told is told again."""
+        view = self.hold.view
         known = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
-        asked = (view.modseq, self.hold.read_only, self._changeable(), expunges, most, flags, with_uid)
+        asked = (view.modseq, self.hold.read_only, self._changeable(), self.style, expunges, most, flags, with_uid)
         key = (*asked, *_same(self.uids), *known[1:])
         said = view.said
-        if isinstance(said, _Said) and said.key == key:  # another client that knew as much was told the same
+        if isinstance(said, _Said) and said.key == key:
             self.uids, self._modseq, self._keywords, self._recent, self._allowed = said.after
+            self._heard = said.heard
             return said.text
-        text = self._sync(expunges, told, most, flags, with_uid)
+        text = self._sync(expunges, None, most, flags, with_uid)
         if not self.more:
             after = (self.uids, self._modseq, self._keywords, self._recent, self._allowed)
-            view.said = _Said(key, known[0], text, after)
+            view.said = _Said(key, known[0], text, after, self._heard)
         return text
 
     def _sync(self, expunges: bool, told: Told | None, most: int, flags: bool, with_uid: bool) -> bytes:
-        view = self.hold.view
         told_flags = b""
         if flags:
             told_flags = self.new_keywords() + self._flags(told, most, with_uid)
-            self._modseq = view.modseq
+            self._modseq = self.hold.view.modseq
         sizes = (self._expunged() if expunges else b"") + self._arrived()
-        if not self.more and len(self.uids) == view.index.count:
-            self._whole = view.modseq
         return told_flags + sizes + (self._recents() if sizes else b"")
 
     def highest(self) -> bytes:

@@ -25,7 +25,9 @@ def capabilities(session: Session) -> list[str]:
     if session.wire.can_start_tls and not session.known:
         lines.append("STLS")
     if may_log_in(session.wire, session.services):
-        lines += ["USER", " ".join(("SASL", *mechanisms(session.wire, session.services)))]
+        lines.append("USER")
+        if offered := mechanisms(session.wire, session.services):
+            lines.append(" ".join(("SASL", *offered)))
     return [*lines, *_NEWER]
 
 

@@ -43,13 +43,8 @@ DELIVER: Final = b"deliver"  # who is said by `who`: a message comes from outsid
 def script(seed: int, steps: int = STEPS) -> list[Step]:
     """Each client selects something first, so that most commands mean something."""
     dice = random.Random(seed)
-    made = [
-        Step(0, DELIVER),
-        Step(0, DELIVER),
-        Step(2, DELIVER),
-        Step(0, b"CREATE a"),
-        Step(0, b"SETACL a bob lrswite"),
-    ]
+    made = [Step(who, DELIVER) for who in (0, 0, 0, 0, 0, 2, 2, 2, 3)]
+    made += [Step(0, b"CREATE a"), Step(0, b"SETACL a bob lrswite")]
     made += [Step(who, b"ENABLE " + dice.choice(STYLES)) for who in range(len(LOGINS)) if dice.random() < ENABLED_SHARE]
     made += [Step(who, b"SELECT INBOX") for who in range(len(LOGINS))]
     return made + [_step(dice) for _ in range(steps)]

@@ -65,7 +65,7 @@ def mailbox(dice: random.Random) -> bytes:
 
 def number(dice: random.Random) -> bytes:
     """Small, or at an end."""
-    return b"%d" % dice.choice((1, 1, 2, 2, 3, 4, 5, 7, 9, 100, 4294967295))
+    return b"%d" % dice.choice((1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 9, 100, 4294967295))
 
 
 def mod_sequence(dice: random.Random) -> bytes:

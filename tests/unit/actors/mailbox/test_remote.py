@@ -3,6 +3,8 @@ back."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -130,6 +132,43 @@ async def test_a_lost_answer_does_not_do_it_twice(town: Town) -> None:
     assert asked == 2
     tree = await town.client.tree(ACCOUNT)
     assert tree.used_messages == 1
+
+
+async def test_the_modseq_of_a_view_is_the_mailboxs(town: Town) -> None:
+    """RFC 7162 3.1.2.1, 3.2: annotations are changes of the mailbox, and who has seen what is recent is none."""
+
+    async def modseq(name: str = INBOX) -> int:
+        found = (await town.client.tree(ACCOUNT)).find(name)
+        assert found is not None
+        return found.modseq
+
+    await _deliver(town.client)
+    held = await _select(town.client)  # takes what is \Recent, which is an entry of the log
+    assert held.view.modseq == await modseq()
+    before = held.view.modseq
+    await town.client.annotate(ACCOUNT, "", (("/shared/comment", b"of the account"),))
+    assert await modseq() == before
+    await town.client.annotate(ACCOUNT, INBOX, (("/shared/comment", b"of the mailbox"),))
+    await until(lambda: held.view.modseq > before)
+    assert held.view.modseq == await modseq()
+    assert (await town.client.tree(ACCOUNT)).modseq == held.view.modseq
+
+
+async def test_who_selects_what_others_have_selected_sees_no_less_than_is_answered(town: Town) -> None:
+    await _deliver(town.client)
+    held = await _select(town.client)
+    changed, loop = held.view.changed, asyncio.get_running_loop()
+
+    def late(*args: Any, mine: bool) -> None:
+        loop.call_later(0.01, partial(changed, *args, mine=mine))
+
+    held.view.changed = late  # type: ignore[assignment,method-assign]
+    await _deliver(town.gateway())
+    assert held.view.index.count == 1
+    second = await _select(town.client, read_only=True)
+    assert second.view is held.view
+    assert second.view.index.count == second.info.messages == 2
+    assert second.view.modseq == second.info.modseq
 
 
 async def test_a_killed_owner_is_followed_by_its_next_start(town: Town) -> None:

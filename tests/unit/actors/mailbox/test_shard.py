@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -18,6 +19,7 @@ from actors.mailbox.types import (
     SEEN,
     Add,
     Added,
+    Copy,
     Create,
     Delete,
     Done,
@@ -293,6 +295,24 @@ async def test_what_is_much_together_goes_in_several_commits(place: Place) -> No
     await asyncio.gather(*(shard.ask(account, ReadTree()) for account in (1, 2, 3)))
     answers = await asyncio.gather(*(shard.ask(account, many(90, 60_000)) for account in (1, 2, 3)))
     assert [answer.uids for answer in answers if isinstance(answer, Added)] == [((1, 90),)] * 3
+
+
+async def test_a_copy_that_may_be_large_goes_with_little_else(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = place.new_owner()
+    await asyncio.gather(shard.ask(1, many(3, 6)), shard.ask(2, ReadTree()))
+    commits = 0
+    transact = place.store.transact
+
+    async def counting(body: Any) -> Any:
+        nonlocal commits
+        commits += 1
+        return await transact(body)
+
+    monkeypatch.setattr(place.store, "transact", counting)
+    for size, expected in ((6, 1), (60_000, 2)):
+        commits = 0
+        await asyncio.gather(shard.ask(2, many(30, size)), shard.ask(1, Copy(1, ((1, 3),), "Sent")))
+        assert commits == expected
 
 
 async def test_a_record_counts_as_what_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

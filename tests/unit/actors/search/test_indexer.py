@@ -9,7 +9,9 @@ import pytest
 
 from actors.search import keys
 from actors.search import state as states
+from actors.search.indexer import GONE_MS
 from actors.search.keeping import LEFT_MS, Kept, Stale
+from actors.search.pace import Pace
 from actors.search.segment import Writer
 from actors.search.settings import SearchSettings
 from actors.search.state import FAN, TIER_MESSAGES
@@ -151,6 +153,46 @@ async def test_a_damaged_index_is_none_and_does_not_stop_others(town: Town) -> N
     await Town(town.store).check(covered=0)
 
 
+@pytest.mark.parametrize("kind", [b"H", b"T", b"L", b"P", b"B", b"F"])
+@pytest.mark.parametrize("spoilt", [True, False])
+async def test_damage_that_a_merge_meets_is_mended(kind: bytes, spoilt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "TIER_MESSAGES", 6)
+    monkeypatch.setattr(states, "FAN", 3)
+    town = Town(MemoryStore())
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    for _ in range(2):
+        await town.deliver(6)
+        await keep_up(indexer)
+    row = keys.row(SLOT, ACCOUNT, (await town.state()).segments[1].id, kind, 0)
+    if spoilt:
+        await _spoil(town, [row])
+    else:
+        await town.store.transact(lambda tr: _clear(tr, row))
+    await town.deliver(6)
+    await keep_up(indexer)
+    await keep_up(indexer)
+    await town.check(covered=len(town.raws))
+    await _check_nothing_is_left(town)
+    await town.place.shards[0].stop()
+
+
+async def _clear(tr: Transaction, row: bytes) -> None:
+    tr.clear(row)
+
+
+async def test_damaged_entries_are_mended(town: Town) -> None:
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await town.deliver(5)
+    await keep_up(indexer)
+    await _spoil(town, [keys.recent(SLOT, ACCOUNT, 3)])
+    await town.deliver(TIER_MESSAGES)
+    await keep_up(indexer)
+    await keep_up(indexer)
+    await town.check(covered=len(town.raws))
+
+
 async def test_what_is_gone_leaves_the_index(town: Town) -> None:
     await town.deliver(TIER_MESSAGES * 2)
     await town.search.want(ACCOUNT)
@@ -163,6 +205,20 @@ async def test_what_is_gone_leaves_the_index(town: Town) -> None:
     await keep_up(indexer)
     assert (await town.state()).messages == TIER_MESSAGES * 2 - 40
     await town.check(covered=TIER_MESSAGES * 2 - 40)
+
+
+async def test_the_words_of_gone_mail_do_not_stay_for_ever(town: Town) -> None:
+    await town.deliver(TIER_MESSAGES * 2)
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await keep_up(indexer)
+    await town.expunge(7, 7)
+    town.place.clock.advance(town.settings.clean_every_s + 1)
+    await keep_up(indexer)
+    assert (await town.state()).messages == TIER_MESSAGES * 2, "too little for so much work"
+    town.place.clock.advance(GONE_MS / 1000)
+    await keep_up(indexer)
+    assert (await town.state()).messages == TIER_MESSAGES * 2 - 1
 
 
 async def test_an_account_without_mail_keeps_no_index(town: Town) -> None:
@@ -204,6 +260,35 @@ async def test_two_indexers_do_no_harm(town: Town) -> None:
     await keep_up(one)
     await town.check(covered=len(town.raws))
     await _check_nothing_is_left(town)
+
+
+async def test_a_merge_does_not_disturb_who_follows(town: Town) -> None:
+    indexer = await _ready_to_merge(town)
+    await town.deliver(TIER_MESSAGES)
+    kept = Kept(town.store, town.place.clock, indexer._dice, SLOT, ACCOUNT)
+    await kept.read()
+    await indexer.tend(ACCOUNT)
+    assert len((await town.state()).segments) == 1
+    batch = await indexer._messages.batch(SLOT, ACCOUNT, kept.state.watermark, Pace(town.place.clock))
+    assert await kept.append(batch.entries, batch.watermark)
+    await town.check(covered=len(town.raws))
+
+
+async def _ready_to_merge(town: Town) -> Any:
+    await town.search.want(ACCOUNT)
+    indexer = town.indexer()
+    await indexer.look([SLOT])
+    for _ in range(FAN):
+        await town.deliver(TIER_MESSAGES)
+        await indexer.follow(ACCOUNT)
+    return indexer
+
+
+async def test_work_goes_on_when_another_was_faster(town: Town) -> None:
+    async def stale() -> bool:
+        raise Stale("changed")
+
+    assert await town.indexer()._guarded(ACCOUNT, stale())
 
 
 async def _check_nothing_is_left(town: Town) -> None:
@@ -329,6 +414,22 @@ async def test_a_newer_programs_index_is_left_alone(town: Town) -> None:
     await keep_up(indexer)
     assert await town.store.get(keys.state(SLOT, ACCOUNT)) == newer
     await town.check(covered=0)
+
+
+async def test_an_older_programs_index_is_made_anew(town: Town) -> None:
+    await town.deliver(3)
+    older = states.encode(states.State(format=states.FORMAT - 1, watermark=3, entries=3))
+
+    async def body(tr: Transaction) -> None:
+        tr.set(keys.state(SLOT, ACCOUNT), older)
+
+    await town.store.transact(body)
+    await town.check(covered=0)
+    indexer = town.indexer()
+    await indexer.look([SLOT])
+    assert ACCOUNT in indexer.due
+    await keep_up(indexer)
+    await town.check(covered=3)
 
 
 async def test_all_accounts_are_indexed_where_that_is_set() -> None:

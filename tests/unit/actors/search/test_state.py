@@ -27,7 +27,7 @@ def test_it_is_stored_and_comes_back() -> None:
 
 def test_another_format_is_told_and_damage_too() -> None:
     assert states.decode(states.encode(State(format=9, change=4, watermark=5))) == State(format=9, change=4)
-    for stored in (b"", b"\x90", b"spoilt", b"\x92\x01\xa1x"):
+    for stored in (b"", b"\x90", b"spoilt", b"\x92\x02\xa1x"):
         with pytest.raises(Corrupt):
             states.decode(stored)
 

@@ -1,7 +1,7 @@
 """A client that believes every response, of whatever kind it is, and objects to any that it must not get.
 
-It reads strictly: a response that is not known, that comes in a mode it does not belong to, or that contradicts what was
-told before, fails the test. What it remembers between connections is what RFC 7162 6 lets a client remember.
+It reads strictly: a response that is not known, that comes in a mode it does not belong to, or that contradicts what
+was told before, fails the test. What it remembers between connections is what RFC 7162 6 lets a client remember.
 """
 
 import re
@@ -231,7 +231,8 @@ class Believer:
             self._numbered(int(found[1]), found[2], found[3] or b"")
         else:
             found = _CODE.fullmatch(line)
-            assert found is not None and found[1] in _CODES, f"unexpected: {line!r}"
+            assert found is not None, f"unexpected: {line!r}"
+            assert found[1] in _CODES, f"unexpected: {line!r}"
             self._coded(found[1], found[2] or b"")
 
     def _coded(self, code: bytes, value: bytes) -> None:
@@ -243,7 +244,8 @@ class Believer:
             assert self.memory.uidvalidity in (0, int(value))
             self.memory.uidvalidity = int(value)
         elif code == b"UNSEEN":
-            assert not (self.rev2 or self.uids)
+            assert not self.rev2
+            assert not self.uids
 
     def _answered(self, line: bytes) -> None:
         """RFC 7162 6: HIGHESTMODSEQ if there was one, else the highest MODSEQ, makes what is remembered."""
@@ -300,7 +302,8 @@ class Believer:
         if self.uids:  # then nothing is known of the order
             return [one.uid for one in self.messages].index(0)
         after = next((place for place, one in enumerate(self.messages) if one.uid > uid), len(self.messages))
-        assert after and not self.messages[after - 1].uid, f"VANISHED {uid}, which was never announced"
+        assert after, f"VANISHED {uid}, which was never announced"
+        assert not self.messages[after - 1].uid, f"VANISHED {uid}, which was never announced"
         return after - 1
 
     def _fetched(self, number: int, items: bytes) -> None:
@@ -346,7 +349,8 @@ class Believer:
         if _FETCH.match(self._command) and flags is None:
             return
         if self.modseq:
-            assert modseq and (uid or self.uids)
+            assert modseq
+            assert uid or self.uids
         if self.rev2:
             assert uid or self.uids
 

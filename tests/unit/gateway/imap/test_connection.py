@@ -9,10 +9,12 @@ from typing import cast
 import pytest
 
 from gateway.access.connection import READ_AHEAD_BYTES, READ_BYTES, STRANGER_BYTES
+from gateway.imap.connection import Connection
 from gateway.imap.server import ImapServer
 from gateway.imap.session import Session
 from gateway.imap.settings import MEGABYTE as MIB
-from tests.unit.gateway.imap.world import PASSWORD, World, message
+from mail.sasl import Binding
+from tests.unit.gateway.imap.world import PASSWORD, Client, World, message
 
 
 async def test_pipelined_commands_are_answered_in_their_order() -> None:
@@ -243,6 +245,7 @@ async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
         client.pipe.close()
         await client.quiet()
         assert not world.mail._views
+        client.pipe.said.clear()  # half an answer: the client went away in the middle of it
 
 
 async def test_a_client_that_has_said_all_still_hears_all() -> None:
@@ -269,27 +272,57 @@ async def test_a_client_that_leaves_while_asked_is_forgotten() -> None:
         assert not client.connection.busy
 
 
+async def _scram(client: Client, mechanism: bytes, header: bytes, binding: bytes = b"") -> bytes:
+    """RFC 5802 by hand: the server proves that it knows the password too. Its tagged answer."""
+    bare = b"n=alice,r=clientnonce"
+    client.send(b"x AUTHENTICATE " + mechanism + b" " + _b64(header + bare) + b"\r\n")
+    line = await client.line()
+    if not line.startswith(b"+ "):
+        return line
+    first = binascii.a2b_base64(line[2:])
+    said = dict(item.split(b"=", 1) for item in first.split(b","))
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), binascii.a2b_base64(said[b"s"]), int(said[b"i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    final = b"c=" + _b64(header + binding) + b",r=" + said[b"r"]
+    whole = b",".join((bare, first, final))
+    signature = hmac.digest(hashlib.sha256(key).digest(), whole, "sha256")
+    proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
+    client.send(_b64(final + b",p=" + _b64(proof)) + b"\r\n")
+    line = await client.line()
+    if line.startswith(b"+ "):
+        server_key = hmac.digest(salted, b"Server Key", "sha256")
+        expected = b"v=" + _b64(hmac.digest(server_key, whole, "sha256"))
+        assert binascii.a2b_base64(line[2:]) == expected
+        client.send(b"\r\n")
+        line = await client.line()
+    return line
+
+
 async def test_scram_is_mutual() -> None:
-    """RFC 5802 by hand: the server proves that it knows the password too."""
     async with World() as world:
         client = await world.connect()
         await client.line()
-        bare = b"n=alice,r=clientnonce"
-        client.send(b"x AUTHENTICATE SCRAM-SHA-256 " + _b64(b"n,," + bare) + b"\r\n")
-        first = binascii.a2b_base64((await client.line())[2:])
-        said = dict(item.split(b"=", 1) for item in first.split(b","))
-        salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), binascii.a2b_base64(said[b"s"]), int(said[b"i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        final = b"c=biws,r=" + said[b"r"]
-        whole = b",".join((bare, first, final))
-        signature = hmac.digest(hashlib.sha256(key).digest(), whole, "sha256")
-        proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
-        client.send(_b64(final + b",p=" + _b64(proof)) + b"\r\n")
-        server_key = hmac.digest(salted, b"Server Key", "sha256")
-        expected = b"v=" + _b64(hmac.digest(server_key, whole, "sha256"))
-        assert binascii.a2b_base64((await client.line())[2:]) == expected
-        client.send(b"\r\n")
-        assert (await client.line()).startswith(b"x OK")
+        assert (await _scram(client, b"SCRAM-SHA-256", b"n,,")).startswith(b"x OK [CAPABILITY ")
+
+
+async def test_scram_is_bound_to_the_connection_where_that_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5929, RFC 5802 6: what was bound elsewhere, or says that it could have been bound, is refused."""
+    monkeypatch.setattr(Connection, "bindings", (Binding("tls-server-end-point", b"of this server"),))
+    plus = b"SCRAM-SHA-256-PLUS"
+    async with World(mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), login_failures_max=10) as world:
+        client = await world.connect()
+        client.connection.secure = True
+        await client.line()
+        (capability, _answer) = await client.command("CAPABILITY")
+        assert capability.endswith(b" AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256")
+        for mechanism, header, binding in (
+            (plus, b"p=tls-server-end-point,,", b"of another"),
+            (b"SCRAM-SHA-256", b"y,,", b""),
+            (plus, b"n,,", b""),
+        ):
+            answer = await _scram(client, mechanism, header, binding)
+            assert answer.startswith(b"x NO [AUTHENTICATIONFAILED]"), answer
+        assert (await _scram(client, plus, b"p=tls-server-end-point,,", b"of this server")).startswith(b"x OK ")
 
 
 async def test_no_secret_and_no_content_is_logged() -> None:

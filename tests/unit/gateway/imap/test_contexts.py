@@ -155,7 +155,7 @@ async def _change(dice: random.Random, world: World, other: Client, count: int) 
     elif step == 2:
         await other.ok(f"UID STORE {uids} +FLAGS.SILENT (\\Deleted)")
     elif step == 6:
-        world.clock.ms += dice.choice((1000, 30_000, 70_000))
+        world.clock.ms += dice.choice((1000, 30_000, 50_000, 70_000, 100_000))
     else:
         flag = dice.choice(("\\Seen", "\\Flagged", "$Work"))
         await other.ok(f"UID STORE {uids} {dice.choice('+-')}FLAGS.SILENT ({flag})")
@@ -225,6 +225,30 @@ async def test_what_cannot_be_read_is_told_later(monkeypatch: pytest.MonkeyPatch
         world.mail.meanwhile = None
         await watcher.run("NOOP")
         assert watcher.followers["a"].results == watcher.followers["b"].results == [1]
+
+
+@pytest.mark.parametrize("order", ["", "SUBJECT"])
+async def test_what_goes_while_it_is_looked_at_is_never_told(order: str) -> None:
+    async with World() as world:
+        for number in range(3):
+            await world.deliver(message(f"m{number}"))
+        watcher, other = Watcher(await world.connect("alice")), await world.connect("alice")
+        await watcher.run("SELECT INBOX")
+        await other.ok("SELECT INBOX")
+        await watcher.begin(Follower("a", uid=True, key="BODY text", order=order))
+        await world.deliver(message("m4"))
+        await world.deliver(message("m5"))
+        await other.ok("NOOP")
+
+        async def meanwhile() -> None:
+            world.mail.meanwhile = None
+            await other.ok("UID STORE 2,4 +FLAGS.SILENT (\\Deleted)")
+            await other.ok("EXPUNGE")
+
+        world.mail.meanwhile = meanwhile
+        await watcher.run("NOOP")
+        assert watcher.followers["a"].results == [1, 3, 5]
+        await watcher.compare()
 
 
 async def test_much_is_looked_at_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

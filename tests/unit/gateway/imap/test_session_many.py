@@ -162,8 +162,10 @@ async def test_what_many_idle_clients_are_told_is_worked_out_once(monkeypatch: p
     async with World() as world:
         for number in range(3):
             await world.deliver(message(f"m{number}"))
-        clients = [await world.connect("alice") for _ in range(12)]
+        clients = [await world.connect("alice") for _ in range(14)]
         for number, client in enumerate(clients):
+            if number > 11:
+                await client.ok("ENABLE QRESYNC")
             await client.ok("EXAMINE INBOX" if number > 9 else "SELECT INBOX")
             client.send(b"i IDLE\r\n")
             assert await client.line() == b"+ idling"
@@ -185,6 +187,8 @@ async def test_what_many_idle_clients_are_told_is_worked_out_once(monkeypatch: p
         assert told[1:10] == [told[1]] * 9
         assert told[1].count(b" EXISTS") == 4
         assert told[10] == told[11] != told[1], "PERMANENTFLAGS are others"
+        assert told[12] == told[13] != told[10], "who has enabled QRESYNC hears MODSEQs"
+        assert told[12].count(b" MODSEQ (") == 6
         assert b"\\Recent" in told[0]
-        assert worked_out <= 2 * 4 * 4 + 12, "twice a change, for the first, those who write, those who read"
+        assert worked_out <= 2 * 4 * 5 + 14, "twice a change, for the first, those who write, those who read"
         await hold.close()

@@ -16,6 +16,7 @@ from tests.unit.gateway.imap.world import Client, message
 from tests.unit.mail.message.slow_threading import Slow
 
 MESSAGES = 40
+COPIES = 5
 WORDS = ("apple", "Ärger", "banana", "arger", "BANANA", "zoo", "日本", "")
 NAMES = ("Zoe", "émile", "", "Adam", "ADAM", "=?utf-8?q?=C3=84nne?=")
 
@@ -57,11 +58,19 @@ class _Mailbox:
         self.days = [dice.randrange(1, 4) for _ in range(MESSAGES)]
         self.dates_ms = [(1_612_137_600 + 86_400 * (day - 1)) * 1000 for day in self.days]
         self.seen = {number for number in range(1, MESSAGES + 1) if dice.random() < 0.5}
+        # The first come once more at the end, so that what an index knows is not the beginning of the mailbox.
+        self.raws += self.raws[:COPIES]
+        self.records += self.records[:COPIES]
+        self.days += self.days[:COPIES]
+        self.dates_ms += self.dates_ms[:COPIES]
+        self.seen |= {MESSAGES + number for number in range(1, COPIES + 1) if number in self.seen}
 
     async def fill(self, client: Client) -> None:
-        for number, (raw, day) in enumerate(zip(self.raws, self.days, strict=True), 1):
+        for number, (raw, day) in enumerate(zip(self.raws[:MESSAGES], self.days, strict=False), 1):
             flags = b"\\Seen" if number in self.seen else b""
             await client.ok(b'APPEND INBOX (%b) "0%d-Feb-2021 00:00:00 +0000" {%d+}\r\n' % (flags, day, len(raw)) + raw)
+        await client.ok("SELECT INBOX")
+        await client.ok(f"COPY 1:{COPIES} INBOX")
 
     def sorted(self, numbers: list[int], criteria: list[tuple[str, bool]]) -> list[int]:
         def compare(one: int, other: int) -> int:
@@ -113,7 +122,7 @@ async def test_sort_and_thread(seed: int, recent: int, left: int) -> None:
         await box.fill(client)
         await client.ok("EXAMINE INBOX")
         await world.index(recent=recent, left=left)
-        everything = list(range(1, MESSAGES + 1))
+        everything = list(range(1, MESSAGES + COPIES + 1))
         for key, numbers in (("ALL", everything), ("UNSEEN", [n for n in everything if n not in box.seen])):
             for _ in range(25):
                 criteria = [(name, dice.random() < 0.4) for name in dice.sample([*_KEYS], dice.randrange(1, 4))]
@@ -174,7 +183,7 @@ async def test_relevancy_orders_what_fuzzy_finds() -> None:
         assert await _scores(client, one) == ("1,3:5", [1, 1, 2, 2])
         assert (await client.ok("SEARCH NOT FUZZY SUBJECT run"))[0] == b"* SEARCH 2 5"
         lines = await client.ok("SEARCH RETURN (ALL RELEVANCY) FUZZY SEEN")
-        assert lines[0] == b'* ESEARCH (TAG "t") RELEVANCY ()'
+        assert lines[0] == b'* ESEARCH (TAG "t")'
 
 
 async def _scores(client: Client, text: str) -> tuple[str, list[int]]:

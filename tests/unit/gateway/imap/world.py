@@ -183,7 +183,10 @@ class Pipe(asyncio.Transport):
         return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        data = data if self.inflating is None else self.inflating.decompress(data)
+        self.write_out(data if self.inflating is None else self.inflating.decompress(data))
+
+    def write_out(self, data: bytes | bytearray | memoryview) -> None:
+        """What the client understands."""
         self.received += data
         self.said += data
         self.news.set()
@@ -233,8 +236,9 @@ class Client:
         """From here both ends compress (RFC 4978)."""
         self.deflating = zlib.compressobj(6, zlib.DEFLATED, -15)
         self.pipe.inflating = zlib.decompressobj(-15)
-        early, self.pipe.received = self.pipe.received, bytearray()
-        self.pipe.received += self.pipe.inflating.decompress(bytes(early))
+        early, self.pipe.received = bytes(self.pipe.received), bytearray()
+        self.pipe.said = self.pipe.said.removesuffix(early)
+        self.pipe.write_out(self.pipe.inflating.decompress(early))
 
     def expand(self) -> None:
         """From here nothing is compressed."""

@@ -19,13 +19,13 @@ __all__ = ["PASSWORD", "Client", "World", "message"]
 class Client(world.Client):
     """The other end of one POP3 connection."""
 
+    def check_grammar(self) -> None:
+        """IMAP's is not for this client."""
+
     async def say(self, text: str | bytes) -> bytes:
         """A command, and the first line of its answer."""
         self.send((text.encode() if isinstance(text, str) else text) + b"\r\n")
         return await self.line()
-
-    def check_grammar(self) -> None:
-        """IMAP's is not POP3's."""
 
     async def done(self, text: str | bytes) -> bytes:
         """As `say`, which must succeed."""
