@@ -2,6 +2,7 @@
 may log a password or a response.
 
 Nobody is logged in before the directory said so, and to act as somebody else (an authorisation identity) is refused.
+No secret is looked at while too many were wrong (gateway/logins.py); each that is wrong is counted, and told late.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from cluster.clock import Dice
+from gateway.logins import Attempt, TooManyFailures
 from mail import sasl
 
 NONCE_BYTES: Final = 18  # 24 characters of base64: never twice
 NOT_ONESELF: Final = "may not act as another"
-_PAUSE_S_MAX: Final = 5.0  # longer only fills our own connection table
 
 
 class Principal(Protocol):
@@ -62,20 +63,31 @@ class Directory(Protocol):
 
 
 class Login:
-    """One exchange."""
+    """One exchange; to be closed."""
 
     def __init__(
-        self, mechanism: str, directory: Directory, *, dice: Dice, secret: bytes, bindings: Sequence[sasl.Binding] = ()
+        self,
+        mechanism: str,
+        directory: Directory,
+        attempt: Attempt,
+        *,
+        pause_s: float,
+        dice: Dice,
+        secret: bytes,
+        bindings: Sequence[sasl.Binding] = (),
     ) -> None:
-        """`bindings`: of the connection, where -PLUS is offered."""
+        """`pause_s`: before the answer to a first failure. `bindings`: of the connection, where -PLUS is offered."""
         nonce = binascii.b2a_base64(dice.randbytes(NONCE_BYTES), newline=False).decode()
         scope = directory.token_scope
         self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret, bindings=bindings, scope=scope)
         self._directory = directory
+        self._attempt = attempt
+        self._pause_s = pause_s
         self._verified: Principal | None = None
 
     async def step(self, data: bytes) -> bytes | Principal | sasl.Failed:
-        """A challenge, who it is, or why not (NOT_ONESELF for who would be another). Raises Unavailable."""
+        """A challenge, who it is, or why not (NOT_ONESELF for who would be another): that after a pause. Raises
+        Unavailable, and of it TooManyFailures, also after a pause."""
         step = self._exchange.step(data)
         while isinstance(step, sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken):
             step = self._exchange.answer(await self._find(step))
@@ -85,27 +97,63 @@ class Login:
             case sasl.Done(authcid, authzid):
                 return await self._done(authcid, authzid)
             case _:
+                await _failed(self._attempt, self._pause_s)
                 return step
+
+    def close(self) -> None:
+        """Nothing more is tried."""
+        self._attempt.close()
 
     async def _find(
         self, question: sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken
     ) -> bool | sasl.ScramKeys | None:
         match question:
             case sasl.NeedScram(user):
+                await _begin(self._attempt, user, "", self._pause_s)
                 return await self._directory.scram(user)
             case sasl.NeedToken(user, token):
+                await _begin(self._attempt, user, token, self._pause_s)
                 self._verified = await self._directory.token(user, token)
             case sasl.NeedPassword(user, password):
+                await _begin(self._attempt, user, password, self._pause_s)
                 self._verified = await self._directory.verify(user, password)
         return self._verified is not None
 
     async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
         if authzid not in {"", authcid}:
+            self._attempt.close()  # what proved them was right
             return sasl.Failed(NOT_ONESELF, authcid)
         principal = self._verified or await self._directory.principal(authcid)
-        return principal or sasl.Failed("login is gone", authcid)
+        if principal is None:
+            await _failed(self._attempt, self._pause_s)
+            return sasl.Failed("login is gone", authcid)
+        await self._attempt.succeeded(principal.login)
+        return principal
 
 
-async def pause_after_failure(count: int, pause_s: float) -> None:
-    """Make guessing slow: longer with each failure, but bounded."""
-    await asyncio.sleep(min(_PAUSE_S_MAX, pause_s * count))
+async def verify(
+    directory: Directory, attempt: Attempt, name: str, password: str, *, pause_s: float
+) -> Principal | None:
+    """Whose name and password these are, where no exchange is needed; None after a pause. Raises as Login.step."""
+    try:
+        await _begin(attempt, name, password, pause_s)
+        principal = await directory.verify(name, password)
+        if principal is None:
+            await _failed(attempt, pause_s)
+        else:
+            await attempt.succeeded(principal.login)
+        return principal
+    finally:
+        attempt.close()
+
+
+async def _begin(attempt: Attempt, name: str, secret: str, pause_s: float) -> None:
+    try:
+        await attempt.begin(name, secret)
+    except TooManyFailures:
+        await asyncio.sleep(pause_s)
+        raise
+
+
+async def _failed(attempt: Attempt, pause_s: float) -> None:
+    await asyncio.sleep(await attempt.failed(pause_s))

@@ -69,7 +69,7 @@ class ProxyServer:
         self,
         sock: socket.socket,
         who: Relays,
-        make: Callable[[str], asyncio.Protocol],
+        make: Callable[[str], asyncio.BaseProtocol],
         log: Log,
         *,
         tls: ssl.SSLContext | None,

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from actors.throttle.client import ThrottleClient
 from cluster.certificates import self_signed, server_context
 from cluster.clock import Dice
 from cluster.errors import Misconfigured
@@ -25,6 +26,7 @@ from gateway.access.server import Server as AccessServer
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.logins import CountedLogins, Logins
 from gateway.pop3.metrics import Metrics as Pop3Metrics
 from gateway.pop3.parts import Services as Pop3Services
 from gateway.pop3.server import Pop3Server
@@ -98,9 +100,10 @@ async def serve_gateways(
         )
     log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
-    readers = _readers(core, settings, secret, tls)
+    logins = _logins(core, settings)
+    readers = _readers(core, settings, secret, logins, tls)
     smtp = SmtpServer(
-        world(core, settings, rules, secret, reporting(stack, core, settings).hearing),
+        world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins),
         SmtpMetrics(core.registry),
         tls=tls,
     )
@@ -118,9 +121,11 @@ async def serve_gateways(
             await _serve(stack, listener, sock, readers, smtp, core)
 
 
-def _readers(core: Core, settings: Settings, secret: bytes, tls: ssl.SSLContext | None) -> dict[str, AccessServer]:
+def _readers(
+    core: Core, settings: Settings, secret: bytes, logins: Logins, tls: ssl.SSLContext | None
+) -> dict[str, AccessServer]:
     """What mail is read with, by protocol."""
-    shared = (core.clock, core.dice, structlog.get_logger(), secret)
+    shared = (core.clock, core.dice, structlog.get_logger(), secret, logins)
     mail, directory, registry = core.mailboxes, core.directory, core.registry
     return {
         "imap": ImapServer(
@@ -131,6 +136,13 @@ def _readers(core: Core, settings: Settings, secret: bytes, tls: ssl.SSLContext 
         ),
         "pop3": Pop3Server(Pop3Services(mail, directory, settings.pop3, Pop3Metrics(registry), *shared), tls),
     }
+
+
+def _logins(core: Core, settings: Settings) -> CountedLogins:
+    """Raises Misconfigured."""
+    counts = ThrottleClient(core.calling, settings.throttling.lease_s)
+    domain = settings.directory.default_domain
+    return CountedLogins(settings.logins, counts, core.clock, core.dice, core.registry, default_domain=domain)
 
 
 async def _serve(

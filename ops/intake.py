@@ -9,6 +9,7 @@ import structlog
 
 from actors.queue.outbox import Outbox
 from cluster.rules.choice import choices_in
+from gateway.logins import UNCOUNTED, Logins
 from gateway.milter.chain import Milters
 from gateway.outbound.notices import Notices
 from gateway.outbound.outgoing import HereOrAway
@@ -30,7 +31,9 @@ from ops.rules import Ruling
 from ops.settings import Settings
 
 
-def world(core: Core, settings: Settings, rules: Ruling, secret: bytes, *hearing: After) -> World:
+def world(
+    core: Core, settings: Settings, rules: Ruling, secret: bytes, *hearing: After, logins: Logins = UNCOUNTED
+) -> World:
     """What all SMTP sessions of this process share. `hearing`: who hears of messages besides. Raises Misconfigured."""
     return World(
         core.directory,
@@ -48,6 +51,7 @@ def world(core: Core, settings: Settings, rules: Ruling, secret: bytes, *hearing
         screening=_screening(core, settings),
         signer=Signer(core.directory, core.clock, settings.signing),
         after=_after(core, settings, rules, hearing),
+        logins=logins,
     )
 
 

@@ -26,6 +26,7 @@ from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
+from gateway.logins import LoginSettings
 from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
@@ -147,6 +148,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: TlsSettings = TlsSettings()
     directory: DirectorySettings = DirectorySettings()
     dns: DnsSettings = DnsSettings()
+    logins: LoginSettings = LoginSettings()
     smtp: SmtpSettings = SmtpSettings()
     throttle: tuple[ThrottleSettings, ...] = ()
     throttling: ThrottleShardSettings = ThrottleShardSettings()

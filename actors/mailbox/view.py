@@ -14,6 +14,7 @@ from actors.mailbox import events as ev
 from actors.mailbox.index import Index
 from actors.mailbox.mine import answered
 from actors.mailbox.owner import Owner
+from actors.mailbox.recent import Recent
 from actors.mailbox.rights import rights_of
 from actors.mailbox.types import (
     Acl,
@@ -155,7 +156,7 @@ class Selected:
         self.info: MailboxInfo = opened.info
         self.view = view
         self.read_only = read_only
-        self.recent: set[int] = set()
+        self.recent = Recent()
         self.wake = changed
         self.who = who
         self._owner = owner

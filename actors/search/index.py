@@ -53,11 +53,12 @@ class Part:
         self.segment = segment
         self.pages = pages
         self.columns: Columns | None = None
+        self.weight = segment.weight  # about how many bytes of memory it has
 
-    @property
-    def weight(self) -> int:
-        """About how many bytes of memory it has."""
-        return self.segment.weight + (self.columns.weight if self.columns is not None else 0)
+    def hold(self, columns: Columns) -> None:
+        """Its briefs were read."""
+        self.columns = columns
+        self.weight += columns.weight
 
 
 class AccountIndex:
@@ -77,14 +78,14 @@ class AccountIndex:
         self.recent = recent or Recent(())
         self._pace = pace
         self._columns: Columns | None = None
+        self._weight = self.recent.weight
         emails = [part.segment.emails for part in self.parts]
         self.emails: Array = np.concatenate([*emails, self.recent.emails]) if emails else self.recent.emails
 
     @property
     def weight(self) -> int:
         """About how many bytes of memory it has."""
-        own = 8 * len(self.emails) + (self._columns.weight if self._columns is not None else 0)
-        return own + sum(part.weight for part in self.parts) + self.recent.weight
+        return 8 * len(self.emails) + self._weight + sum(part.weight for part in self.parts)
 
     def covers(self, emails: Array) -> Array:
         """Which of the emails it knows: of the others every one is to be looked at."""
@@ -174,6 +175,7 @@ class AccountIndex:
         if len(found) < len(self.parts):
             return columns, np.concatenate([*has, np.ones(len(self.recent), bool)])
         self._columns = columns
+        self._weight += columns.weight
         return columns, None
 
     async def _part_columns(self, part: Part) -> Columns:
@@ -183,7 +185,9 @@ class AccountIndex:
             for page in range(len(part.segment.briefs)):
                 pages.append(await read_briefs(part.segment, part.pages, page))
                 await pace.breathe()
-            part.columns = brief.joined(pages)
+            if part.columns is None:  # nobody else has read them meanwhile
+                part.hold(brief.joined(pages))
+        assert part.columns is not None
         return part.columns
 
 

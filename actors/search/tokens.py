@@ -18,7 +18,7 @@ RUN_BYTES_MAX: Final = 256 * 1024  # of them together
 WORD_BYTES_MAX: Final = 128  # a longer one is known by its grams only
 GRAM_CHARS: Final = 3  # of a word that is not kept itself
 PAIR_CHARS: Final = 2  # of a spaceless run
-NOISE_BYTES_MIN: Final = 8  # words that mix letters and digits are kept whatever they are, if they are shorter
+NOISE_BYTES_MIN: Final = 8  # numbers, and words that mix letters and digits, are kept if they are shorter
 _LONG_BYTES: Final = 20  # so are words of one kind of character: codes and keys are longer, words of people hardly
 _LONG_OTHER_BYTES: Final = 96  # in other scripts than ASCII's: Hangul has nine bytes a syllable when decomposed
 
@@ -39,7 +39,7 @@ _SPACELESS_RUN: Final = re.compile(f"[{_SPACELESS}]+")
 _RUN: Final = re.compile(f"([{_SPACELESS}]+)|[^{_ASCII_GAPS}{_GAPS}{_SPACELESS}]+")
 _IS_GAP: Final = re.compile(f"[{_ASCII_GAPS}]")
 _TO_WORDS: Final = bytes(ord(" ") if byte < 128 and _IS_GAP.match(chr(byte)) else byte for byte in range(256))
-_MIXED: Final = re.compile(rb"[0-9_]*+[A-Za-z][A-Za-z_]*+[0-9]|[A-Za-z_]*+[0-9][0-9_]*+[A-Za-z]")
+_CODE: Final = re.compile(rb"[0-9_]*+(?:\Z|[A-Za-z][A-Za-z_]*+[0-9])|[A-Za-z_]*+[0-9][0-9_]*+[A-Za-z]")
 
 
 class Runs(NamedTuple):
@@ -124,7 +124,7 @@ def is_noise(word: bytes) -> bool:
     are a hundred times as many of them as of other words, so a search that had to look at each would be slow."""
     if len(word) > _LONG_BYTES:
         return word.isascii() or len(word) > _LONG_OTHER_BYTES
-    return len(word) >= NOISE_BYTES_MIN and _MIXED.match(word) is not None
+    return len(word) >= NOISE_BYTES_MIN and _CODE.match(word) is not None
 
 
 def grams(text: str, size: int) -> list[bytes]:

@@ -1,8 +1,8 @@
-"""Who may go in: pure. All takes of a call together, or none of them.
+"""Who may go in: pure. All takes of a call together, or none of them. Tally only counts, for who decides by himself.
 
-The law: never more than `rate` are let in within any `per_ms`, never more than `concurrency` hold a place at once, who
-was let in and asks again is let in and counted once. Who is refused leaves no trace. Only a clock of a new owner that
-is ahead of the last one's can make a period shorter, by as much as it is ahead.
+The law: of those who enter never more than `rate` are let in within any `per_ms`, never more than `concurrency` hold a
+place at once; who was let in and asks again is let in and counted once. Who is refused leaves no trace. Only a clock of
+a new owner that is ahead of the last one's can make a period shorter, by as much as it is ahead.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,8 @@ from actors.throttle.types import (
     Leave,
     Renew,
     Take,
+    Tallied,
+    Tally,
 )
 from cluster.errors import Refused
 
@@ -75,13 +77,12 @@ class Throttle:
             raise Refused("A call takes of 1 to 64 different things.", log=f"{len(names)} units in one call")
         if any(len(name) != UNIT_BYTES or slot_of(name) != slot for name in names):
             raise Refused("This is no throttle.", log=f"a unit that does not belong into slot {slot}")
-        if len(command.ident) != IDENT_BYTES:
+        if len(command.ident) != IDENT_BYTES and not (isinstance(command, Tally) and not command.ident):
             raise Refused("A call needs an ident of 16 bytes.", log=f"ident of {len(command.ident)} bytes")
-        if not isinstance(command, Leave):
-            if not 0 < command.lease_ms <= LEASE_MS_MAX:
-                raise Refused("A lease has up to a day.", log=f"a lease of {command.lease_ms} ms")
-            for take in command.takes:
-                _check(take)
+        if isinstance(command, Enter | Renew) and not 0 < command.lease_ms <= LEASE_MS_MAX:
+            raise Refused("A lease has up to a day.", log=f"a lease of {command.lease_ms} ms")
+        for take in () if isinstance(command, Leave) else command.takes:
+            _check(take)
         return command
 
     def needs(self, command: Asked) -> Needs:
@@ -115,6 +116,8 @@ class Throttle:
                 return self._renew(command, units, now_ms)
             case Leave():
                 return self._leave(command, units, now_ms)
+            case Tally():
+                return self._tally(command, units, now_ms)
 
     def expire(self, unit: Counted, now_ms: int) -> Counted | None:
         """It goes when nothing of it counts any more."""
@@ -147,6 +150,18 @@ class Throttle:
             else:
                 changes[take.unit] = _timed(placed(unit, command.ident, unit.seen_ms + command.lease_ms))
         return Decision(Entered(lost=lost), changes)
+
+    def _tally(self, command: Tally, units: Mapping[bytes, Counted | None], now_ms: int) -> Decision[Counted]:
+        changes: dict[bytes, Counted | None] = {}
+        counts, waits = [], []
+        for take in command.takes:
+            unit = as_of(units[take.unit], now_ms, take.per_ms)
+            if command.ident:
+                unit = counted(unit, command.ident)
+                changes[take.unit] = _timed(unit)
+            counts.append(sum(spell.count for spell in unit.spells))
+            waits.append(wait_for_rate(unit, b"", take.rate))
+        return Decision(Tallied(tuple(counts), tuple(waits)), changes)
 
     def _leave(self, command: Leave, units: Mapping[bytes, Counted | None], now_ms: int) -> Decision[Counted]:
         changes: dict[bytes, Counted | None] = {}

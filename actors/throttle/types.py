@@ -59,4 +59,19 @@ class Entered(Struct, frozen=True):
     lost: int = 0
 
 
-Asked = Enter | Leave | Renew
+class Tally(Struct, frozen=True, tag="tally"):
+    """How much of each rate is counted, and nobody is refused. `ident`: of whom one more is counted first, 16 bytes;
+    asked again it counts once. Empty: nothing changes, and nothing is written."""
+
+    takes: tuple[Take, ...]
+    ident: bytes = b""
+
+
+class Tallied(Struct, frozen=True):
+    """What is counted of each take, and after how long one more would be let in (0: now)."""
+
+    counts: tuple[int, ...]
+    waits_ms: tuple[int, ...]
+
+
+Asked = Enter | Leave | Renew | Tally

@@ -1,8 +1,9 @@
 """One connection of mail access: bytes between the network, a protocol's machine and its session, with time and TLS.
 
-The law: one command runs at a time, in the order they came; while it runs at most READ_AHEAD_BYTES of what follows are
-held; what is written ahead of a client that does not read is bounded. An idle connection has no task, no timer and no
-buffer of its own. Whatever ends a connection, the mailbox it holds is let go.
+The law: one command runs at a time, in the order they came. Of what follows no more is held than READ_AHEAD_BYTES and
+one read; what is written ahead of a client that does not read is bounded, and so is its time; a stranger, who has not
+logged in, has much less of all of it (ops/docs/limits.md adds it up). An idle connection has no task, no timer and no
+buffer of its own. Whatever ends a connection, the mailbox it holds is let go, and its account has one less.
 """
 
 import asyncio
@@ -17,7 +18,11 @@ from gateway.binding import bindings
 from gateway.proxy import ip_of
 from mail.sasl import Binding
 
+READ_BYTES: Final = 64 * 1024  # read from the network at once, into a buffer that all connections share
 READ_AHEAD_BYTES: Final = 64 * 1024  # pipelined commands held while one runs
+STRANGER_BYTES: Final = 8 * 1024  # the same two before login: nobody has more to say there
+STRANGER_UNREAD_BYTES: Final = 16 * 1024  # answers before login that wait to be read
+LOGIN_TIMES: Final = 3  # so many silences may pass until somebody has logged in, whatever is said meanwhile
 TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told goodbye and may never send one
 STOPPING: Final = "The server is stopping"
 _JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
@@ -31,6 +36,16 @@ class Owner(Protocol):
         """For STARTTLS; None: there is none."""
         ...
 
+    @property
+    def room(self) -> memoryview:
+        """READ_BYTES for what is read just now; whoever reads next writes over it."""
+        ...
+
+    @property
+    def small_room(self) -> memoryview:
+        """The first STRANGER_BYTES of it."""
+        ...
+
     def opened(self, connection: "Connection") -> str:
         """Count a new connection; the reason to refuse it, or an empty string."""
         ...
@@ -39,19 +54,29 @@ class Owner(Protocol):
         """The connection is no more."""
         ...
 
+    def arrived(self, account: int) -> bool:
+        """Count a connection for an account; False: it has too many."""
+        ...
+
+    def departed(self, account: int) -> None:
+        """One less."""
+        ...
+
     def soon(self, work: Callable[[], None]) -> None:
         """Do this in the next turn of the event loop."""
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The protocol object of the event loop, and the session's `Wire`; a protocol fills in the abstract methods."""
 
     protocol: ClassVar[str]  # in small letters: how the names of its events in the log begin
 
     __slots__ = (
+        "_account",
         "_asked",
         "_eof",
+        "_login_until",
         "_machine",
         "_out",
         "_out_bytes",
@@ -98,6 +123,8 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._asked: asyncio.Future[bytes] | None = None  # a login waits for a line
         self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
+        self._account: int | None = None  # whose connection it counts as
+        self._login_until = math.inf  # whatever a stranger says
         self._paused = False
         self._eof = False
         self._out: list[bytes] = []
@@ -148,7 +175,8 @@ class Connection(asyncio.Protocol):
         """Greet the client, or turn it away."""
         self._transport = cast("asyncio.Transport", transport)
         self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
-        self._transport.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
+        self._bound_transport()
+        self._bound_login()
         if reason := self._owner.opened(self):
             self._session.dismiss("limit", reason)
             self.close()
@@ -156,6 +184,14 @@ class Connection(asyncio.Protocol):
         self.note("open", ip=self.ip, tls=self.secure)
         self.write(self._greeting())
         self._rest()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (BufferedProtocol's)
+        """Where to read to: shared, as it is read and taken over without anything between."""
+        return self._owner.room if self._session.known else self._owner.small_room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much was read."""
+        self.data_received(bytes(self._owner.room[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -185,6 +221,7 @@ class Connection(asyncio.Protocol):
             self._unclogged.set_result(None)
         if self._task is None:
             self._caught_up()
+        if self._task is None or self._asked is not None:
             self._rest()
             self._advance()
         else:
@@ -212,6 +249,8 @@ class Connection(asyncio.Protocol):
             return
         if not self._out:
             self._owner.soon(self.flush)
+        elif len(data) >= _JOIN_BYTES:
+            self.flush()  # or what is large would be copied to be joined
         self._out.append(data)
         self._out_bytes += len(data)
         if self._out_bytes >= _JOIN_BYTES:
@@ -241,7 +280,25 @@ class Connection(asyncio.Protocol):
             return await self._asked
         finally:
             self._asked = None
-            self.deadline = math.inf
+            if not self.clogged:
+                self.deadline = math.inf
+
+    def arrive(self, account: int) -> bool:
+        """Count it for an account that has logged in; False: it has too many."""
+        if not self._owner.arrived(account):
+            return False
+        self._account = account
+        self._bound_transport()
+        return True
+
+    def depart(self) -> None:
+        """Nobody is logged in any more."""
+        account, self._account = self._account, None
+        if account is not None:
+            self._owner.departed(account)
+            if not self.lost:
+                self._bound_transport()
+                self._bound_login()
 
     def close(self) -> None:
         """Close once what was written has left; the sweep cuts off a client that does not take it."""
@@ -315,7 +372,7 @@ class Connection(asyncio.Protocol):
         if upgraded is None:
             raise ConnectionResetError
         self._transport, self.secure = upgraded, True
-        upgraded.set_write_buffer_limits(high=self.services.settings.write_buffer_bytes)
+        self._bound_transport()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self.deadline = math.inf
@@ -340,9 +397,11 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def _let_go(self) -> None:
-        """Of the mailbox, when nothing runs that may still want it."""
-        if self._task is None and self._session.holds:
-            self._start(self._session.leave())
+        """Of the mailbox and of the account, when nothing runs that may still want them."""
+        if self._task is None:
+            self.depart()
+            if self._session.holds:
+                self._start(self._session.leave())
 
     def _named(self, event: str) -> str:
         return f"{self.protocol}.{event}"
@@ -353,13 +412,16 @@ class Connection(asyncio.Protocol):
         """Between commands the client has a time to say something."""
         if self.clogged or self._session.ended:
             return
-        settings = self.services.settings
-        silence_s = settings.idle_s if self._session.known else settings.login_s
-        self.deadline = self.services.clock.monotonic() + silence_s
+        settings, now = self.services.settings, self.services.clock.monotonic()
+        if self._session.known:
+            self.deadline = now + settings.idle_s
+        else:
+            self.deadline = min(now + settings.login_s, self._login_until)
 
     def _full(self) -> bool:
         """Whether the client is too far ahead of its answers."""
-        return (self._task is not None or self.clogged) and self._machine.held_bytes > READ_AHEAD_BYTES
+        most = READ_AHEAD_BYTES if self._session.known else STRANGER_BYTES
+        return (self._task is not None or self.clogged) and self._machine.held_bytes > most
 
     def _flow(self) -> None:
         """Read on, or no more."""
@@ -371,6 +433,22 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+
+    def _bound_login(self) -> None:
+        """From now on a stranger has this long."""
+        self._login_until = self.services.clock.monotonic() + LOGIN_TIMES * self.services.settings.login_s
+
+    def _bound_transport(self) -> None:
+        """How much the transport takes before a command waits until the client reads; and how much TLS, which reads
+        for itself, holds of what we do not read."""
+        unread, ahead = self.services.settings.write_buffer_bytes, READ_AHEAD_BYTES
+        if self._account is None:
+            unread, ahead = min(unread, STRANGER_UNREAD_BYTES), STRANGER_BYTES
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=unread)
+            bound = getattr(self._transport, "set_read_buffer_limits", None)  # of TLS only
+            if bound is not None:
+                bound(high=ahead)
 
     def flush(self) -> None:
         """Let what was written leave."""

@@ -1,14 +1,15 @@
 """Who a client is: the ways to log in on a connection, a SASL exchange over its lines, and what a failure costs.
 
 The law: no password is read on a connection without TLS unless the operator allows it; a failed attempt is answered
-late and always alike, and neither passwords nor what was tried in their place are ever logged.
+late (gateway/login.py) and always alike, and neither passwords nor what was tried in their place are ever logged.
 """
 
-import asyncio
 import binascii
 
+from gateway import login
 from gateway.access.parts import Services, Session, Wire
 from gateway.login import Login, Principal
+from gateway.logins import TooManyFailures
 from gateway.mechanisms import PLUS, wanted
 from mail import sasl
 
@@ -43,20 +44,32 @@ def mechanisms(wire: Wire, services: Services) -> tuple[str, ...]:
 async def exchange(
     wire: Wire, services: Services, mechanism: str, initial: bytes | None, *, offered: tuple[str, ...]
 ) -> Principal | sasl.Failed:
-    """Who it is, or why not; `mechanism` is one of those offered. Raises Broken, Unavailable, ConnectionError."""
-    login = Login(
+    """Who it is, or why not, after a pause; `mechanism` is one of those offered. Raises Broken, TooManyFailures (see
+    `held_off`), Unavailable, ConnectionError."""
+    trying = Login(
         mechanism,
         services.directory,
+        services.logins.attempt(wire.ip),
+        pause_s=services.settings.login_failure_delay_s,
         dice=services.dice,
         secret=services.sasl_secret,
         bindings=wire.bindings if PLUS in offered else (),
     )
-    found = await login.step(initial or b"")
-    if initial == b"" and found == b"":  # the client's first message is there, and empty (RFC 4959 3, RFC 5034 4)
-        found = await login.step(b"")
-    while isinstance(found, bytes):
-        found = await login.step(await _response(wire, found))
-    return found
+    try:
+        found = await trying.step(initial or b"")
+        if initial == b"" and found == b"":  # the client's first message is there, and empty (RFC 4959 3, RFC 5034 4)
+            found = await trying.step(b"")
+        while isinstance(found, bytes):
+            found = await trying.step(await _response(wire, found))
+        return found
+    finally:
+        trying.close()
+
+
+async def verify(wire: Wire, services: Services, name: str, password: str) -> Principal | None:
+    """Whose name and password these are; None after a pause. Raises TooManyFailures, Unavailable."""
+    attempt, pause_s = services.logins.attempt(wire.ip), services.settings.login_failure_delay_s
+    return await login.verify(services.directory, attempt, name, password, pause_s=pause_s)
 
 
 async def _response(wire: Wire, challenge: bytes) -> bytes:
@@ -76,10 +89,27 @@ def welcome(wire: Wire, services: Services, principal: Principal, how: str) -> N
     wire.note("login", login=principal.login, how=how)
 
 
+def crowded(session: Session, wire: Wire, services: Services, principal: Principal) -> bool:
+    """Somebody has, of whom too many are here already; whether that was once too often."""
+    services.metrics.refused.labels("account").inc()
+    wire.note("too_many", login=principal.login)
+    return _counted(session, services)
+
+
+def held_off(session: Session, wire: Wire, services: Services, refusal: TooManyFailures) -> bool:
+    """Nobody could, as too many had failed before; whether that was once too often."""
+    services.metrics.logins.labels("held off").inc()
+    wire.note("login_held_off", ip=wire.ip, why=refusal.log)
+    return _counted(session, services)
+
+
 async def turn_away(session: Session, wire: Wire, services: Services, name: str, how: str) -> bool:
     """Somebody has not; whether that was once too often. `name`: whoever it wanted to be."""
     services.metrics.logins.labels("failed").inc()
-    wire.note("login_failed", login=name[:100], how=how)
-    await asyncio.sleep(services.settings.login_failure_delay_s)
+    wire.note("login_failed", login=name[:100], ip=wire.ip, how=how)
+    return _counted(session, services)
+
+
+def _counted(session: Session, services: Services) -> bool:
     session.failures += 1
     return session.failures >= services.settings.login_failures_max

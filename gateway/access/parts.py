@@ -12,6 +12,7 @@ from cluster.clock import Clock, Dice
 from gateway.access.metrics import AccessMetrics
 from gateway.access.settings import AccessSettings
 from gateway.login import Directory
+from gateway.logins import Logins
 from mail.sasl import Binding
 
 Array = npt.NDArray[Any]
@@ -71,6 +72,11 @@ class Services(Protocol):
         ...
 
     @property
+    def logins(self) -> Logins:
+        """Whether logging in may be tried."""
+        ...
+
+    @property
     def sasl_secret(self) -> bytes:
         """16 bytes or more, the same over restarts: for the salt of users that do not exist."""
         ...
@@ -78,6 +84,19 @@ class Services(Protocol):
 
 class Wire(Protocol):
     """The way to one client. Bounded: whoever writes much awaits `drain` between batches."""
+
+    @property
+    def ip(self) -> str:
+        """The client's address."""
+        ...
+
+    def arrive(self, account: int) -> bool:
+        """Count the connection for an account that has logged in; False: it has too many."""
+        ...
+
+    def depart(self) -> None:
+        """Nobody is logged in any more; of itself when the connection ends."""
+        ...
 
     @property
     def log(self) -> Log:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from gateway.access.connection import TLS_CLOSE_S, Connection
+from gateway.access.connection import READ_BYTES, STRANGER_BYTES, TLS_CLOSE_S, Connection
 from gateway.access.parts import Services
 from gateway.proxy import ProxyServer, Relays
 
@@ -26,10 +26,13 @@ class Server:
 
     def __init__(self, services: Services, tls: ssl.SSLContext | None = None) -> None:
         self.tls = tls
+        self.room = memoryview(bytearray(READ_BYTES))
+        self.small_room = self.room[:STRANGER_BYTES]
         self._services = services
         self._listeners: list[asyncio.Server | ProxyServer] = []
         self._connections: set[Connection] = set()
         self._per_ip: Counter[str] = Counter()
+        self._per_account: Counter[int] = Counter()
         self._soon: list[Callable[[], None]] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
@@ -107,6 +110,23 @@ class Server:
         self._services.metrics.connections.dec()
         if not self._connections:
             self._all_closed.set()
+
+    def arrived(self, account: int) -> bool:
+        """Count a connection for an account; False: it has too many.
+
+        For this gateway alone: over the cluster each connection would cost a commit when it comes, when it goes, and
+        every forty seconds that it lasts (the leases of actors/throttle), ten thousand idle ones 250 a second.
+        """
+        if self._per_account[account] >= self._services.settings.connections_per_account_max:
+            return False
+        self._per_account[account] += 1
+        return True
+
+    def departed(self, account: int) -> None:
+        """One less."""
+        self._per_account[account] -= 1
+        if not self._per_account[account]:
+            del self._per_account[account]
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do this in the next turn of the event loop. One callback does it for all connections: when a thousand are

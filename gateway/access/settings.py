@@ -19,8 +19,18 @@ class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     connections_per_ip_max: Annotated[
         int, Meta(ge=1, description="Open connections from one address; a household's or small office's clients.")
     ] = 200
+    connections_per_account_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Open connections of one account to this gateway, once logged in; clients use one for each "
+            "folder they watch.",
+        ),
+    ] = 50
     idle_s: Annotated[float, Meta(gt=0, description="Seconds without a command after login.")] = 1800.0
-    login_s: Annotated[float, Meta(gt=0, description="Seconds without a command before login.")] = 60.0
+    login_s: Annotated[
+        float, Meta(gt=0, description="Seconds without a command before login; and three times as many until login.")
+    ] = 60.0
     write_s: Annotated[
         float, Meta(gt=0, description="Seconds a client may leave our answer unread before it is cut off.")
     ] = 120.0
@@ -29,7 +39,11 @@ class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         int, Meta(ge=1, description="Failed logins on one connection before it is closed.")
     ] = 3
     login_failure_delay_s: Annotated[
-        float, Meta(ge=0, description="Seconds an answer to a failed login is held back: slows down guessing.")
+        float,
+        Meta(
+            ge=0,
+            description="Seconds an answer to a failed login is held back, longer with each ([logins] pause_s_max).",
+        ),
     ] = 2.0
     write_buffer_bytes: Annotated[
         int, Meta(ge=4096, description="Bytes of answers a connection may have unsent before its command waits.")

@@ -54,7 +54,7 @@ async def replace(session: Session, command: commands.Replace) -> Ok:
             await take_back(session, where, [added])
             raise No("The message to replace is not there any more", "EXPUNGEISSUED")
     session.answer(b"*", b"OK", "Replaced", await _appenduid(session, where, added))
-    return Ok("REPLACE completed")
+    return Ok("REPLACE completed", highest=True)
 
 
 async def _appenduid(session: Session, where: Place, added: Added) -> str:

@@ -3,12 +3,25 @@
 The law: a login is asked for once, and only where it is allowed (gateway/access/login.py).
 """
 
-from gateway.access.login import TOO_MANY, WRONG, Broken, exchange, may_log_in, mechanisms, turn_away, welcome
+from gateway.access.login import (
+    TOO_MANY,
+    WRONG,
+    Broken,
+    crowded,
+    exchange,
+    held_off,
+    may_log_in,
+    mechanisms,
+    turn_away,
+    verify,
+    welcome,
+)
 from gateway.imap.general import capabilities
 from gateway.imap.parts import Principal
 from gateway.imap.session import Ok, Session, State
 from gateway.imap.troubles import Bad, No
 from gateway.login import NOT_ONESELF
+from gateway.logins import TooManyFailures
 from mail.imap import commands
 from mail.sasl import Failed
 
@@ -26,9 +39,11 @@ async def login(session: Session, command: commands.Login) -> Ok:
     _may_begin(session)
     name = command.user.decode("utf-8", "replace")
     try:
-        principal = await session.services.directory.verify(name, command.password.decode())
+        principal = await verify(session.wire, session.services, name, command.password.decode())
     except UnicodeDecodeError:
         principal = None
+    except TooManyFailures as refusal:
+        raise _held_off(session, refusal) from None
     return await _finish(session, name, principal, "LOGIN")
 
 
@@ -45,6 +60,8 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
         found = await exchange(wire, services, command.mechanism, command.initial, offered=offered)
     except Broken as broken:
         raise Bad(broken.text) from None
+    except TooManyFailures as refusal:
+        raise _held_off(session, refusal) from None
     if not isinstance(found, Failed):
         return await _finish(session, found.login, found, command.mechanism)
     if found.why == NOT_ONESELF:
@@ -61,10 +78,22 @@ def _may_begin(session: Session) -> None:
 
 async def _finish(session: Session, name: str, principal: Principal | None, how: str, says: str = "") -> Ok:
     """Let the session in, or answer like every failure."""
-    if principal is not None:
-        session.principal = principal
-        welcome(session.wire, session.services, principal, how)
-        return Ok("Logged in", f"CAPABILITY {capabilities(session)}")
-    if await turn_away(session, session.wire, session.services, name, how):
+    wire, services = session.wire, session.services
+    if principal is None:
+        if await turn_away(session, wire, services, name, how):
+            session.bye(TOO_MANY)
+        raise No(says or WRONG, "AUTHENTICATIONFAILED")
+    if not wire.arrive(principal.account):
+        if crowded(session, wire, services, principal):
+            session.bye(TOO_MANY)
+        raise No("This account has too many connections; close some, or try again later", "LIMIT")  # RFC 5530
+    session.principal = principal
+    welcome(wire, services, principal, how)
+    return Ok("Logged in", f"CAPABILITY {capabilities(session)}")
+
+
+def _held_off(session: Session, refusal: TooManyFailures) -> No:
+    """The right password may work later: [UNAVAILABLE] keeps clients from forgetting it (RFC 5530)."""
+    if held_off(session, session.wire, session.services, refusal):
         session.bye(TOO_MANY)
-    raise No(says or WRONG, "AUTHENTICATIONFAILED")
+    return No(refusal.says, "UNAVAILABLE")

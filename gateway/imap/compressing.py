@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from gateway.access.connection import Connection
 from mail.imap.deflate import Deflating, Garbled, Inflating
 
 SLICE_BYTES: Final = 64 * 1024  # inflated or deflated in a turn: one to three milliseconds
@@ -48,7 +49,7 @@ class Compressed(asyncio.Transport, asyncio.Protocol):
     def __init__(
         self,
         under: asyncio.Transport,
-        over: asyncio.Protocol,
+        over: Connection,
         deflaters: Deflaters,
         garbled: Callable[[], None],
         high_bytes: int,

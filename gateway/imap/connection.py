@@ -7,14 +7,15 @@ cut off, while ordinary mail still comes through.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.access import connection as access
-from gateway.imap import dispatch
+from gateway.imap import dispatch, updates
 from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
-from gateway.imap.session import Notices, Session, State
+from gateway.imap.session import Session, State
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
 from mail.imap.machine import ImapMachine
@@ -28,12 +29,18 @@ def limits_of(session: Session) -> Limits:
     settings = session.services.settings
     nonsync_max_bytes = LITERAL_MINUS_BYTES if settings.literals == "minus" else None
     if session.state is State.NOT_AUTHENTICATED:
-        return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
-    return Limits(
-        line_max_bytes=settings.command_bytes_max,
-        append_max_bytes=settings.message_bytes_max,
-        nonsync_max_bytes=nonsync_max_bytes,
-    )
+        return _stranger(nonsync_max_bytes)
+    return _client(settings.command_bytes_max, settings.message_bytes_max, nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)  # one value for all connections
+def _stranger(nonsync_max_bytes: int | None) -> Limits:
+    return replace(BEFORE_LOGIN, nonsync_max_bytes=nonsync_max_bytes)
+
+
+@lru_cache(maxsize=8)
+def _client(command_bytes: int, message_bytes: int, nonsync_max_bytes: int | None) -> Limits:
+    return Limits(line_max_bytes=command_bytes, append_max_bytes=message_bytes, nonsync_max_bytes=nonsync_max_bytes)
 
 
 class Owner(access.Owner, Protocol):
@@ -107,15 +114,17 @@ class Connection(access.Connection):
         if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
             self._stale = False
             notices = self._session.notices
-            if notices is not None and not notices.tell_at_once():
+            if (notices is not None and not notices.tell_at_once()) or updates.has_news(self._session):
                 self._quiet_until = self.deadline
-                self._start(self._tell(notices))
+                self._start(self._tell())
             elif self._session.ended:
                 self.close()
 
-    async def _tell(self, notices: Notices) -> None:
+    async def _tell(self) -> None:
         """Like a command, but that nobody has asked for it."""
-        await notices.tell()
+        if self._session.notices is not None:
+            await self._session.notices.tell()
+        await updates.tell(self._session)
         await self._goes_on()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

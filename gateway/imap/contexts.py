@@ -5,8 +5,7 @@ The law: who applies what is said to what he had has what the context holds, in 
 moment in which it is read: what leaves is said from the end, what comes from the beginning. Nothing here waits.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +42,7 @@ class Context:
     newest: int  # as long as this is the newest UID what `*` stands for,
     moment_s: int  # and up to this moment what grew old
     due: Array  # UIDs that have to be looked at
+    judged: int  # what is above this UID was never looked at, and is new
 
     def remove(self, uids: Array, selection: "Selection") -> bytes:
         """These are out, as far as they are in."""
@@ -86,10 +86,7 @@ class Contexts:
     """Those of a selected mailbox. `known`: all UIDs of the mailbox when it was last looked for what has left."""
 
     known: Array
-    wake: Callable[[], None]  # something has changed, and no command runs
     all: dict[bytes, Context] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    task: "asyncio.Task[None] | None" = None
 
     def leave(self, selection: "Selection") -> bytes:
         """REMOVEFROM for what was expunged, to be said before EXPUNGE is (RFC 5267 4.3.4)."""
@@ -108,9 +105,3 @@ class Contexts:
         """CANCELUPDATE; whether all of them were there."""
         found = [self.all.pop(tag, None) is not None for tag in dict.fromkeys(tags)]
         return all(found)
-
-    def close(self) -> None:
-        """The mailbox is not selected any more."""
-        self.all.clear()
-        if self.task is not None:
-            self.task.cancel()

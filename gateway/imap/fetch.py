@@ -28,8 +28,8 @@ from mail.message.binary import UnknownEncoding
 _A: Final = FetchAttribute
 _ROWS_MAX: Final = 1000  # a batch of flags alone: about 50 kB
 _RECORDS_MAX: Final = 200  # a batch with envelopes: about 100 kB
-_APART_BYTES: Final = 64 * 1024  # a message above it, alone in its batch, goes out item by item
-_CONTENT_BYTES_MAX: Final = 512 * 1024  # of messages together in memory for one client, unless one alone is larger
+_APART_BYTES: Final = 64 * 1024  # of a message in all the items asked for; above it, it goes out alone, in pieces
+_TOGETHER_BYTES_MAX: Final = 512 * 1024  # of answers made at once for one client
 
 
 async def fetch(session: Session, command: commands.Fetch) -> Ok:
@@ -152,46 +152,71 @@ class _Fetch:
             return
         messages = await self._session.services.mail.messages(selection.account, index.emails[places].tolist())
         columns, there = _existing(columns, messages)
-        if not shape.needs_contents:
-            await self._send(columns._replace(records=[message.record for message in there]))
-            return
-        await self._send_contents(columns, there)
+        if shape.needs_contents:
+            await self._send_contents(columns, there)
+        else:
+            await self._send_records(columns, there)
+
+    async def _send_records(self, columns: Columns, messages: list[Message]) -> None:
+        """As many messages at a time as memory allows, at least one: a record has a kilobyte, or a hundred."""
+        places: list[int] = []
+        held_bytes = 0
+        for place, message in enumerate(messages):
+            places.append(place)
+            held_bytes += len(message.record.envelope) + len(message.record.bodystructure)
+            if held_bytes >= _TOGETHER_BYTES_MAX:
+                await self._send(_with_contents(columns, messages, places))
+                places, held_bytes = [], 0
+        await self._send(_with_contents(columns, messages, places))
 
     async def _send_contents(self, columns: Columns, messages: list[Message]) -> None:
-        """As many messages at a time as memory allows, at least one."""
+        """As many messages at a time as memory allows; a large one alone."""
         places: list[int] = []
         contents: list[bytes] = []
         held_bytes = 0
         for place, message in enumerate(messages):
             try:
-                contents.append(await self._session.services.mail.content(message))
+                content = await self._session.services.mail.content(message)
             except NotFound:  # expunged, and swept, since its record was read
                 continue
+            size_bytes = len(content) * self._shape.needs_contents
+            if size_bytes > _APART_BYTES:
+                await self._send(_with_contents(columns, messages, places, contents))
+                places, contents, held_bytes = [], [], 0
+                await self._send_apart(_with_contents(columns, messages, [place], [content]))
+                continue
             places.append(place)
-            held_bytes += len(contents[-1]) * len(self._shape.columns)  # each item may be the whole message again
-            if held_bytes >= _CONTENT_BYTES_MAX:
+            contents.append(content)
+            held_bytes += size_bytes
+            if held_bytes >= _TOGETHER_BYTES_MAX:
                 await self._send(_with_contents(columns, messages, places, contents))
                 places, contents, held_bytes = [], [], 0
         await self._send(_with_contents(columns, messages, places, contents))
 
-    async def _send(self, columns: Columns) -> None:
+    async def _send_apart(self, columns: Columns) -> None:
         wire, progress = self._session.wire, self._session.progress
-        if len(columns.contents) == 1 and len(columns.contents[0]) > _APART_BYTES:
-            progress.between = False
-            for piece in self._shape.render_apart(columns):
-                wire.write(piece)
-                await wire.drain()
-                await self._pace.breathe()
-            progress.between = True
-        else:
-            wire.write(b"".join(self._shape.render(columns)))
+        progress.between = False
+        for piece in self._shape.render_apart(columns):
+            wire.write(piece)
             await wire.drain()
             await self._pace.breathe()
-        self.sent += len(columns.numbers)
-        progress.done = self.sent
+        progress.between = True
+        self._sent(1)
+
+    async def _send(self, columns: Columns) -> None:
+        self._session.wire.write(b"".join(self._shape.render(columns)))
+        await self._session.wire.drain()
+        await self._pace.breathe()
+        self._sent(len(columns.numbers))
+
+    def _sent(self, count: int) -> None:
+        self.sent += count
+        self._session.progress.done = self.sent
 
 
-def _with_contents(columns: Columns, messages: list[Message], places: list[int], contents: list[bytes]) -> Columns:
+def _with_contents(
+    columns: Columns, messages: list[Message], places: list[int], contents: Sequence[bytes] = ()
+) -> Columns:
     return columns.pick(places)._replace(records=[messages[place].record for place in places], contents=contents)
 
 

@@ -11,6 +11,7 @@ from actors.mailbox.types import KEYWORD_SHIFT, KEYWORDS_MAX, SYSTEM_FLAGS, syst
 
 RECENT_BIT: Final = 1 << 63  # above every bit a stored word can have
 _TEXTS_MAX: Final = 1024  # distinct words remembered per keyword table: about 100 kB
+_TEXTS_BYTES_MAX: Final = 256 * 1024  # of them, where keywords are long
 _TABLES_MAX: Final = 256  # keyword tables in use lately; many accounts share the usual few
 
 
@@ -20,6 +21,7 @@ class FlagNames(dict[int, bytes]):
     def __init__(self, keywords: tuple[str, ...]) -> None:
         super().__init__()
         self.keywords = keywords
+        self._held_bytes = 0
 
     def __missing__(self, word: int) -> bytes:
         names = [name for bit, name in enumerate(SYSTEM_FLAGS) if word >> bit & 1]
@@ -27,8 +29,10 @@ class FlagNames(dict[int, bytes]):
         if word & RECENT_BIT:
             names.append("\\Recent")
         text = f"({' '.join(names)})".encode()
-        if len(self) >= _TEXTS_MAX:
+        self._held_bytes += len(text)
+        if len(self) >= _TEXTS_MAX or self._held_bytes > _TEXTS_BYTES_MAX:
             self.clear()
+            self._held_bytes = len(text)
         self[word] = text
         return text
 

@@ -23,6 +23,8 @@ from mail.message.record import Record
 
 _A: Final = FetchAttribute
 _SAME_PART_MAX: Final = 4  # its size and a few pieces
+PIECE_BYTES: Final = 64 * 1024
+_PLANNED_ITEMS: Final = 20  # of a list that is kept: nobody fills memory with longer ones, each made up
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 
@@ -71,15 +73,25 @@ class Whose(NamedTuple):
 Column = Callable[[Columns], Sequence[object]]
 
 
+class Large(NamedTuple):
+    """A literal that is not made one piece, which would be one more copy of a message: only for `render_apart`."""
+
+    head: bytes
+    data: bytes
+
+
 class Plan(NamedTuple):
-    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set, what else is said."""
+    """A FETCH: the line's format with its columns, what must be read, whether \\Seen is set, what else is said.
+
+    `needs_contents`: how many of the items are of the message itself, each of them perhaps all of it.
+    """
 
     lead: bytes
     line: bytes
     shapes: tuple[bytes, ...]
     columns: tuple[Column, ...]
     needs_records: bool
-    needs_contents: bool
+    needs_contents: int
     sets_seen: bool
     says_flags: bool
     says_modseq: bool
@@ -93,20 +105,30 @@ class Plan(NamedTuple):
         return [line % row for row in zip(batch.numbers, *values, strict=True)]
 
     def render_apart(self, batch: Columns) -> Iterator[bytes]:
-        """The response for one message, an item at a time: for a message that is large in many of its items."""
+        """The response for one message, in pieces of at most PIECE_BYTES where it is large: of what is in memory
+        anyway there is one copy at a time, the item that is being said."""
         for path in self.decoded:  # before anything is said: what has begun cannot be taken back
             binary.check(batch.records[0], path)
         lead = self.lead % batch.numbers[0]
         for shape, column in zip(self.shapes, self.columns, strict=True):
-            yield lead + shape % column(batch)[0]
+            value = column(batch)[0]
+            if isinstance(value, Large):
+                yield lead + shape % value.head
+                for start in range(0, len(value.data), PIECE_BYTES):
+                    yield value.data[start : start + PIECE_BYTES]
+            else:
+                yield lead + shape % value
             lead = b" "
         yield b")\r\n"
 
 
-@lru_cache(maxsize=256)  # clients ask for the same few lists of items; a plan is about 1 kB
 def plan(items: tuple[FetchItem, ...], style: Style = PLAIN, *, uid: bool) -> Plan:
     """The plan for a list of items. UID FETCH answers have UID always (RFC 3501 6.4.8), but for UIDFETCH, which begins
     with it and has it again only if it was asked for (RFC 9586 3.4)."""
+    return (_plan_kept if len(items) <= _PLANNED_ITEMS else _plan)(items, style, uid)
+
+
+def _plan(items: tuple[FetchItem, ...], style: Style, uid: bool) -> Plan:
     if uid and not style.uids and _A.UID not in items:
         items = (_A.UID, *items)
     shapes, columns = [], []
@@ -120,13 +142,16 @@ def plan(items: tuple[FetchItem, ...], style: Style = PLAIN, *, uid: bool) -> Pl
         tuple(shapes),
         tuple(columns),
         any(map(_is_read, items)),
-        any(map(_needs_content, items)),
+        sum(map(_needs_content, items)),
         any(map(_sets_seen, items)),
         _A.FLAGS in items,
         _A.MODSEQ in items,
         _A.THREADID in items,
         _decoded_parts(items),
     )
+
+
+_plan_kept: Final = lru_cache(maxsize=256)(_plan)  # clients ask for the same few lists; a plan is about 1 kB
 
 
 def _decoded_parts(items: Iterable[FetchItem]) -> tuple[tuple[int, ...], ...]:
@@ -151,19 +176,20 @@ def _sets_seen(item: FetchItem) -> bool:
     return item in (_A.RFC822, _A.RFC822_TEXT)
 
 
-def _literal(data: bytes) -> bytes:
+def _literal(data: bytes) -> bytes | Large:
     if b"\0" in data:  # CHAR8 has no NUL (RFC 3501 9); SMTP's BINARYMIME brings some. As many octets, so sizes hold
         data = data.replace(b"\0", b"\x80")
-    return b"{%d}\r\n%b" % (len(data), data)
+    head = b"{%d}\r\n" % len(data)
+    return Large(head, data) if len(data) > PIECE_BYTES else head + data
 
 
-def _texts(batch: Columns) -> list[bytes]:
+def _texts(batch: Columns) -> list[bytes | Large]:
     return [
         _literal(content[record.root.body :]) for record, content in zip(batch.records, batch.contents, strict=True)
     ]
 
 
-def _heads(batch: Columns) -> list[bytes]:
+def _heads(batch: Columns) -> list[bytes | Large]:
     return [
         _literal(content[: record.root.body]) for record, content in zip(batch.records, batch.contents, strict=True)
     ]
@@ -220,19 +246,21 @@ def _of_section(item: BodySection | BinarySection | BinarySize) -> tuple[bytes, 
 def _binary(item: BinarySection) -> tuple[bytes, Column]:
     """RFC 3516 4.3. UnknownEncoding where a transfer encoding cannot be undone."""
 
-    def column(batch: Columns) -> list[bytes]:
+    def column(batch: Columns) -> list[bytes | Large]:
         return [_decoded(item, *pair) for pair in zip(batch.records, batch.contents, strict=True)]
 
     return item.label() + b" %b", column
 
 
-def _decoded(item: BinarySection, record: Record, content: bytes) -> bytes:
+def _decoded(item: BinarySection, record: Record, content: bytes) -> bytes | Large:
     found = binary.decoded(content, record, item.path)
     if found is None:
         return b"NIL"
     if item.partial is not None:
         found = found[_span(item.partial, 0, len(found))]
-    return b"".join(literal8(found)) if b"\0" in found else b"{%d}\r\n%b" % (len(found), found)
+    if b"\0" not in found:
+        return _literal(found)
+    return Large(*literal8(found)) if len(found) > PIECE_BYTES else b"".join(literal8(found))
 
 
 def _binary_size(item: BinarySize) -> tuple[bytes, Column]:
@@ -244,13 +272,13 @@ def _binary_size(item: BinarySize) -> tuple[bytes, Column]:
 
 
 def _section(item: BodySection) -> tuple[bytes, Column]:
-    def column(batch: Columns) -> list[bytes]:
+    def column(batch: Columns) -> list[bytes | Large]:
         return [_told(item, *pair) for pair in zip(batch.records, batch.contents, strict=True)]
 
     return item.label().replace(b"%", b"%%") + b" %b", column
 
 
-def _told(item: BodySection, record: Record, content: bytes) -> bytes:
+def _told(item: BodySection, record: Record, content: bytes) -> bytes | Large:
     """The section's bytes as nstring; NIL where the message has no such part."""
     data = cut(item, record, content)
     return b"NIL" if data is None else _literal(data)

@@ -95,6 +95,8 @@ async def lsub(session: Session, command: commands.Lsub) -> Ok:
     for name in sorted(found):
         attributes = [] if name in subscribed and name in exists else ["\\Noselect"]
         session.wire.write(render.list_line(name, attributes, kind=b"LSUB", utf8=session.utf8))
+        if session.wire.clogged:
+            await session.wire.drain()
         await pace.breathe()
     return Ok("LSUB completed")
 

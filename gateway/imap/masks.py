@@ -75,8 +75,9 @@ def _of_flags(wanted: key.SearchKey, scope: Scope) -> Array | None:
     answer: Array | None = None
     match wanted:
         case key.Flag("\\Recent"):
-            recent = scope.selection.hold.recent
-            answer = np.isin(scope.uids, np.fromiter(recent, np.int64, len(recent)))
+            answer = np.zeros(len(scope), bool)
+            for start, end in scope.selection.hold.recent.rows_in(scope.uids):
+                answer[start:end] = True
         case key.Flag(flag):
             answer = (scope.flags & system_bit(flag)) != 0
         case key.Keyword(word):

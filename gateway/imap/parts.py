@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
 from actors.mailbox.follow import Follow, News
+from actors.mailbox.recent import Recent
 from actors.mailbox.types import (
     Acl,
     Added,
@@ -35,6 +36,7 @@ from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
+from gateway.logins import UNCOUNTED, Logins
 
 __all__ = [
     "AclMode",
@@ -174,7 +176,7 @@ class Hold(Protocol):
         ...
 
     @property
-    def recent(self) -> set[int]:
+    def recent(self) -> Recent:
         r"""UIDs that are \Recent for this session; grows as mail arrives."""
         ...
 
@@ -411,6 +413,7 @@ class Services:
     dice: Dice
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist, and URLAUTH
+    logins: Logins = UNCOUNTED
     hostname: str = "localhost"  # how URLs call this server
     indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     deflaters: Deflaters = field(default_factory=Deflaters)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TOLD_MAX: Final = 5000  # messages whose flags are said at once, unasked: about 250 kB
 SAVED_RANGES_MAX: Final = 32_768  # of what `$` stands for: 256 kB
 _FEW: Final = 200  # messages that are looked for one by one: about 15 ms in the largest mailbox
+_NONE: Final[Array] = np.empty(0, np.uint32)
 _NOTHING: Final[Array] = np.empty((0, 2), np.uint32)
 _SCAN_ROWS: Final = 65_536  # \Seen is looked for in steps of this many messages, as the first unseen is often near
 
@@ -74,7 +75,7 @@ class Selection:
         self._keywords = hold.view.keywords  # those the client has been told of
         self._allowed = self._changeable()  # so are the flags that it may change
         self._recent = self._count_recent()
-        self._untold: Array = self.uids[:0]  # UIDs whose flags changed and did not fit into a sync
+        self._untold: Array = _NONE  # UIDs whose flags changed and did not fit into a sync
         self._saved: Array = _NOTHING  # ranges of UIDs, both ends in them: what the last SEARCH with SAVE found
         self.contexts: Contexts | None = None  # searches whose changes the client wants to hear of
 
@@ -352,7 +353,7 @@ class Selection:
             ]
         if self.more:
             uids = np.union1d(self._untold, uids)
-        self._untold = uids[most:]
+        self._untold = uids[most:] if len(uids) > most else _NONE  # an empty slice would hold all of them
         rows = np.searchsorted(self.uids, uids[:most])
         rows = rows[self.uids[np.minimum(rows, len(self.uids) - 1)] == uids[:most]]  # some may be expunged since
         return self.flags_of(rows, with_uid=with_uid)[0]
@@ -393,10 +394,7 @@ class Selection:
         return b"* %d RECENT\r\n" % self._recent if self._recent != before else b""
 
     def _count_recent(self) -> int:
-        recent = self.hold.recent
-        if not recent or not len(self.uids):
-            return 0
-        return int(np.isin(np.fromiter(recent, np.int64, len(recent)), self.uids).sum())
+        return sum(end - start for start, end in self.hold.recent.rows_in(self.uids))
 
     def _first_unseen(self) -> int:
         """The sequence number of the first message without \\Seen; 0 when there is none."""

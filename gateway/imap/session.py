@@ -199,13 +199,12 @@ class Session:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
-            if selection.contexts is not None:
-                selection.contexts.close()
             await selection.hold.close()
 
     async def part(self) -> None:
         """Forget who it is, and all that was done since (RFC 8437 3); but not how often somebody guessed."""
         self.principal = None
+        self.wire.depart()
         self.enabled = frozenset()
         self.hear(None)
         await self.leave()
@@ -276,6 +275,6 @@ class Session:
                 self.wire.close()
             elif self.selection is not None:
                 if self.selection.contexts is not None:
-                    self.selection.contexts.wake()
+                    self.wire.news()
                 if self.selection.more:
                     self.changed()

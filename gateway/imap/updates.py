@@ -1,19 +1,19 @@
 """Updates of contexts (RFC 5267 4.3): which changed messages have come into a search's result, and which have left it.
 
 The law: only what changed or is new is looked at, so many messages at a time; what is said follows the EXISTS and FETCH
-that caused it. While no command runs, nothing is said but in IDLE. What cannot be read now is tried again later.
+that caused it. While no command runs, nothing is said but in IDLE or with NOTIFY, and then by the connection, as a
+command of its own. What cannot be read now is tried again later.
 """
 
-import asyncio
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
 
 from cluster.errors import Trouble
 from gateway.imap.contexts import Context, Contexts
+from gateway.imap.fetch import fetch
 from gateway.imap.finding import Finder
 from gateway.imap.inserting import Insertion
 from gateway.imap.lookups import Lookups
@@ -65,15 +65,13 @@ class Wish:
         contexts = session.selected.contexts
         if contexts is not None and session.progress.tag in contexts.all:
             raise Bad("There is a search with this tag that tells its updates")
-        if returns.update_items:
-            raise Bad("UPDATE with items is not offered")
         return cls(session, _frozen(wanted, session.selected), returns, uid, criteria, searched)
 
     def begin(self, scope: Scope, rows: Array) -> None:
         """From now on what changes is told; or NOUPDATE. `rows`: what was found in the scope, in order."""
         session, selection = self.session, self.session.selected
         if selection.contexts is None:
-            selection.contexts = Contexts(scope.uids, partial(soon, session))
+            selection.contexts = Contexts(scope.uids)
         contexts = selection.contexts
         by_relevancy = any(criterion.key is SortKey.RELEVANCY for criterion in self.criteria)
         if self.wanted is None or by_relevancy or not contexts.has_room(len(rows)):
@@ -93,6 +91,7 @@ class Wish:
             newest,
             scope.now_s,
             selection.uids[:0],
+            newest,
         )
 
     def refuse(self) -> None:
@@ -108,47 +107,38 @@ async def cancel_update(session: Session, command: commands.CancelUpdate) -> Ok:
     return Ok("CANCELUPDATE completed")
 
 
-async def catch_up(session: Session, may_speak: Callable[[], bool] = lambda: True) -> bool:
-    """Tell what has changed; whether there is more to look at."""
+async def catch_up(session: Session) -> bool:
+    """Tell what has changed; whether there is more to look at. Run by a command, or like one: nothing else is said."""
     selection = session.selection
     if selection is None or selection.contexts is None or session.ended or not selection.readable:
         return False
-    contexts, left = selection.contexts, False
-    async with contexts.lock:
-        for context in list(contexts.all.values()):
-            try:
-                await _news(session, selection, context, may_speak)
-            except Trouble as trouble:  # it stays due
-                session.log.warning("imap.context", trouble=type(trouble).__name__, detail=trouble.log)
-                continue
-            left = left or len(context.due) > 0
+    left = False
+    for context in list(selection.contexts.all.values()):
+        try:
+            await _news(session, selection, context)
+        except Trouble as trouble:  # it stays due
+            session.log.warning("imap.context", trouble=type(trouble).__name__, detail=trouble.log)
+            continue
+        left = left or len(context.due) > 0
     return left
 
 
-def soon(session: Session) -> None:
-    """Tell an idling client, when there is time."""
-    contexts = session.selected.contexts
-    if contexts is not None and contexts.all and (contexts.task is None or contexts.task.done()):
-        contexts.task = asyncio.get_running_loop().create_task(_tell_idle(session, session.selected))
+def has_news(session: Session) -> bool:
+    """Whether there are contexts, and the client hears of them while no command runs: in IDLE, or with NOTIFY."""
+    selection, notices = session.selection, session.notices
+    if selection is None or selection.contexts is None or not selection.contexts.all:
+        return False
+    return session.idling is not None if notices is None else notices.wishes.selected is not None
 
 
-async def _tell_idle(session: Session, selection: Selection) -> None:
-    def may_speak() -> bool:
-        idles = session.idling is not None and session.selection is selection
-        return idles and not (session.ended or session.wire.clogged) and selection.readable
-
-    while may_speak() and (await catch_up(session, may_speak) or _is_behind(selection)):  # noqa: ASYNC110 - works, not waits
-        await asyncio.sleep(0)
+async def tell(session: Session) -> None:
+    """Between commands: tell some of what has changed, and later of the rest."""
+    if has_news(session) and await catch_up(session):
+        session.wire.news()
 
 
-def _is_behind(selection: Selection) -> bool:
-    """Whether something has changed since it was last looked."""
-    contexts, now = selection.contexts, selection.hold.view.modseq
-    return contexts is not None and any(context.modseq < now for context in contexts.all.values())
-
-
-async def _news(session: Session, selection: Selection, context: Context, may_speak: Callable[[], bool]) -> None:
-    """Say ADDTO and REMOVEFROM of one context; where nothing may be said any more when all is read, it stays due."""
+async def _news(session: Session, selection: Selection, context: Context) -> None:
+    """Say ADDTO and REMOVEFROM of one context."""
     now_ms = session.services.clock.now_ms()
     _collect(selection, context, now_ms // 1000)
     if not len(context.due):
@@ -158,8 +148,9 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
         judged = judged[:_READ_AT_ONCE]
     scope = _scope(session, selection, judged)
     found = await Finder(session, scope, Lookups(session, selection.account)).find(context.key)
-    if not may_speak():
-        return
+    new, was_judged = scope.uids[found.mask], context.judged
+    context.judged = max(was_judged, int(judged[-1]))
+    await _fetched(session, selection, context, new[(new > was_judged) & ~np.isin(new, context.members)])
     context.due = context.due[len(judged) :]
     session.wire.write(_left(selection))
     session.wire.write(context.remove(scope.uids[~found.mask], selection))
@@ -167,20 +158,16 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
     added = added[~np.isin(added, context.members) & np.isin(added, selection.hold.view.index.uids)]
     if context.criteria:
         context.due = np.union1d(context.due, added)  # until they are said
-        await _insert(session, selection, context, added, may_speak)
+        await _insert(session, selection, context, added)
     elif len(added):
         session.wire.write(context.add(added, np.searchsorted(context.members, added), selection))
 
 
-async def _insert(
-    session: Session, selection: Selection, context: Context, added: Array, may_speak: Callable[[], bool]
-) -> None:
+async def _insert(session: Session, selection: Selection, context: Context, added: Array) -> None:
     """ADDTO at the right positions. What others expunge meanwhile leaves first."""
     insertion = Insertion([criterion.reverse for criterion in context.criteria])
     insertion.keys.update(await sort_keys(session, _scope(session, selection, added), context.criteria))
     while len(added):
-        if not may_speak():
-            return
         session.wire.write(_left(selection))
         added = added[np.isin(added, selection.hold.view.index.uids)]
         places = insertion.into(context.members, added)
@@ -194,6 +181,15 @@ async def _insert(
         insertion.keys.update(read)
         if not places.missing <= read.keys():  # gone, and the mailbox does not say so yet
             return
+
+
+async def _fetched(session: Session, selection: Selection, context: Context, new: Array) -> None:
+    """What UPDATE asks for of messages that are new, before it is said that they are in (RFC 5465 7)."""
+    if not context.items or not len(new):
+        return
+    ranges = selection.ranges(np.searchsorted(selection.uids, new))
+    with suppress(No):  # of some it cannot be told
+        await fetch(session, commands.Fetch(SequenceSet(ranges), context.items, uid=True))
 
 
 def _left(selection: Selection) -> bytes:

@@ -5,11 +5,23 @@ already.
 """
 
 from actors.mailbox.types import INBOX
-from gateway.access.login import WRONG, Broken, exchange, may_log_in, mechanisms, turn_away, welcome
+from gateway.access.login import (
+    WRONG,
+    Broken,
+    crowded,
+    exchange,
+    held_off,
+    may_log_in,
+    mechanisms,
+    turn_away,
+    verify,
+    welcome,
+)
 from gateway.login import NOT_ONESELF, Principal
+from gateway.logins import TooManyFailures
 from gateway.pop3.maildrop import Maildrop
 from gateway.pop3.session import Ok, Session
-from gateway.pop3.troubles import CREDENTIALS, Err, Mistake
+from gateway.pop3.troubles import CREDENTIALS, TEMPORARY, Err, Mistake
 from mail.pop3 import commands, render
 from mail.sasl import Failed, NotPrintable, saslprep
 
@@ -38,9 +50,11 @@ async def password(session: Session, command: commands.Pass) -> Ok:
         raise Mistake("PASS follows USER")
     principal = None
     try:
-        principal = await session.services.directory.verify(saslprep(name), saslprep(command.password))
+        principal = await verify(session.wire, session.services, saslprep(name), saslprep(command.password))
     except NotPrintable:
         pass
+    except TooManyFailures as refusal:
+        raise _held_off(session, refusal) from None
     return await _finish(session, name, principal, "PASS")
 
 
@@ -57,6 +71,8 @@ async def auth(session: Session, command: commands.Auth) -> Ok:
         found = await exchange(wire, services, command.mechanism, command.initial, offered=offered)
     except Broken as broken:
         raise Err(broken.text) from None
+    except TooManyFailures as refusal:
+        raise _held_off(session, refusal) from None
     if not isinstance(found, Failed):
         return await _finish(session, found.login, found, command.mechanism)
     if found.why == NOT_ONESELF:
@@ -71,14 +87,28 @@ def _may_begin(session: Session) -> None:
 
 async def _finish(session: Session, name: str, principal: Principal | None, how: str, says: str = "") -> Ok:
     """Open the maildrop, or answer like every failure; the last one closes the connection. Raises Trouble."""
+    wire, services = session.wire, session.services
     if principal is None:
-        session.ended = await turn_away(session, session.wire, session.services, name, how)
+        session.ended = await turn_away(session, wire, services, name, how)
         raise Err(says or WRONG, CREDENTIALS)
-    hold = await session.services.mail.select(principal.account, INBOX, read_only=True, changed=_nothing)
+    if not wire.arrive(principal.account):
+        session.ended = crowded(session, wire, services, principal)
+        raise Err("This account has too many connections; close some, or try again later", TEMPORARY)
+    try:
+        hold = await services.mail.select(principal.account, INBOX, read_only=True, changed=_nothing)
+    except BaseException:
+        wire.depart()
+        raise
     session.drop = Maildrop(hold)
     session.principal = principal
-    welcome(session.wire, session.services, principal, how)
+    welcome(wire, services, principal, how)
     return Ok(str(session.drop))
+
+
+def _held_off(session: Session, refusal: TooManyFailures) -> Err:
+    """The right password may work later (RFC 3206 4)."""
+    session.ended = held_off(session, session.wire, session.services, refusal)
+    return Err(refusal.says, TEMPORARY)
 
 
 def _nothing() -> None:

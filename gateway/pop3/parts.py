@@ -13,6 +13,7 @@ from actors.mailbox.types import Changed, MailboxInfo, Ranges
 from cluster.clock import Clock, Dice
 from gateway.access.parts import Array, Log
 from gateway.login import Directory
+from gateway.logins import UNCOUNTED, Logins
 from gateway.pop3.metrics import Metrics
 from gateway.pop3.settings import Pop3Settings
 
@@ -99,3 +100,4 @@ class Services:
     dice: Dice
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
+    logins: Logins = UNCOUNTED

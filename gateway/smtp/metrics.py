@@ -42,5 +42,6 @@ class ListenerMetrics:
         self.recipients_taken = metrics.recipients.labels(listener, "accepted")
         self.recipients_refused = metrics.recipients.labels(listener, "refused")
         self.logins = metrics.authentications.labels(listener, "accepted")
+        self.logins_held_off = metrics.authentications.labels(listener, "held off")
         self.login_failures = metrics.authentications.labels(listener, "refused")
         self.rejected = metrics.rejected.labels(listener)

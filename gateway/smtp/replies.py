@@ -85,6 +85,11 @@ def login_failed(says: str) -> Reply:
     return Reply(535, "5.7.8", f"Authentication failed: {says}") if says else WRONG_PASSWORD
 
 
+def auth_held_off(trouble: Trouble, *, closing: bool) -> Reply:
+    """Why a login was not tried (RFC 4954 6); `closing`: once too often."""
+    return Reply(421 if closing else 454, "4.7.0", trouble.says)
+
+
 def unknown(found: Unknown) -> Reply:
     """The answer for an address of ours that nobody has."""
     return DISABLED if found.reason is Why.DISABLED else NO_SUCH_USER

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from actors.directory.types import Local, NotLocal, Principal, Unknown
 from cluster.errors import Trouble
-from gateway.login import Login, pause_after_failure
+from gateway.login import Login
+from gateway.logins import TooManyFailures
 from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
@@ -84,7 +85,7 @@ class Session:
         self._ident = ident
         self._login: Login | None = None
         self._mechanism = ""  # of the last login
-        self._login_failures = 0
+        self._held_off = 0
         self._taken: list[Taken] = []
         self._messages = 0
         self._refusals = 0  # in this transaction
@@ -188,7 +189,12 @@ class Session:
             await self._gates.over()
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
-        self._login = None
+        self._end_login()
+
+    def _end_login(self) -> None:
+        login, self._login = self._login, None
+        if login is not None:
+            login.close()
 
     # -- the envelope ----------------------------------------------------------------------------------------------
 
@@ -363,6 +369,7 @@ class Session:
 
     async def close(self) -> None:
         """Give back what was held for it."""
+        self._end_login()
         if self._gates is not None:
             await self._gates.close()
 
@@ -372,9 +379,12 @@ class Session:
         world = self._world
         plus = PLUS in self.machine.offers.mechanisms(tls=self.machine.tls)
         self._mechanism = event.mechanism
+        self._end_login()
         self._login = Login(
             event.mechanism,
             world.directory,
+            world.logins.attempt(self._ip),
+            pause_s=world.settings.auth_pause_s,
             dice=world.dice,
             secret=world.sasl_secret,
             bindings=self.bindings if plus else (),
@@ -388,8 +398,12 @@ class Session:
     async def _login_step(self, login: Login, data: bytes) -> None:
         try:
             found = await login.step(data)
+        except TooManyFailures as refusal:
+            self._login_held_off(refusal)
+            return
         except Trouble as trouble:  # not a wrong password, and must not be told as one (RFC 4954 6)
             self._world.log.warning("smtp.auth", id=self._ident, ip=self._ip, why=trouble.log)
+            self._end_login()
             self.machine.send(replies.AUTH_LATER)
             return
         match found:
@@ -405,14 +419,18 @@ class Session:
                     await self._offer(self._by_rule, authenticated=True)
                 self.machine.accept()
             case sasl.Failed(why, authcid, says):
-                await self._login_failed(why, authcid, says)
+                self._metrics.login_failures.inc()
+                self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
+                self.machine.send(replies.login_failed(says))
 
-    async def _login_failed(self, why: str, authcid: str, says: str) -> None:
-        self._login_failures += 1
-        self._metrics.login_failures.inc()
-        self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, login=authcid, ok=False, why=why)
-        await pause_after_failure(self._login_failures, self._world.settings.auth_pause_s)
-        self.machine.send(replies.login_failed(says))
+    def _login_held_off(self, refusal: TooManyFailures) -> None:
+        """The password was not looked at (RFC 4954 6: 454). The machine counts wrong passwords only, so this counts."""
+        self._end_login()
+        self._held_off += 1
+        self._metrics.logins_held_off.inc()
+        self._world.log.info("smtp.auth", id=self._ident, ip=self._ip, ok=False, why=refusal.log)
+        closing = self._held_off >= self._world.settings.auth_failures_max
+        self.machine.send(replies.auth_held_off(refusal, closing=closing))
 
     # -- VRFY and EXPN ---------------------------------------------------------------------------------------------
 
@@ -431,7 +449,7 @@ class Session:
     def tls_started(self) -> None:
         """The handshake is done: who the client was before counts no more (RFC 3207 4.2)."""
         self.principal = None
-        self._login = None
+        self._end_login()
         self.machine.tls_started()
         self._story.forget("hello", "auth")
         if self._by_rule is not None:

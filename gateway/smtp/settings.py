@@ -141,7 +141,9 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         bool, Meta(description="Take passwords without TLS. Only for a loopback that nobody else can hear.")
     ] = False
     auth_failures_max: Annotated[Positive, Meta(description="Wrong passwords before the connection is closed.")] = 3
-    auth_pause_s: Annotated[Seconds, Meta(description="Pause after a wrong password; grows with each.")] = 1.0
+    auth_pause_s: Annotated[
+        Seconds, Meta(description="Pause after a wrong password; longer with each ([logins] pause_s_max).")
+    ] = 1.0
     deliver_tries: Annotated[Positive, Meta(description="Attempts to store before the peer is told to retry.")] = 3
     deliver_pause_s: Annotated[Seconds, Meta(description="Pause before another attempt.")] = 0.2
 

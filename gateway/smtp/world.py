@@ -9,6 +9,7 @@ from typing import Final
 from actors.directory.types import Principal
 from actors.trace.client import NOWHERE, Tracing
 from cluster.clock import Clock, Dice
+from gateway.logins import UNCOUNTED, Logins
 from gateway.networks import networks, within
 from gateway.smtp.aftermath import After
 from gateway.smtp.gates import Keepers
@@ -48,6 +49,8 @@ class World:
     """Signs what leaves; None: nothing is signed."""
     after: After | None = None
     """Who is told of messages once they are answered for; None: nobody."""
+    logins: Logins = UNCOUNTED
+    """Whether logging in may be tried."""
 
     @cached_property
     def _relay_from(self) -> tuple[IPv4Network | IPv6Network, ...]:

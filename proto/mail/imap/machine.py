@@ -65,14 +65,6 @@ class ImapMachine:
         self._literal: Literal | None = None
         self._refusal: Bad | None = None
         self._head: tuple[bytes, bytes] | None = None  # tag and name, once a literal has come
-        self._handlers: tuple[Callable[[], Event | None] | None, ...] = (
-            self._read_command,
-            self._read_literal,
-            self._read_refused,
-            self._read_raw,
-            None,
-            None,
-        )
 
     def receive(self, data: bytes) -> None:
         """Octets from the client. Follow with `events()`."""
@@ -85,9 +77,9 @@ class ImapMachine:
 
     def events(self) -> Iterator[Event]:
         """What can be told now, one by one; each is worked out only when asked for."""
-        while (handler := self._handlers[self._step]) is not None:
+        while (handler := _HANDLERS[self._step]) is not None:
             before = self._step
-            event = handler()
+            event = handler(self)
             if event is not None:
                 yield event
             elif self._step == before:
@@ -273,6 +265,17 @@ class ImapMachine:
         self._held_bytes = self._skipped_bytes = 0
         self._head = self._refusal = None
         self._step = _COMMAND
+
+
+# By step. One for all machines: an idle connection is small.
+_HANDLERS: tuple[Callable[[ImapMachine], Event | None] | None, ...] = (
+    ImapMachine._read_command,
+    ImapMachine._read_literal,
+    ImapMachine._read_refused,
+    ImapMachine._read_raw,
+    None,
+    None,
+)
 
 
 def _size(literal: re.Match[bytes]) -> int:

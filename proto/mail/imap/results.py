@@ -59,7 +59,8 @@ def esearch_line(
     """ESEARCH (RFC 4466 2.6.2, RFC 4731 3): what is None was not asked for, or there is none.
 
     `least`, `most`, `found`: MIN, MAX and ALL, which are not said if nothing was found. `partial` has the range as it
-    was asked for, and b"" if no result is in it. `relevancy` are the scores of `found` in its order (RFC 6203 4).
+    was asked for, and b"" if no result is in it. `relevancy` are the scores of `found` in its order (RFC 6203 4);
+    without any there are none.
     """
     data = [_correlator(tag, searched, utf8=utf8)] if tag is not None or searched is not None else []
     if uid:
@@ -72,7 +73,7 @@ def esearch_line(
         data.append(b"PARTIAL (%b %b)" % (bytes(partial[0]), partial[1] or b"NIL"))
     if mod_sequence is not None:
         data.append(b"MODSEQ %d" % mod_sequence)
-    if relevancy is not None:
+    if relevancy:
         data.append(b"RELEVANCY (%b)" % b" ".join(b"%d" % score for score in relevancy))
     data += map(_update, updates)
     return b"* ESEARCH %b\r\n" % b" ".join(data) if data else b"* ESEARCH\r\n"

@@ -7,9 +7,9 @@ import pytest
 from actors.shell.client import Direct
 from actors.shell.kind import encode
 from actors.throttle import keys
-from actors.throttle.client import Admitted, Limit, ThrottleClient, Wait
+from actors.throttle.client import Admitted, Limit, ThrottleClient, Told, Wait
 from actors.throttle.state import Throttle
-from actors.throttle.types import Enter, Leave, Take
+from actors.throttle.types import Enter, Leave, Take, Tally
 from cluster.errors import Refused
 from tests.unit.actors.shell.site import Site
 
@@ -128,6 +128,48 @@ async def test_who_is_refused_writes_nothing(site: Site, client: ThrottleClient)
     assert site.store.commits == commits
 
 
+async def test_a_tally_counts_and_refuses_nobody(site: Site, client: ThrottleClient) -> None:
+    other = HOURLY._replace(key="b")
+    assert await client.tally([HOURLY, other], who(1)) == [Told(1, 0), Told(1, 0)]
+    for number in range(2, 6):
+        site.clock.advance(600)
+        told = await client.tally([HOURLY], who(number))
+    assert told == [Told(5, 2400)]  # two must be over for a third to be let in
+    assert await client.tally([other, HOURLY]) == [Told(1, 0), Told(5, 2400)]
+    site.clock.advance(1201)
+    assert await client.tally([HOURLY]) == [Told(4, 1199)]
+
+
+async def test_a_tally_counts_who_asks_again_once(client: ThrottleClient) -> None:
+    for _ in range(3):
+        assert await client.tally([HOURLY], who(1)) == [Told(1, 0)]
+
+
+async def test_to_ask_for_a_tally_writes_nothing(site: Site, client: ThrottleClient) -> None:
+    await client.tally([HOURLY], who(1))
+    commits, rows = site.store.commits, await site.rows(b"l")
+    assert await client.tally([HOURLY]) == [Told(1, 0)]
+    assert site.store.commits == commits
+    assert await site.rows(b"l") == rows
+
+
+async def test_tallies_are_kept_by_a_new_owner_and_go_when_they_are_over(site: Site, client: ThrottleClient) -> None:
+    await client.tally([HOURLY], who(1))
+    shard, _claims = await site.owner(Throttle(), epoch=2)
+    assert await ThrottleClient(Direct({"throttle": shard}), LEASE_S).tally([HOURLY]) == [Told(1, 0)]
+    site.clock.advance(3600 + 61)
+    await site.sweep({SLOT})
+    assert await site.rows(b"l") == []
+
+
+async def test_a_tally_and_who_enters_share_a_count(client: ThrottleClient) -> None:
+    await client.tally([HOURLY], who(1))
+    for number in (2, 3):
+        assert isinstance(await client.enter([HOURLY], who(number)), Admitted)
+    assert await client.enter([HOURLY], who(4)) == Wait(3600.0, HOURLY)
+    assert await client.tally([HOURLY]) == [Told(3, 3600)]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -143,6 +185,9 @@ async def test_who_is_refused_writes_nothing(site: Site, client: ThrottleClient)
         encode(Enter((Take(UNIT, rate=1, per_ms=10**12),), who(1), 1)),
         encode(Enter((Take(UNIT, rate=-1, per_ms=1),), who(1), 1)),
         encode(Leave((keys.unit_of("x", "of another slot"),), who(1))),
+        encode(Tally((Take(UNIT, rate=1, per_ms=1),), b"short")),
+        encode(Tally((Take(UNIT, rate=1),))),
+        encode(Tally(())),
     ],
 )
 def test_what_makes_no_sense_is_refused(body: bytes) -> None:

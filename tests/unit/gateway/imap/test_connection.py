@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from gateway.access.connection import READ_AHEAD_BYTES
+from gateway.access.connection import READ_AHEAD_BYTES, READ_BYTES, STRANGER_BYTES
 from gateway.imap.connection import Connection
 from gateway.imap.server import ImapServer
 from gateway.imap.session import Session
@@ -151,6 +151,53 @@ async def test_silence_has_its_time(login: str, seconds: int) -> None:
         assert client.pipe.closed
 
 
+async def test_a_stranger_that_is_never_silent_goes_all_the_same() -> None:
+    """Three silences are there for a login, whatever is said in them; afterwards they do not count."""
+    async with World() as world:
+        stranger, client = await world.connect(), await world.connect()
+        for _ in range(3):
+            world.clock.advance(59)
+            for one in (stranger, client):
+                await one.ok("NOOP")
+        assert stranger.connection.deadline == client.connection.deadline == world.clock.monotonic() + 3
+        await client.ok(f"LOGIN alice {PASSWORD}")
+        assert client.connection.deadline == world.clock.monotonic() + 1800
+        world.clock.advance(4)
+        stranger.connection.expired()
+        assert (await stranger.line()).startswith(b"* BYE")
+
+
+async def test_who_does_not_read_a_challenge_is_cut_off() -> None:
+    """The time to read runs on while an answer is awaited, and after it."""
+    async with World() as world:
+        client = await world.connect()
+        await client.line()
+        client.send(b"x AUTHENTICATE LOGIN\r\n")
+        assert await client.line() == b"+ VXNlcm5hbWU6"
+        client.connection.pause_writing()
+        client.send(b"YWxpY2U=\r\n")
+        await client.quiet()
+        assert client.connection.deadline <= world.clock.monotonic() + world.services.settings.write_s
+        client.connection.resume_writing()
+        assert await client.line() == b"+ UGFzc3dvcmQ6"
+        client.send(b"d3Jvbmc=\r\n")
+        client.connection.pause_writing()
+        await client.quiet()
+        assert client.connection.deadline <= world.clock.monotonic() + world.services.settings.write_s
+
+
+async def test_a_stranger_is_read_less_than_a_client() -> None:
+    async with World() as world:
+        stranger, client = (await world.connect()).connection, (await world.connect("alice")).connection
+        assert (len(stranger.get_buffer(-1)), len(client.get_buffer(-1))) == (STRANGER_BYTES, READ_BYTES)
+        room = stranger.get_buffer(-1)
+        room[:8] = b"x NOOP\r\n"
+        stranger.buffer_updated(8)
+        client.get_buffer(-1)[:8] = b"y" * 8  # the next to read writes over it
+        await world.clients[0].line()
+        assert await world.clients[0].line() == b"x OK NOOP completed"
+
+
 async def test_a_slow_upload_is_no_silence() -> None:
     async with World() as world:
         client = await world.connect("alice")
@@ -198,6 +245,7 @@ async def test_a_connection_lost_in_a_command_lets_its_mailbox_go() -> None:
         client.pipe.close()
         await client.quiet()
         assert not world.mail._views
+        client.pipe.said.clear()  # half an answer: the client went away in the middle of it
 
 
 async def test_a_client_that_has_said_all_still_hears_all() -> None:

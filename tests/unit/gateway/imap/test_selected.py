@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.mailbox.recent import Recent
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, split_flags
 from gateway.imap.parts import Place
 from gateway.imap.selected import Selection, _missing
@@ -75,7 +76,7 @@ async def test_a_flood_of_flags_is_told_bit_by_bit() -> None:
             await world.deliver(message(f"m{number}"))
         hold = await world.mail.select(ALICE, "INBOX", read_only=False, changed=lambda: None)
         selection = Selection(hold, Place(ALICE, "INBOX"))
-        hold.recent.clear()
+        hold.recent = Recent()
         await hold.set_flags(((1, 6),), "add", 1)
         assert selection.sync(expunges=True, most=2) == _seen(1) + _seen(2)
         await hold.set_flags(((1, 1), (4, 4)), "add", 8)

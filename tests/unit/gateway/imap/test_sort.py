@@ -183,7 +183,7 @@ async def test_relevancy_orders_what_fuzzy_finds() -> None:
         assert await _scores(client, one) == ("1,3:5", [1, 1, 2, 2])
         assert (await client.ok("SEARCH NOT FUZZY SUBJECT run"))[0] == b"* SEARCH 2 5"
         lines = await client.ok("SEARCH RETURN (ALL RELEVANCY) FUZZY SEEN")
-        assert lines[0] == b'* ESEARCH (TAG "t") RELEVANCY ()'
+        assert lines[0] == b'* ESEARCH (TAG "t")'
 
 
 async def _scores(client: Client, text: str) -> tuple[str, list[int]]:

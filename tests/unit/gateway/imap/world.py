@@ -18,6 +18,7 @@ from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
 from actors.mailbox.types import Quota
 from actors.mailbox.views import Directing
+from actors.throttle.memory import MemoryTallies
 from cluster.blobs.memory import MemoryBlobs
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
@@ -30,6 +31,7 @@ from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer
 from gateway.imap.session import Session
 from gateway.imap.settings import ImapSettings
+from gateway.logins import CountedLogins, LoginSettings
 from mail import sasl
 from tests.strict import responses
 from tests.strict.stream import split
@@ -181,7 +183,10 @@ class Pipe(asyncio.Transport):
         return self.protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        data = data if self.inflating is None else self.inflating.decompress(data)
+        self.write_out(data if self.inflating is None else self.inflating.decompress(data))
+
+    def write_out(self, data: bytes | bytearray | memoryview) -> None:
+        """What the client understands."""
         self.received += data
         self.said += data
         self.news.set()
@@ -190,7 +195,7 @@ class Pipe(asyncio.Transport):
         if not self.closed:
             self.closed = True
             self.news.set()
-            asyncio.get_running_loop().call_soon(cast("asyncio.Protocol", self.protocol).connection_lost, None)
+            asyncio.get_running_loop().call_soon(cast("asyncio.BaseProtocol", self.protocol).connection_lost, None)
 
     abort = close
 
@@ -225,14 +230,15 @@ class Client:
 
     def send_as_it_is(self, data: bytes) -> None:
         """Bytes to the server that are compressed already, if they should be."""
-        cast("asyncio.Protocol", self.pipe.protocol).data_received(data)
+        cast("Connection", self.pipe.protocol).data_received(data)
 
     def compress(self) -> None:
         """From here both ends compress (RFC 4978)."""
         self.deflating = zlib.compressobj(6, zlib.DEFLATED, -15)
         self.pipe.inflating = zlib.decompressobj(-15)
-        early, self.pipe.received = self.pipe.received, bytearray()
-        self.pipe.received += self.pipe.inflating.decompress(bytes(early))
+        early, self.pipe.received = bytes(self.pipe.received), bytearray()
+        self.pipe.said = self.pipe.said.removesuffix(early)
+        self.pipe.write_out(self.pipe.inflating.decompress(early))
 
     def expand(self) -> None:
         """From here nothing is compressed."""
@@ -297,6 +303,7 @@ class World:
 
     far = False
     indexes: Indexes | None = None
+    login_settings = LoginSettings()
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
@@ -312,6 +319,8 @@ class World:
             shards = self._way.owner
         self.mail = Counting(shards, self.store, MemoryBlobs(clock=self.clock), self.clock, Inline())
         defaults: dict[str, Any] = {"plaintext_login": True, "login_failure_delay_s": 0.0, "drain_s": 1.0}
+        self.tallies = MemoryTallies(self.clock)
+        counted = CountedLogins(self.login_settings, self.tallies, self.clock, random.Random(2), CollectorRegistry())
         self.services = Services(
             self.mail,
             self.people,
@@ -321,6 +330,7 @@ class World:
             random.Random(1),
             self.log,
             b"a secret of the server",
+            counted,
             indexes=self.indexes,
         )
         self.server = ImapServer(self.services)

@@ -58,6 +58,7 @@ class World(world.World):
             random.Random(2),
             self.log,
             b"a secret of the server",
+            self.services.logins,
         )
         self.pop3_server = Pop3Server(self.pop3)
 

@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 from actors.directory.types import Local, NotLocal, Principal, Resolution, Target, Unknown, Why
 from actors.queue.outbox import Kept
 from actors.queue.types import Envelope
+from actors.throttle.memory import MemoryTallies
 from actors.trace.types import Note
 from cluster.clock import ManualClock
 from cluster.errors import Trouble
+from gateway.logins import CountedLogins, LoginSettings
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics, Metrics
 from gateway.smtp.offering import Offering
@@ -196,6 +198,9 @@ class Fakes:
             b"secret of tests!",
             self.outgoing,
             self.traces,
+            logins=CountedLogins(
+                LoginSettings(), MemoryTallies(ManualClock()), ManualClock(), random.Random(2), CollectorRegistry()
+            ),
         )
 
     def count(self, name: str, outcome: str) -> float:
