@@ -14,6 +14,7 @@ from actors.mailbox.types import Ranges
 from cluster.meta.store import Store
 
 PAGE: Final = 2000  # log entries read at once
+GONE_MAX: Final = 200_000  # ranges of UIDs that left: about 25 MB
 
 
 async def read(store: Store, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, bytes]]]:
@@ -26,14 +27,14 @@ async def read(store: Store, account: int, since: int, until: int) -> AsyncItera
 
 
 async def gone(store: Store, account: int, mailbox: int, since: int, until: int, *, pages_max: int) -> Ranges | None:
-    """The UIDs that left a mailbox in that time; None where there are more pages to look through."""
+    """The UIDs that left a mailbox in that time; None where there is more to look through, or to say."""
     spans: list[tuple[int, int]] = []
     pages = 0
     async for page in read(store, account, since, until):
         for _modseq, stored in page:
             spans += gone_of(stored, mailbox)
         pages += 1
-        if pages >= pages_max:
+        if pages >= pages_max or len(spans) > GONE_MAX:
             return None
     return merged(spans)
 

@@ -5,7 +5,7 @@ The law: who applies what is said to what he had has what the context holds, in 
 moment in which it is read: what leaves is said from the end, what comes from the beginning. Nothing here waits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -86,7 +86,6 @@ class Contexts:
     """Those of a selected mailbox. `known`: all UIDs of the mailbox when it was last looked for what has left."""
 
     known: Array
-    wake: Callable[[], None]  # something has changed, and no command runs
     all: dict[bytes, Context] = field(default_factory=dict)
 
     def leave(self, selection: "Selection") -> bytes:
@@ -106,7 +105,3 @@ class Contexts:
         """CANCELUPDATE; whether all of them were there."""
         found = [self.all.pop(tag, None) is not None for tag in dict.fromkeys(tags)]
         return all(found)
-
-    def close(self) -> None:
-        """The mailbox is not selected any more."""
-        self.all.clear()

@@ -22,9 +22,9 @@ from mail.message.preview import preview
 from mail.message.record import Record
 
 _A: Final = FetchAttribute
+_SAME_PART_MAX: Final = 4  # its size and a few pieces
 PIECE_BYTES: Final = 64 * 1024
 _PLANNED_ITEMS: Final = 20  # of a list that is kept: nobody fills memory with longer ones, each made up
-_SAME_PART_MAX: Final = 4  # its size and a few pieces
 _DATES_CACHED: Final = 4096  # mail that came in one go has the same second
 
 

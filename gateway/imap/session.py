@@ -199,8 +199,6 @@ class Session:
         """Select nothing."""
         selection, self.selection = self.selection, None
         if selection is not None:
-            if selection.contexts is not None:
-                selection.contexts.close()
             await selection.hold.close()
 
     async def part(self) -> None:
@@ -277,6 +275,6 @@ class Session:
                 self.wire.close()
             elif self.selection is not None:
                 if self.selection.contexts is not None:
-                    self.selection.contexts.wake()
+                    self.wire.news()
                 if self.selection.more:
                     self.changed()

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from gateway.imap.parts import Array
+from gateway.imap.parts import Array, Pace
 from gateway.imap.session import Session
 from gateway.imap.troubles import Told
 
@@ -19,12 +19,14 @@ async def tell_flags(session: Session, rows: Array, *, with_uid: bool) -> Told:
     selection = session.selected
     session.wire.write(selection.new_keywords())
     told = []
+    pace = Pace(session.services.clock)
     for start in range(0, len(rows), ROWS_MAX):
         text, part = selection.flags_of(rows[start : start + ROWS_MAX], with_uid=with_uid)
         told.append(part)
         session.wire.write(text)
         session.progress.done = start
         await session.wire.drain()
+        await pace.breathe()
     return together(told)
 
 

@@ -5,7 +5,6 @@ that caused it. While no command runs, nothing is said but in IDLE or with NOTIF
 command of its own. What cannot be read now is tried again later.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -72,7 +71,7 @@ class Wish:
         """From now on what changes is told; or NOUPDATE. `rows`: what was found in the scope, in order."""
         session, selection = self.session, self.session.selected
         if selection.contexts is None:
-            selection.contexts = Contexts(scope.uids, session.wire.news)
+            selection.contexts = Contexts(scope.uids)
         contexts = selection.contexts
         by_relevancy = any(criterion.key is SortKey.RELEVANCY for criterion in self.criteria)
         if self.wanted is None or by_relevancy or not contexts.has_room(len(rows)):
@@ -108,15 +107,15 @@ async def cancel_update(session: Session, command: commands.CancelUpdate) -> Ok:
     return Ok("CANCELUPDATE completed")
 
 
-async def catch_up(session: Session, may_speak: Callable[[], bool] = lambda: True) -> bool:
-    """Tell what has changed; whether there is more to look at."""
+async def catch_up(session: Session) -> bool:
+    """Tell what has changed; whether there is more to look at. Run by a command, or like one: nothing else is said."""
     selection = session.selection
     if selection is None or selection.contexts is None or session.ended or not selection.readable:
         return False
     left = False
     for context in list(selection.contexts.all.values()):
         try:
-            await _news(session, selection, context, may_speak)
+            await _news(session, selection, context)
         except Trouble as trouble:  # it stays due
             session.log.warning("imap.context", trouble=type(trouble).__name__, detail=trouble.log)
             continue
@@ -134,25 +133,12 @@ def has_news(session: Session) -> bool:
 
 async def tell(session: Session) -> None:
     """Between commands: tell some of what has changed, and later of the rest."""
-    selection = session.selection
-    if not has_news(session) or selection is None:
-        return
-
-    def may_speak() -> bool:
-        return not (session.ended or session.wire.clogged) and selection.readable
-
-    if may_speak() and (await catch_up(session, may_speak) or _is_behind(selection)):
+    if has_news(session) and await catch_up(session):
         session.wire.news()
 
 
-def _is_behind(selection: Selection) -> bool:
-    """Whether something has changed since it was last looked."""
-    contexts, now = selection.contexts, selection.hold.view.modseq
-    return contexts is not None and any(context.modseq < now for context in contexts.all.values())
-
-
-async def _news(session: Session, selection: Selection, context: Context, may_speak: Callable[[], bool]) -> None:
-    """Say ADDTO and REMOVEFROM of one context; where nothing may be said any more when all is read, it stays due."""
+async def _news(session: Session, selection: Selection, context: Context) -> None:
+    """Say ADDTO and REMOVEFROM of one context."""
     now_ms = session.services.clock.now_ms()
     _collect(selection, context, now_ms // 1000)
     if not len(context.due):
@@ -162,13 +148,9 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
         judged = judged[:_READ_AT_ONCE]
     scope = _scope(session, selection, judged)
     found = await Finder(session, scope, Lookups(session, selection.account)).find(context.key)
-    if not may_speak():
-        return
     new, was_judged = scope.uids[found.mask], context.judged
     context.judged = max(was_judged, int(judged[-1]))
     await _fetched(session, selection, context, new[(new > was_judged) & ~np.isin(new, context.members)])
-    if not may_speak():
-        return
     context.due = context.due[len(judged) :]
     session.wire.write(_left(selection))
     session.wire.write(context.remove(scope.uids[~found.mask], selection))
@@ -176,20 +158,16 @@ async def _news(session: Session, selection: Selection, context: Context, may_sp
     added = added[~np.isin(added, context.members) & np.isin(added, selection.hold.view.index.uids)]
     if context.criteria:
         context.due = np.union1d(context.due, added)  # until they are said
-        await _insert(session, selection, context, added, may_speak)
+        await _insert(session, selection, context, added)
     elif len(added):
         session.wire.write(context.add(added, np.searchsorted(context.members, added), selection))
 
 
-async def _insert(
-    session: Session, selection: Selection, context: Context, added: Array, may_speak: Callable[[], bool]
-) -> None:
+async def _insert(session: Session, selection: Selection, context: Context, added: Array) -> None:
     """ADDTO at the right positions. What others expunge meanwhile leaves first."""
     insertion = Insertion([criterion.reverse for criterion in context.criteria])
     insertion.keys.update(await sort_keys(session, _scope(session, selection, added), context.criteria))
     while len(added):
-        if not may_speak():
-            return
         session.wire.write(_left(selection))
         added = added[np.isin(added, selection.hold.view.index.uids)]
         places = insertion.into(context.members, added)

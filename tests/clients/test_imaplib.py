@@ -37,6 +37,9 @@ def test_imaplib_speaks_every_command(server: Peopled, login: str) -> None:
         assert imap.recent() == ("OK", [b"3"])
         assert imap.search(None, "KEYWORD", "$Work", "NOT", "SEEN") == ("OK", [b"1 2 3"])
         assert imap.uid("SEARCH", "UID 2:*") == ("OK", [b"2 3"])
+        assert imap.sort("(REVERSE SUBJECT)", "UTF-8", "ALL") == ("OK", [b"3 2 1"])
+        assert imap.uid("SORT", "(REVERSE SUBJECT)", "UTF-8", "UID 2:3") == ("OK", [b"3 2"])
+        assert imap.thread("REFERENCES", "UTF-8", "ALL") == ("OK", [b"(1)(2)(3)"])
         assert imap.fetch("1", "(UID FLAGS)") == ("OK", [rb"1 (UID 1 FLAGS (\Flagged $Work \Recent))"])
         assert imap.store("1", "+FLAGS", r"\Seen")[0] == "OK"
         assert imap.copy("1", "Archive")[0] == "OK"
@@ -87,6 +90,16 @@ def test_imapclient_reads_a_mailbox(server: Peopled, login: str, client: imapcli
     assert client.remove_flags([1], [imapclient.ANSWERED]) == {1: (b"\\Recent",)}
     assert client.get_flags([1]) == {1: (b"\\Recent",)}
     assert client.folder_exists("Nowhere") is False
+
+
+def test_imapclient_sorts_and_threads(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:
+    for number, subject in enumerate(("pears", "Äpfel", "Re: pears")):
+        client.append("INBOX", message(subject).replace(b"Message-ID", b"X-%d" % number))
+    client.select_folder("INBOX")
+    assert client.sort("SUBJECT") == [2, 1, 3]
+    assert client.sort(["REVERSE SUBJECT", "DATE"], ["NOT", "SUBJECT", "Äpf"]) == [1, 3]
+    assert client.thread("ORDEREDSUBJECT") == ((1, 3), (2,))
+    assert client.thread("REFERENCES", ["SUBJECT", "pears"]) == ((1, 3),)
 
 
 def test_imapclient_uses_what_another_shares(server: Peopled, login: str, client: imapclient.IMAPClient) -> None:

@@ -1,7 +1,7 @@
 """Many rude clients at once, and what the server's process holds then (VmRSS): no more than all their limits together.
 
-tests/unit/gateway/imap/test_connection_memory.py measures one connection exactly; here it is sockets, the event loop and TLS that
-might hold what the connection does not.
+tests/unit/gateway/imap/test_connection_memory.py measures one connection exactly; here it is sockets, the event loop
+and TLS that might hold what the connection does not.
 """
 
 import contextlib

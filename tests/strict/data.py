@@ -151,7 +151,7 @@ _ESEARCH: Final[dict[str, Callable[[Cursor], Any]]] = {
     "COUNT": Cursor.number,
     "MODSEQ": lambda cursor: cursor.number64(1),
     "PARTIAL": _partial,
-    "RELEVANCY": lambda cursor: cursor.listed(lambda: cursor.number(1, 100)),
+    "RELEVANCY": lambda cursor: cursor.listed(lambda: cursor.number(1, 100), empty=True),
     "ADDTO": _updates,
     "REMOVEFROM": _updates,
 }

@@ -1,6 +1,7 @@
 """Whole responses out of what has come so far, with their literals in them."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _LITERAL: Final = re.compile(rb"~?\{([0-9]+)\}\r\n\Z")
@@ -22,12 +23,12 @@ def whole(received: bytes) -> int:
     return 0
 
 
-def split(received: bytes) -> list[bytes]:
-    """All responses of bytes that end with one."""
-    found: list[bytes] = []
+def split(received: bytes, *, cut_off: bool = False) -> Iterator[bytes]:
+    """All responses of bytes that end with one, unless the connection was cut off."""
     while received:
         size = whole(received)
+        if not size and cut_off:
+            return
         assert size, f"half a response: {received[:200]!r}"
-        found.append(received[:size])
+        yield received[:size]
         received = received[size:]
-    return found

@@ -24,7 +24,7 @@ def _octets(text: str) -> bytes:
 def test_what_is_in_the_grammar(text: str) -> None:
     raw = _octets(text)
     responses.read(raw)
-    assert split(raw) == [raw]
+    assert list(split(raw)) == [raw]
     assert [size for size in range(len(raw)) if whole(raw[:size])] == []
     with pytest.raises((AssertionError, UnicodeError)):
         responses.read(raw[:-2] + b" \r\n" if not re.match(rb"[^ ]+ (OK|BYE|PREAUTH|NO) |\+ ", raw) else raw[:-1])
@@ -45,6 +45,7 @@ def test_utf8_only_where_it_is_enabled() -> None:
 
 def test_a_stream_is_cut_where_responses_end() -> None:
     raw = [b"* OK Say {3}\r\n", b"* 1 FETCH (BODY[] {4}\r\na\r\nb BODY[TEXT] {0}\r\n)\r\n", b"t OK done\r\n"]
-    assert split(b"".join(raw)) == raw
+    assert list(split(b"".join(raw))) == raw
+    assert list(split(b"".join(raw)[:-1], cut_off=True)) == raw[:-1]
     with pytest.raises(AssertionError):
-        split(b"".join(raw)[:-1])
+        list(split(b"".join(raw)[:-1]))

@@ -16,7 +16,6 @@ import gc
 import re
 import time
 import weakref
-import zlib
 from typing import Any, Final
 
 from cluster.errors import OverQuota
@@ -115,18 +114,17 @@ class Talker:
         self._loose: set[bytes] = set()  # tags of broken commands, which need not be answered
         self._broken = False  # something broken was said
         self._expunged_in = b""  # the tag of the command during which something was expunged
+        self._expects_expunges = False  # at any time, as it has asked for
         self._entering: list[Response] = []  # what was said since a SELECT: of which mailbox, its answer tells
         self._client: Client | None = None
-        self._inflate: Any = None
-        self._deflate: Any = None
         self._got = b""
 
     async def begin(self) -> None:
         """Connect and log in, if this client has no connection."""
         if self._is_closed():
             self._client = await self._world.connect()
-            self._got, self._inflate, self._deflate, self._waiting = b"", None, None, []
-            self.picture, self._entering = Picture(), []
+            self._got, self._waiting = b"", []
+            self.picture, self._entering, self._expects_expunges = Picture(), [], False
             await self.hear(until=lambda response: response.kind == "OK")
         assert self._client is not None
         if self._client.session.principal is None and not self._waiting:
@@ -169,7 +167,7 @@ class Talker:
                 assert self._is_closed(), f"no answer to {text[:200]!r}"
                 return None
             if response.tag == tag:
-                return self._took_effect(text, response)
+                return response
             assert text.upper().startswith((b"IDLE", b"AUTHENTICATE")), f"asked for more by {text[:200]!r}"
             self._send(b"DONE\r\n" if text.upper().startswith(b"IDLE") else b"*\r\n")
         return None
@@ -187,16 +185,20 @@ class Talker:
             for response in said[old:]:
                 self.picture.hear(response)
 
-    def _took_effect(self, text: bytes, response: Response) -> Response:
-        word = text.upper().split(b" ", 1)[0]
-        if response.kind == "OK" and word in (b"CLOSE", b"UNSELECT", b"UNAUTHENTICATE"):
+    def _took_effect(self, text: bytes) -> None:
+        """A command that changes what its client has to expect was done."""
+        client, words = self._client, text.upper().split()
+        assert client is not None
+        if words[0] in (b"CLOSE", b"UNSELECT", b"UNAUTHENTICATE"):
             self.picture.forget()
-        if response.kind == "OK" and word == b"UNAUTHENTICATE":
+        if words[0] in (b"NOTIFY", b"UNAUTHENTICATE"):  # RFC 5465 5.3: such a client cannot use numbers any more
+            self._expects_expunges = b"(SELECTED" in words
+        if words[0] == b"UNAUTHENTICATE":
             self.picture.enabled.clear()
-        if response.kind == "OK" and word == b"COMPRESS":
-            self._deflate, self._inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
-            self._got = self._inflate.decompress(self._got)
-        return response
+            client.expand()
+        if words[0] == b"COMPRESS":
+            client.compress()
+            self._got = client.pipe.inflating.decompress(self._got)
 
     async def _asked(self, tag: bytes) -> bool:
         """Whether a literal is wanted."""
@@ -231,8 +233,6 @@ class Talker:
         assert self._client is not None
         if self._is_closed():
             return
-        if self._deflate is not None:
-            data = self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
         self._client.send(data)
 
     def _is_closed(self) -> bool:
@@ -291,16 +291,18 @@ class Talker:
         tag, asked = self._waiting.pop(0)
         if _SELECTING.match(asked):
             self._entered(response.kind)
-        if self._expunged_in == tag and _NO_EXPUNGE.match(asked):  # what is BAD has used no numbers
+        if response.kind == "OK":
+            self._took_effect(asked)
+        if self._expunged_in == tag and _NO_EXPUNGE.match(asked) and not self._expects_expunges:
+            # what is BAD has used no numbers
             assert response.kind == "BAD", f"EXPUNGE or VANISHED during {asked[:100]!r} (RFC 3501 7.4.1)"
         assert response.tag == tag, f"{asked[:100]!r} ({tag!r}) is next, but {text!r} was said"
         if response.code is not None and response.code[0] == "COMPRESSIONACTIVE":
             assert response.kind == "NO"
 
     def _take_bytes(self, client: Client) -> None:
-        data = bytes(client.pipe.received)
+        self._got += client.pipe.received
         client.pipe.received.clear()
-        self._got += data if self._inflate is None else self._inflate.decompress(data)
 
     async def truth(self) -> None:
         """What this client was told is what is there."""

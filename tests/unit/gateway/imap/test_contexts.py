@@ -161,7 +161,7 @@ async def _change(dice: random.Random, world: World, other: Client, count: int) 
         await other.ok(f"UID STORE {uids} {dice.choice('+-')}FLAGS.SILENT ({flag})")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(16))
 async def test_updates_lead_to_what_a_search_finds(seed: int) -> None:
     dice = random.Random(seed)
     async with IndexedWorld() as world:
@@ -172,6 +172,8 @@ async def test_updates_lead_to_what_a_search_finds(seed: int) -> None:
         await other.ok("SELECT INBOX")
         if seed % 3 == 0:
             await world.index()
+        if seed % 4 == 0:
+            await watcher.run("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))")
         for number in range(contexts.CONTEXTS_MAX):
             order = dice.choice(ORDERS) if dice.random() < 0.5 else ""
             await watcher.begin(Follower(f"c{number}", uid=dice.random() < 0.5, key=dice.choice(KEYS), order=order))
