@@ -36,6 +36,7 @@ PEERS_CONNECTIONS_MAX: Final = 1000  # of IMAP, as the peers' script has it
 
 OURS: Final = "Rookery"
 SQLITE: Final = "Rookery on SQLite"
+UNINDEXED: Final = "Rookery without an index"
 PEERS: Final = "Postfix + Dovecot"
 POSTFIX: Final = "Postfix"  # alone, where mail is only relayed
 
@@ -106,7 +107,7 @@ class Rookery:
     name: str = OURS
     checks: tuple[str, ...] = ()
     connections: int = IMAP_PER_IP_MAX
-    more: str = ""  # settings
+    index: Literal["", "all", "off"] = ""  # for searching; "" is as shipped, which is on demand
 
     @property
     def settings(self) -> str:
@@ -128,7 +129,7 @@ connections_per_ip_max = {self.connections}
 checks = [{", ".join(f'"{check}"' for check in self.checks)}]
 [store]
 kind = "{self.store}"
-{self.more}"""
+{f'[search]{chr(10)}index = "{self.index}"{chr(10)}' if self.index else ""}"""
 
     def furnish(self, accounts: int) -> None:
         """A domain and accounts."""
@@ -140,8 +141,8 @@ kind = "{self.store}"
         return messages
 
     def fill_varied(self, mailbox: Mailbox) -> None:
-        """With when each arrived."""
-        self._load("varied", mailbox.count)
+        """With when each arrived, and the index of them, if there is to be one."""
+        self._load("indexed" if self.index == "all" else "varied", mailbox.count)
 
     def _load(self, what: str, count: int) -> None:
         """Run one of ops/bench/filling.py's loaders while the server is down."""

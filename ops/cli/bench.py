@@ -110,6 +110,9 @@ def makers(part: str, script: Path | None) -> "dict[str, Make]":
         made[peers.PEERS] = lambda path: peers.PostfixDovecot(path, peers.free_ports(), script)
     if part == "delivery":
         made[peers.SQLITE] = lambda path: peers.Rookery(path, peers.free_ports(), "sqlite", peers.SQLITE)
+    if part == "searching":
+        made[peers.OURS] = lambda path: peers.Rookery(path, peers.free_ports(), index="all")
+        made[peers.UNINDEXED] = lambda path: peers.Rookery(path, peers.free_ports(), name=peers.UNINDEXED, index="off")
     return made
 
 

@@ -37,7 +37,7 @@ class Slow(Pipe):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high = high or 0
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write_out(self, data: bytes | bytearray | memoryview) -> None:
         self.received += data
         self.news.set()
         if tracemalloc.is_tracing():
