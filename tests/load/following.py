@@ -71,8 +71,11 @@ class Follower:
         await self._complete_it(imap)
 
     async def _complete_it(self, imap: Imap) -> None:
-        """Ask for messages that were only announced."""
-        if self._exists != len(self._flags) and await self._ask(imap, f"UID FETCH {self._complete + 1}:* (UID FLAGS)"):
+        """Ask for messages that were only announced. Raises Broken where one comes that was told as gone."""
+        known = set(self._flags)
+        if self._exists != len(known) and await self._ask(imap, f"UID FETCH {self._complete + 1}:* (UID FLAGS)"):
+            if back := [uid for uid in self._flags if uid <= self._complete and uid not in known]:
+                raise Broken(f"a client of {self.login} {self.mailbox} that came back was told that {back} are gone")
             self._complete = max(self._flags, default=0)
 
     async def _ask(self, imap: Imap, command: str) -> bool:

@@ -142,6 +142,29 @@ def test_copied_twice(ledger: Ledger, box: Box) -> None:
         ledger.found(Found(2, 10, NO_FLAGS), "t", TRASH)
 
 
+@pytest.mark.parametrize("found", [0, 1, 2])
+def test_of_one_append_all_or_none(found: int) -> None:
+    ledger = Ledger()
+    ledger.appending(["a", "b"], PLACE, NO_FLAGS)
+    for uid, token in enumerate(["a", "b"][:found], 1):
+        ledger.found(Found(uid, 10, NO_FLAGS), token, PLACE)
+    if found == 1:
+        with pytest.raises(Lost, match="others of the same APPEND"):
+            ledger.round_is_over()
+    else:
+        assert len(ledger.round_is_over()) == 2 - found
+
+
+@pytest.mark.parametrize(("old", "new", "why"), [(True, True, Doubled), (False, False, Lost)])
+def test_replaced_and_both_or_none(ledger: Ledger, box: Box, old: bool, new: bool, why: type[Broken]) -> None:
+    ledger.replacing("u", box, 1, SEEN)
+    box.listed([Found(1, 10, NO_FLAGS)] if old else [])
+    with pytest.raises(why):  # noqa: PT012 - either of the two sees it
+        if new:
+            ledger.found(Found(2, 20, SEEN), "u", PLACE)
+        ledger.round_is_over()
+
+
 def test_refused_and_yet_kept() -> None:
     ledger = Ledger()
     sent = ledger.sending("t", PLACE, traced=True)
@@ -150,6 +173,12 @@ def test_refused_and_yet_kept() -> None:
     assert ledger.failed["SMTP"] == 1
     ledger.found(Found(1, 10, NO_FLAGS), "t", PLACE)
     assert ledger.kept == 1
+
+
+def test_appenduid() -> None:
+    assert Answer([], b"k1 OK [APPENDUID 7 3:4,9] Done\r\n").appended(3) == [3, 4, 9]
+    with pytest.raises(Broken, match="2 messages"):
+        Answer([], b"k1 OK [APPENDUID 7 3] Done\r\n").appended(2)
 
 
 def test_copyuid() -> None:
