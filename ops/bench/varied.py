@@ -18,7 +18,8 @@ ANSWERS: Final = (-1, 0, 0, 1, 3)  # of the messages of a thread, which each ans
 START: Final = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 YEARS_S: Final = 3 * 365 * 86_400
 ANSWERED_WITHIN_S: Final = 2 * 86_400
-ARRIVED_WITHIN_S: Final = 60
+# All the same: Dovecot's THREAD REFS goes by when the newest was sent, ours, as the draft has it, by when it arrived.
+ARRIVED_AFTER_S: Final = 20
 BODY_BYTES: Final = (300, 2000)
 SUBJECT_WORDS: Final = (2, 6)
 ZONES_H: Final = (-8, -5, 0, 1, 2, 9)
@@ -53,8 +54,8 @@ class Mailbox:
         for _ in range(place):
             sent_s += started.randint(1, ANSWERED_WITHIN_S)
         dice = random.Random(number)  # noqa: S311 - not for secrets
-        arrived_s = sent_s + dice.randrange(ARRIVED_WITHIN_S)
-        return Letter(number, thread, place, dice.randrange(SENDERS), f"{' '.join(words)} {thread}", sent_s, arrived_s)
+        subject = f"{' '.join(words)} {thread}"
+        return Letter(number, thread, place, dice.randrange(SENDERS), subject, sent_s, sent_s + ARRIVED_AFTER_S)
 
     def raw(self, letter: Letter) -> bytes:
         """The whole message; one in NEEDLE_EVERY has the needle in its text."""

@@ -78,12 +78,14 @@ class Append:
 
     @classmethod
     def parse(cls, reader: Reader) -> Self:
-        """append = "APPEND" SP mailbox 1*append-message"""
+        """append = "APPEND" SP mailbox 1*append-message. Between messages two spaces will do: IMAPClient sends them."""
         reader.sp()
         mailbox = reader.mailbox()
         messages = [AppendMessage.parse(reader)]
         parts = _weight(messages[0], reader)
         while reader.peek(b" "):
+            if reader.peek(b"  "):
+                reader.sp()
             messages.append(AppendMessage.parse(reader))
             parts += _weight(messages[-1], reader, before=parts)
         return cls(mailbox, tuple(messages))

@@ -8,7 +8,8 @@ r"""Conversations in files, held over sockets.
     select: INBOX                client 1 selects a mailbox, whatever is said of it
     append: nested.eml           a message of messages/ is appended to INBOX, by another client
     deliver: Subject             a message comes from outside to INBOX
-    C: a NOOP                    what client 1 sends, with CRLF; <me> is its login, <xE9> an octet
+    C: a NOOP                    what client 1 sends, with CRLF; <me> is its login, <plain> what AUTHENTICATE PLAIN
+                                 says of it in base64, <xE9> an octet
     C| Subject: x                a line of the literal announced by the C line above as {#}, its size worked out here
     S: a OK [<any>] Logged in    what the server must answer, <any> standing for anything
     S~: a OK                     the same of a line's beginning, after untagged ones that do not matter
@@ -18,6 +19,7 @@ r"""Conversations in files, held over sockets.
 What the server says beside this is found out by the next S.
 """
 
+import base64
 import re
 import socket
 import zlib
@@ -43,6 +45,7 @@ class Client:
         self._server = server
         self.socket = socket.create_connection((HOST, server.ports[port]), ANSWER_S)
         self._received = b""
+        self._is_closed = False
         self._compression: tuple[Any, Any] | None = None
         if port == "imaps":
             self.start_tls()
@@ -70,6 +73,7 @@ class Client:
             more = self.socket.recv(65536)
             if not more:
                 assert not self._received, self._received
+                self._is_closed = True
                 return ""
             self._received += more if self._compression is None else self._compression[1].decompress(more)
         line, _, self._received = self._received.partition(b"\r\n")
@@ -81,9 +85,10 @@ class Client:
         self.until("stage OK")
 
     def until(self, wanted: str) -> str:
-        """Pass over untagged lines; the line that begins as wanted."""
+        """Pass over untagged lines and what stands in their literals; the line that begins as wanted."""
+        tag = wanted.partition(" ")[0]
         line = self.line()
-        while line.startswith("* ") and not _beginning(wanted, line):
+        while not _beginning(wanted, line) and not self._is_closed and (tag == "*" or not line.startswith(f"{tag} ")):
             line = self.line()
         assert _beginning(wanted, line), f"got: {line}"
         return line
@@ -147,13 +152,16 @@ class Stage:
         client.send(body + b"\r\n")
 
     def _say(self, who: str, text: str) -> None:
-        self._command = (self._clients[who], text.replace("<me>", self._me))
+        self._command = (self._clients[who], text.replace("<me>", self._me).replace("<plain>", self._plain()))
         if "{#" not in text:
             self.send()
 
     def _hear(self, who: str, text: str) -> None:
         line = self._clients[who].line()
         assert re.fullmatch(_pattern(text), line), f"got: {line}"
+
+    def _plain(self) -> str:
+        return base64.b64encode(f"\0{self._me}\0{PASSWORD}".encode()).decode()
 
     def _login(self, who: str) -> None:
         client = self._connect(who, "imaps")
