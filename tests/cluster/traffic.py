@@ -17,7 +17,9 @@ from tests.cluster.observer import wait_for
 from tests.cluster.running import Cluster
 from tests.cluster.watching import Watcher
 from tests.load import clients
+from tests.load.arranging import Arranged, arrange, verify_arranged
 from tests.load.clients import INBOX, MAILBOXES, Load
+from tests.load.following import Follower, compare_all
 from tests.load.ledger import Broken, Later, Ledger
 from tests.load.reading import verify
 from tests.load.wire import logged_in
@@ -36,6 +38,8 @@ class Traffic:
 
     def __init__(self, cluster: Cluster, dice: random.Random, *, think_s: float = THINK_S) -> None:
         self.ledger = Ledger()
+        self.arranged = Arranged()
+        self.followers = [Follower(login, INBOX) for login in cluster.logins]
         self.cut = Counter[str]()  # connections that broke, or could not be had, by client
         self._cluster = cluster
         self._dice = dice
@@ -115,7 +119,7 @@ class Traffic:
         self._tasks = [*self._changing, *watching]
 
     def _work(self, load: Load) -> dict[str, Callable[[], Awaitable[Any]]]:
-        """What each client does, by its name: m delivers, a appends, c changes."""
+        """What each client does, by its name: m delivers, a appends, c changes, w arranges, f follows."""
         ledger, logins = self.ledger, self._cluster.logins
         work: dict[str, Callable[[], Awaitable[Any]]] = {"m": partial(clients.smtp, load, "m", logins)}
         if again := ledger.to_send_again():
@@ -125,6 +129,8 @@ class Traffic:
             work[f"a{number}"] = partial(clients.append, load, f"a{number}", login)
             for mailbox in MAILBOXES:
                 work[f"c{number}.{mailbox}"] = partial(clients.change, load, ledger.box((login, mailbox)))
+            work[f"w{number}"] = partial(arrange, load, self.arranged, login)
+            work[f"f{number}"] = partial(self.followers[number].follow, load)
         return work
 
     async def _keep_on(self, load: Load, who: str, do: Callable[[], Awaitable[Any]]) -> None:
@@ -166,6 +172,8 @@ class Traffic:
         for attempt in range(3):  # what was cut off is asked again; what is found is held against the ledger once
             with suppress(Later):
                 await verify(self._door(), self.ledger, logins=self._cluster.logins, all_bytes=all_bytes)
+                await verify_arranged(self._door(), self.arranged, self._cluster.logins)
+                await compare_all(self._door(), self.followers)
                 return
             if attempt == 2:
                 raise Broken("the cluster cannot be read from when all is quiet")

@@ -24,7 +24,7 @@ Row = tuple[tuple[str, object], ...]
 @click.option("--queue", is_flag=True, help="Mail to other servers, with a bad one as the sink.")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Where (kept); else a temporary place.")
 def main(rounds: int, seed: int | None, store: str, data: Path | None, *, queue: bool) -> None:
-    """Load by SMTP, LMTP and APPEND, kill -9 at a random moment, restart, verify over IMAP; and again.
+    """Load by SMTP, LMTP and IMAP, kill -9 at a random moment, restart, verify over IMAP; and again.
 
     With --queue the load is mail to other servers, and in the end each message must be at the sink, or back, once.
 
@@ -87,6 +87,10 @@ def _of_mailboxes(play: Rounds) -> Row:
         ("sent again after a crash: none was there before", totals.sent_again),
         ("neither acknowledged nor found", len(ledger.waiting)),
         ("in the mailboxes at the end", sum(len(box.known) for box in ledger.boxes.values())),
+        (
+            "clients that came back with QRESYNC and knew just what was there",
+            sum(one.came_back for one in play.followers),
+        ),
         ("slowest start, seconds", f"{max(totals.start_s):.2f}"),
         ("median start, seconds", f"{statistics.median(totals.start_s):.2f}"),
     )

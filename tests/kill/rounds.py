@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from tests.kill.inside import check_data
 from tests.load import clients
+from tests.load.arranging import Arranged, arrange, verify_arranged
 from tests.load.clients import LOGINS, MAILBOXES, Load
+from tests.load.following import Follower, compare_all
 from tests.load.ledger import Broken, Later, Ledger, Sent
 from tests.load.reading import verify
 from tests.load.wire import Address
@@ -50,9 +52,12 @@ class Rounds:
     store: str = "lmdb"
     ledger: Ledger = field(default_factory=Ledger)
     totals: Totals = field(default_factory=Totals)
+    arranged: Arranged = field(default_factory=Arranged)
+    followers: list[Follower] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
+        self.followers = [Follower(login, mailbox) for login in LOGINS for mailbox in MAILBOXES]
         self.server = Running(self.data, settings=f'{SETTINGS}[store]\nkind = "{self.store}"\n')
 
     def run(self, rounds: int) -> Iterator[Totals]:
@@ -63,7 +68,7 @@ class Rounds:
             self._maybe_kill_at_start()
             self._start()
             every = number + 1 == rounds or (number + 1) % ALL_BYTES_EVERY == 0
-            asyncio.run(verify(self._door("imap"), self.ledger, all_bytes=every))
+            asyncio.run(self._verify(all_bytes=every))
             self.totals.rounds += 1
             yield self.totals
         self._finish()
@@ -83,11 +88,17 @@ class Rounds:
         if self.server.process is not None:
             self.server.kill()
 
+    async def _verify(self, *, all_bytes: bool) -> None:
+        await verify(self._door("imap"), self.ledger, all_bytes=all_bytes)
+        await verify_arranged(self._door("imap"), self.arranged, LOGINS)
+        await compare_all(self._door("imap"), self.followers)
+
     async def _load(self) -> None:
         """Everyone at once, until the server dies."""
         again = self.ledger.to_send_again()
         self.totals.sent_again += len(again)
-        parties = SMTP_CLIENTS + LMTP_CLIENTS + len(LOGINS) * (APPEND_CLIENTS + len(MAILBOXES)) + bool(again) + 1
+        imap = len(LOGINS) * (APPEND_CLIENTS + len(MAILBOXES) + 1) + len(self.followers)
+        parties = SMTP_CLIENTS + LMTP_CLIENTS + imap + bool(again) + 1
         ready = asyncio.Barrier(parties)
         load = Load(self._door, self.ledger, f"{self.seed}.{self.totals.rounds}", self.dice, ready)
         playing: asyncio.Future[Any] = asyncio.gather(*map(_until_it_dies, self._clients(load, again)))
@@ -113,6 +124,9 @@ class Rounds:
                 yield clients.append(load, f"{login[0]}{number}", login)
             for mailbox in MAILBOXES:
                 yield clients.change(load, self.ledger.box((login, mailbox)))
+            yield arrange(load, self.arranged, login)
+        for follower in self.followers:
+            yield follower.follow(load)
 
     def _maybe_kill_at_start(self) -> None:
         if self.dice.random() < KILLED_AT_START:

@@ -18,4 +18,6 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, round
         play.close()
     done = play.ledger.acknowledged
     assert all(done[command] for command in ("SMTP", "LMTP", "APPEND", "STORE", "EXPUNGE")), done
+    assert all(done[command] for command in ("MULTIAPPEND", "REPLACE", "SETMETADATA", "SETACL", "RENAME")), done
     assert done["COPY"] + done["MOVE"], done
+    assert sum(follower.came_back for follower in play.followers) >= rounds * len(play.followers)

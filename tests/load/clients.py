@@ -43,10 +43,13 @@ class Load:
 
     async def tokens(self, client: str) -> AsyncIterator[str]:
         """A new token each, until the round is over."""
-        numbers = self._numbers.setdefault(client, count())
         await self.begin()
         while await self.goes_on():
-            yield f"{self.name}.{client}.{next(numbers)}"
+            yield f"{self.name}.{client}.{next(self.numbers(client))}"
+
+    def numbers(self, client: str) -> "count[int]":
+        """From 0 on, in this round."""
+        return self._numbers.setdefault(client, count())
 
     async def begin(self) -> None:
         """Wait for the others."""
@@ -91,18 +94,22 @@ async def send_again(load: Load, unanswered: list[Sent]) -> None:
 
 
 async def append(load: Load, client: str, login: str) -> None:
-    """APPEND with flags; the UID that is promised (RFC 4315 3) is noted."""
+    """APPEND of one or more messages with flags; the UIDs that are promised (RFC 4315 3) are noted."""
     async with load.mailboxes_of(login) as imap:
         async for token in load.tokens(client):
             flags = frozenset(load.dice.sample(_FLAGS, load.dice.randint(0, 2)))
-            sent = load.ledger.sending(token, (login, APPENDED), traced=False, flags=flags)
-            with load.ledger.trying("APPEND", [sent]):
-                answer = await imap.done(f"APPEND {APPENDED} ({' '.join(sorted(flags))})", message(token))
-            load.ledger.acknowledge(sent, "APPEND", answer.number(rb"APPENDUID \d+ (\d+)"))
+            tokens = [token, *(f"{token}.{part}" for part in range(load.dice.choice((0, 0, 0, 1, 3))))]
+            sent = load.ledger.appending(tokens, (login, APPENDED), flags)
+            words = f"({' '.join(sorted(flags))})"
+            parts = [part for each in tokens for part in (words, message(each))]
+            with load.ledger.trying("APPEND", sent):
+                answer = await imap.done(f"APPEND {APPENDED}", *parts)
+            for one, uid in zip(sent, answer.appended(len(sent)), strict=True):
+                load.ledger.acknowledge(one, "APPEND" if len(sent) == 1 else "MULTIAPPEND", uid)
 
 
 async def change(load: Load, box: Box) -> None:
-    """STORE, EXPUNGE, COPY and MOVE on what earlier rounds have brought."""
+    """STORE, EXPUNGE, COPY, MOVE and REPLACE on what earlier rounds have brought."""
     login, mailbox = box.place
     async with load.mailboxes_of(login) as imap:
         await imap.done(f"SELECT {mailbox}")
@@ -119,6 +126,8 @@ async def change(load: Load, box: Box) -> None:
                 await _expunge(load, imap, box, uids)
             elif mailbox == INBOX and choice < 0.4:
                 await _copy(load, imap, box, uids[:20], move=choice < 0.3)
+            elif mailbox == APPENDED and choice < 0.4:
+                await _replace(load, imap, box, uids[0])
             else:
                 await _store(load, imap, box, uids)
 
@@ -208,6 +217,18 @@ async def _copy(load: Load, imap: Imap, box: Box, uids: Sequence[int], *, move: 
         box.expunged(chosen)
     for one, uid in zip(sent, answer.copied(chosen), strict=True):
         load.ledger.acknowledge(one, command, uid)
+
+
+async def _replace(load: Load, imap: Imap, box: Box, uid: int) -> None:
+    """Another message instead of one, in the same mailbox."""
+    flags = frozenset(load.dice.sample(_FLAGS, load.dice.randint(0, 2)))
+    token = f"{load.name}.r{box.place[0][0]}.{next(load.numbers('replace'))}"
+    sent = load.ledger.replacing(token, box, uid, flags)
+    words = f"({' '.join(sorted(flags))})"
+    with load.ledger.trying("REPLACE", [sent]):
+        answer = await imap.done(f"UID REPLACE {uid} {box.place[1]} {words}", message(token))
+    box.expunged([uid])
+    load.ledger.acknowledge(sent, "REPLACE", answer.appended(1)[0])
 
 
 async def _change_flags(

@@ -62,7 +62,8 @@ class Sent:
     uid: int = 0  # where it was found
     refused: bool = False  # the client was told to come later
     given_up: bool = False  # unacknowledged and not found after the restart: must never appear
-    moved_from: "tuple[Box, int] | None" = None  # by MOVE: it is there or here, never both and never neither
+    moved_from: "tuple[Box, int] | None" = None  # by MOVE or REPLACE: that is there or this is here, never both or none
+    together: "list[Sent] | None" = None  # of one APPEND: all of them or none
 
 
 @dataclass(slots=True)
@@ -159,6 +160,20 @@ class Ledger:
         known.may_be_gone = known.may_be_gone or move
         return sent
 
+    def appending(self, tokens: Sequence[str], place: Place, flags: Flags) -> list[Sent]:
+        """Note the messages of one APPEND (RFC 3502) before its first byte leaves."""
+        sent = [self.sending(token, place, traced=False, flags=flags) for token in tokens]
+        for one in sent:
+            one.together = sent
+        return sent
+
+    def replacing(self, token: str, box: Box, uid: int, flags: Flags) -> Sent:
+        """Note a REPLACE within a mailbox (RFC 8508) before its first byte leaves."""
+        sent = self.sending(token, box.place, traced=False, flags=flags)
+        sent.moved_from = (box, uid)
+        box.known[uid].may_be_gone = True
+        return sent
+
     @contextmanager
     def trying(self, command: str, sent: Sequence[Sent] = ()) -> Iterator[None]:
         """Count the command as failed when the client was told to come later."""
@@ -209,6 +224,8 @@ class Ledger:
         for sent in self.waiting.values():
             if not sent.given_up and sent.moved_from is not None and sent.moved_from[1] not in sent.moved_from[0].known:
                 raise Lost(f"{sent.place}: {sent.token} was moved from {sent.moved_from[0].place} and is nowhere")
+            if sent.together is not None and any(one.uid for one in sent.together):
+                raise Lost(f"{sent.place}: {sent.token} is not there, but others of the same APPEND are")
             sent.given_up = True
         return list(self.waiting.values())
 

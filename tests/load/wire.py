@@ -17,6 +17,7 @@ SILENT_S_MAX: Final = 75.0  # of a server that has three deadlines of 20 s to fi
 LINE_BYTES_MAX: Final = 1 << 20  # of a reader's buffer
 _LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n$")
 _ROW: Final = re.compile(rb"\* \d+ FETCH \((.*)\)\r\n$", re.DOTALL)
+_APPENDUID: Final = re.compile(rb"APPENDUID \d+ ([\d:,]+)\]")
 _COPYUID: Final = re.compile(rb"COPYUID \d+ ([\d:,]+) ([\d:,]+)\]")
 _ITEMS: Final = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|FLAGS \(([^)]*)\)")
 
@@ -87,13 +88,22 @@ class Answer(NamedTuple):
             raise Broken(f"no {pattern!r} in {text[:300]!r}")
         return int(found[1])
 
+    def appended(self, count: int) -> list[int]:
+        """The UIDs of so many messages, as APPENDUID tells (RFC 4315 3)."""
+        text = b"".join(line for line, _literals in self.untagged) + self.tagged
+        found = _APPENDUID.search(text)
+        uids = list(numbers(found[1])) if found else []
+        if len(uids) != count:
+            raise Broken(f"{count} messages were appended: {text[:300]!r}")
+        return uids
+
     def copied(self, uids: Sequence[int]) -> list[int]:
         """The new UID of each of these, as COPYUID tells (RFC 4315 3)."""
         text = b"".join(line for line, _literals in self.untagged) + self.tagged
         found = _COPYUID.search(text)
         if not found:
             raise Broken(f"no COPYUID in {text[:300]!r}")
-        pairs = dict(zip(_numbers(found[1]), _numbers(found[2]), strict=True))
+        pairs = dict(zip(numbers(found[1]), numbers(found[2]), strict=True))
         if set(pairs) != set(uids):
             raise Broken(f"{uids} were copied, COPYUID tells of {sorted(pairs)}")
         return [pairs[uid] for uid in uids]
@@ -114,17 +124,17 @@ class Imap:
         self.wire = wire
         self._count = 0
 
-    async def run(self, command: str, literal: bytes | None = None) -> Answer:
-        """A command, with a non-synchronizing literal at its end (RFC 7888) if there is one."""
+    async def run(self, command: str, *more: bytes | str) -> Answer:
+        """A command, of which bytes are non-synchronizing literals (RFC 7888)."""
         self._count += 1
         tag = b"k%d" % self._count
-        end = b"\r\n" if literal is None else b" {%d+}\r\n%b\r\n" % (len(literal), literal)
-        await self.wire.send(b"%b %b%b" % (tag, command.encode(), end))
+        parts = [part.encode() if isinstance(part, str) else b"{%d+}\r\n%b" % (len(part), part) for part in more]
+        await self.wire.send(b" ".join((tag, command.encode(), *parts)) + b"\r\n")
         return await self._answer(tag + b" ")
 
-    async def done(self, command: str, literal: bytes | None = None) -> Answer:
+    async def done(self, command: str, *more: bytes | str) -> Answer:
         """A command that must be done. Raises Broken, and Later where the server says that it cannot just now."""
-        answer = await self.run(command, literal)
+        answer = await self.run(command, *more)
         if b" NO [UNAVAILABLE]" in answer.tagged:
             raise Later(answer.tagged.decode(errors="replace").strip())
         if not answer.is_ok:
@@ -157,9 +167,9 @@ async def logged_in(address: Address, login: str, password: str) -> AsyncIterato
         yield imap
 
 
-def _numbers(numbers: bytes) -> Iterator[int]:
+def numbers(of: bytes) -> Iterator[int]:
     """Of a set such as 1:3,7."""
-    for part in numbers.split(b","):
+    for part in of.split(b","):
         first, _, last = part.partition(b":")
         yield from range(int(first), int(last or first) + 1)
 
