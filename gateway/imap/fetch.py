@@ -159,6 +159,11 @@ class _Fetch:
 
     async def _send_records(self, columns: Columns, messages: list[Message]) -> None:
         """As many messages at a time as memory allows, at least one: a record has a kilobyte, or a hundred."""
+        records = [message.record for message in messages]
+        all_bytes = sum([len(record.envelope) + len(record.bodystructure) for record in records])
+        if all_bytes <= _TOGETHER_BYTES_MAX:  # nearly always
+            await self._send(columns._replace(records=records))
+            return
         places: list[int] = []
         held_bytes = 0
         for place, message in enumerate(messages):

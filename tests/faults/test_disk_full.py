@@ -69,7 +69,7 @@ def send(server: Running, token: str) -> bytes:
 async def imap(server: Running, command: str, literal: bytes | None = None) -> Answer:
     async with logged_in(("127.0.0.1", server.ports["imap"]), ALICE, PASSWORD) as session:
         await session.done("SELECT INBOX")
-        return await session.run(command, literal)
+        return await session.run(command, *(() if literal is None else (literal,)))
 
 
 def append(server: Running, token: str) -> Answer:
