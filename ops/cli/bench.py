@@ -71,7 +71,7 @@ def bench(
     """Measure Rookery beside Postfix and Dovecot: the same machine, the same run, both durable, both empty at first.
 
     Needs root and Debian's postfix, dovecot-imapd and dovecot-lmtpd; without them only Rookery is measured.
-    A whole run takes about an hour. Keep the machine quiet meanwhile.
+    A whole run takes about an hour and a half. Keep the machine quiet meanwhile.
     """
     from rich.console import Console
 

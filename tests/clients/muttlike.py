@@ -92,6 +92,7 @@ class Muttlike:
             capture_output=True,
             text=True,
             timeout=30,
-            env={"HOME": str(self._folder), "TERM": "vt100", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            env={"HOME": str(self._folder), "TMPDIR": str(self._folder)}
+            | {"TERM": "vt100", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
