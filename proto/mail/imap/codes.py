@@ -7,30 +7,18 @@ from collections.abc import Iterable
 
 CLOSED = b"CLOSED"
 """RFC 7162 3.2.11, RFC 9051 7.1: what came before is of the mailbox that was selected until now."""
-COMPRESSION_ACTIVE = b"COMPRESSIONACTIVE"
-"""RFC 4978 3."""
-NO_MOD_SEQ = b"NOMODSEQ"
-"""RFC 7162 3.1.2.2."""
 NOTIFICATION_OVERFLOW = b"NOTIFICATIONOVERFLOW"
 """RFC 5465 5.8."""
 NOT_SAVED = b"NOTSAVED"
 """RFC 5182 2.5: the result of a search was not kept."""
-UNKNOWN_CTE = b"UNKNOWN-CTE"
-"""RFC 3516 4.3: a transfer encoding that cannot be decoded."""
-BAD_COMPARATOR = b"BADCOMPARATOR"
-"""RFC 5255."""
 TOO_FEW = b"TOOFEW"
 """RFC 10022: the batches would be smaller than this server makes them."""
 TOO_MANY = b"TOOMANY"
 """RFC 10022: more messages than are put into batches at once."""
-TOO_BIG = b"TOOBIG"
-"""RFC 4469 4.2, RFC 7889 4: a message above what is taken."""
 UID_REQUIRED = b"UIDREQUIRED"
 """RFC 9586: no sequence numbers after ENABLE UIDONLY."""
 METADATA_TOO_MANY = b"METADATA TOOMANY"
 """RFC 5464 4.3: no room for another entry."""
-METADATA_NO_PRIVATE = b"METADATA NOPRIVATE"
-"""RFC 5464 4.3."""
 
 
 def metadata_long_entries_code(size_bytes: int) -> bytes:
@@ -41,11 +29,6 @@ def metadata_long_entries_code(size_bytes: int) -> bytes:
 def metadata_max_size_code(size_bytes: int) -> bytes:
     """RFC 5464 4.3: the largest value that would be taken."""
     return b"METADATA MAXSIZE %d" % size_bytes
-
-
-def highest_mod_seq_code(mod_seq: int) -> bytes:
-    """RFC 7162 3.1.2.1."""
-    return b"HIGHESTMODSEQ %d" % mod_seq
 
 
 def mailbox_id_code(object_id: str) -> bytes:
@@ -80,11 +63,6 @@ def modified_code(messages: bytes) -> bytes:
 def no_update_code(tag: bytes) -> bytes:
     """RFC 5267 4.3.1: the search with this tag gets no updates."""
     return b'NOUPDATE "%b"' % tag
-
-
-def bad_charset_code(charsets: Iterable[bytes]) -> bytes:
-    """RFC 3501 7.1: the charsets there are, each an atom."""
-    return b"BADCHARSET (%b)" % b" ".join(charsets)
 
 
 def url_mech_code(mechanisms: Iterable[bytes] = ()) -> bytes:

@@ -5,9 +5,7 @@ The law: as in `render`, whole lines end in CRLF, and what may carry message dat
 
 from collections.abc import Iterable
 
-from mail.imap.dates import InternalDate, render_date_time
-from mail.imap.fetch import BinarySection, BinarySize
-from mail.imap.render import Chunks, literal, nstring, string
+from mail.imap.render import Chunks, literal, string
 from mail.imap.urlauth import UrlParam
 
 
@@ -21,53 +19,6 @@ def binary(value: bytes | None) -> Chunks:
     if value is None:
         return [b"NIL"]
     return literal8(value) if b"\0" in value else literal(value)
-
-
-def uid_fetch(uid: int, items: Iterable[Chunks]) -> Chunks:
-    """`* uid UIDFETCH (items)` (RFC 9586). The items are those of FETCH; of them there is at least one."""
-    chunks: Chunks = []
-    lead = b"* %d UIDFETCH (" % uid
-    for item in items:
-        chunks.append(lead)
-        chunks += item
-        lead = b" "
-    chunks.append(b")\r\n")
-    return chunks
-
-
-def fetch_mod_sequence(mod_sequence: int) -> Chunks:
-    """RFC 7162 7, fetch-mod-resp."""
-    return [b"MODSEQ (%d)" % mod_sequence]
-
-
-def fetch_save_date(moment: InternalDate | None) -> Chunks:
-    """RFC 8514 4.2. None: the mailbox has no save dates."""
-    return [b"SAVEDATE NIL" if moment is None else b"SAVEDATE " + render_date_time(moment)]
-
-
-def fetch_email_id(email_id: str) -> Chunks:
-    """RFC 8474 5.3."""
-    return [b"EMAILID (%b)" % email_id.encode("ascii")]
-
-
-def fetch_thread_id(thread_id: str | None) -> Chunks:
-    """RFC 8474 5.3. None: this message has no thread that is known."""
-    return [b"THREADID NIL" if thread_id is None else b"THREADID (%b)" % thread_id.encode("ascii")]
-
-
-def fetch_preview(preview: str | None, *, utf8: bool = False) -> Chunks:
-    """RFC 8970 3.2. None, for PREVIEW (LAZY) only: there is none yet; an empty one: there will be none."""
-    return [b"PREVIEW " + nstring(None if preview is None else preview.encode(), utf8=utf8)]
-
-
-def fetch_binary(section: BinarySection, value: bytes | None) -> Chunks:
-    """BINARY[...]: decoded octets, already cut to the partial; NIL if the message has no such part."""
-    return [section.label() + b" ", *binary(value)]
-
-
-def fetch_binary_size(section: BinarySize, size_bytes: int) -> Chunks:
-    """BINARY.SIZE[...]."""
-    return [b"%b %d" % (section.label(), size_bytes)]
 
 
 def vanished_line(uids: bytes, *, earlier: bool = False) -> bytes:

@@ -155,10 +155,6 @@ class Reader:
         """literal / literal8"""
         return self.literal8() if self.peek(b"~") else self.literal()
 
-    def string8(self) -> bytes:
-        """string / literal8"""
-        return self.literal8() if self.peek(b"~") else self.string()
-
     def nstring8(self) -> bytes | None:
         """nstring / literal8"""
         return self.literal8() if self.peek(b"~") else self.nstring()

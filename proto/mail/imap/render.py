@@ -215,11 +215,6 @@ def _status_value(value: StatusValue) -> bytes:
     return b"NIL" if value is None else b"(%b)" % value.encode("ascii")  # RFC 8474 7: an objectid is an atom
 
 
-def search_line(numbers: Iterable[int]) -> bytes:
-    """SEARCH, also when nothing was found."""
-    return b"* SEARCH%b\r\n" % "".join(map(" %d".__mod__, numbers)).encode("ascii")
-
-
 def flags_line(flags: Iterable[str]) -> bytes:
     """FLAGS: those that exist in the mailbox."""
     return b"* FLAGS %b\r\n" % flag_list(flags)

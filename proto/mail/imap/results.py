@@ -34,13 +34,6 @@ class Searched(NamedTuple):
     uid_validity: int
 
 
-def number_line(name: bytes, numbers: Iterable[int], mod_sequence: int | None = None) -> bytes:
-    """`name` is SEARCH or SORT. `mod_sequence`, the highest of what was found, is not said of nothing (RFC 7162 7)."""
-    found = "".join(map(" %d".__mod__, numbers)).encode("ascii")
-    highest = b" (MODSEQ %d)" % mod_sequence if mod_sequence is not None and found else b""
-    return b"* %b%b%b\r\n" % (name, found, highest)
-
-
 def esearch_line(
     tag: bytes | None,
     *,

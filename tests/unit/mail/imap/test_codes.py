@@ -12,17 +12,12 @@ from mail.imap.notify import SUPPORTED
     ("code", "text"),
     [
         (codes.CLOSED, b"CLOSED"),
-        (codes.COMPRESSION_ACTIVE, b"COMPRESSIONACTIVE"),
-        (codes.NO_MOD_SEQ, b"NOMODSEQ"),
         (codes.NOTIFICATION_OVERFLOW, b"NOTIFICATIONOVERFLOW"),
         (codes.METADATA_TOO_MANY, b"METADATA TOOMANY"),
-        (codes.METADATA_NO_PRIVATE, b"METADATA NOPRIVATE"),
         (codes.metadata_long_entries_code(2199), b"METADATA LONGENTRIES 2199"),
         (codes.metadata_max_size_code(65536), b"METADATA MAXSIZE 65536"),
-        (codes.highest_mod_seq_code(715_194_045_007), b"HIGHESTMODSEQ 715194045007"),
         (codes.modified_code(b"7,9"), b"MODIFIED 7,9"),
         (codes.no_update_code(b"B02"), b'NOUPDATE "B02"'),
-        (codes.bad_charset_code([b"US-ASCII", b"UTF-8"]), b"BADCHARSET (US-ASCII UTF-8)"),
         (codes.url_mech_code(), b"URLMECH INTERNAL"),
         (
             codes.url_mech_code([b"X=P34OKhO7VEk="]),

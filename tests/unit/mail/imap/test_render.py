@@ -67,8 +67,6 @@ def test_mailbox_lines() -> None:
     assert render.status_line("é", mixed, utf8=True) == (
         '* STATUS "é" (APPENDLIMIT NIL MAILBOXID (F1-a) DELETED-STORAGE 1099511627776)\r\n'.encode()
     )
-    assert render.search_line([2, 3, 6]) == b"* SEARCH 2 3 6\r\n"
-    assert render.search_line([]) == b"* SEARCH\r\n"
     assert render.flags_line(["\\Seen", "$a"]) == b"* FLAGS (\\Seen $a)\r\n"
     assert render.exists_line(23) + render.recent_line(5) + render.expunge_line(44) == (
         b"* 23 EXISTS\r\n* 5 RECENT\r\n* 44 EXPUNGE\r\n"

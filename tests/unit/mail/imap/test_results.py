@@ -7,18 +7,11 @@ from mail.imap.results import (
     Update,
     UpdateKind,
     esearch_line,
-    number_line,
     thread_line,
     uid_batches_line,
 )
 from mail.imap.seqset import PartialRange
 from mail.message.threading import CLOSE, OPEN, Forest, nested
-
-
-def test_numbers() -> None:
-    assert number_line(b"SEARCH", [2, 5, 6], 917_162_500) == b"* SEARCH 2 5 6 (MODSEQ 917162500)\r\n"
-    assert number_line(b"SORT", [5, 3]) == b"* SORT 5 3\r\n"
-    assert number_line(b"SORT", [], 5) == b"* SORT\r\n"
 
 
 def test_esearch() -> None:
