@@ -6,9 +6,11 @@ account added by another process is found at once; but for who says that half a 
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cluster.clock import Clock
+
+T = TypeVar("T")
 
 CHECK_SECONDS: Final = 0.5  # one small read for each this long, however many answers are given
 
@@ -37,6 +39,17 @@ class Cache:
         if found is not None:
             self._entries.move_to_end(key)
         return found
+
+    async def found(self, key: Hashable, look: Callable[[], Awaitable[T | None]]) -> T | None:
+        """The answer, looked up where it is not kept; what is not there (None) is not kept either."""
+        kept: T | None = await self.get(key)
+        if kept is not None:
+            return kept
+        generation = self.generation
+        answer = await look()
+        if answer is not None:
+            self.put(key, answer, generation)
+        return answer
 
     def put(self, key: Hashable, answer: Any, generation: int) -> None:
         """Keep an answer. `generation` is from before it was read: an answer overtaken by a change is not kept."""

@@ -123,19 +123,14 @@ class DirectoryClient(Editor):
 
     async def named(self, login: str) -> Account | None:
         """The account of a login, whether or not anybody may log in as it."""
-        key = ("named", login)
-        kept: Account | None = await self._cache.get(key)
-        if kept is not None:
-            return kept
-        generation = self._cache.generation
+        return await self._cache.found(("named", login), lambda: self._account(login))
+
+    async def _account(self, login: str) -> Account | None:
         try:
             address, _ = await place(self._store, login, self._defaults.domain)
         except (BadAddress, NotFound):
             return None
-        found = await rows.login(self._store, address)
-        if found is not None:
-            self._cache.put(key, found, generation)
-        return found
+        return await rows.login(self._store, address)
 
     async def group_named(self, address: str) -> str | None:
         """The address of a group as it is kept, None when there is no such group."""
@@ -148,15 +143,12 @@ class DirectoryClient(Editor):
 
     async def groups(self, account: int) -> tuple[str, ...]:
         """The addresses of the groups that an account is in, also through other groups."""
-        key = ("groups", account)
-        kept: tuple[str, ...] | None = await self._cache.get(key)
-        if kept is not None:
-            return kept
-        generation = self._cache.generation
-        holder = await self.account_with(account)
-        found = await groups_of(self._store, holder) if holder is not None else ()
-        self._cache.put(key, found, generation)
-        return found
+
+        async def look() -> tuple[str, ...]:
+            holder = await self.account_with(account)
+            return await groups_of(self._store, holder) if holder is not None else ()
+
+        return await self._cache.found(("groups", account), look) or ()
 
     @property
     def takes_tokens(self) -> bool:
@@ -207,34 +199,19 @@ class DirectoryClient(Editor):
     async def signing_keys(self, domain: str) -> tuple[SigningKey, ...]:
         """The keys that sign the mail of a domain (A-labels, lower case), ready to; none where it is not ours or has
         none. Raises what the store does, Corrupt."""
-        key = ("dkim", domain)
-        kept: tuple[SigningKey, ...] | None = await self._cache.get(key)
-        if kept is not None:
-            return kept
-        generation = self._cache.generation
-        found = await dkim.signing_keys(self._store, domain)
-        self._cache.put(key, found, generation)
-        return found
+        return await self._cache.found(("dkim", domain), lambda: dkim.signing_keys(self._store, domain)) or ()
 
     async def _known(self, login: str) -> tuple[Account, Credentials] | None:
         """An account that may log in, with what proves it."""
-        key = ("login", login)
-        kept: tuple[Account, Credentials] | None = await self._cache.get(key)
-        if kept is not None:
-            return kept
-        generation = self._cache.generation
-        try:
-            address, _ = await place(self._store, login, self._defaults.domain)
-        except (BadAddress, NotFound):
-            return None
-        account = await rows.login(self._store, address)
-        if account is None or account.disabled or account.shared:
-            return None
-        credentials = await rows.credentials(self._store, account.id)
-        if credentials is None:
-            return None
-        self._cache.put(key, (account, credentials), generation)
-        return account, credentials
+
+        async def look() -> tuple[Account, Credentials] | None:
+            account = await self._account(login)
+            if account is None or account.disabled or account.shared:
+                return None
+            credentials = await rows.credentials(self._store, account.id)
+            return (account, credentials) if credentials is not None else None
+
+        return await self._cache.found(("login", login), look)
 
 
 def _principal(account: Account) -> Principal:

@@ -216,14 +216,7 @@ class Editor(KeyEditor):
 
     async def account_with(self, number: AccountId) -> Account | None:
         """The account with this number; asked for each delivery, so it is kept like other answers."""
-        kept: Account | None = await self._cache.get(("account", number))
-        if kept is not None:
-            return kept
-        generation = self._cache.generation
-        found = await rows.account(self._store, number)
-        if found is not None:
-            self._cache.put(("account", number), found, generation)
-        return found
+        return await self._cache.found(("account", number), lambda: rows.account(self._store, number))
 
     async def list_domains(self, *, after: str = "", limit: int = 100) -> Page[Domain]:
         """Domains in the order of their names."""

@@ -33,7 +33,7 @@ from actors.mailbox.types import (
     Tree,
     Who,
 )
-from cluster.errors import AlreadyExists, NotFound, OverLimit, Refused, Unsuitable
+from cluster.errors import AlreadyExists, NoRight, NotFound, OverLimit, Refused, Unsuitable
 
 SUBSCRIPTIONS_MAX: Final = 2 * MAILBOXES_MAX
 
@@ -122,7 +122,7 @@ def _may_rename(account: Account, name: str, below: list[str], who: Who) -> None
     rights.need(box.acl if (box := account.named(name)) else (), who, rights.REMOVE + moves)
     for other in below:
         if rights.REMOVE not in rights.rights_of(account.mailboxes[account.by_name[other]].acl, who):
-            raise rights.NoRight("You do not have the right to rename what is below this mailbox.")
+            raise NoRight("You do not have the right to rename what is below this mailbox.")
 
 
 def _rename_inbox(account: Account, to: str, context: Context) -> Decision:
@@ -171,7 +171,7 @@ def set_role(account: Account, command: SetRole, _context: Context) -> Decision:
     box = named(account, command.name)
     if command.who is not None:
         rights.need(box.acl, command.who, rights.LOOKUP)
-        raise rights.NoRight("Only its owner gives a mailbox a special use.")
+        raise NoRight("Only its owner gives a mailbox a special use.")
     events = properties.role_events(account, box, command)
     return Decision([events] if events else [])
 

@@ -35,7 +35,7 @@ from actors.mailbox.types import (
     Tally,
     Who,
 )
-from cluster.errors import NotFound, OverLimit, OverQuota, Refused
+from cluster.errors import NoRight, NotFound, OverLimit, OverQuota, Refused
 
 UID_MAX: Final = 2**32 - 1  # RFC 3501 2.3.1.1; a client that copies all day reaches it
 _SYSTEM: Final = (1 << KEYWORD_SHIFT) - 1
@@ -173,7 +173,7 @@ def _allowed(box: Mailbox, who: Who, clear: int, set_: int) -> tuple[int, int]:
     rights.need(box.acl, who, rights.READ)
     allowed = rights.flags_allowed(box.acl, who)
     if not (clear | set_) & allowed and (clear | set_ or not allowed):
-        raise rights.NoRight("You do not have the right to change these flags.")
+        raise NoRight("You do not have the right to change these flags.")
     return clear & allowed, set_ & allowed
 
 

@@ -225,8 +225,12 @@ def ranges_of(uids: Array) -> Ranges:
     first, last = int(uids[0]), int(uids[-1])
     if last - first == len(uids) - 1:
         return ((first, last),)
-    numbers = uids.astype(np.int64)
-    breaks = np.flatnonzero(np.diff(numbers) != 1)
-    starts = numbers[np.concatenate(([0], breaks + 1))]
-    ends = numbers[np.concatenate((breaks, [len(numbers) - 1]))]
+    starts, ends = run_bounds(uids)
     return tuple(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def run_bounds(numbers: Array) -> tuple[Array, Array]:
+    """The first and the last of what ascends by one, in the order of `numbers`, which are at least one."""
+    numbers = numbers.astype(np.int64)
+    breaks = np.flatnonzero(np.diff(numbers) != 1)
+    return numbers[np.concatenate(([0], breaks + 1))], numbers[np.concatenate((breaks, [len(numbers) - 1]))]

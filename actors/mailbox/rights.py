@@ -8,8 +8,7 @@ that may not even be looked up is answered like one that is not there.
 from typing import Final
 
 from actors.mailbox.types import DELETED, SEEN, Acl, Item, Who
-from cluster.errors import NoRight as NoRight  # gateways have it from here
-from cluster.errors import NotFound
+from cluster.errors import NoRight, NotFound
 
 LOOKUP: Final = "l"  # be told of it
 READ: Final = "r"  # SELECT, FETCH, SEARCH, COPY from it

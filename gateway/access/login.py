@@ -103,7 +103,7 @@ def held_off(session: Session, wire: Wire, services: Services, refusal: TooManyF
     return _counted(session, services)
 
 
-async def turn_away(session: Session, wire: Wire, services: Services, name: str, how: str) -> bool:
+def turn_away(session: Session, wire: Wire, services: Services, name: str, how: str) -> bool:
     """Somebody has not; whether that was once too often. `name`: whoever it wanted to be."""
     services.metrics.logins.labels("failed").inc()
     wire.note("login_failed", login=name[:100], ip=wire.ip, how=how)

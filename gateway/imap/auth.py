@@ -80,7 +80,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
     """Let the session in, or answer like every failure."""
     wire, services = session.wire, session.services
     if principal is None:
-        if await turn_away(session, wire, services, name, how):
+        if turn_away(session, wire, services, name, how):
             session.bye(TOO_MANY)
         raise No(says or WRONG, "AUTHENTICATIONFAILED")
     if not wire.arrive(principal.account):

@@ -7,6 +7,9 @@ added first, and taken away only when they are durable there: what is cut off in
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
+from actors.mailbox.index import ranges_of
 from actors.mailbox.rights import DELETE, EXPUNGE, INSERT, need
 from actors.mailbox.types import COPY_MAX, DELETED, KEYWORD_SHIFT, Added, Item, Ranges
 from cluster.errors import NotFound, Refused
@@ -93,7 +96,7 @@ class _Between:
             raise
         if not self._added:
             return None
-        gone = seqset_ranges(self._source)
+        gone = ranges_of(np.array(self._source))
         if move:
             await take_away(self._session, hold, gone, self._target, self._added)
         last = self._added[-1]
@@ -168,17 +171,6 @@ def copyuid(added: Added) -> str:
 def uid_set(ranges: Ranges) -> str:
     """The ranges as IMAP writes them; they are ascending."""
     return bytes(seqset.SequenceSet(ranges)).decode()
-
-
-def seqset_ranges(uids: list[int]) -> Ranges:
-    """Ascending numbers as ranges."""
-    found: list[tuple[int, int]] = []
-    for uid in uids:
-        if found and found[-1][1] + 1 == uid:
-            found[-1] = (found[-1][0], uid)
-        else:
-            found.append((uid, uid))
-    return tuple(found)
 
 
 async def _must_take(session: Session, target: Place) -> None:

@@ -150,7 +150,7 @@ class _Fetch:
         if not shape.needs_records:
             await self._send(columns)
             return
-        messages = await self._session.services.mail.messages(selection.account, index.emails[places].tolist())
+        messages = await self._session.services.mail.messages(selection.account, columns.emails.tolist())
         columns, there = _existing(columns, messages)
         if shape.needs_contents:
             await self._send_contents(columns, there)

@@ -5,9 +5,10 @@ listed as \Noselect (RFC 3501 6.3.8). No more accounts are asked than the patter
 no more is written at once than a client takes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from actors.mailbox.names import parents
 from actors.mailbox.rights import READ, rights_of
 from actors.mailbox.types import SEPARATOR, USES, MailboxInfo, Who
 from cluster.errors import NotFound, Trouble
@@ -286,14 +287,8 @@ def _parents(of: Iterable[str]) -> set[str]:
     """All levels above these names."""
     above: set[str] = set()
     for name in of:
-        for parent in _levels(name):
+        for parent in parents(name):
             if parent in above:
                 break
             above.add(parent)
     return above
-
-
-def _levels(name: str) -> Iterator[str]:
-    while SEPARATOR in name:
-        name = name.rpartition(SEPARATOR)[0]
-        yield name

@@ -12,19 +12,6 @@ def speaks_numbers(command: commands.Command) -> bool:
     if getattr(command, "uid", True) is False:
         return True
     key = getattr(command, "key", None)
-    return key is not None and _in_key(key)
-
-
-def _in_key(key: search.SearchKey) -> bool:
-    keys = [key]
-    while keys:
-        match keys.pop():
-            case search.And(several):
-                keys += several
-            case search.Or(left, right):
-                keys += (left, right)
-            case search.Not(inner) | search.Fuzzy(inner):
-                keys.append(inner)
-            case search.SeqSet(messages) if not messages.saved:
-                return True
-    return False
+    return key is not None and any(
+        isinstance(one, search.SeqSet) and not one.messages.saved for one in search.leaves(key)
+    )

@@ -18,9 +18,7 @@ from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
 from gateway.imap.parts import Holder, Place, Services
 from gateway.imap.session import Session
-from gateway.imap.spaces import OTHERS as OTHERS  # other modules have these from here
-from gateway.imap.spaces import SHARED as SHARED
-from gateway.imap.spaces import is_own as is_own
+from gateway.imap.spaces import OTHERS, SHARED, is_own
 
 _UNSHARED_CHARS: Final = frozenset("/*%")  # a login that has one cannot be a level of a name
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from actors.mailbox.index import run_bounds
 from gateway.imap.finding import Which
 from gateway.imap.parts import Array, Pace
 from gateway.imap.selected import Selection
@@ -152,32 +153,15 @@ async def number_set(session: Session, numbers: Array) -> bytes:
     if not len(numbers):
         return b""
     pace = Pace(session.services.clock)
-    breaks = np.flatnonzero(np.diff(numbers.astype(np.int64)) != 1)
-    starts = numbers[np.concatenate(([0], breaks + 1))]
-    ends = numbers[np.concatenate((breaks, [len(numbers) - 1]))]
+    starts, ends = run_bounds(numbers)
     parts: list[str] = []
     for at in range(0, len(starts), _PIECE):
-        runs = zip(starts[at : at + _PIECE].tolist(), ends[at : at + _PIECE].tolist(), strict=True)
-        parts += [str(first) if first == last else f"{first}:{last}" for first, last in runs]
+        pairs = zip(starts[at : at + _PIECE].tolist(), ends[at : at + _PIECE].tolist(), strict=True)
+        parts += [str(first) if first == last else f"{first}:{last}" for first, last in pairs]
         await pace.breathe()
     return ",".join(parts).encode("ascii")
 
 
 def has_mod_sequence(wanted: key.SearchKey) -> bool:
     """Whether a key is MODSEQ, so that the answer tells one (RFC 7162 3.1.5)."""
-    return any(isinstance(one, key.ModSequence) for one in leaves(wanted))
-
-
-def leaves(wanted: key.SearchKey) -> Iterator[key.SearchKey]:
-    """All keys that have no others in them."""
-    left = [wanted]
-    while left:
-        match left.pop():
-            case key.And(keys):
-                left += keys
-            case key.Or(one, other):
-                left += (one, other)
-            case key.Not(inner) | key.Fuzzy(inner):
-                left.append(inner)
-            case leaf:
-                yield leaf
+    return any(isinstance(one, key.ModSequence) for one in key.leaves(wanted))

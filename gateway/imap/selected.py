@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from actors.mailbox.index import run_bounds
 from actors.mailbox.rights import READ, flags_allowed
 from actors.mailbox.types import SEEN, Ranges, Who
 from gateway.imap.flagnames import RECENT_BIT, FlagNames, flag_names
@@ -192,8 +193,7 @@ class Selection:
         """The same as an array."""
         if not len(rows):
             return _NOTHING
-        breaks = np.flatnonzero(np.diff(rows) != 1)
-        starts, ends = rows[np.concatenate(([0], breaks + 1))], rows[np.concatenate((breaks, [len(rows) - 1]))]
+        starts, ends = run_bounds(rows)
         return np.stack((self.uids[starts], self.uids[ends]), axis=1)
 
     def save(self, rows: Array) -> bool:

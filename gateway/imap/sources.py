@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from actors.mailbox.types import SEPARATOR
 from cluster.errors import NotFound
 from gateway.imap.parts import Place
-from gateway.imap.places import Grove, groves, is_own, own_grove, place
+from gateway.imap.places import Grove, groves, own_grove, place
 from gateway.imap.session import Session
+from gateway.imap.spaces import is_own
 from gateway.imap.troubles import No
 from mail.imap.esearch import SearchSource, SourceKind
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox.index import run_bounds
 from gateway.imap.parts import Array
 from mail.imap.contents import vanished_line
 from mail.imap.seqset import SequenceSet
@@ -25,11 +26,7 @@ def runs(uids: Array) -> Array:
     """UIDs that ascend, as ranges."""
     if not len(uids):
         return spans(())
-    numbers = uids.astype(np.int64)
-    breaks = np.flatnonzero(np.diff(numbers) != 1)
-    found: Array = np.stack(
-        (numbers[np.concatenate(([0], breaks + 1))], numbers[np.concatenate((breaks, [len(numbers) - 1]))]), axis=1
-    )
+    found: Array = np.stack(run_bounds(uids), axis=1)
     return found
 
 

@@ -21,7 +21,6 @@ from gateway.imap.masks import Scope, scope_of
 from gateway.imap.matching import compile_key, questions
 from gateway.imap.ordering import sort_keys
 from gateway.imap.parts import Array
-from gateway.imap.returns import leaves
 from gateway.imap.selected import Selection
 from gateway.imap.session import Ok, Session
 from gateway.imap.troubles import Bad, No
@@ -213,7 +212,7 @@ def _collect(selection: Selection, context: Context, now_s: int) -> None:
         parts.append(changed[changed <= context.last])
         context.modseq = selection.hold.view.modseq
     newest = int(uids[-1]) if len(uids) else 0
-    for one in leaves(context.key):
+    for one in key.leaves(context.key):
         if isinstance(one, (key.Older, key.Younger)):
             seconds = index.dates // 1000
             passed = (seconds >= context.moment_s - one.seconds) & (seconds <= now_s - one.seconds)

@@ -89,7 +89,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
     """Open the maildrop, or answer like every failure; the last one closes the connection. Raises Trouble."""
     wire, services = session.wire, session.services
     if principal is None:
-        session.ended = await turn_away(session, wire, services, name, how)
+        session.ended = turn_away(session, wire, services, name, how)
         raise Err(says or WRONG, CREDENTIALS)
     if not wire.arrive(principal.account):
         session.ended = crowded(session, wire, services, principal)

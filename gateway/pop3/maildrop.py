@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from actors.mailbox.index import run_bounds
 from actors.mailbox.types import DELETED, SEEN, Ranges
 from gateway.access.parts import Array
 from gateway.pop3.parts import Hold
@@ -112,11 +113,9 @@ class Maildrop:
         of this client's is between."""
         if not rows:
             return
-        ordered = np.sort(np.fromiter(rows, np.int64, len(rows)))
-        breaks = np.flatnonzero(np.diff(ordered) != 1)
-        firsts, lasts = ordered[np.concatenate(([0], breaks + 1))], ordered[np.concatenate((breaks, [-1]))]
-        runs = zip(self._uids[firsts].tolist(), self._uids[lasts].tolist(), strict=True)
-        while some := tuple(islice(runs, RANGES_MAX)):
+        firsts, lasts = run_bounds(np.sort(np.fromiter(rows, np.int64, len(rows))))
+        pairs = zip(self._uids[firsts].tolist(), self._uids[lasts].tolist(), strict=True)
+        while some := tuple(islice(pairs, RANGES_MAX)):
             yield some
 
 

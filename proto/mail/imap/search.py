@@ -4,6 +4,7 @@ The law: every string in it is decoded; its depth and size are bounded.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mail.imap.seqset import SequenceSet
@@ -260,3 +261,18 @@ SearchKey = (
     | SaveDateSupported
     | Fuzzy
 )
+
+
+def leaves(wanted: SearchKey) -> Iterator[SearchKey]:
+    """All keys that have no others in them."""
+    left = [wanted]
+    while left:
+        match left.pop():
+            case And(keys):
+                left += keys
+            case Or(one, other):
+                left += (one, other)
+            case Not(inner) | Fuzzy(inner):
+                left.append(inner)
+            case leaf:
+                yield leaf

@@ -36,7 +36,7 @@ from actors.mailbox.types import (
     Tally,
     Who,
 )
-from cluster.errors import NotFound, OverLimit, Refused, Unsuitable
+from cluster.errors import NoRight, NotFound, OverLimit, Refused, Unsuitable
 from cluster.meta.memory import MemoryStore
 from tests.unit.actors.mailbox.conftest import Inline, Only, Place
 from tests.unit.actors.mailbox.test_state import NOW, Log, item
@@ -83,7 +83,7 @@ def test_what_a_command_needs_and_nothing_less(command: Command, needs: str) -> 
     prepared(needs).do(command)
     for missing in needs:
         may = "".join(set(rights.ALL) - {missing}) if needs != "lp" else {"l": "rswip", "p": "lkxtea"}[missing]
-        with pytest.raises((rights.NoRight, NotFound)):
+        with pytest.raises((NoRight, NotFound)):
             prepared(may).do(command)
 
 
@@ -93,7 +93,7 @@ def test_flags_that_somebody_may_not_set_are_passed_over() -> None:
     assert log.flags() == [1 << 5]
     log.do(SetFlags(1, ((1, 1),), "replace", SEEN, who=BOB))
     assert log.flags() == [0]
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         log.do(SetFlags(1, ((1, 1),), "add", SEEN, who=BOB))
 
 
@@ -103,7 +103,7 @@ def test_who_may_not_set_a_keyword_does_not_define_it() -> None:
     log.do(SetFlags(1, ((1, 1),), "add", SEEN, ("word",), who=BOB))
     assert log.flags() == [SEEN]
     assert log.account.keywords == []
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         log.do(SetFlags(1, ((1, 1),), "add", 0, ("word",), who=BOB))
 
 
@@ -134,7 +134,7 @@ def test_others_see_what_they_may_look_up() -> None:
 def test_only_the_owner_makes_what_is_below_nothing_and_gives_special_uses() -> None:
     log = shared(rights.ALL)
     for command in (Create("new", who=BOB), Rename("INBOX", "new", who=BOB), SetRole(INBOX, "junk", who=BOB)):
-        with pytest.raises((rights.NoRight, NotFound)):
+        with pytest.raises((NoRight, NotFound)):
             log.do(command)
     with pytest.raises(NotFound):
         log.do(Annotate("", (("/shared/x", b"1"),), who=BOB))
@@ -272,7 +272,7 @@ def test_what_somebody_may_not_know_of_is_not_told_by_refusing() -> None:
         log.do(Delete("Work", who=BOB))
     with pytest.raises(NotFound):  # not AlreadyExists
         log.do(Create("Work/secret", who=BOB))
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         log.do(Create("INBOX/secret", who=BOB))
 
 
@@ -282,7 +282,7 @@ def test_renaming_takes_the_right_to_all_that_is_below() -> None:
         log.do(Create(name))
         log.do(SetAcl(name, "user:7", "lxk"))
     log.do(SetAcl("A/B", "user:7", "l"))
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         log.do(Rename("A", "Z/A", who=BOB))
     log.do(SetAcl("A/B", "user:7", "x"))
     log.do(Rename("A", "Z/A", who=BOB))
@@ -408,7 +408,7 @@ async def test_a_session_s_rights_follow_the_acl() -> None:
     assert selected.rights == "lrs"
     await client.set_acl(1, INBOX, "user:7", "s", "remove")
     assert selected.rights == "lr"
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         await selected.set_flags(((1, 1),), "add", SEEN)
     assert keys.granting(keys.grant("user:7", 1)) == 1
     await owner.stop()

@@ -4,7 +4,7 @@ import pytest
 
 from actors.mailbox import rights
 from actors.mailbox.types import DELETED, FLAGGED, SEEN, Acl, Who
-from cluster.errors import NotFound
+from cluster.errors import NoRight, NotFound
 
 BOB = Who(7, frozenset({"anyone", rights.of_account(7), rights.of_group("team@example.test")}))
 
@@ -30,7 +30,7 @@ def test_rights_are_what_is_given_less_what_is_taken(acl: Acl, may: str) -> None
 def test_who_may_not_look_a_mailbox_up_does_not_hear_that_it_is_there() -> None:
     rights.need((), None, rights.ALL)
     rights.need((("user:7", "lri"),), BOB, "ri")
-    with pytest.raises(rights.NoRight):
+    with pytest.raises(NoRight):
         rights.need((("user:7", "l"),), BOB, "r")
     with pytest.raises(NotFound):
         rights.need((("user:7", "i"),), BOB, "r")
