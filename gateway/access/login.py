@@ -15,6 +15,8 @@ from mail import sasl
 
 WRONG = "The name or the password is wrong"
 TOO_MANY = "Too many failed logins"
+CROWDED = "This account has too many connections; close some, or try again later"
+ONESELF = "You may act as yourself only"
 
 
 class Broken(Exception):

@@ -4,6 +4,8 @@ The law: a login is asked for once, and only where it is allowed (gateway/access
 """
 
 from gateway.access.login import (
+    CROWDED,
+    ONESELF,
     TOO_MANY,
     WRONG,
     Broken,
@@ -65,7 +67,7 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Ok:
     if not isinstance(found, Failed):
         return await _finish(session, found.login, found, command.mechanism)
     if found.why == NOT_ONESELF:
-        raise No("You may act as yourself only", "AUTHORIZATIONFAILED")
+        raise No(ONESELF, "AUTHORIZATIONFAILED")
     return await _finish(session, found.authcid, None, command.mechanism, found.says)
 
 
@@ -86,7 +88,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
     if not wire.arrive(principal.account):
         if crowded(session, wire, services, principal):
             session.bye(TOO_MANY)
-        raise No("This account has too many connections; close some, or try again later", "LIMIT")  # RFC 5530
+        raise No(CROWDED, "LIMIT")  # RFC 5530
     session.principal = principal
     welcome(wire, services, principal, how)
     return Ok("Logged in", f"CAPABILITY {capabilities(session)}")

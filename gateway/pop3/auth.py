@@ -6,6 +6,8 @@ already.
 
 from actors.mailbox.types import INBOX
 from gateway.access.login import (
+    CROWDED,
+    ONESELF,
     WRONG,
     Broken,
     crowded,
@@ -76,7 +78,7 @@ async def auth(session: Session, command: commands.Auth) -> Ok:
     if not isinstance(found, Failed):
         return await _finish(session, found.login, found, command.mechanism)
     if found.why == NOT_ONESELF:
-        raise Err("You may act as yourself only", CREDENTIALS)
+        raise Err(ONESELF, CREDENTIALS)
     return await _finish(session, found.authcid, None, command.mechanism, found.says)
 
 
@@ -93,7 +95,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
         raise Err(says or WRONG, CREDENTIALS)
     if not wire.arrive(principal.account):
         session.ended = crowded(session, wire, services, principal)
-        raise Err("This account has too many connections; close some, or try again later", TEMPORARY)
+        raise Err(CROWDED, TEMPORARY)
     try:
         hold = await services.mail.select(principal.account, INBOX, read_only=True, changed=_nothing)
     except BaseException:
