@@ -11,7 +11,7 @@ import pytest
 
 from tests.running import DOMAIN, PASSWORD, Running
 
-PROMPT_S = 4.0  # on a busy machine; without anything to wait for it is a fraction of a second
+PROMPT_S = 10.0  # on a busy machine; without anything to wait for it is a fraction of a second
 CUT_SHORT = 130
 
 pytestmark = pytest.mark.kill

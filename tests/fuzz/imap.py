@@ -16,6 +16,7 @@ with atheris.instrument_imports():
     from mail.imap.limits import Limits
     from mail.imap.machine import ImapMachine
 
+from tests.fuzz.driving import feed
 from tests.fuzz.session.commands import COMMANDS
 
 SEEDS_EACH = 8
@@ -24,17 +25,7 @@ _LIMITS = Limits(line_max_bytes=500, literal_max_bytes=200, append_max_bytes=300
 
 def _events(chunks: tuple[bytes, ...]) -> list[Event]:
     machine = ImapMachine(_LIMITS)
-    events: list[Event] = []
-    for chunk in chunks:
-        machine.receive(chunk)
-        events += machine.events()
-        while machine.waiting:
-            if isinstance(events[-1], Command):
-                machine.expect_line()
-            else:
-                machine.resume()
-            events += machine.events()
-    return events
+    return [event for chunk in chunks for event in feed(machine, chunk, Command)]
 
 
 def one_input(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Fuzz the POP3 machine and its responses: `python tests/fuzz/pop3.py [-max_total_time=60]`.
+"""Fuzz the POP3 machine and its responses: `python -m tests.fuzz.pop3 [-max_total_time=60]`.
 
 Promise: only events leave, whatever comes, and cutting the stream in two changes no event; the same octets, as a stored
 message, never end a response before its end.
@@ -15,23 +15,15 @@ with atheris.instrument_imports():
     from mail.pop3.limits import Limits
     from mail.pop3.machine import Pop3Machine
 
+from tests.fuzz.driving import feed
+
 _LIMITS = Limits(command_max_bytes=100, response_max_bytes=300)
 _EARLY_END = re.compile(rb"(?:\A|[\r\n])\.[\r\n]")
 
 
 def _events(chunks: tuple[bytes, ...]) -> list[Event]:
     machine = Pop3Machine(_LIMITS)
-    events: list[Event] = []
-    for chunk in chunks:
-        machine.receive(chunk)
-        events += machine.events()
-        while machine.waiting:
-            if isinstance(events[-1], Command):
-                machine.expect_line()
-            else:
-                machine.resume()
-            events += machine.events()
-    return events
+    return [event for chunk in chunks for event in feed(machine, chunk, Command)]
 
 
 def one_input(data: bytes) -> None:

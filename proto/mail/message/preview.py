@@ -94,4 +94,4 @@ def _tidy(text: str) -> str:
     """One line of at most PREVIEW_CHARS_MAX characters."""
     words = [word for word in text.split() if word.strip(_INVISIBLE)]
     line = _UNSEEMLY.sub("", " ".join(words)[: 2 * PREVIEW_CHARS_MAX])
-    return " ".join(line.split()).lstrip(_INVISIBLE)[:PREVIEW_CHARS_MAX].rstrip()
+    return " ".join(line.split()).lstrip(_INVISIBLE + " ")[:PREVIEW_CHARS_MAX].rstrip()

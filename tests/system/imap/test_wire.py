@@ -1,14 +1,10 @@
 """IMAP over sockets where time and single bytes matter: what a conversation in a file cannot say."""
 
 import smtplib
-import threading
-import time
 
 from tests.peopled import CLIENT, HOST, Peopled, message
 from tests.running import DOMAIN, PASSWORD
 from tests.system.imap.talk import Client
-
-SOON_S = 0.5  # 0.1 is the aim; the rest is for a machine that has other work
 
 
 def _ready(server: Peopled, login: str, command: str) -> Client:
@@ -20,19 +16,12 @@ def _ready(server: Peopled, login: str, command: str) -> Client:
     return client
 
 
-def test_idle_hears_of_mail_as_soon_as_it_is_taken(server: Peopled, login: str) -> None:
+def test_idle_hears_of_mail_without_asking(server: Peopled, login: str) -> None:
     client = _ready(server, login, "SELECT INBOX")
     client.send(b"a IDLE\r\n")
     assert client.line() == "+ idling"
-    heard: list[tuple[str, float]] = []
-    listener = threading.Thread(target=lambda: heard.append((client.line(), time.monotonic())))
-    listener.start()
     server.deliver(message("news"), login)
-    taken = time.monotonic()
-    listener.join(10)
-    ((line, at),) = heard
-    assert line == "* 1 EXISTS"
-    assert at - taken < SOON_S
+    assert client.line() == "* 1 EXISTS"
 
 
 def test_what_comes_before_tls_is_forgotten(server: Peopled, login: str) -> None:

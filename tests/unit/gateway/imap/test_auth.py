@@ -10,7 +10,7 @@ import pytest
 from actors.mailbox.client import Message
 from cluster.errors import Unavailable
 from gateway.logins import LoginSettings
-from tests.unit.gateway.imap.world import PASSWORD, Client, World, message
+from tests.unit.gateway.imap.world import ANSWER_S, PASSWORD, Client, World, message
 
 HOME = "192.0.2.1"
 
@@ -113,7 +113,7 @@ async def test_what_is_no_guess_does_not_count() -> None:
             client = await come(world)
             assert (await client.command(b'LOGIN alice "\xff"'))[-1].startswith((b"t NO", b"t BAD"))
             assert (await client.command("AUTHENTICATE PLAIN ====")).pop().startswith((b"t NO", b"t BAD"))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_S):
             while world.services.logins._turns._taken:  # type: ignore[attr-defined]
                 await asyncio.sleep(0)
         assert (await log_in(world)).startswith(b"t OK")
@@ -222,7 +222,7 @@ async def test_a_connection_counts_until_it_has_ended_whatever_way(end: Callable
         assert (await other.command(f"LOGIN alice {PASSWORD}"))[-1] == LIMIT
         await other.ok(f"LOGIN bob {PASSWORD}")
         await end(client)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_S):
             while len(world.server._per_account) > 1 or client.connection.busy:
                 await asyncio.sleep(0)
         assert not world.mail._views._views  # and what it had selected is given back
@@ -240,7 +240,7 @@ async def test_a_handshake_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", fails, raising=False)
         client.send(b"t STARTTLS\r\n")
         assert (await client.line()).startswith(b"t OK")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_S):
             while not client.connection.lost:
                 await asyncio.sleep(0)
         world.server.tls = None
@@ -287,6 +287,6 @@ async def test_a_command_that_is_told_of_a_lost_client_lets_its_mailbox_go() -> 
 
         world.mail.meanwhile = lose
         client.send(b"t FETCH 1 ENVELOPE\r\n")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_S):
             while world.mail._views._views or client.connection.busy:
                 await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from cluster.errors import Unavailable
 from gateway.imap import notices
 from gateway.imap.session import Session
 from tests.unit.gateway.imap.picture import Picture
-from tests.unit.gateway.imap.world import ALICE, BOB, TEAM, Client, World, message
+from tests.unit.gateway.imap.world import ALICE, ANSWER_S, BOB, TEAM, Client, World, message
 
 EVERYTHING = "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange)"
 
@@ -309,7 +309,7 @@ async def test_an_interrupted_way_to_the_account_loses_nothing() -> None:
             await world.deliver(message(f"m{number}"))
         await world.settle()
         told: list[str] = []
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(ANSWER_S):
             while not ({f'* LIST (\\HasNoChildren) "/" n{n}' for n in range(3)} < set(told) and told[-1:]):
                 told += await _told(client)
                 await asyncio.sleep(0.01)

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.imap.commands import Noop
-from mail.imap.events import Close, Command, Event
+from mail.imap.events import Close, Command
 from mail.imap.limits import Limits
 from mail.imap.machine import ImapMachine
 from mail.imap.parse import COMMANDS
+from tests.fuzz.driving import feed
 from tests.fuzz.session.commands import command
 
 _LIMITS = Limits(
@@ -64,27 +65,12 @@ _WHOLE = st.integers(0, 1 << 30).map(lambda seed: b"a %b\r\n" % command(random.R
 _STREAMS = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=6) | _WHOLE, max_size=30).map(b"".join)
 
 
-def _feed(machine: ImapMachine, data: bytes) -> list[Event]:
-    """All events. Where the machine waits, the shell asks for one raw line and then goes on."""
-    events: list[Event] = []
-    machine.receive(data)
-    while True:
-        seen = list(machine.events())
-        events += seen
-        if not machine.waiting:
-            return events
-        if isinstance(seen[-1], Command):
-            machine.expect_line()
-        else:
-            machine.resume()
-
-
 @settings(max_examples=300)
 @given(_STREAMS)
 def test_whole_equals_octet_by_octet(stream: bytes) -> None:
     whole, cut = ImapMachine(_LIMITS), ImapMachine(_LIMITS)
-    expected = _feed(whole, stream)
-    seen = [event for place in range(len(stream)) for event in _feed(cut, stream[place : place + 1])]
+    expected = feed(whole, stream, Command)
+    seen = [event for place in range(len(stream)) for event in feed(cut, stream[place : place + 1], Command)]
     assert seen == expected
     assert cut.outgoing() == whole.outgoing()
 
@@ -93,10 +79,10 @@ def test_whole_equals_octet_by_octet(stream: bytes) -> None:
 @given(_STREAMS)
 def test_it_gets_back_into_step(stream: bytes) -> None:
     machine = ImapMachine(_LIMITS)
-    events = _feed(machine, stream)
+    events = feed(machine, stream, Command)
     # No literal that was taken is longer than 100, and none that is skipped than 300; the quote is closed by the line.
-    events += _feed(machine, b"x" * 400 + b"\r\n" + b"\r\n" * 4)
-    events += _feed(machine, b"z NOOP\r\n")
+    events += feed(machine, b"x" * 400 + b"\r\n" + b"\r\n" * 4, Command)
+    events += feed(machine, b"z NOOP\r\n", Command)
     assert isinstance(events[-1], Close) or events[-1] == Command(b"z", Noop())
 
 
@@ -105,5 +91,5 @@ def test_it_gets_back_into_step(stream: bytes) -> None:
 def test_it_holds_no_more_than_its_limits(chunks: list[bytes]) -> None:
     machine = ImapMachine(_LIMITS)
     for chunk in chunks:
-        _feed(machine, chunk)
+        feed(machine, chunk, Command)
         assert machine.held_bytes <= _LIMITS.line_max_bytes + 2

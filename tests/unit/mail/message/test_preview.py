@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mail.message.html import plain_text, unescape
@@ -41,6 +41,7 @@ PIECES = ["<", ">", "</", "<!--", "-->", "<a ", "=", '"', "'", "<style>", "</sty
 PIECES += ["<head>", "<body>", "<p>", "&", "&#", "&#x", "&amp", ";", "1", "f", "é", "\u202e", "\ufeff", "\0", " ", "\n"]
 
 
+@example("\u202e\ufeff</style><")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=60).map("".join))
 def test_any_html(markup: str) -> None:

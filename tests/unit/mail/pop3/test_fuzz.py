@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.pop3.commands import Noop
-from mail.pop3.events import Command, Event
+from mail.pop3.events import Command
 from mail.pop3.limits import Limits
 from mail.pop3.machine import Pop3Machine
+from tests.fuzz.driving import feed
 
 LIMITS = Limits(command_max_bytes=30, response_max_bytes=60)
 _WORDS = [
@@ -36,35 +37,22 @@ _WORDS = [
 _STREAMS = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=6), max_size=30).map(b"".join)
 
 
-def feed(machine: Pop3Machine, data: bytes) -> list[Event]:
-    """All events. Where the machine waits, the shell asks for one raw line and then goes on."""
-    events: list[Event] = []
-    machine.receive(data)
-    while True:
-        seen = list(machine.events())
-        events += seen
-        if not machine.waiting:
-            return events
-        if isinstance(events[-1], Command):
-            machine.expect_line()
-        else:
-            machine.resume()
-
-
 @settings(max_examples=300)
 @given(_STREAMS)
 def test_whole_equals_octet_by_octet(stream: bytes) -> None:
     whole, cut = Pop3Machine(LIMITS), Pop3Machine(LIMITS)
-    expected = feed(whole, stream)
-    assert [event for place in range(len(stream)) for event in feed(cut, stream[place : place + 1])] == expected
+    expected = feed(whole, stream, Command)
+    assert [
+        event for place in range(len(stream)) for event in feed(cut, stream[place : place + 1], Command)
+    ] == expected
 
 
 @settings(max_examples=300)
 @given(_STREAMS)
 def test_it_gets_back_into_step(stream: bytes) -> None:
     machine = Pop3Machine(LIMITS)
-    feed(machine, stream)
-    assert feed(machine, b"\r\n" * 2 + b"NOOP\r\n")[-1] == Command(Noop())
+    feed(machine, stream, Command)
+    assert feed(machine, b"\r\n" * 2 + b"NOOP\r\n", Command)[-1] == Command(Noop())
 
 
 @settings(max_examples=200)
@@ -72,5 +60,5 @@ def test_it_gets_back_into_step(stream: bytes) -> None:
 def test_it_holds_no_more_than_its_limits(chunks: list[bytes]) -> None:
     machine = Pop3Machine(LIMITS)
     for chunk in chunks:
-        feed(machine, chunk)
+        feed(machine, chunk, Command)
         assert machine.held_bytes <= LIMITS.response_max_bytes + 2

@@ -142,7 +142,7 @@ def test_what_was_closed_is_closed_for_both() -> None:
     async def main(wire: Wire) -> None:
         link = await wire.dial()
         link.close()
-        await asyncio.wait_for(wire.ended.wait(), 1)
+        await asyncio.wait_for(wire.ended.wait(), 30)
         with pytest.raises(LinkDown):
             await link.send(b"x")
 
