@@ -41,6 +41,28 @@ class Limits:
     """Words and phrases in one text to search for."""
     patches_max: int = 5_000
     """Paths in one PatchObject."""
+    mailbox_name_max_bytes: int = 255
+    """maxSizeMailboxName (RFC 8621 1.3.1) where the gateway has no other."""
+    line_max_chars: int = 998
+    """A name or a subject: what a header field may have in a line (RFC 5322 2.1.1)."""
+    body_max_chars: int = 20_000
+    """A signature, or one body of a vacation response; a record may have 60 kB."""
+    addresses_max: int = 100
+    """Addresses in one property of an Identity."""
+    recipients_max: int = 1_000
+    """Recipients of one EmailSubmission."""
+    parameters_max: int = 20
+    """Parameters of one address of an envelope; there are ten in the standards."""
+    sharees_max: int = 1_000
+    """Principals that one mailbox is shared with."""
+    extension_fields_max: int = 50
+    """Extension fields of one MDN."""
+    data_sources_max: int = 100
+    """maxDataSources of one blob (RFC 9404 3); at least 64."""
+    blob_max_bytes: int = 10_000_000
+    """maxSizeBlobSet of one blob made by Blob/upload."""
+    push_types_max: int = 50
+    """Types that one client wants to be told of; twice as many as there are."""
 
     def capability(self, collations: Sequence[str]) -> dict[str, object]:
         """The value of `urn:ietf:params:jmap:core` (RFC 8620 2)."""

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from mail.jmap.errors import RequestError
-from mail.jmap.ids import Id
+from mail.jmap.ids import all_ids
 from mail.jmap.limits import Limits
 
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -45,7 +45,7 @@ class _Envelope(msgspec.Struct):
 
     using: list[str]
     methodCalls: list[tuple[str, dict[str, Any], str]]  # noqa: N815 - the name on the wire
-    createdIds: dict[Id, Id] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    createdIds: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
 
 
 def read_json(body: bytes, limits: Limits) -> Any:
@@ -108,6 +108,8 @@ def read(value: Any, limits: Limits, capabilities: Container[str]) -> Request:
         if capability not in capabilities:
             raise RequestError("unknownCapability", f"There is no capability {capability[:200]!r} here.")
     created = None if envelope.createdIds is msgspec.UNSET else envelope.createdIds
+    if created and not (all_ids(created) and all_ids(created.values())):
+        raise RequestError("notRequest", "Not a Request object: createdIds has what is no Id.")
     if created is not None and len(created) > limits.created_ids_max:
         raise RequestError("limit", "The request has more createdIds than allowed.", limit="maxSizeRequest")
     return Request(frozenset(envelope.using), [Call(*call) for call in envelope.methodCalls], created)

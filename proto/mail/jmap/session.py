@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-CORE: Final = "urn:ietf:params:jmap:core"
+from mail.jmap.capabilities import CORE
+
 STATE_OCTETS: Final = 9
 _VARIABLE: Final = re.compile(r"\{([A-Za-z]+)\}")
 
