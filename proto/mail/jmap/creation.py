@@ -34,7 +34,7 @@ class CreationIds:
         """The id that a text means, be it an Id or `#` and a creation id; None: nothing was made by that name."""
         return self._ids.get(text[1:]) if text.startswith("#") else text
 
-    def find_key(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    def find_keys(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """The same map by ids, of `Id[...]` as in `mailboxIds`; None where a key means nothing, or two the same."""
         found = {self.find(key): value for key, value in given.items()}
         return None if None in found or len(found) < len(given) else found  # type: ignore[return-value]

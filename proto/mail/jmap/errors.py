@@ -53,6 +53,8 @@ class RequestError(Exception):
         self.detail = detail
         self.limit = limit
         self.status = status
+        self.request_id: str | None = None
+        """Of a request over a WebSocket, where it had an id (RFC 8887 4.3.4)."""
 
     def problem(self) -> dict[str, Any]:
         """The problem details object (RFC 7807)."""

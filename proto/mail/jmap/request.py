@@ -115,11 +115,18 @@ def read(value: Any, limits: Limits, capabilities: Container[str]) -> Request:
     return Request(frozenset(envelope.using), [Call(*call) for call in envelope.methodCalls], created)
 
 
+def response(
+    responses: Sequence[tuple[str, Any, str]], session_state: str, created_ids: dict[str, str] | None
+) -> dict[str, Any]:
+    """A Response object."""
+    made: dict[str, Any] = {"methodResponses": responses, "sessionState": session_state}
+    if created_ids is not None:
+        made["createdIds"] = created_ids
+    return made
+
+
 def encode(
     responses: Sequence[tuple[str, Any, str]], session_state: str, created_ids: dict[str, str] | None = None
 ) -> bytes:
     """A Response object; `created_ids` only where the request had them. Arguments may hold orjson.Fragment."""
-    response: dict[str, Any] = {"methodResponses": responses, "sessionState": session_state}
-    if created_ids is not None:
-        response["createdIds"] = created_ids
-    return orjson.dumps(response)
+    return orjson.dumps(response(responses, session_state, created_ids))

@@ -5,7 +5,7 @@ The law: a check gives the value as it is kept, or ValueError with words that na
 
 import re
 import unicodedata
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ ROLES: Final = frozenset({
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
 _KEYWORD_OF_ESMTP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}\Z").match
 ADDRESS_MAX_BYTES: Final = 254
+S = TypeVar("S", bound=str | None)
 
 
 class EmailAddress(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,14 +49,15 @@ def role(value: str | None, _limits: Limits) -> str | None:
     return value
 
 
-def line(value: str | None, limits: Limits) -> str | None:
+def line(value: S, limits: Limits) -> S:
     """A text that becomes part of a line."""
     if value is not None and (_CONTROL(value) or len(value) > limits.line_max_chars):
         raise ValueError("it has control characters, or is too long")
     return value
 
 
-def text(value: str | None, limits: Limits) -> str | None:
+def text(value: S, limits: Limits) -> S:
+    """A text of many lines."""
     if value is not None and len(value) > limits.body_max_chars:
         raise ValueError("it is too long")
     return value

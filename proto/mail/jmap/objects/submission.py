@@ -124,7 +124,7 @@ MDN: Final = Kind(
 
 
 def mdn_as_given(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An MDN for MDN.create: the examples of RFC 9007 call its extension fields `extension`, and clients follow them."""
+    """An MDN for MDN.create: the examples of RFC 9007 call extensionFields `extension`, and clients follow them."""
     if "extension" not in given or "extensionFields" in given:
         return given
     return {("extensionFields" if name == "extension" else name): value for name, value in given.items()}
