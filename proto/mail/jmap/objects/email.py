@@ -14,6 +14,7 @@ from mail.jmap.dates import read_utc
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.ids import all_ids
 from mail.jmap.limits import Limits
+from mail.jmap.objects.names import PREFIXES, PROPERTIES
 
 _PLACED: Final = ("mailboxIds", "keywords", "receivedAt")
 _NONE: Final = frozenset[str]()
@@ -74,8 +75,10 @@ def read_update(patch: Mapping[str, Any], created: CreationIds, limits: Limits) 
     rest = {}
     for path, value in paths.items():
         if path[0] not in ("mailboxIds", "keywords"):
-            if len(path) > 1:
-                problems[path[0][:100]] = "it never changes"
+            if path[0] not in PROPERTIES["Email"] and not path[0].startswith(PREFIXES["Email"]):
+                problems[path[0][:100]] = "there is no such property"
+            elif len(path) > 1:
+                problems[path[0]] = "it never changes"
             rest[path[0]] = value
     if problems:
         raise invalid_properties(problems)
@@ -90,12 +93,12 @@ def _marks(name: str, paths: Mapping[patches.Path, Any], created: CreationIds, p
         try:
             if len(path) == 1:
                 return _all(name, value, created)
-            if len(path) > 2:  # noqa: PLR2004 - the name of the property, and one below it
+            if len(path) > 2:
                 raise SetError("invalidPatch", f"There is nothing inside a member of {name}.")
             one = {path[1]: True}
             found = keyword_set(one) if name == "keywords" else mailbox_set(one, created)
             if value is not True and value is not None:
-                raise ValueError("its members are true")  # noqa: TRY004, TRY301 - a problem like the others
+                raise ValueError("its members are true")  # noqa: TRY301 - a problem like the others
             (more if value else less).update(found)
         except ValueError as problem:
             problems[name] = str(problem)
