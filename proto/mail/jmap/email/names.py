@@ -58,7 +58,7 @@ _FORMS_OF: Final[dict[str, frozenset[str]]] = {
         frozenset({"URLs"}),
     ),
 }  # fmt: skip
-NAME_CHARS_MAX: Final = 500  # of a header: property; a line has 998 (RFC 5322 2.1.1)
+PROPERTIES_MAX: Final = 200  # of one request or object; an Email has 24 and nobody shows a hundred header fields
 # header-field-name: printable ASCII but the colon (RFC 5322 3.6.8)
 _HEADER: Final = re.compile(
     r"header:([!-9;-~]{1,400})(?::as(Raw|Text|Addresses|GroupedAddresses|MessageIds|Date|URLs))?(:all)?"

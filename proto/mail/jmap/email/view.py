@@ -14,7 +14,7 @@ import msgspec
 from mail.jmap.email.bodies import Bodies, Node, decompose, has_attachment, leaves, tree
 from mail.jmap.email.errors import InvalidArguments
 from mail.jmap.email.forms import EmailAddress, rfc3339, text, tidy
-from mail.jmap.email.names import BODIES, EMAIL, METADATA, PART, check_names, header_property
+from mail.jmap.email.names import BODIES, EMAIL, METADATA, PART, PROPERTIES_MAX, check_names, header_property
 from mail.jmap.email.parts import FROM_MESSAGE, BlobId, Headers, Source, body_part, structure
 from mail.jmap.email.subject import raw_subject
 from mail.jmap.email.values import EmailBodyValue, body_value
@@ -22,7 +22,6 @@ from mail.message.date import Date
 from mail.message.preview import preview
 from mail.message.record import Address, Record
 
-PROPERTIES_MAX: Final = 200  # of one request; an Email has 24 and nobody shows a hundred header fields
 _encode: Final = msgspec.json.Encoder().encode
 
 
