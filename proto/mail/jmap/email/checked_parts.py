@@ -188,8 +188,8 @@ class _Part:
             self._report("charset", "the name of a charset")
             charset = None
         parameters = dict(media[2])
-        if "content-disposition" not in written and isinstance(name := self._given.get("name"), str):
-            parameters["name"] = name  # where it was before there was a disposition (RFC 2183 2.3)
+        if "content-disposition" not in written and isinstance(file_name := self._given.get("name"), str):
+            parameters["name"] = file_name  # where it was before there was a disposition (RFC 2183 2.3)
         parameters.pop("boundary", None)
         named = parameters.pop("charset", None)
         return PartPlan(

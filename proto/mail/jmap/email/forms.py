@@ -100,7 +100,7 @@ def grouped(value: bytes) -> list[EmailAddressGroup]:
     found: list[EmailAddressGroup] = []
     for one in parse_addresses(value[: DEFAULT.value_bytes_max], DEFAULT.addresses_max):
         if isinstance(one, Group):
-            found.append(EmailAddressGroup(tidy(decode_words(one.name)), list(map(_address, one.members))))
+            found.append(EmailAddressGroup(tidy(decode_words(one.name)).strip(), list(map(_address, one.members))))
         elif found and found[-1].name is None:
             found[-1].addresses.append(_address(one))
         else:
@@ -110,7 +110,7 @@ def grouped(value: bytes) -> list[EmailAddressGroup]:
 
 def _address(mailbox: Mailbox) -> EmailAddress:
     name = mailbox.display_name
-    return EmailAddress(tidy(name) if name is not None else None, tidy(mailbox.email))
+    return EmailAddress(tidy(name).strip() if name is not None else None, tidy(mailbox.email))
 
 
 def ids(value: bytes) -> list[str] | None:

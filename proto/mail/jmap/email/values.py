@@ -11,6 +11,7 @@ import msgspec
 
 from mail.message.charset import STATEFUL, codec_of, decode
 from mail.message.content import ENCODINGS, charset_of, content_of
+from mail.message.header import values
 from mail.message.part import Part
 
 # A tag to its end; the last group is empty where the text ends within it. A quote counts only after "=".
@@ -31,7 +32,7 @@ class EmailBodyValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
     """The text of a text/* part, at most `bytes_max` octets of UTF-8 unless that is 0."""
-    text, is_problem = _text(content_of(raw, part), part)
+    text, is_problem = _text(raw, part)
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     if bytes_max and len(text) * 4 > bytes_max:
@@ -40,17 +41,19 @@ def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
     return EmailBodyValue(text, is_problem)
 
 
-def _text(data: bytes, part: Part) -> tuple[str, bool]:
+def _text(raw: bytes, part: Part) -> tuple[str, bool]:
     """The text, and whether bytes or encodings in it were none."""
+    data = content_of(raw, part)
     charset = charset_of(part)
     codec = codec_of(charset)
     unknown = part.encoding not in ENCODINGS or codec is None
     if not codec:
         if data.isascii():
             return data.decode("ascii"), unknown
-        is_named = any(name in (b"charset", b"charset*") for name, _ in part.parameters)
-        text = decode(data, charset)
-        return text, unknown or is_named or not _is_utf8(data)
+        # A charset that nobody gave may be UTF-8 without being a problem; one that was given is not what it says.
+        is_given = any(name in (b"charset", b"charset*") for name, _ in part.parameters)
+        is_given = is_given and bool(values(raw, b"content-type", part.start, part.body))
+        return decode(data, charset), unknown or is_given or not _is_utf8(data)
     try:
         text = data.decode(codec)
     except UnicodeError:

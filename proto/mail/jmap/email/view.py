@@ -12,13 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from mail.jmap.email.bodies import Bodies, Node, decompose, has_attachment, leaves, tree
+from mail.jmap.email.enveloped import NIL, PLACES, item, raw_subject
 from mail.jmap.email.errors import InvalidArguments
 from mail.jmap.email.forms import EmailAddress, rfc3339, text, tidy
 from mail.jmap.email.names import BODIES, EMAIL, METADATA, PART, PROPERTIES_MAX, check_names, header_property
 from mail.jmap.email.parts import FROM_MESSAGE, BlobId, Headers, Source, body_part, structure
-from mail.jmap.email.subject import raw_subject
 from mail.jmap.email.values import EmailBodyValue, body_value
 from mail.message.date import Date
+from mail.message.envelope import GROUP_END
 from mail.message.preview import preview
 from mail.message.record import Address, Record
 
@@ -130,11 +131,12 @@ def _subject(record: Record) -> str | None:
     return tidy(record.subject)
 
 
-def _listed(found: tuple[Address, ...]) -> list[EmailAddress] | None:
-    """None where the field is absent; one that has no address is as absent in a record."""
+def _listed(record: Record, property_: str, found: tuple[Address, ...]) -> list[EmailAddress] | None:
+    """None where the field is absent, and where it is empty; a list of empty groups is neither."""
     if not found:
-        return None
-    return [EmailAddress(None if name is None else tidy(name), tidy(email)) for name, email in found]
+        has_group = GROUP_END in record.envelope and item(record.envelope, PLACES[property_]) != NIL
+        return [] if has_group else None
+    return [EmailAddress(None if name is None else tidy(name).strip(), tidy(email)) for name, email in found]
 
 
 _of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
@@ -142,12 +144,12 @@ _of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
     "messageId": lambda record: None if record.message_id is None else [record.message_id],
     "inReplyTo": lambda record: record.in_reply_to or None,
     "references": lambda record: record.references or None,
-    "sender": lambda record: _listed(record.sender) if record.has_sender else None,
-    "from": lambda record: _listed(record.from_),
-    "to": lambda record: _listed(record.to),
-    "cc": lambda record: _listed(record.cc),
-    "bcc": lambda record: _listed(record.bcc),
-    "replyTo": lambda record: _listed(record.reply_to) if record.has_reply_to else None,
+    "sender": lambda record: _listed(record, "sender", record.sender) if record.has_sender else None,
+    "from": lambda record: _listed(record, "from", record.from_),
+    "to": lambda record: _listed(record, "to", record.to),
+    "cc": lambda record: _listed(record, "cc", record.cc),
+    "bcc": lambda record: _listed(record, "bcc", record.bcc),
+    "replyTo": lambda record: _listed(record, "replyTo", record.reply_to) if record.has_reply_to else None,
     "subject": _subject,
     "sentAt": lambda record: None if record.sent_s is None else rfc3339(Date(record.sent_s, record.sent_zone_min)),
     "hasAttachment": lambda record: has_attachment(record.root),
