@@ -29,6 +29,8 @@ HEAD_BYTES_MAX: Final = 24 * 1024  # a header over it is read from the message a
 ASCII: Final = 1  # all bytes are under 128
 NUL: Final = 2  # has a NUL byte, which only a binary literal may carry (RFC 3516)
 PLAIN: Final = 4  # one text in ASCII without any encoding: its bytes are its text
+SENDER: Final = 8  # has a Sender of its own; RFC 3501 7.4.2 wants From's where it has none, JMAP wants to know
+REPLY_TO: Final = 16  # and a Reply-To
 
 Address = tuple[str | None, str]
 
@@ -86,6 +88,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """Whether the bytes are the text: one ASCII text, nothing encoded."""
         return bool(self.flags & PLAIN)
 
+    @property
+    def has_sender(self) -> bool:
+        """Whether `sender` is not From's. A record from before SENDER may say no where both are the same."""
+        return bool(self.flags & SENDER) or self.sender != self.from_
+
+    @property
+    def has_reply_to(self) -> bool:
+        """Whether `reply_to` is not From's."""
+        return bool(self.flags & REPLY_TO) or self.reply_to != self.from_
+
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _READERS: Final = {VERSION: msgspec.msgpack.Decoder(Record)}
@@ -120,7 +132,7 @@ def _read(raw: bytes, limits: Limits) -> Record:
     return Record(
         VERSION,
         len(raw),
-        _flags(raw, root),
+        _flags(raw, root) | (SENDER if sender else 0) | (REPLY_TO if reply_to else 0),
         date.epoch_s if date else None,
         date.zone_min if date else 0,
         subject,
