@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from gateway.imap import ids
+from gateway.access import ids
 from gateway.imap.parts import Array
 from gateway.imap.style import PLAIN, Style
 from gateway.imap.troubles import No

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from actors.mailbox.types import SEPARATOR, USES, USES_TO_GIVE, Role
 from cluster.errors import NotFound, Refused
-from gateway.imap.ids import mailbox_id
+from gateway.access.ids import mailbox_id
 from gateway.imap.listing import line_of
 from gateway.imap.parts import Place
 from gateway.imap.places import place

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from actors.mailbox.types import system_bit
-from gateway.imap import ids
+from gateway.access import ids
 from gateway.imap.parts import Array
 from gateway.imap.probes import DAY_S, EPOCH_DAY
 from gateway.imap.selected import Selection

@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 from unicodedata import normalize
 
 from actors.mailbox.names import normal
-from actors.mailbox.rights import ANYONE, READ, of_account, of_group, rights_of
+from actors.mailbox.rights import READ, rights_of
 from actors.mailbox.types import SEPARATOR, Tree, Who
 from cluster.errors import NotFound
+from gateway.access.whom import who_is
 from gateway.imap.parts import Holder, Place, Services
 from gateway.imap.session import Session
 from gateway.imap.spaces import OTHERS, SHARED, is_own
@@ -35,13 +36,7 @@ class Grove(NamedTuple):
 
 async def who_asks(session: Session) -> Who:
     """All identifiers that are the client's now: his groups may change while he is logged in."""
-    return await who_is(session.services, session.account)
-
-
-async def who_is(services: Services, account: int) -> Who:
-    """All identifiers that are an account's now."""
-    groups = await services.directory.groups(account)
-    return Who(account, frozenset((ANYONE, of_account(account), *map(of_group, groups))))
+    return await who_is(session.services.directory, session.account)
 
 
 async def place(session: Session, name: str) -> Place:
@@ -62,7 +57,7 @@ async def place_of(services: Services, account: int, name: str) -> Place:
     holder = await services.directory.named(login) if inner else None
     if holder is None or holder.shared is not (space == SHARED) or holder.id == account:
         raise NotFound("There is no mailbox of that name.")
-    return Place(holder.id, inner, await who_is(services, account), prefix_of(holder))
+    return Place(holder.id, inner, await who_is(services.directory, account), prefix_of(holder))
 
 
 async def readable(session: Session, where: Place) -> bool:

@@ -6,8 +6,8 @@ mailbox before and of the one now (RFC 7162 3.2.11). What it says of the mailbox
 """
 
 from actors.mailbox.rights import EXPUNGE
+from gateway.access.ids import mailbox_id
 from gateway.imap import resync
-from gateway.imap.ids import mailbox_id
 from gateway.imap.listing import line_of
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session

@@ -9,7 +9,7 @@ from typing import Final
 
 from actors.mailbox.rights import READ, need
 from actors.mailbox.types import MailboxInfo
-from gateway.imap.ids import mailbox_id
+from gateway.access.ids import mailbox_id
 from gateway.imap.parts import Place
 from gateway.imap.places import place
 from gateway.imap.session import Ok, Session

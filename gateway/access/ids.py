@@ -1,4 +1,5 @@
-"""Object identifiers (RFC 8474): what a client calls a mailbox, a message's content and a thread, whatever their names.
+"""Object identifiers (RFC 8474), the same over IMAP and JMAP (RFC 9698): what a client calls a mailbox, an email and a
+thread, whatever their names.
 
 The law: an identifier is never another thing's: the kinds have letters of their own, and so have other accounts. It
 begins with a letter and no two differ by case alone (8.1).
@@ -8,6 +9,19 @@ import re
 from typing import Final
 
 _ID: Final = re.compile(r"(?:A([0-9a-f]{1,16})_)?([FET])([0-9a-f]{1,16})")
+_ACCOUNT: Final = re.compile(r"A([0-9a-f]{1,16})")
+
+
+def account_id(account: int) -> str:
+    """What JMAP calls an account."""
+    return f"A{account:x}"
+
+
+def account_of(identifier: str) -> int | None:
+    """The account of that id; None: it cannot be one."""
+    found = _ACCOUNT.fullmatch(identifier)
+    number = int(found[1], 16) if found else 0
+    return number if number and account_id(number) == identifier else None
 
 
 def mailbox_id(account: int, own: int, number: int) -> str:
@@ -23,6 +37,11 @@ def email_id(account: int, own: int, email: int) -> str:
 def thread_id(account: int, own: int, thread: int) -> str:
     """THREADID."""
     return _id("T", account, own, thread)
+
+
+def mailbox_of(identifier: str, account: int, own: int) -> int | None:
+    """The number of the mailbox with that MAILBOXID in an account; None: none there has it."""
+    return _number("F", identifier, account, own)
 
 
 def email_of(identifier: str, account: int, own: int) -> int | None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.imap.ids import email_id, email_of, mailbox_id, thread_id, thread_of
+from gateway.access.ids import email_id, email_of, mailbox_id, thread_id, thread_of
 
 NUMBERS = st.integers(1, 2**63 - 1)
 

@@ -1,0 +1,106 @@
+"""The calls of a request, one after the other (RFC 8620 3.3).
+
+The law: each call is answered, whatever goes wrong in it, and no call hinders the next; a defect of ours costs one
+call. References are resolved against what was answered before, in plain values.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
+from gateway.jmap import emails, mailboxes, threads
+from gateway.jmap.standard import Answer
+from gateway.jmap.turn import Turn
+from mail.jmap import references
+from mail.jmap.errors import MethodError
+from mail.jmap.methods.table import ECHO, METHODS, find
+from mail.jmap.request import Call, Request
+
+Handler = Callable[[Turn, Any], Awaitable[Answer]]
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "Thread/get": threads.get,
+    "Thread/changes": threads.changes,
+    "Email/get": emails.get,
+    "Email/changes": emails.changes,
+    "Mailbox/get": mailboxes.get,
+    "Mailbox/changes": mailboxes.changes,
+}
+
+
+async def carry_out(turn: Turn, request: Request) -> list[tuple[str, Any, str]]:
+    """The responses to all calls, in order."""
+    responses: list[tuple[str, Any, str]] = []
+    budget = references.Budget(turn.limits)
+    wanted = _referred(request)
+    metrics = turn.services.metrics
+    for call in request.calls:
+        name, outcome = call.name, "ok"
+        try:
+            answer = await _one(turn, call, responses, budget)
+        except MethodError as error:
+            name, answer, outcome = "error", error.json(), error.kind
+        metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
+        if call.id in wanted:  # in what was rendered already nothing can be pointed at
+            answer = orjson.loads(orjson.dumps(answer))
+        responses.append((name, answer, call.id))
+        responses += [(other, made, call.id) for other, made in turn.also]
+        turn.also.clear()
+    return responses
+
+
+async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], budget: references.Budget) -> Answer:
+    try:
+        method = find(call.name, turn.using)
+        arguments = references.resolve(call.arguments, responses, budget)
+        if call.name == ECHO:
+            return dict(arguments)
+        return await _handler(call.name)(turn, method.read(arguments, turn.using, turn.limits))
+    except Trouble as trouble:
+        turn.services.log.warning("jmap.trouble", method=call.name, why=trouble.log)
+        raise method_error(trouble) from trouble
+    except (MethodError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        turn.services.log.warning("jmap.defect", method=call.name, error=repr(error), exc_info=error)
+        raise MethodError("serverFail", "This is a defect of the server; it has been noted.") from error
+
+
+def _handler(name: str) -> Handler:
+    handler = HANDLERS.get(name)
+    if handler is None:
+        raise MethodError("unknownMethod")
+    return handler
+
+
+def method_error(trouble: Trouble) -> MethodError:
+    """What a client is told of a trouble that ends a call."""
+    for kind, name in _ERRORS.items():
+        if isinstance(trouble, kind):
+            return MethodError(name, trouble.says)
+    return MethodError("serverFail", trouble.says)
+
+
+_ERRORS: Final[Mapping[type[Trouble], str]] = {
+    Unavailable: "serverUnavailable",
+    Stale: "stateMismatch",
+    NoRight: "forbidden",
+    OverLimit: "requestTooLarge",
+    OverQuota: "forbidden",
+    Refused: "forbidden",
+    NotFound: "invalidArguments",
+    Corrupt: "serverFail",
+}
+
+
+def _referred(request: Request) -> set[str]:
+    """The calls whose answers others refer to."""
+    return {
+        of
+        for call in request.calls
+        for name, value in call.arguments.items()
+        if name.startswith("#") and isinstance(value, dict) and isinstance(of := value.get("resultOf"), str)
+    }

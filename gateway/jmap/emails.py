@@ -1,0 +1,160 @@
+"""Email: what is read of them (RFC 8621 4.2, 4.3).
+
+The law: what never changes is rendered once and kept; where an email is and its keywords are put to it each time. An
+answer is bounded: what is too large is to be asked for in pieces.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from actors.mailbox.client import Message
+from actors.mailbox.sight import Seen
+from actors.mailbox.types import DELETED, KEYWORD_SHIFT
+from cluster.errors import NotFound
+from gateway.access.parts import Pace
+from gateway.jmap import blobs
+from gateway.jmap.positions import Position, state
+from gateway.jmap.standard import Answer, changed, got
+from gateway.jmap.turn import Reached, Turn
+from mail.jmap.dates import utc
+from mail.jmap.email.errors import InvalidArguments
+from mail.jmap.email.view import Need, View, render, splice, view
+from mail.jmap.errors import MethodError, invalid_arguments
+from mail.jmap.methods import special, standard
+from mail.jmap.objects.names import unasked
+
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of one call: more than the largest message
+_READ_AT_ONCE: Final = 64
+SYSTEM: Final = ("$seen", "$answered", "$flagged", "", "$draft")  # by the bits of types.py; \Deleted is none
+
+
+async def get(turn: Turn, asked: special.EmailGet) -> Answer:
+    """RFC 8621 4.2."""
+    reached = await turn.reach(asked.account_id)
+    shown = view_of(asked, tuple(asked.properties) if asked.properties is not None else unasked("Email", turn.using))
+    sight = await turn.sight(reached)
+    wanted = asked.wanted()
+    if wanted is None:
+        numbers: Iterable[int] = sight.table().rows.emails.tolist()
+        if len(sight.table().rows.emails) > turn.limits.objects_get_max:
+            raise MethodError("requestTooLarge", "There are too many emails; name those that are wanted.")
+    else:
+        numbers = [number for name in wanted if (number := reached.email_of(name)) is not None]
+    seen = sight.find(numbers)
+    position, words = state(Position(sight.account.stamp("Email"))), tuple(sight.account.keywords)
+    found = await rendered(turn, reached, [seen[number] for number in numbers if number in seen], shown, words)
+    return got(asked.account_id, position, found, wanted)
+
+
+async def changes(turn: Turn, asked: standard.Changes) -> Answer:
+    """RFC 8621 4.3."""
+    reached = await turn.reach(asked.account_id)
+    answer, _ = await changed(turn, reached, asked, "Email", lambda told: told.emails(), reached.email_id)
+    return answer
+
+
+def view_of(asked: special.EmailGet, properties: tuple[str, ...]) -> View:
+    """What is to be shown. Raises MethodError."""
+    if "id" not in properties:
+        properties = ("id", *properties)
+    try:
+        return view(
+            properties,
+            tuple(asked.body_properties),
+            fetch_text=asked.fetch_text_body_values,
+            fetch_html=asked.fetch_html_body_values,
+            fetch_all=asked.fetch_all_body_values,
+            value_bytes_max=asked.max_body_value_bytes,
+        )
+    except InvalidArguments as error:
+        raise invalid_arguments(error.description, error.argument) from None
+
+
+async def rendered(
+    turn: Turn, reached: Reached, emails: Sequence[Seen], shown: View, words: tuple[str, ...]
+) -> dict[str, orjson.Fragment]:
+    """Emails as JSON, by id; those that are gone meanwhile are left out."""
+    found: dict[str, orjson.Fragment] = {}
+    fragments, pace = turn.services.fragments, Pace(turn.services.clock)
+    prefix = reached.email_id(0)
+    missing: dict[int, bytes] = {}
+    held = {one.email: fragments.get((reached.number, one.email, prefix, shown)) for one in emails}
+    lacking = [email for email, fragment in held.items() if fragment is None] if shown.shown else []
+    size = sum(len(fragment or b"") for fragment in held.values())
+    for start in range(0, len(lacking), _READ_AT_ONCE):
+        part = lacking[start : start + _READ_AT_ONCE]
+        messages = await turn.services.mail.messages(reached.number, part)
+        for email, message in zip(part, messages, strict=True):
+            if message is None:
+                continue
+            await pace.breathe()
+            fragment = await _fragment(turn, reached, email, message, shown)
+            if fragment is None:
+                continue
+            missing[email] = fragment
+            fragments.put((reached.number, email, prefix, shown), fragment)
+            size += len(fragment)
+            if size > ANSWER_BYTES_MAX:
+                raise MethodError("requestTooLarge", "The answer would be too large; ask for fewer emails.")
+    told = _Told(reached, shown.metadata, words)
+    for one in emails:
+        fragment = (held[one.email] or missing.get(one.email)) if shown.shown else b""
+        if fragment is not None:
+            found[reached.email_id(one.email)] = orjson.Fragment(splice(fragment, told.of(one)))
+    return found
+
+
+async def _fragment(turn: Turn, reached: Reached, email: int, message: Message, shown: View) -> bytes | None:
+    record = message.record
+    raw: bytes | None = None
+    if shown.needs is Need.MESSAGE or (shown.needs is Need.HEADER and record.head is None):
+        try:
+            raw = await turn.services.mail.content(message)
+        except NotFound:  # swept meanwhile
+            return None
+    return render(shown, record, raw, lambda part: blobs.part_id(reached, email, part))
+
+
+class _Told:
+    """What may change of an email, or is not in its message."""
+
+    def __init__(self, reached: Reached, names: tuple[str, ...], words: tuple[str, ...]) -> None:
+        self._reached = reached
+        self._names = names
+        self._words = words
+        self._keywords: dict[int, dict[str, bool]] = {}
+
+    def of(self, one: Seen) -> Mapping[str, Any]:
+        """Those of its properties that are asked for."""
+        reached = self._reached
+        told: dict[str, Any] = {}
+        for name in self._names:
+            if name == "id":
+                told[name] = reached.email_id(one.email)
+            elif name == "blobId":
+                told[name] = blobs.message_id(reached, one.email)
+            elif name == "threadId":
+                told[name] = reached.thread_id(one.thread)
+            elif name == "mailboxIds":
+                told[name] = {reached.mailbox_id(number): True for number in one.mailboxes}
+            elif name == "keywords":
+                told[name] = self.keywords(one.flags)
+            else:
+                told[name] = utc(one.date_ms // 1000)
+        return told
+
+    def keywords(self, flags: int) -> dict[str, bool]:
+        """RFC 8621 4.1.1."""
+        held = self._keywords.get(flags)
+        if held is None:
+            held = self._keywords[flags] = dict.fromkeys(keywords_of(flags, self._words), True)
+        return held
+
+
+def keywords_of(flags: int, words: Sequence[str]) -> list[str]:
+    """The keywords of a flags word, as JMAP has them."""
+    flags &= ~DELETED
+    found = [name for bit, name in enumerate(SYSTEM) if flags >> bit & 1]
+    return found + [word.lower() for bit, word in enumerate(words) if flags >> (bit + KEYWORD_SHIFT) & 1]

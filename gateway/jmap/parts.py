@@ -1,0 +1,139 @@
+"""What the JMAP gateway needs of the rest of the server, as Protocols, so that tests can stand in for any of it.
+
+The law: nothing here is more than the gateway uses. The real ones are actors.mailbox.client and
+actors.directory.client; hosting passes them in.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from actors.mailbox.client import Message
+from actors.mailbox.events import Entry
+from actors.mailbox.mirror import Mirror
+from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
+from cluster.clock import Clock, Dice
+from gateway.access.parts import Log
+from gateway.imap.parts import AclMode, Directory, Holder
+from gateway.jmap.cache import Fragments
+from gateway.jmap.metrics import Metrics
+from mail.jmap.limits import Limits
+
+__all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
+
+ObjectChange = tuple[str, str, bytes | None]
+Scope = Literal["", "jmap"]
+
+
+class Mailboxes(Protocol):
+    """What may be asked of an account's mail. Raises the classes of cluster/errors.py."""
+
+    async def mirror(self, account: int) -> Mirror:
+        """All of an account as of now."""
+        ...
+
+    def log(self, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, Entry]]]:
+        """What happened after `since` up to `until`, by pages."""
+        ...
+
+    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
+        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
+        ...
+
+    async def place(
+        self, account: int, mailboxes: Sequence[int], items: Sequence[Item], *, who: Who | None = None
+    ) -> Placed:
+        """Store messages, each in all of these mailboxes."""
+        ...
+
+    async def edit(
+        self, account: int, edits: Sequence[EmailEdit], *, since: int | None = None, who: Who | None = None
+    ) -> Edited:
+        """Change emails, each wholly or not at all."""
+        ...
+
+    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
+        """All of the account's objects of a kind."""
+        ...
+
+    async def object(self, account: int, kind: str, name: str) -> bytes | None:
+        """One of them."""
+        ...
+
+    async def put_objects(self, account: int, changes: Sequence[ObjectChange], *, since: int | None = None) -> int:
+        """Write objects, or remove them; the MODSEQ of that."""
+        ...
+
+    async def tree(self, account: int, who: Who | None = None) -> Tree:
+        """All mailboxes with their counts; of another's, those that `who` may know of."""
+        ...
+
+    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
+        """Make a mailbox; its number."""
+        ...
+
+    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
+        """Remove one with its messages."""
+        ...
+
+    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
+        """Rename one with all below it."""
+        ...
+
+    async def subscribe(self, account: int, name: str, on: bool) -> None:
+        """Subscribe, or unsubscribe."""
+        ...
+
+    async def set_acl(
+        self,
+        account: int,
+        name: str,
+        identifier: str,
+        rights: str,
+        mode: AclMode = "replace",
+        *,
+        who: Who | None = None,
+    ) -> None:
+        """Say what an identifier may do with a mailbox."""
+        ...
+
+    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
+        """Give a mailbox a special use, or none."""
+        ...
+
+    async def annotate(
+        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
+    ) -> None:
+        """Set annotations of a mailbox."""
+        ...
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        """All annotations of these mailboxes."""
+        ...
+
+    async def sharing(self, names: Iterable[str]) -> Sequence[int]:
+        """The accounts that share anything with one of these identifiers."""
+        ...
+
+    async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
+        """Messages by Email id; None for one that is gone meanwhile."""
+        ...
+
+    async def content(self, message: Message) -> bytes:
+        """The whole raw message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all requests of a process share."""
+
+    mail: Mailboxes
+    directory: Directory
+    limits: Limits
+    metrics: Metrics
+    clock: Clock
+    dice: Dice
+    log: Log
+    fragments: Fragments
+    hostname: str = "localhost"

@@ -1,0 +1,104 @@
+"""JMAP over HTTP (RFC 8620 2, 3).
+
+The law: nobody is answered who has not said who he is; requests of one account that run at the same time are bounded,
+and what a request has to say is bounded before it is read.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import orjson
+
+from gateway.jmap.dispatch import carry_out
+from gateway.jmap.parts import Services
+from gateway.jmap.session import API, capabilities, session_of
+from gateway.jmap.turn import Turn
+from gateway.login import Principal
+from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
+from gateway.web.credentials import Credentials
+from gateway.web.exchange import Exchange
+from gateway.web.router import Router
+from mail.jmap.errors import RequestError
+from mail.jmap.request import decode, encode
+
+WELL_KNOWN: Final = "/.well-known/jmap"
+SESSION: Final = "/jmap/session"
+SCOPE: Final = "jmap"
+_NOT_KEPT: Final = (("Cache-Control", "no-cache, no-store, must-revalidate"),)  # RFC 8620 2
+
+
+class Jmap:
+    """The handlers."""
+
+    def __init__(self, services: Services, credentials: Credentials) -> None:
+        self._services = services
+        self._credentials = credentials
+        self._running: Counter[int] = Counter()
+
+    def add_to(self, router: Router) -> None:
+        """Say which paths are ours."""
+        router.add(WELL_KNOWN, self.session, cors=True)
+        router.add(SESSION, self.session, cors=True)
+        router.add(API, self.api, methods=("POST",), cors=True)
+
+    async def session(self, exchange: Exchange) -> Answer:
+        """The Session object, at the well-known path too: a redirection (RFC 8620 2.2) loses what a client said."""
+        turn = self._turn(await self._principal(exchange))
+        found = await session_of(turn, base_of(exchange))
+        return Answer(200, orjson.dumps(found), JSON, _NOT_KEPT)
+
+    async def api(self, exchange: Exchange) -> Answer:
+        """A request."""
+        principal = await self._principal(exchange)
+        limits = self._services.limits
+        try:
+            async with self._one_more(principal.account):
+                body = await self._body(exchange)
+                with self._services.metrics.seconds.time():
+                    request = decode(body, limits, capabilities(limits))
+                    turn = self._turn(principal, request.using, request.created_ids)
+                    responses = await carry_out(turn, request)
+                    state = (await session_of(self._turn(principal), base_of(exchange)))["state"]
+                    return Answer(200, encode(responses, state, turn.created.json()), JSON)
+        except RequestError as error:
+            return Answer(error.status, error.body(), PROBLEM)
+
+    async def _body(self, exchange: Exchange) -> bytes:
+        if exchange.content_type != JSON:
+            raise RequestError("notJSON", "The Content-Type is not application/json.")
+        try:
+            return await exchange.body(self._services.limits.size_request_max_bytes)
+        except HttpError as error:
+            if error.status != 413:
+                raise
+            raise RequestError("limit", "The request is larger than allowed.", limit="maxSizeRequest") from None
+
+    async def _principal(self, exchange: Exchange) -> Principal:
+        return await self._credentials.principal(exchange, SCOPE)
+
+    def _turn(
+        self, principal: Principal, using: frozenset[str] = frozenset(), created: dict[str, str] | None = None
+    ) -> Turn:
+        return Turn(self._services, principal.account, principal.login, using, created)
+
+    @asynccontextmanager
+    async def _one_more(self, account: int) -> AsyncIterator[None]:
+        """Count a request while it runs. Raises RequestError."""
+        if self._running[account] >= self._services.limits.concurrent_requests_max:
+            raise RequestError(
+                "limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429
+            )
+        self._running[account] += 1
+        try:
+            yield
+        finally:
+            self._running[account] -= 1
+            if not self._running[account]:
+                del self._running[account]
+
+
+def base_of(exchange: Exchange) -> str:
+    """Where the client reached us."""
+    return f"{'https' if exchange.secure else 'http'}://{exchange.authority}"

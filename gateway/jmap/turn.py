@@ -1,0 +1,123 @@
+"""One request while it is carried out: who asks, with which capabilities, what was made by it so far.
+
+The law: an account that somebody may not see anything of is answered like one that is not there. Whose eyes an account
+is seen with is asked once a request. Nothing outlives the request.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from actors.mailbox.rights import READ
+from actors.mailbox.sight import Sight, sight_of
+from actors.mailbox.types import Who
+from gateway.access import ids
+from gateway.access.whom import who_is
+from gateway.jmap.parts import Holder, Services
+from mail.jmap.creation import CreationIds
+from mail.jmap.errors import MethodError
+from mail.jmap.limits import Limits
+
+
+class Reached(NamedTuple):
+    """An account, and with whose eyes it is seen (None: its owner's). `own`: the account of who asks."""
+
+    number: int
+    own: int
+    who: Who | None
+
+    @property
+    def id(self) -> str:
+        """What clients call it."""
+        return ids.account_id(self.number)
+
+    def mailbox_id(self, number: int) -> str:
+        """What the client calls one of its mailboxes."""
+        return ids.mailbox_id(self.number, self.own, number)
+
+    def email_id(self, number: int) -> str:
+        """What the client calls one of its emails."""
+        return ids.email_id(self.number, self.own, number)
+
+    def thread_id(self, number: int) -> str:
+        """What the client calls one of its threads."""
+        return ids.thread_id(self.number, self.own, number)
+
+    def mailbox_of(self, name: str) -> int | None:
+        """The mailbox that the client calls so."""
+        return ids.mailbox_of(name, self.number, self.own)
+
+    def email_of(self, name: str) -> int | None:
+        """The email that the client calls so."""
+        return ids.email_of(name, self.number, self.own)
+
+    def thread_of(self, name: str) -> int | None:
+        """The thread that the client calls so."""
+        return ids.thread_of(name, self.number, self.own)
+
+
+class Turn:
+    """A request's."""
+
+    def __init__(
+        self, services: Services, account: int, login: str, using: frozenset[str], created: Mapping[str, str] | None
+    ) -> None:
+        """`account`, `login`: of who asks. `created`: creation ids that came with the request."""
+        self.services = services
+        self.account = account
+        self.login = login
+        self.using = using
+        self.created = CreationIds(created, services.limits)
+        self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
+        self._reached: dict[str, Reached] = {}
+
+    @property
+    def limits(self) -> Limits:
+        """What may be asked for."""
+        return self.services.limits
+
+    async def reach(self, account_id: str, error: str = "accountNotFound") -> Reached:
+        """An account of which the client may see anything. Raises MethodError (`error`)."""
+        held = self._reached.get(account_id)
+        if held is None:
+            number = ids.account_of(account_id)
+            if number is None:
+                raise MethodError(error)
+            held = await self._reach(number, error)
+            self._reached[account_id] = held
+        return held
+
+    async def owned(self, account_id: str) -> Reached:
+        """One's own account: of another's nobody has anything but mail. Raises MethodError."""
+        reached = await self.reach(account_id)
+        if reached.who is not None:
+            raise MethodError("accountNotSupportedByMethod")
+        return reached
+
+    async def _reach(self, number: int, error: str) -> Reached:
+        if number == self.account:
+            return Reached(number, number, None)
+        who = await who_is(self.services.directory, self.account)
+        holder = await self.services.directory.account_with(number)
+        if holder is None or not (await self._sight(Reached(number, self.account, who))).listed:
+            raise MethodError(error)
+        return Reached(number, self.account, who)
+
+    async def sight(self, reached: Reached) -> Sight:
+        """What the client sees of an account now: not to be kept over an await."""
+        return await self._sight(reached)
+
+    async def _sight(self, reached: Reached) -> Sight:
+        return sight_of(await self.services.mail.mirror(reached.number), reached.who)
+
+    async def others(self) -> list[tuple[Holder, bool]]:
+        """The accounts that share mail with the client, in the order of their logins; and whether any of it may be
+        read."""
+        who = await who_is(self.services.directory, self.account)
+        found: list[tuple[Holder, bool]] = []
+        for number in await self.services.mail.sharing(who.names):
+            holder = await self.services.directory.account_with(number) if number != self.account else None
+            if holder is not None:
+                sight = await self._sight(Reached(number, self.account, who))
+                if sight.listed:
+                    found.append((holder, any(READ in sight.rights(box) for box in sight.listed)))
+        return sorted(found, key=lambda one: one[0].login)
