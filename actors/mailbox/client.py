@@ -290,6 +290,17 @@ class MailboxClient:
         assert isinstance(reply, Edited)
         return reply
 
+    async def keep(self, data: bytes) -> bytes:
+        """Store bytes of which no message is made yet, and say their digest. They stay for the grace time of the
+        sweeper (`keep_expunged_s`). Durable on return."""
+        digest = digest_of(data)
+        await self._blobs.put(digest, data)
+        return digest
+
+    async def kept(self, digest: bytes) -> bytes:
+        """The same bytes. Raises NotFound, Corrupt."""
+        return await self._blobs.get(digest)
+
     async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
         """All of the account's objects of a kind, by their ids. Raises Unavailable."""
         begin, end = keys.objects(keys.slot_of(account), account, kind)

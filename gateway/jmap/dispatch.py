@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, mailboxes, threads
+from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -26,8 +26,15 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Thread/changes": threads.changes,
     "Email/get": emails.get,
     "Email/changes": emails.changes,
+    "Email/set": emails_set.set_,
+    "Email/copy": emails_set.copy,
+    "Email/import": emails_set.import_,
+    "Email/parse": emails_set.parse,
     "Mailbox/get": mailboxes.get,
     "Mailbox/changes": mailboxes.changes,
+    "Mailbox/set": mailboxes_set.set_,
+    "Mailbox/query": mailboxes_query.query,
+    "Mailbox/queryChanges": mailboxes_query.query_changes,
 }
 
 

@@ -5,6 +5,7 @@ answer is bounded: what is too large is to be asked for in pieces.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -35,7 +36,7 @@ async def get(turn: Turn, asked: special.EmailGet) -> Answer:
     reached = await turn.reach(asked.account_id)
     shown = view_of(asked, tuple(asked.properties) if asked.properties is not None else unasked("Email", turn.using))
     sight = await turn.sight(reached)
-    wanted = asked.wanted()
+    wanted = turn.wanted(asked)
     if wanted is None:
         numbers: Iterable[int] = sight.table().rows.emails.tolist()
         if len(sight.table().rows.emails) > turn.limits.objects_get_max:
@@ -114,7 +115,7 @@ async def _fragment(turn: Turn, reached: Reached, email: int, message: Message, 
             raw = await turn.services.mail.content(message)
         except NotFound:  # swept meanwhile
             return None
-    return render(shown, record, raw, lambda part: blobs.part_id(reached, email, part))
+    return render(shown, record, raw, partial(blobs.part_of, blobs.message_id(reached, email)))
 
 
 class _Told:

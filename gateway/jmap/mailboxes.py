@@ -37,7 +37,7 @@ async def get(turn: Turn, asked: standard.Get) -> Answer:
     """RFC 8621 2.1."""
     reached = await turn.reach(asked.account_id)
     sight = await turn.sight(reached)
-    wanted = asked.wanted()
+    wanted = turn.wanted(asked)
     if wanted is None:
         numbers = list(sight.listed)
     else:

@@ -52,6 +52,14 @@ class Mailboxes(Protocol):
         """Change emails, each wholly or not at all."""
         ...
 
+    async def keep(self, data: bytes) -> bytes:
+        """Store bytes of which no message is made yet, and say their digest."""
+        ...
+
+    async def kept(self, digest: bytes) -> bytes:
+        """The same bytes. Raises NotFound."""
+        ...
+
     async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
         """All of the account's objects of a kind."""
         ...

@@ -14,7 +14,7 @@ async def get(turn: Turn, asked: standard.Get) -> Answer:
     """RFC 8621 3.1."""
     reached = await turn.reach(asked.account_id)
     sight = await turn.sight(reached)
-    wanted = asked.wanted()
+    wanted = turn.wanted(asked)
     if wanted is None:
         numbers = set(sight.table().rows.threads.tolist())
         if len(numbers) > turn.limits.objects_get_max:

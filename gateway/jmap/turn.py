@@ -4,7 +4,7 @@ The law: an account that somebody may not see anything of is answered like one t
 is seen with is asked once a request. Nothing outlives the request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from actors.mailbox.rights import READ
@@ -16,6 +16,7 @@ from gateway.jmap.parts import Holder, Services
 from mail.jmap.creation import CreationIds
 from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
+from mail.jmap.methods.standard import Listed
 
 
 class Reached(NamedTuple):
@@ -101,6 +102,18 @@ class Turn:
         if holder is None or not (await self._sight(Reached(number, self.account, who))).listed:
             raise MethodError(error)
         return Reached(number, self.account, who)
+
+    def wanted(self, asked: Listed) -> list[str] | None:
+        """The ids that a /get asks for, each once, references to what this request made replaced; None: all."""
+        names = asked.wanted()
+        return None if names is None else list(dict.fromkeys(self.created.find(name) or name for name in names))
+
+    async def implied(self, name: str, call: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        """A call that another makes by itself; its answer follows that one's (RFC 8620 5.4)."""
+        try:
+            self.also.append((name, await call()))
+        except MethodError as error:
+            self.also.append(("error", error.json()))
 
     async def sight(self, reached: Reached) -> Sight:
         """What the client sees of an account now: not to be kept over an await."""

@@ -1,0 +1,358 @@
+"""Email/set, /copy, /import and /parse (RFC 8621 4.6 to 4.9).
+
+The law: an email is there, in all of its mailboxes, or it is not; what is answered is durable. Emails that are made in
+one call are committed together where they can be: they are asked for side by side.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from actors.mailbox.sight import Sight
+from actors.mailbox.types import ANSWERED, DRAFT, FLAGGED, SEEN, EmailEdit, Fault, Item
+from cluster.errors import NotFound, Trouble
+from gateway.jmap import blobs, emails
+from gateway.jmap.positions import Position, check_state, state
+from gateway.jmap.setting import Outcome, each, set_error
+from gateway.jmap.standard import Answer
+from gateway.jmap.turn import Reached, Turn
+from mail.jmap.dates import read_utc
+from mail.jmap.email.create import plan_of, write
+from mail.jmap.email.errors import Refused
+from mail.jmap.email.received import received_ms
+from mail.jmap.email.view import render, splice
+from mail.jmap.errors import SetError, invalid_properties
+from mail.jmap.ids import Ids
+from mail.jmap.methods import special, standard
+from mail.jmap.objects import email as objects
+from mail.jmap.objects.kinds import same
+from mail.jmap.objects.names import PARSED
+from mail.message.record import read_message
+
+SIDE_BY_SIDE: Final = 16  # messages that are made ready at once
+_MESSAGE_ID_BYTES: Final = 16
+_BITS: Final[Mapping[str, int]] = {"$seen": SEEN, "$answered": ANSWERED, "$flagged": FLAGGED, "$draft": DRAFT}
+_FAULTS: Final[Mapping[Fault, Callable[[], SetError]]] = {
+    "missing": lambda: SetError("notFound"),
+    "unplaced": lambda: invalid_properties(["mailboxIds"], "There is no such mailbox, or none is left."),
+    "forbidden": lambda: SetError("forbidden", "The mailbox's owner has not given you the right to do that."),
+    "quota": lambda: SetError("overQuota"),
+    "keywords": lambda: SetError("tooManyKeywords"),
+}
+
+
+async def set_(turn: Turn, asked: standard.Set) -> Answer:
+    """RFC 8621 4.6."""
+    reached = await turn.reach(asked.account_id)
+    old = (await turn.sight(reached)).account.stamp("Email")
+    check_state(asked.if_in_state, old)
+    turn.created.need_room(len(asked.create or ()))
+    outcome = Outcome()
+    await _together(asked.create or {}, partial(_create, turn, reached), outcome.created, outcome.not_created)
+    for name, made in outcome.created.items():
+        turn.created.add(name, made["id"])
+    await _edit(turn, reached, asked, outcome)
+    new = (await turn.sight(reached)).account.stamp("Email")
+    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
+
+
+async def import_(turn: Turn, asked: special.EmailImport) -> Answer:
+    """RFC 8621 4.8."""
+    reached = await turn.reach(asked.account_id)
+    old = (await turn.sight(reached)).account.stamp("Email")
+    check_state(asked.if_in_state, old)
+    turn.created.need_room(len(asked.emails))
+    outcome = Outcome()
+    await _together(asked.emails, partial(_import, turn, reached), outcome.created, outcome.not_created)
+    for name, made in outcome.created.items():
+        turn.created.add(name, made["id"])
+    new = (await turn.sight(reached)).account.stamp("Email")
+    return {
+        "accountId": asked.account_id,
+        "oldState": state(Position(old)),
+        "newState": state(Position(new)),
+        "created": outcome.created or None,
+        "notCreated": outcome.not_created or None,
+    }
+
+
+async def copy(turn: Turn, asked: standard.Copy) -> Answer:
+    """RFC 8621 4.7."""
+    reached = await turn.reach(asked.account_id)
+    source = await turn.reach(asked.from_account_id, "fromAccountNotFound")
+    check_state(asked.if_from_in_state, (await turn.sight(source)).account.stamp("Email"))
+    old = (await turn.sight(reached)).account.stamp("Email")
+    check_state(asked.if_in_state, old)
+    turn.created.need_room(len(asked.create))
+    outcome = Outcome()
+    await _together(asked.create, partial(_copy, turn, reached, source), outcome.created, outcome.not_created)
+    for name, made in outcome.created.items():
+        turn.created.add(name, made["id"])
+    if asked.on_success_destroy_original and outcome.created:  # RFC 8620 5.4: as if it was called
+        again = standard.Set(
+            account_id=asked.from_account_id,
+            if_in_state=asked.destroy_from_if_in_state,
+            destroy=Ids(asked.create[name]["id"] for name in outcome.created),
+        )
+        await turn.implied("Email/set", lambda: set_(turn, again))
+    new = (await turn.sight(reached)).account.stamp("Email")
+    return {
+        "fromAccountId": asked.from_account_id,
+        "accountId": asked.account_id,
+        "oldState": state(Position(old)),
+        "newState": state(Position(new)),
+        "created": outcome.created or None,
+        "notCreated": outcome.not_created or None,
+    }
+
+
+async def parse(turn: Turn, asked: special.EmailParse) -> Answer:
+    """RFC 8621 4.9."""
+    reached = await turn.reach(asked.account_id)
+    shown = emails.view_of(asked, tuple(asked.properties) if asked.properties is not None else PARSED)
+    parsed: dict[str, Any] = {}
+    not_parsable, not_found = [], []
+    for name in dict.fromkeys(asked.ids):
+        blob = turn.created.find(name)
+        raw = await blobs.read(turn, reached, blob) if blob is not None else None
+        if raw is None or blob is None:
+            not_found.append(name)
+            continue
+        record = read_message(raw)
+        if not _is_message(raw):
+            not_parsable.append(name)
+            continue
+        told: dict[str, Any] = dict.fromkeys(one for one in shown.metadata if one != "id" or asked.properties)
+        if "blobId" in told:
+            told["blobId"] = blob
+        parts = partial(blobs.part_of, blob)
+        parsed[name] = orjson.Fragment(splice(render(shown, record, raw, parts), told))
+    return {
+        "accountId": asked.account_id,
+        "parsed": parsed or None,
+        "notParsable": not_parsable or None,
+        "notFound": not_found or None,
+    }
+
+
+# making them
+
+
+async def _together(
+    given: Mapping[str, Any],
+    make: Callable[[Any], Awaitable[dict[str, Any]]],
+    done: dict[str, Any],
+    failed: dict[str, Any],
+) -> None:
+    """Make all, some side by side; told of in the order of the request."""
+    free = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(value: Any) -> Any:
+        async with free:
+            try:
+                return await make(value)
+            except (SetError, Refused, Trouble) as error:
+                return set_error(error)
+
+    for name, made in zip(given, await asyncio.gather(*map(one, given.values())), strict=True):
+        if isinstance(made, SetError):
+            failed[name] = made.json()
+        else:
+            done[name] = made
+
+
+async def _create(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dict[str, Any]:
+    problems: dict[str, str] = {}
+    mailboxes, keywords, received = frozenset[str](), frozenset[str](), None
+    try:
+        mailboxes = objects.mailbox_set(given.get("mailboxIds"), turn.created)
+    except ValueError as error:
+        problems["mailboxIds"] = str(error)
+    try:
+        keywords = objects.keyword_set(given.get("keywords") or {})
+    except ValueError as error:
+        problems["keywords"] = str(error)
+    if given.get("receivedAt") is not None:
+        try:
+            received = int(read_utc(given["receivedAt"]).timestamp() * 1000)
+        except (ValueError, TypeError):
+            problems["receivedAt"] = "it is no UTCDate"
+    if problems:
+        raise invalid_properties(problems)
+    plan = plan_of(given)
+    content = await _contents(turn, reached, plan.blob_ids())
+    now_ms = turn.services.clock.now_ms()
+    message_id = f"{turn.services.dice.randbytes(_MESSAGE_ID_BYTES).hex()}@{turn.services.hostname}"
+    raw = write(plan, content, message_id, now_ms)
+    return await _store(turn, reached, raw, mailboxes, keywords, received or now_ms)
+
+
+async def _contents(turn: Turn, reached: Reached, names: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of those of the blobs that are there."""
+    found: dict[str, bytes] = {}
+    size = 0
+    for name in names:
+        blob = turn.created.find(name)
+        data = await blobs.read(turn, reached, blob) if blob is not None else None
+        if data is not None:
+            found[name] = data
+            size += len(data)
+            if size > turn.limits.size_upload_max_bytes:
+                raise SetError("tooLarge", maxSize=turn.limits.size_upload_max_bytes)
+    return found
+
+
+async def _import(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dict[str, Any]:
+    placed = objects.read_import(given, turn.created, turn.limits)
+    raw = await blobs.read(turn, reached, placed.source)
+    if raw is None:
+        raise SetError("blobNotFound", notFound=[placed.source])
+    if not _is_message(raw):
+        raise SetError("invalidEmail", "This is no message.")
+    received = int(placed.received * 1000) if placed.received is not None else None
+    when = received if received is not None else received_ms(raw) or turn.services.clock.now_ms()
+    return await _store(turn, reached, raw, placed.mailboxes, placed.keywords or frozenset(), when)
+
+
+async def _copy(turn: Turn, reached: Reached, source: Reached, given: Mapping[str, Any]) -> dict[str, Any]:
+    placed = objects.read_copy(given, turn.created, turn.limits)
+    number = source.email_of(placed.source)
+    sight = await turn.sight(source)
+    seen = sight.find([number]).get(number) if number is not None else None
+    if seen is None:
+        raise SetError("notFound")
+    keywords = placed.keywords
+    if keywords is None:
+        keywords = frozenset(emails.keywords_of(seen.flags, sight.account.keywords))
+    (message,) = await turn.services.mail.messages(source.number, [seen.email])
+    if message is None:
+        raise SetError("notFound")
+    raw = await turn.services.mail.content(message)
+    when = int(placed.received * 1000) if placed.received is not None else seen.date_ms
+    return await _store(turn, reached, raw, placed.mailboxes, keywords, when)
+
+
+async def _store(
+    turn: Turn, reached: Reached, raw: bytes, mailboxes: Iterable[str], keywords: Iterable[str], when_ms: int
+) -> dict[str, Any]:
+    """Raises SetError, Trouble."""
+    numbers = [reached.mailbox_of(name) for name in mailboxes]
+    listed = (await turn.sight(reached)).account.mailboxes
+    if None in numbers or not all(number in listed for number in numbers):
+        raise invalid_properties(["mailboxIds"], "There is no such mailbox.")
+    flags, words = flags_of(keywords)
+    prepared = await turn.services.mail.prepare(raw)
+    item = Item(prepared, when_ms, flags, words)
+    try:
+        placed = await turn.services.mail.place(
+            reached.number, sorted(number for number in numbers if number), [item], who=reached.who
+        )
+    except NotFound:
+        raise invalid_properties(["mailboxIds"], "There is no such mailbox.") from None
+    ((email, thread),) = placed.emails
+    return {
+        "id": reached.email_id(email),
+        "blobId": blobs.message_id(reached, email),
+        "threadId": reached.thread_id(thread),
+        "size": len(raw),
+    }
+
+
+def flags_of(keywords: Iterable[str]) -> tuple[int, tuple[str, ...]]:
+    """System bits, and the other keywords."""
+    flags, words = 0, []
+    for word in sorted(keywords):
+        bit = _BITS.get(word, 0)
+        flags |= bit
+        if not bit:
+            words.append(word)
+    return flags, tuple(words)
+
+
+# changing them
+
+
+async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outcome) -> None:
+    """All updates and removals, in one command."""
+    edits: dict[int, tuple[EmailEdit, str, bool]] = {}
+    destroyed = {found for name in asked.destroy or () if (found := turn.created.find(name)) is not None}
+    sight = await turn.sight(reached)
+
+    async def update(name: str, patch: Any) -> None:
+        found = turn.created.find(name)
+        if found in destroyed:
+            raise SetError("willDestroy")
+        number = reached.email_of(found or "")
+        if number is None:
+            raise SetError("notFound")
+        read = objects.read_update(patch, turn.created, turn.limits)
+        if read.rest:
+            await _check_same(turn, reached, number, read.rest)
+        edits[number] = (_edit_of(reached, sight, number, read), name, False)
+
+    await each(asked.update, update, {}, outcome.not_updated)
+    for name in dict.fromkeys(asked.destroy or ()):
+        number = reached.email_of(turn.created.find(name) or "")
+        if number is None:
+            outcome.not_destroyed[name] = SetError("notFound").json()
+        else:
+            edits[number] = (EmailEdit(number, only=()), name, True)
+    if not edits:
+        return
+    reply = await turn.services.mail.edit(reached.number, [one for one, _, _ in edits.values()], who=reached.who)
+    failed = dict(reply.failed)
+    for number, (_, name, is_destroyed) in edits.items():
+        fault = failed.get(number)
+        if fault is not None:
+            (outcome.not_destroyed if is_destroyed else outcome.not_updated)[name] = _FAULTS[fault]().json()
+        elif is_destroyed:
+            outcome.destroyed.append(name)
+        else:
+            outcome.updated[name] = None
+
+
+def _edit_of(reached: Reached, sight: Sight, number: int, read: objects.EmailUpdate) -> EmailEdit:
+    mailboxes, keywords = read.mailboxes, read.keywords
+    only = into = out = None
+    if mailboxes.all is not None:
+        only = _numbers(reached, sight, mailboxes.all)
+    else:
+        into = _numbers(reached, sight, mailboxes.more)
+        out = tuple(box for name in mailboxes.less if (box := reached.mailbox_of(name)) is not None)
+    if keywords.all is not None:
+        flags, words = flags_of(keywords.all)
+        return EmailEdit(number, set=flags, add=words, replace=True, only=only, into=into or (), out=out or ())
+    flags, words = flags_of(keywords.more)
+    clear, less = flags_of(keywords.less)
+    return EmailEdit(number, set=flags, clear=clear, add=words, remove=less, only=only, into=into or (), out=out or ())
+
+
+def _numbers(reached: Reached, sight: Sight, names: Iterable[str]) -> tuple[int, ...]:
+    numbers = [reached.mailbox_of(name) for name in names]
+    if not all(number in sight.account.mailboxes for number in numbers):
+        raise invalid_properties(["mailboxIds"], "There is no such mailbox.")
+    return tuple(sorted(number for number in numbers if number))
+
+
+async def _check_same(turn: Turn, reached: Reached, number: int, rest: Mapping[str, Any]) -> None:
+    """What never changes may be sent again, as it is. Raises SetError."""
+    asked = special.EmailGet(account_id=reached.id, properties=list(rest))
+    sight = await turn.sight(reached)
+    seen = sight.find([number])
+    if number not in seen:
+        raise SetError("notFound")
+    words = tuple(sight.account.keywords)
+    shown = emails.view_of(asked, tuple(rest))
+    found = await emails.rendered(turn, reached, [seen[number]], shown, words)
+    now = orjson.loads(orjson.dumps(found.get(reached.email_id(number), {})))
+    if wrong := [name for name, value in rest.items() if name not in now or not same(now[name], value)]:
+        raise invalid_properties(dict.fromkeys(wrong, "it never changes"))
+
+
+def _is_message(raw: bytes) -> bool:
+    """Whether it has any header field: nothing else makes it one."""
+    head, colon, _ = raw[:1000].partition(b":")
+    return bool(colon) and bool(head) and b"\n" not in head and b" " not in head.rstrip(b" \t")

@@ -1,0 +1,190 @@
+"""Mailbox/set (RFC 8621 2.5).
+
+The law: each mailbox is changed by the commands that IMAP has, so both obey the same rules; what a change needs and
+cannot have refuses all of it before anything of it is done, as far as that can be known.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.mailbox import names
+from actors.mailbox.sight import Sight
+from actors.mailbox.state import Mailbox
+from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
+from cluster.errors import AlreadyExists, OverLimit, Unsuitable
+from gateway.jmap.mailboxes import SORT_ORDER, Shower
+from gateway.jmap.positions import Position, check_state, state
+from gateway.jmap.setting import Outcome, each
+from gateway.jmap.standard import Answer
+from gateway.jmap.turn import Reached, Turn
+from mail.jmap.errors import SetError, invalid_properties
+from mail.jmap.methods import special
+from mail.jmap.objects.kinds import added
+from mail.jmap.objects.mailbox import MAILBOX
+from mail.jmap.objects.names import PROPERTIES
+
+
+async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
+    """RFC 8621 2.5."""
+    reached = await turn.reach(asked.account_id)
+    old = (await turn.sight(reached)).account.stamp("Mailbox")
+    check_state(asked.if_in_state, old)
+    turn.created.need_room(len(asked.create or ()))
+    outcome, setter = Outcome(), _Setter(turn, reached, removes_emails=asked.on_destroy_remove_emails)
+    await each(asked.create, setter.create, outcome.created, outcome.not_created)
+    await each(asked.update, setter.update, outcome.updated, outcome.not_updated)
+    gone: dict[str, Any] = {}
+    await each(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed)
+    outcome.destroyed = list(gone)
+    new = (await turn.sight(reached)).account.stamp("Mailbox")
+    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
+
+
+class _Setter:
+    def __init__(self, turn: Turn, reached: Reached, *, removes_emails: bool) -> None:
+        self._turn = turn
+        self._mail = turn.services.mail
+        self._reached = reached
+        self._removes_emails = removes_emails
+
+    async def create(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one; what the client did not say of it."""
+        made = MAILBOX.create(given, self._turn.created, self._turn.limits)
+        sight = await self._sight()
+        path = self._path(sight, made["name"], made["parentId"])
+        role = made["role"]
+        self._check_role(sight, role, None)
+        if made["sortOrder"] and self._reached.who is not None:
+            raise invalid_properties(["sortOrder"], "Only its owner puts a mailbox in order.")
+        if made["shareWith"] is not None:
+            raise invalid_properties(["shareWith"], "This cannot be set here.")
+        number = await self._do(
+            lambda: self._mail.create(self._reached.number, path, role or "", who=self._reached.who)
+        )
+        if made["sortOrder"]:
+            await self._order(path, made["sortOrder"])
+        if made["isSubscribed"] and self._reached.who is None:
+            await self._mail.subscribe(self._reached.number, path, True)
+        self._turn.created.add(name, self._reached.mailbox_id(number))
+        sight = await self._sight()
+        if number not in sight.listed:
+            raise SetError("notFound")
+        shown = Shower(self._reached, sight).show(number, PROPERTIES["Mailbox"])
+        return {"id": shown["id"], **added({**given, "id": shown["id"]}, shown)}
+
+    async def update(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Change one."""
+        sight = await self._sight()
+        box = self._box(sight, name)
+        shower = Shower(self._reached, sight)
+        now = {**shower.show(box.id, PROPERTIES["Mailbox"]), "shareWith": None}
+        changes = MAILBOX.update(now, patch, self._turn.created, self._turn.limits)
+        if "shareWith" in changes:
+            raise invalid_properties(["shareWith"], "This cannot be set here.")
+        if "role" in changes:
+            self._check_role(sight, changes["role"], box)
+        if self._reached.who is not None and changes.keys() & {"sortOrder", "isSubscribed", "role"}:
+            raise SetError("forbidden", "Only its owner changes this of a mailbox.")
+        path = box.name
+        if "name" in changes or "parentId" in changes:
+            path = await self._move(sight, box, now, changes)
+        if "role" in changes:
+            await self._do(lambda: self._mail.set_role(self._reached.number, path, changes["role"] or ""))
+        if "sortOrder" in changes:
+            await self._order(path, changes["sortOrder"])
+        if "isSubscribed" in changes:
+            await self._mail.subscribe(self._reached.number, path, changes["isSubscribed"])
+        return None
+
+    async def destroy(self, name: str, _nothing: None) -> None:
+        """Remove one."""
+        sight = await self._sight()
+        box = self._box(sight, name)
+        if any(names.is_below(other.name, box.name) for other in sight.account.mailboxes.values()):
+            raise SetError("mailboxHasChild")
+        if (
+            not self._removes_emails
+            and box.messages
+            and (box.id not in sight.readable or len(sight.rows(box.id).emails))
+        ):
+            raise SetError("mailboxHasEmail")
+        await self._mail.delete(self._reached.number, box.name, who=self._reached.who)
+        if self._reached.who is None and box.name in sight.account.subscriptions:
+            await self._mail.subscribe(self._reached.number, box.name, False)
+
+    async def deepest_first(self, asked: Any) -> dict[str, None]:
+        """So that a mailbox and what is below it can be removed in one call, in any order."""
+        sight = await self._sight()
+
+        def depth(name: str) -> int:
+            number = self._reached.mailbox_of(self._turn.created.find(name) or "")
+            box = sight.listed.get(number or 0)
+            return -box.name.count(SEPARATOR) if box is not None else 0
+
+        return dict.fromkeys(sorted(dict.fromkeys(asked), key=depth))
+
+    async def _move(self, sight: Sight, box: Mailbox, now: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+        """Another name, or another parent."""
+        if box.name == INBOX:
+            raise invalid_properties(sorted({"name", "parentId"} & changes.keys()), "INBOX stays where it is.")
+        parent = changes["parentId"] if "parentId" in changes else now["parentId"]
+        path = self._path(sight, changes.get("name", now["name"]), parent)
+        if names.is_below(path, box.name):
+            raise invalid_properties(["parentId"], "A mailbox cannot be moved below itself.")
+        await self._do(lambda: self._mail.rename(self._reached.number, box.name, path, who=self._reached.who))
+        if self._reached.who is None:  # a mailbox that is subscribed stays so, by its new name
+            moved = [box.name, *(o.name for o in sight.account.mailboxes.values() if names.is_below(o.name, box.name))]
+            for name in moved:
+                if name in sight.account.subscriptions:
+                    await self._mail.subscribe(self._reached.number, path + name[len(box.name) :], True)
+                    await self._mail.subscribe(self._reached.number, name, False)
+        return path
+
+    def _path(self, sight: Sight, name: str, parent: str | None) -> str:
+        """The whole name. Raises SetError."""
+        if SEPARATOR in name:
+            raise invalid_properties({"name": f"it has a {SEPARATOR}"})
+        path = name
+        if parent is not None:
+            above = sight.listed.get(self._reached.mailbox_of(parent) or 0)
+            if above is None:
+                raise invalid_properties({"parentId": "there is no such mailbox"})
+            path = above.name + SEPARATOR + name
+        if len(path.encode()) > NAME_BYTES_MAX or path.count(SEPARATOR) >= DEPTH_MAX:
+            raise invalid_properties({"parentId": "the mailbox would be too deep, or its whole name too long"})
+        if path.upper() == INBOX:
+            raise invalid_properties({"name": "there is a mailbox of that name"})
+        return path
+
+    def _check_role(self, sight: Sight, role: str | None, box: Mailbox | None) -> None:
+        if role is None and (box is None or box.name != INBOX):
+            return
+        if role not in USES_TO_GIVE or (box is not None and box.name == INBOX):
+            raise invalid_properties({"role": "it cannot be given to this mailbox"})
+        if any(other.role == role and other is not box for other in sight.account.mailboxes.values()):
+            raise invalid_properties({"role": "another mailbox has it"})
+
+    async def _order(self, path: str, order: int) -> None:
+        value = str(order).encode() if order else None
+        await self._mail.annotate(self._reached.number, path, [(SORT_ORDER, value)])
+
+    async def _do(self, command: Any) -> Any:
+        """Raises SetError for what a name can be wrong in; else Trouble."""
+        try:
+            return await command()
+        except AlreadyExists:
+            raise invalid_properties({"name": "there is a mailbox of that name"}) from None
+        except Unsuitable as error:
+            raise invalid_properties(["role"], error.says) from None
+        except OverLimit as error:
+            raise SetError("overQuota", error.says) from None
+
+    def _box(self, sight: Sight, name: str) -> Mailbox:
+        number = self._reached.mailbox_of(self._turn.created.find(name) or "")
+        box = sight.listed.get(number or 0)
+        if box is None:
+            raise SetError("notFound")
+        return box
+
+    async def _sight(self) -> Sight:
+        return await self._turn.sight(self._reached)

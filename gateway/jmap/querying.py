@@ -1,0 +1,82 @@
+"""What /query of all types has in common: which part of the results is told (RFC 8620 5.5), and what of them changed
+(5.6).
+
+The law: a position counts from the end when it is negative, and an anchor that is not there is said. A part is never
+longer than the limit; where the server cut it shorter than was asked for it says so.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, TypeVar
+
+from gateway.jmap.standard import Answer
+from mail.jmap.errors import MethodError
+from mail.jmap.methods import standard
+
+LIMIT_MAX: Final = 5000  # ids told at once
+
+Thing = TypeVar("Thing")
+
+
+def part(
+    asked: standard.Query,
+    state: str,
+    results: Sequence[Thing],
+    name: Callable[[Thing], str],
+    find: Callable[[str], Thing | None],
+    *,
+    can_change: bool = True,
+) -> Answer:
+    """The answer to a /query. `find`: the thing of an id. Raises MethodError."""
+    total = len(results)
+    if asked.anchor is not None:
+        anchor = find(asked.anchor)
+        place = _place(results, anchor) if anchor is not None else None
+        if place is None:
+            raise MethodError("anchorNotFound")
+        position = max(0, place + asked.anchor_offset)
+    else:
+        position = asked.position if asked.position >= 0 else max(0, total + asked.position)
+    limit = min(LIMIT_MAX if asked.limit is None else asked.limit, LIMIT_MAX)
+    answer: Answer = {
+        "accountId": asked.account_id,
+        "queryState": state,
+        "canCalculateChanges": can_change,
+        "position": position,
+        "ids": [name(thing) for thing in results[position : position + limit]],
+    }
+    if asked.calculate_total:
+        answer["total"] = total
+    if asked.limit is None or asked.limit > limit:
+        answer["limit"] = limit
+    return answer
+
+
+def changes(
+    asked: standard.QueryChanges,
+    state: str,
+    results: Sequence[Thing],
+    changed: Collection[Thing],
+    name: Callable[[Thing], str],
+) -> Answer:
+    """The answer to a /queryChanges: all that changed goes from the list, and what of it is in the results now comes
+    in again at its place. Raises MethodError."""
+    places = [(place, thing) for place, thing in enumerate(results) if thing in changed]
+    if asked.max_changes is not None and len(places) + len(changed) > asked.max_changes:
+        raise MethodError("tooManyChanges")
+    answer: dict[str, Any] = {
+        "accountId": asked.account_id,
+        "oldQueryState": asked.since_query_state,
+        "newQueryState": state,
+        "removed": [name(thing) for thing in changed],
+        "added": [{"id": name(thing), "index": place} for place, thing in places],
+    }
+    if asked.calculate_total:
+        answer["total"] = len(results)
+    return answer
+
+
+def _place(results: Sequence[Thing], thing: Thing) -> int | None:
+    try:
+        return list(results).index(thing)
+    except ValueError:
+        return None
