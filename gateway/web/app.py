@@ -7,7 +7,7 @@ alone. A connection goes on only when all of its request has been read, so that 
 import asyncio
 from collections.abc import AsyncIterator
 from email.utils import formatdate
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, cast
 
 from cluster.errors import NoRight, NotFound, Trouble
@@ -34,6 +34,7 @@ _USUAL: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+_OWN: Final = (("Cross-Origin-Resource-Policy", "same-origin"),)
 _BODILESS: Final = (204, 304)
 
 
@@ -48,6 +49,7 @@ class Application:
         hsts_s = services.settings.hsts_s
         usual = _USUAL | ({"strict-transport-security": f"max-age={hsts_s}"} if hsts_s else {})
         self._usual = [(name.encode(), value.encode()) for name, value in usual.items()]
+        self._lines = lru_cache(maxsize=256)(self._encoded)  # most answers say what many say
         self._date = (0, b"")
         metrics = services.metrics
         # Finding what belongs to labels takes longer than counting; there are few.
@@ -136,13 +138,7 @@ class Application:
         self, exchange: Exchange, status: int, content_type: str, headers: Headers, length: int | None = None
     ) -> None:
         """The head of an answer. Without a length its body has no end that is known."""
-        lines = [(b"date", self._now())]
-        said = set()
-        for name, value in (*headers, *self._shared(exchange)):
-            lower = name.lower()
-            said.add(lower.encode())
-            lines.append((lower.encode(), value.encode("latin-1")))
-        lines += [pair for pair in self._usual if pair[0] not in said]
+        lines = [(b"date", self._now()), *self._lines(headers, self._shared(exchange))]
         if status not in _BODILESS:
             lines.append((b"content-type", content_type.encode("latin-1")))
             if length is not None:
@@ -151,10 +147,16 @@ class Application:
         kind = "websocket.http.response.start" if exchange.is_websocket else "http.response.start"
         await exchange.send({"type": kind, "status": status, "headers": lines})
 
+    def _encoded(self, headers: Headers, shared: Headers) -> tuple[tuple[bytes, bytes], ...]:
+        """What an answer says, as it goes over the line."""
+        lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in (*headers, *shared)]
+        said = {name for name, _ in lines}
+        return (*lines, *(pair for pair in self._usual if pair[0] not in said))
+
     def _shared(self, exchange: Exchange) -> Headers:
         """Who else may see it."""
         if exchange.route is None or not exchange.route.cors:
-            return (("Cross-Origin-Resource-Policy", "same-origin"),)
+            return _OWN
         return self._origins.headers(exchange.header("origin"))
 
     async def _packed(self, exchange: Exchange, answer: Answer, body: bytes) -> Answer:
@@ -193,7 +195,6 @@ class Application:
         route = exchange.route
         name = route.name if route else ELSEWHERE
         metrics = self._services.metrics
-        metrics.bytes_out.inc(exchange.sent_bytes)
         method = exchange.method if route and exchange.method in route.handlers else ELSEWHERE
         self._counter(name, method, exchange.status).inc()
         if exchange.is_streaming:

@@ -30,6 +30,11 @@ _CONTENT: Final = (b"content-length", b"transfer-encoding")
 class Owner(Protocol):
     """The server, as its connections see it."""
 
+    received_bytes: int
+    """Since the last sweep."""
+    sent_bytes: int
+    """The same of bodies."""
+
     @property
     def services(self) -> WebServices:
         """What all share."""
@@ -65,7 +70,7 @@ class Connection(HttpToolsProtocol):
         self.stopping = False
         self.deadline = math.inf  # monotonic seconds after which the server's sweep ends us
         self.socket: SocketProtocol | None = None  # what it has become
-        self._owner = owner
+        self.owner = owner
         self._settings = owner.services.settings
         self._clock = owner.services.clock
         self._stream: asyncio.Task[Any] | None = None
@@ -83,14 +88,14 @@ class Connection(HttpToolsProtocol):
         transport.set_write_buffer_limits(self._settings.write_buffer_bytes)
         self.ip = self.ip or ip_of(transport.get_extra_info("peername"))
         self.deadline = self._clock.monotonic() + self._settings.header_s
-        if self._owner.opened(self):
+        if self.owner.opened(self):
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._deaf:
             return
-        self._owner.services.metrics.bytes_in.inc(len(data))
+        self.owner.received_bytes += len(data)
         heard = self._heard
         super().data_received(data)
         if not self._in_head or self._deaf:
@@ -123,7 +128,7 @@ class Connection(HttpToolsProtocol):
         self.lost = True
         if self._stream is not None:
             self._stream.cancel()
-        self._owner.closed(self)
+        self.owner.closed(self)
 
     # the parser
 
@@ -232,10 +237,14 @@ class Connection(HttpToolsProtocol):
 
     # the exchanges' Peer
 
+    def sent(self, count: int) -> None:
+        """So many octets of a body."""
+        self.owner.sent_bytes += count
+
     @property
     def services(self) -> WebServices:
         """What all share."""
-        return self._owner.services
+        return self.owner.services
 
     def unfinished(self, scope: Scope) -> bool:
         """Whether more of this request's body is to come."""
@@ -313,6 +322,6 @@ class Connection(HttpToolsProtocol):
             b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
             b"cache-control: no-store\r\nconnection: close\r\n\r\n%b" % (status, text.rstrip(), len(text), text)
         )
-        self._owner.services.metrics.requests.labels("-", "-", str(status)).inc()
+        self.owner.services.metrics.requests.labels("-", "-", str(status)).inc()
         self.transport.close()
         self.deadline = self._clock.monotonic() + self._settings.write_s

@@ -38,7 +38,7 @@ class EventStream:
 
     async def comment(self, text: bytes = b"") -> None:
         """A line that says nothing: it keeps relays from closing what is silent."""
-        await self._exchange.send_piece(b":" + b" ".join(text.split()) + b"\n\n")
+        await self._exchange.send_piece(b": " + b" ".join(text.split()) + b"\n\n")
 
     async def retry(self, milliseconds: int) -> None:
         """How long the client is to wait before it comes again."""

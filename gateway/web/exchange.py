@@ -190,6 +190,7 @@ class Exchange:
     async def send_piece(self, piece: bytes, *, more: bool = True) -> None:
         """A piece of the answer's body."""
         self.sent_bytes += len(piece)
+        self.peer.sent(len(piece))
         kind = "websocket.http.response.body" if self.is_websocket else "http.response.body"
         await self.send({"type": kind, "body": piece, "more_body": more})
 
@@ -223,6 +224,7 @@ class Exchange:
     async def send_message(self, text: str) -> None:
         """A message."""
         self.sent_bytes += len(text)
+        self.peer.sent(len(text))
         await self.send({"type": "websocket.send", "text": text})
 
     async def close_socket(self, code: int, reason: str) -> None:

@@ -71,6 +71,10 @@ class Peer(Protocol):
         """The task of a stream, to be cancelled when the client is gone or the server stops; None: it has ended."""
         ...
 
+    def sent(self, count: int) -> None:
+        """So many octets of a body."""
+        ...
+
     def abort(self) -> None:
         """Cut the connection without a word."""
         ...

@@ -39,6 +39,8 @@ class WebServer:
         self._per_ip: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self.received_bytes = 0  # since the last sweep: two counters less for each request
+        self.sent_bytes = 0
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
@@ -151,7 +153,10 @@ class WebServer:
 
     def _sweep(self) -> None:
         """End whoever is over its time."""
-        now = self.services.clock.monotonic()
+        now, metrics = self.services.clock.monotonic(), self.services.metrics
+        metrics.bytes_in.inc(self.received_bytes)
+        metrics.bytes_out.inc(self.sent_bytes)
+        self.received_bytes = self.sent_bytes = 0
         for connection in [one for one in self._connections if one.deadline < now]:
             connection.expired()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

@@ -49,7 +49,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
-        self._base.services.metrics.bytes_in.inc(len(data))
+        self._base.owner.received_bytes += len(data)
         super().data_received(data)
 
     def handle_cont(self, event: Frame) -> None:

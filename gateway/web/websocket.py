@@ -41,8 +41,10 @@ class WebSocket:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._closed:
-            await self.close(NORMAL if kind is None else DEFECT)
+        if kind is None:
+            await self.close()
+        elif issubclass(kind, Exception) and not issubclass(kind, ConnectionError):  # who is cancelled waits for nobody
+            await self.close(DEFECT)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         while not self._closed:
