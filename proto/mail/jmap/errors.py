@@ -1,7 +1,7 @@
 """The errors of JMAP, of a request, of one method call and of one object in a /set.
 
 The law: an error has a type that a standard defines, or it cannot be made. A description is for who debugs a client;
-it never holds what was sent, but for the names of arguments and properties.
+of what was sent it holds names of arguments and properties, and no more than a few words else.
 """
 
 from collections.abc import Iterable, Mapping
