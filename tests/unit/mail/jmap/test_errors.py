@@ -14,9 +14,9 @@ def test_a_problem() -> None:
 
 
 def test_what_no_standard_has_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="no method error"):
+    with pytest.raises(ValueError, match="no MethodError tooTired"):
         MethodError("tooTired")
-    with pytest.raises(ValueError, match="no set error"):
+    with pytest.raises(ValueError, match="no SetError stateMismatch"):
         SetError("stateMismatch")
     with pytest.raises(ValueError, match="a problem limit"):
         RequestError("limit", "Too large.")
