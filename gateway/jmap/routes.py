@@ -13,7 +13,8 @@ import orjson
 
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
-from gateway.jmap.session import API, capabilities, session_of
+from gateway.jmap.session import API, DOWNLOAD, UPLOAD, capabilities, session_of
+from gateway.jmap.transfer import Transfers
 from gateway.jmap.turn import Turn
 from gateway.login import Principal
 from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
@@ -36,12 +37,15 @@ class Jmap:
         self._services = services
         self._credentials = credentials
         self._running: Counter[int] = Counter()
+        self._transfers = Transfers()
 
     def add_to(self, router: Router) -> None:
         """Say which paths are ours."""
         router.add(WELL_KNOWN, self.session, cors=True)
         router.add(SESSION, self.session, cors=True)
         router.add(API, self.api, methods=("POST",), cors=True)
+        router.add(UPLOAD, self.upload, methods=("POST",), cors=True)
+        router.add(DOWNLOAD, self.download, cors=True)
 
     async def session(self, exchange: Exchange) -> Answer:
         """The Session object, at the well-known path too: a redirection (RFC 8620 2.2) loses what a client said."""
@@ -64,6 +68,14 @@ class Jmap:
                     return Answer(200, encode(responses, state, turn.created.json()), JSON)
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
+
+    async def upload(self, exchange: Exchange) -> Answer:
+        """A new blob."""
+        return await self._transfers.upload(exchange, self._turn(await self._principal(exchange)))
+
+    async def download(self, exchange: Exchange) -> Answer:
+        """A blob's bytes."""
+        return await self._transfers.download(exchange, self._turn(await self._principal(exchange)))
 
     async def _body(self, exchange: Exchange) -> bytes:
         if exchange.content_type != JSON:

@@ -1,0 +1,93 @@
+"""Uploads and downloads (RFC 8620 6).
+
+The law: an upload is bounded before it is read, and durable before it is answered; a download never changes, so a
+client may keep it. What a client calls the type of what it downloads runs in no browser as part of our pages.
+"""
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import orjson
+
+from cluster.errors import OverQuota
+from gateway.jmap import blobs, uploads
+from gateway.jmap.turn import Turn
+from gateway.web.answers import JSON, OCTETS, PROBLEM, Answer, HttpError, attachment
+from gateway.web.exchange import Exchange
+from gateway.web.ranges import download
+from mail.jmap.errors import MethodError, RequestError
+
+PIECE_BYTES: Final = 64 * 1024
+_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; ?[ -~]{1,100})?")
+_KEPT: Final = ("Cache-Control", "private, immutable, max-age=31536000")  # RFC 8620 6.2
+_SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
+
+
+class Transfers:
+    """Counts what runs."""
+
+    def __init__(self) -> None:
+        self._running: Counter[int] = Counter()
+
+    async def upload(self, exchange: Exchange, turn: Turn) -> Answer:
+        """RFC 8620 6.1."""
+        limits, account_id = turn.limits, exchange.parameters["accountId"]
+        try:
+            await turn.reach(account_id)
+            async with self._one_more(turn):
+                data = await exchange.body(limits.size_upload_max_bytes)
+                media_type = exchange.header("content-type") or OCTETS
+                blob = await uploads.keep(turn.services, turn.account, data, media_type)
+        except MethodError:
+            raise HttpError(404) from None
+        except RequestError as error:
+            return Answer(error.status, error.body(), PROBLEM)
+        except OverQuota as error:
+            problem = {"type": "about:blank", "status": 507, "detail": error.says}
+            return Answer(507, orjson.dumps(problem), PROBLEM)
+        except HttpError as error:
+            if error.status != 413:
+                raise
+            told = RequestError("limit", "The upload is larger than allowed.", limit="maxSizeUpload", status=413)
+            return Answer(413, told.body(), PROBLEM)
+        made = {"accountId": account_id, "blobId": blob, "type": media_type, "size": len(data)}
+        return Answer(201, orjson.dumps(made), JSON)
+
+    async def download(self, exchange: Exchange, turn: Turn) -> Answer:
+        """RFC 8620 6.2."""
+        parameters = exchange.parameters
+        media_type = exchange.asked("type") or OCTETS
+        if not _TYPE.fullmatch(media_type):
+            raise HttpError(400, "The type is none")
+        try:
+            reached = await turn.reach(parameters["accountId"])
+        except MethodError:
+            raise HttpError(404) from None
+        data = await blobs.read(turn, reached, parameters["blobId"])
+        if data is None:
+            raise HttpError(404)
+        whole = data
+
+        async def read(start: int, end: int) -> AsyncIterator[bytes]:
+            for at in range(start, end, PIECE_BYTES):
+                yield whole[at : min(at + PIECE_BYTES, end)]
+
+        headers = (_KEPT, _SANDBOX, attachment(parameters["name"]))
+        tag = f'"{parameters["blobId"]}"'
+        return download(exchange, len(data), read, content_type=media_type, tag=tag, headers=headers)
+
+    @asynccontextmanager
+    async def _one_more(self, turn: Turn) -> AsyncIterator[None]:
+        """Count an upload while it runs. Raises RequestError."""
+        if self._running[turn.account] >= turn.limits.concurrent_uploads_max:
+            raise RequestError("limit", "Too many uploads at once.", limit="maxConcurrentUpload", status=429)
+        self._running[turn.account] += 1
+        try:
+            yield
+        finally:
+            self._running[turn.account] -= 1
+            if not self._running[turn.account]:
+                del self._running[turn.account]
