@@ -20,7 +20,7 @@ from mail.message import content
 from mail.message.charset import fold
 from mail.message.header import fields as header_fields
 from mail.message.header import unfold
-from mail.message.record import Address, Record
+from mail.message.record import Record
 from mail.message.words import decode_words
 
 CUT: Final = 1  # has more runs than are here: TEXT and BODY must look at it
@@ -74,17 +74,9 @@ def _joined(runs: set[bytes]) -> bytes:
 
 def _fields(record: Record) -> tuple[tuple[bytes, ...], bool]:
     """The fields, and whether one was too long: it is empty then."""
-    lists = (record.from_, record.to, record.cc, record.bcc)
-    values = [_field(map(shown, addresses)) if addresses else b"" for addresses in lists]
-    values.append(_field([record.subject]) if record.subject is not None else b"")
+    values = [_field(content.field_texts(record, field)) for field in FIELDS]
     kept = tuple([value if len(value) <= FIELD_BYTES_MAX else b"" for value in values])
     return kept, kept != tuple(values)
-
-
-def shown(address: Address) -> str:
-    """An address as people read it, and SEARCH compares it."""
-    name, email = address
-    return f"{name} <{email}>" if name else email
 
 
 def _field(texts: Iterable[str]) -> bytes:

@@ -166,7 +166,7 @@ class Finder:
         hit = at >= 0
         if id(question.key) in self._scores:
             self._scores[id(question.key)][hit] = found.scores[at[hit]]
-        return Bounds(hit, hit | ~covered)
+        return Bounds(hit, hit | (among(self.scope.emails, found.maybe) >= 0) | ~covered)
 
     async def _is_covered(self) -> Array:
         if self._covered is None:

@@ -11,8 +11,9 @@ from typing import Final
 
 from mail.message.charset import decode, fold
 from mail.message.part import IDENTITY, Part
-from mail.message.record import Record
-from mail.message.words import base64_bytes, decode_words
+from mail.message.record import Address, Record
+from mail.message.sorting import BCC, CC, FROM, TO, group_names
+from mail.message.words import base64_bytes, charset_of, decode_words
 
 _SPACE: Final = b" \t"
 _SPACE_ENDS: Final = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
@@ -67,14 +68,6 @@ def _uudecode_line(line: bytes) -> bytes:
         return b""
 
 
-def charset_of(part: Part) -> str:
-    """The charset parameter; us-ascii where there is none (RFC 2046 4.1.2)."""
-    for name, value in part.parameters:
-        if name in (b"charset", b"charset*"):
-            return decode(value.rpartition(b"'")[2])
-    return "us-ascii"
-
-
 def text_of(raw: bytes, part: Part) -> str:
     """The text of a text/* part."""
     return decode(content_of(raw, part), charset_of(part))
@@ -86,7 +79,7 @@ def header_text(raw: bytes, part: Part) -> str:
 
 
 def search_text(raw: bytes, record: Record) -> str:
-    """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
+    """Folded text of all headers, text parts and parts of type message: what SEARCH TEXT looks in."""
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
         return (header + raw[record.root.body :]).decode("ascii").upper()
@@ -94,10 +87,33 @@ def search_text(raw: bytes, record: Record) -> str:
 
 
 def body_text(raw: bytes, record: Record) -> str:
-    """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
+    """Folded text of the text and message parts, and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
         return raw[record.root.body :].decode("ascii").upper()
     return "\n".join([text for _in_body, text in searched(raw, record, with_headers=False)])
+
+
+def field_texts(record: Record, field: str) -> list[str]:
+    """What SEARCH FROM, TO, CC, BCC and SUBJECT look in, not folded yet: those strings of the ENVELOPE, decoded,
+    so that names of groups are among them (RFC 3501 6.4.4, 7.4.2)."""
+    match field:
+        case "from":
+            addresses, at = record.from_, FROM
+        case "to":
+            addresses, at = record.to, TO
+        case "cc":
+            addresses, at = record.cc, CC
+        case "bcc":
+            addresses, at = record.bcc, BCC
+        case _:
+            return [] if record.subject is None else [record.subject]
+    return [*map(_shown, addresses), *group_names(record.envelope, at)]
+
+
+def _shown(address: Address) -> str:
+    """As people read it: `Name <address>`."""
+    name, email = address
+    return f"{name} <{email}>" if name else email
 
 
 def searched(raw: bytes, record: Record, *, with_headers: bool = True) -> Iterator[tuple[bool, str]]:
@@ -119,7 +135,8 @@ def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iter
     in_body = bool(part.envelope) and not is_root
     if with_headers or in_body:
         yield in_body, header_text(raw, part)
-    if part.type == "text":
+    # RFC 3501 6.4.4 lets nobody pass over reports and the like (message/delivery-status).
+    if part.type == "text" or (part.type == "message" and not part.children):
         yield True, text_of(raw, part)
     for child in part.children:
         yield from _texts(raw, child, is_root=False, with_headers=with_headers)

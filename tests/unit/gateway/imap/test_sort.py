@@ -186,6 +186,26 @@ async def test_relevancy_orders_what_fuzzy_finds() -> None:
         assert lines[0] == b'* ESEARCH (TAG "t")'
 
 
+async def test_fuzzy_finds_what_has_no_other_forms_as_it_stands() -> None:
+    """Signs and accents alone are no words; a header's words are known, but not in which field they are."""
+    async with IndexedWorld() as world:
+        for number in range(40):
+            await world.deliver(message(f"e\u0301 !! letter {number}", sender=f"run{number % 2}@example.test"))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        everything = b"* SEARCH " + b" ".join(b"%d" % number for number in range(1, 41))
+        for layout in ({}, {"recent": 20}, {"left": 20}, {"recent": 40}):
+            await world.index(**layout)
+            for needle in ("", "!!", "\u0301"):
+                for field in ("TEXT", "SUBJECT", "HEADER Subject"):
+                    literal = f"{{{len(needle.encode())}+}}\r\n{needle}"
+                    lines = await client.ok(f"SEARCH CHARSET UTF-8 FUZZY {field} {literal}")
+                    assert lines[0] == everything, (layout, needle, field)
+            assert (await client.ok("SEARCH FUZZY HEADER Subject run1"))[0] == b"* SEARCH"
+            assert (await client.ok("SEARCH FUZZY HEADER From run1 1:5"))[0] == b"* SEARCH 2 4"
+            assert (await client.ok("SEARCH RETURN (COUNT RELEVANCY) FUZZY TEXT nowhere"))[0].endswith(b" COUNT 0")
+
+
 async def _scores(client: Client, text: str) -> tuple[str, list[int]]:
     """What was found, and the ranks of its scores, the best the highest."""
     found = re.fullmatch(

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.message.charset import fold
-from mail.message.content import body_text, charset_of, content_of, header_text, search_text, text_of
+from mail.message.content import body_text, content_of, header_text, search_text, text_of
 from mail.message.record import read_message
 from mail.message.scan import scan
+from mail.message.words import charset_of
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,19 @@ def test_charset_of(parameter: bytes, charset: str) -> None:
 def test_header_text_is_unfolded_and_decoded() -> None:
     raw = b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n folded\r\n\r\nbody"
     assert header_text(raw, scan(raw)) == "Subject: Grüße folded"
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("utf-16le", "utf-16le"), ("UTF-16BE", "utf-16be"), ("utf-32le", "utf-32le"), ("utf-7", "utf-7")],
+)
+@pytest.mark.parametrize("name", ["charset", "charset*"])
+def test_a_text_in_bytes_below_128_that_is_no_ascii(name: str, charset: str, codec: str) -> None:
+    value = f"us-ascii'en'{charset}" if "*" in name else charset
+    head = f"Content-Type: text/plain; {name}={value}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    raw = head.encode() + "Hello か".encode(codec)
+    assert raw.isascii()
+    assert fold("Hello か") in search_text(raw, read_message(raw))
 
 
 MIXED = (
