@@ -13,7 +13,7 @@ import msgspec
 
 from actors.search.brief import Brief, brief_of
 from actors.search.language import detect
-from actors.search.tokens import Runs, runs_of
+from actors.search.tokens import CHARS_MAX, Collected, Runs, runs_of
 from cluster.blobs.codec import pack, unpack
 from cluster.errors import Corrupt
 from mail.message import content
@@ -48,11 +48,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def entry_of(email: int, raw: bytes, record: Record) -> Entry:
     """The entry of a message."""
-    header_texts: list[str] = []
-    body_texts: list[str] = []
-    for in_body, text in content.searched(raw, record):
-        (body_texts if in_body else header_texts).append(text)
-    header, body = runs_of(header_texts), runs_of(body_texts)
+    sides = Collected(), Collected()
+    for in_body, text in content.searched(raw, record, chars_max=CHARS_MAX + 1):
+        sides[in_body].add(text)
+    header, body = sides[0].runs(), sides[1].runs()
     values, cut = _fields(record)
     flags = (CUT if header.cut or body.cut else 0) | (FIELDS_CUT if cut else 0)
     if _is_odd(raw, record, header):

@@ -116,18 +116,21 @@ def _shown(address: Address) -> str:
     return f"{name} <{email}>" if name else email
 
 
-def searched(raw: bytes, record: Record, *, with_headers: bool = True) -> Iterator[tuple[bool, str]]:
+def searched(
+    raw: bytes, record: Record, *, with_headers: bool = True, chars_max: int | None = None
+) -> Iterator[tuple[bool, str]]:
     """The pieces of the above, folded, in order, and whether SEARCH BODY looks in each too.
 
-    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it.
+    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it. `chars_max`: so
+    many characters of each are enough; folding may make eighteen of one, and never fewer.
     """
     if record.is_plain:
         if with_headers:
-            yield False, _FOLD.sub(b"", raw[: record.root.body]).decode("ascii").upper()
-        yield True, raw[record.root.body :].decode("ascii").upper()
+            yield False, _FOLD.sub(b"", raw[: record.root.body])[:chars_max].decode("ascii").upper()
+        yield True, raw[record.root.body :][:chars_max].decode("ascii").upper()
         return
     for in_body, text in _texts(raw, record.root, is_root=True, with_headers=with_headers):
-        yield in_body, fold(text)
+        yield in_body, fold(text[:chars_max])
 
 
 def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[tuple[bool, str]]:
