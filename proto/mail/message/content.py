@@ -12,6 +12,7 @@ from typing import Final
 from mail.message.charset import decode, fold
 from mail.message.part import IDENTITY, Part
 from mail.message.record import Address, Record
+from mail.message.scan import scan
 from mail.message.sorting import BCC, CC, FROM, TO, group_names
 from mail.message.words import base64_bytes, charset_of, decode_words
 
@@ -133,13 +134,27 @@ def searched(
         yield in_body, fold(text[:chars_max])
 
 
-def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[tuple[bool, str]]:
+def _texts(
+    raw: bytes, part: Part, *, is_root: bool, with_headers: bool, opens: bool = True
+) -> Iterator[tuple[bool, str]]:
     """The header of an encapsulated message is body text; those of parts are headers."""
     in_body = bool(part.envelope) and not is_root
     if with_headers or in_body:
         yield in_body, header_text(raw, part)
+    yield from _below(raw, part, with_headers=with_headers, opens=opens)
+
+
+def _below(raw: bytes, part: Part, *, with_headers: bool, opens: bool) -> Iterator[tuple[bool, str]]:
+    """A part's own text, or those of what is in it. `opens`: messages that are encoded, as message/global may be
+    (RFC 6532 3.7), are taken apart; one in another is searched as it stands, so that its depth costs nothing."""
     # RFC 3501 6.4.4 lets nobody pass over reports and the like (message/delivery-status).
     if part.type == "text" or (part.type == "message" and not part.children):
         yield True, text_of(raw, part)
-    for child in part.children:
-        yield from _texts(raw, child, is_root=False, with_headers=with_headers)
+    elif part.type == "message" and part.encoding not in IDENTITY and opens:
+        inner = content_of(raw, part)
+        root = scan(inner)
+        yield True, header_text(inner, root)
+        yield from _below(inner, root, with_headers=with_headers, opens=False)
+    else:
+        for child in part.children:
+            yield from _texts(raw, child, is_root=False, with_headers=with_headers, opens=opens)

@@ -86,6 +86,21 @@ MIXED = (
 )
 
 
+@pytest.mark.parametrize("kind", [b"message/global", b"message/rfc822"])
+def test_an_encoded_message_is_opened_once(kind: bytes) -> None:
+    inner = b"Subject: =?utf-8?q?=C3=9Cber?=\r\nContent-Type: text/plain\r\n\r\nneedle\r\n"
+    head = b"Content-Type: " + kind + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    raw = head + binascii.b2a_base64(inner)
+    for text in (search_text(raw, read_message(raw)), body_text(raw, read_message(raw))):
+        assert fold("Subject: Über") in text
+        assert "NEEDLE" in text
+    twice = head + binascii.b2a_base64(raw)
+    assert "NEEDLE" not in body_text(twice, read_message(twice))
+    for _ in range(12):
+        raw = head + binascii.b2a_base64(raw)
+    body_text(raw, read_message(raw))
+
+
 def test_search_text_has_headers_and_texts_folded() -> None:
     text = search_text(MIXED, read_message(MIXED))
     for needle in ("über", "grüße", "secret.pdf", "inner", "needle"):
