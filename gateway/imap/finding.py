@@ -160,7 +160,9 @@ class Finder:
 
     async def _fuzzily(self, question: TextQuestion) -> Bounds | None:
         covered = await self._is_covered()
-        found = await self._lookups.scores(question) if covered.any() else None
+        # How rare a word is in mail that the client may not read shall not be told by the scores.
+        within = None if self.scope.selection.place.who is None else self.scope.emails
+        found = await self._lookups.scores(question, within) if covered.any() else None
         if found is None:
             return None
         at = among(self.scope.emails, found.emails)

@@ -55,9 +55,11 @@ class Lookups:
             self._matches[asked] = found
         return found
 
-    async def scores(self, question: TextQuestion) -> Scores | None:
-        """The same in other forms too."""
+    async def scores(self, question: TextQuestion, within: Array | None = None) -> Scores | None:
+        """The same in other forms too; of all emails, or of those of one mailbox."""
         index, asked = await self.index(), (question.field, question.needle)
+        if index is not None and within is not None:
+            return await index.fuzzy(*asked, within)
         if index is None or asked in self._scores:
             return self._scores.get(asked)
         found = await index.fuzzy(*asked)
