@@ -1,5 +1,9 @@
 """What another session does while a command waits for messages to be read."""
 
+import asyncio
+
+import pytest
+
 from tests.unit.gateway.imap.picture import Picture
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -71,3 +75,22 @@ async def test_a_mailbox_deleted_while_fetching_ends_the_session() -> None:
         lines = await client.command("FETCH 1 ENVELOPE")
         assert lines[-2] == b"* BYE The selected mailbox was deleted"
         assert await client.line() == b""
+
+
+@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("word", ["SELECT", "EXAMINE"])
+async def test_a_mailbox_deleted_while_it_is_selected_is_not_there(word: str, turns: int) -> None:
+    """RFC 5530 3: NONEXISTENT, and not UNAVAILABLE, for which clients try again."""
+
+    async def delete(world: World) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await world.mail.delete(ALICE, "work")
+
+    async with World() as world:
+        client = await world.connect("alice")
+        await client.ok("CREATE work")
+        lines, _ = await asyncio.gather(client.command(f"{word} work"), delete(world))
+        if not lines[-1].startswith(b"t OK"):
+            assert lines[-1].startswith(b"t NO [NONEXISTENT] ")
+            assert (await client.command("CHECK"))[-1].startswith(b"t BAD")
