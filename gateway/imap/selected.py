@@ -339,6 +339,7 @@ class Selection:
     def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
+            self._untold = _NONE
             return b""
         index = self.hold.view.index
         changed = np.flatnonzero(index.modseqs > self._modseq)
