@@ -37,8 +37,8 @@ async def _behind(world: World, who: str = "alice", name: str = "INBOX") -> tupl
     await client.ok(f'SELECT "{name}"')
     await other.ok("SELECT INBOX")
     await other.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)")
-    client.connection.pause_writing()
     client.send(b"i IDLE\r\n")
+    client.connection.pause_writing()
     while client.session.idling is None:
         await asyncio.sleep(0)
     assert client.session.selected.more
@@ -47,7 +47,7 @@ async def _behind(world: World, who: str = "alice", name: str = "INBOX") -> tupl
 
 async def _done(client: Client) -> list[bytes]:
     client.send(b"DONE\r\n")
-    lines = []
+    lines: list[bytes] = []
     while not (lines and lines[-1].startswith(b"i OK")):
         lines.append(await client.line())
     return lines
