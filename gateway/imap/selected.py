@@ -321,6 +321,14 @@ class Selection:
         changed: Array = rows[self.hold.view.index.modseqs[places] > since]
         return changed
 
+    def changed_since(self, since: int) -> Array:
+        """All rows that exist and have a higher MODSEQ."""
+        index = self.hold.view.index
+        uids = index.uids[index.modseqs > since]
+        last = self.uids[-1] if len(self.uids) else 0
+        rows: Array = np.searchsorted(self.uids, uids[uids <= last])
+        return rows
+
     def unheard(self, places: Array) -> Array:
         """Which of these places in the index have changes that the client has not been told of."""
         unheard: Array = self.hold.view.index.modseqs[places] > self._modseq
