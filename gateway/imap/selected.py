@@ -86,6 +86,11 @@ class Selection:
         return self.place.account
 
     @property
+    def name(self) -> str:
+        """How the client calls it now: it may have been renamed since it was selected."""
+        return self.place.wire(self.hold.view.name)
+
+    @property
     def readable(self) -> bool:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
