@@ -1,9 +1,12 @@
 """What another session does while a command waits for messages to be read."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 
+from actors.mailbox.view import Selected
+from cluster.errors import StoreFull
 from tests.unit.gateway.imap.picture import Picture
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -94,3 +97,15 @@ async def test_a_mailbox_deleted_while_it_is_selected_is_not_there(word: str, tu
         if not lines[-1].startswith(b"t OK"):
             assert lines[-1].startswith(b"t NO [NONEXISTENT] ")
             assert (await client.command("CHECK"))[-1].startswith(b"t BAD")
+
+
+async def test_on_a_full_disk_messages_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the mailbox can be selected then: the body is what was asked for, and \\Seen is only what follows from it."""
+    async with World() as world:
+        await world.deliver(message("first"))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        monkeypatch.setattr(Selected, "set_flags", AsyncMock(side_effect=StoreFull("The disk is full.")))
+        lines = await client.ok("FETCH 1 (FLAGS BODY[TEXT])")
+        assert lines[0].startswith(b"* 1 FETCH (FLAGS (\\Recent) BODY[TEXT] {")
+        assert (await client.command("STORE 1 +FLAGS (\\Seen)"))[-1].startswith(b"t NO [UNAVAILABLE]")
