@@ -98,8 +98,8 @@ def _with_flags(items: tuple[FetchItem, ...], style: Style) -> tuple[FetchItem, 
 
 
 async def _set_seen(selection: Selection, rows: Array) -> bool:
-    """Whether there was anything to set, and the right to (RFC 4314 4). On a full disk nothing can be, and what is there
-    is to be read all the same."""
+    """Whether there was anything to set, and the right to (RFC 4314 4). On a full disk nothing can be, and mail is to
+    be read all the same."""
     if SEEN_ not in selection.hold.rights:
         return False
     alive, places = selection.locate(rows)
