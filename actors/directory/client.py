@@ -12,7 +12,7 @@ from msgspec import Meta
 from actors.directory import dkim, rows
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
-from actors.directory.belonging import groups_of
+from actors.directory.belonging import aliases_of, groups_of
 from actors.directory.cache import Cache
 from actors.directory.editor import Editor
 from actors.directory.passwords import Credentials
@@ -149,6 +149,15 @@ class DirectoryClient(Editor):
             return await groups_of(self._store, holder) if holder is not None else ()
 
         return await self._cache.found(("groups", account), look) or ()
+
+    async def addresses_of(self, account: int) -> tuple[str, ...]:
+        """The addresses that are an account's own, the login's first, and then the aliases that lead to it."""
+
+        async def look() -> tuple[str, ...]:
+            holder = await self.account_with(account)
+            return () if holder is None else (*holder.addresses, *await aliases_of(self._store, holder))
+
+        return await self._cache.found(("addresses", account), look) or ()
 
     @property
     def takes_tokens(self) -> bool:
