@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
+from gateway.jmap import emails, emails_set, identities, mailboxes, mailboxes_query, mailboxes_set, threads
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -35,6 +35,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Mailbox/set": mailboxes_set.set_,
     "Mailbox/query": mailboxes_query.query,
     "Mailbox/queryChanges": mailboxes_query.query_changes,
+    "Identity/get": identities.get,
+    "Identity/changes": identities.changes,
+    "Identity/set": identities.set_,
 }
 
 

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from actors.directory.types import Principal
 from actors.mailbox.client import Message
 from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
 from cluster.clock import Clock, Dice
 from gateway.access.parts import Log
-from gateway.imap.parts import AclMode, Directory, Holder
+from gateway.imap import parts as imap
+from gateway.imap.parts import AclMode, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
 from mail.jmap.limits import Limits
@@ -23,6 +25,19 @@ __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
 
 ObjectChange = tuple[str, str, bytes | None]
 Scope = Literal["", "jmap"]
+
+
+class Directory(imap.Directory, Protocol):
+    """Who is who, and who may send as whom."""
+
+    async def addresses_of(self, account: int) -> Sequence[str]:
+        """The addresses that are an account's own, the login's first, and then the aliases that lead to it. Raises
+        Unavailable."""
+        ...
+
+    async def may_send_as(self, principal: Principal, address: str) -> bool:
+        """Whether the address is one of the principal's own. Raises Unavailable."""
+        ...
 
 
 class Mailboxes(Protocol):

@@ -7,6 +7,7 @@ is seen with is asked once a request. Nothing outlives the request.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+from actors.directory.types import Principal
 from actors.mailbox.rights import READ
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
@@ -70,6 +71,11 @@ class Turn:
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return Principal(self.account, self.login)
 
     @property
     def limits(self) -> Limits:
