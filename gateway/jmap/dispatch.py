@@ -11,7 +11,17 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, identities, mailboxes, mailboxes_query, mailboxes_set, threads
+from gateway.jmap import (
+    emails,
+    emails_set,
+    identities,
+    mailboxes,
+    mailboxes_query,
+    mailboxes_set,
+    submissions,
+    submissions_set,
+    threads,
+)
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -38,6 +48,11 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Identity/get": identities.get,
     "Identity/changes": identities.changes,
     "Identity/set": identities.set_,
+    "EmailSubmission/get": submissions.get,
+    "EmailSubmission/changes": submissions.changes,
+    "EmailSubmission/set": submissions_set.set_,
+    "EmailSubmission/query": submissions.query,
+    "EmailSubmission/queryChanges": submissions.query_changes,
 }
 
 

@@ -6,19 +6,21 @@ actors.directory.client; hosting passes them in.
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from actors.directory.types import Principal
 from actors.mailbox.client import Message
 from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
+from actors.queue.types import Shown
 from cluster.clock import Clock, Dice
 from gateway.access.parts import Log
 from gateway.imap import parts as imap
 from gateway.imap.parts import AclMode, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.smtp.submitting import Submissions
 from mail.jmap.limits import Limits
 
 __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
@@ -147,6 +149,33 @@ class Mailboxes(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """What may be asked of mail on its way out. Raises NotFound, Refused, Unavailable."""
+
+    async def read(self, entry: bytes) -> Shown:
+        """An entry."""
+        ...
+
+    async def hold(self, entry: bytes, by: str = "") -> Shown:
+        """Lend it to nobody until it is released."""
+        ...
+
+    async def release(self, entry: bytes, by: str = "") -> Shown:
+        """End a hold."""
+        ...
+
+    async def cancel(self, entry: bytes, by: str = "") -> Shown:
+        """Never deliver it."""
+        ...
+
+
+class Sending(NamedTuple):
+    """The way out."""
+
+    submissions: Submissions
+    queue: Queue
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all requests of a process share."""
@@ -160,3 +189,4 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    sending: Sending | None = None  # None: nobody sends from here

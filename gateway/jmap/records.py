@@ -87,8 +87,14 @@ class Records(Generic[R]):
         rows: list[ObjectChange] = [
             (self.kind, f"{number:x}", None if one is None else _encode(one)) for number, one in changes.items()
         ]
+        since = self.stamp
+        if also:  # of which the stamps may be newer
+            account = (await self._turn.sight(self._reached)).account
+            if account.stamp(self.kind) != since:
+                raise Stale("This has changed since.")
+            since = account.modseq
         mail = self._turn.services.mail
-        self.stamp = await mail.put_objects(self._reached.number, [*rows, *also], since=self.stamp)
+        self.stamp = await mail.put_objects(self._reached.number, [*rows, *also], since=since)
         for number, one in changes.items():
             if one is None:
                 self.all.pop(number, None)

@@ -61,8 +61,8 @@ class Jmap:
             async with self._one_more(principal.account):
                 body = await self._body(exchange)
                 with self._services.metrics.seconds.time():
-                    request = decode(body, limits, capabilities(limits))
-                    turn = self._turn(principal, request.using, request.created_ids)
+                    request = decode(body, limits, capabilities(limits, sends=self._services.sending is not None))
+                    turn = self._turn(principal, request.using, request.created_ids, ip=exchange.ip)
                     responses = await carry_out(turn, request)
                     state = (await session_of(self._turn(principal), base_of(exchange)))["state"]
                     return Answer(200, encode(responses, state, turn.created.json()), JSON)
@@ -91,9 +91,14 @@ class Jmap:
         return await self._credentials.principal(exchange, SCOPE)
 
     def _turn(
-        self, principal: Principal, using: frozenset[str] = frozenset(), created: dict[str, str] | None = None
+        self,
+        principal: Principal,
+        using: frozenset[str] = frozenset(),
+        created: dict[str, str] | None = None,
+        *,
+        ip: str = "",
     ) -> Turn:
-        return Turn(self._services, principal.account, principal.login, using, created)
+        return Turn(self._services, principal.account, principal.login, using, created, ip=ip)
 
     @asynccontextmanager
     async def _one_more(self, account: int) -> AsyncIterator[None]:

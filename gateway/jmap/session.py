@@ -21,9 +21,18 @@ EVENTS: Final = "/jmap/eventsource"
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
-def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
-    """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}}
+def capabilities(limits: Limits, *, sends: bool = False) -> dict[str, Mapping[str, Any]]:
+    """What is offered to everybody. `sends`: there is a way out."""
+    found: dict[str, Mapping[str, Any]] = {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}}
+    if sends:
+        found |= {uri.SUBMISSION: {}}
+    return found
+
+
+async def submission_capability(turn: Turn) -> dict[str, Any]:
+    """The value of `urn:ietf:params:jmap:submission` for one's own account (RFC 8621 1.3.2)."""
+    offered = await turn.sending.submissions.offered(turn.principal, turn.ip)
+    return {"maxDelayedSend": offered.offers.hold_s_max, "submissionExtensions": offered.extensions()}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -41,16 +50,16 @@ def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
 async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     """The whole object. `base`: where we are reached, as in `https://mail.example.org`."""
     limits = turn.limits
-    accounts = {
-        account_id(turn.account): Account(
-            turn.login, personal=True, read_only=False, capabilities={uri.MAIL: mail_capability(limits, own=True)}
-        )
-    }
+    mine: dict[str, Mapping[str, Any]] = {uri.MAIL: mail_capability(limits, own=True)}
+    sends = turn.services.sending is not None
+    if sends:
+        mine |= {uri.SUBMISSION: await submission_capability(turn)}
+    accounts = {account_id(turn.account): Account(turn.login, personal=True, read_only=False, capabilities=mine)}
     for holder, readable in await turn.others():
         if readable:
             shown = {uri.MAIL: mail_capability(limits, own=False)}
             accounts[account_id(holder.id)] = Account(holder.login, personal=False, read_only=False, capabilities=shown)
-    offered = capabilities(limits)
+    offered = capabilities(limits, sends=sends)
     own = account_id(turn.account)
     urls = Urls(
         api=base + API,

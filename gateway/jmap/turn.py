@@ -13,7 +13,7 @@ from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
 from gateway.access import ids
 from gateway.access.whom import who_is
-from gateway.jmap.parts import Holder, Services
+from gateway.jmap.parts import Holder, Sending, Services
 from mail.jmap.creation import CreationIds
 from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
@@ -61,16 +61,31 @@ class Turn:
     """A request's."""
 
     def __init__(
-        self, services: Services, account: int, login: str, using: frozenset[str], created: Mapping[str, str] | None
+        self,
+        services: Services,
+        account: int,
+        login: str,
+        using: frozenset[str],
+        created: Mapping[str, str] | None,
+        *,
+        ip: str = "",
     ) -> None:
-        """`account`, `login`: of who asks. `created`: creation ids that came with the request."""
+        """`account`, `login`: of who asks. `created`: creation ids that came with the request. `ip`: where from."""
         self.services = services
         self.account = account
         self.login = login
+        self.ip = ip
         self.using = using
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
+
+    @property
+    def sending(self) -> Sending:
+        """The way out. Raises MethodError where there is none."""
+        if self.services.sending is None:
+            raise MethodError("unknownMethod")
+        return self.services.sending
 
     @property
     def principal(self) -> Principal:

@@ -54,8 +54,8 @@ class Ready(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """`answers`: one, or for LMTP one for each recipient. Where the message was stored, `taken` are its recipients as
-    filters left them, `plan` is where they lead, and `outcome` what was stored of that."""
+    """What became of a message. `answers`: one, or for LMTP one for each recipient. Where it was stored, `taken` are
+    its recipients as filters left them, `plan` is where they lead, and `outcome` what was stored of that."""
 
     answers: tuple[Reply, ...]
     taken: tuple[Taken, ...] = ()
@@ -280,7 +280,7 @@ class Accepting:
 
         def store(entry: Onward) -> delivery.Store:
             mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
-            idem = _idem(ready.arrived, entry)
+            idem = idem_of(ready.arrived.ident, entry)
             return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms, hold=ready.held)
 
         return {entry: store(entry) for entry in plan.entries}
@@ -313,7 +313,7 @@ class Accepting:
 
     def _entry(self, arrived: Arrived, onward: Onward) -> bytes:
         outgoing = self._world.outgoing
-        return outgoing.name_of(onward.domain, _idem(arrived, onward)) if outgoing is not None else b""
+        return outgoing.name_of(onward.domain, idem_of(arrived.ident, onward)) if outgoing is not None else b""
 
     def _told(self, arrived: Arrived, outcome: delivery.Outcome) -> None:
         """What went wrong is noted behind the first note, which was written before it was known."""
@@ -346,9 +346,9 @@ def _envelope(ready: Ready) -> dict[str, Any]:
     }
 
 
-def _idem(arrived: Arrived, onward: Onward) -> bytes:
+def idem_of(ident: str, onward: Onward) -> bytes:
     """The same for the same message and entry."""
-    return f"{arrived.ident}/{onward.number}".encode()
+    return f"{ident}/{onward.number}".encode()
 
 
 def _due_ms(mail: MailFrom, taken_ms: int) -> int:

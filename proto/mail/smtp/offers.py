@@ -93,6 +93,23 @@ Offering = Callable[[bool, bool], Offers]
 """What is offered, by whether TLS is active and whether the client has authenticated."""
 
 
+def told(offers: Offers, message_bytes_max: int) -> dict[str, list[str]]:
+    """Of the extensions those that are about messages, not about the way they come, with their arguments: for clients
+    that do not speak SMTP themselves (RFC 8621 1.3.2)."""
+    arguments = {
+        "SIZE": ([str(message_bytes_max)], offers.size),
+        "8BITMIME": ([], offers.eightbitmime),
+        "SMTPUTF8": ([], offers.smtputf8),
+        "DSN": ([], offers.dsn),
+        "REQUIRETLS": ([], offers.requiretls),
+        "DELIVERBY": ([str(offers.deliver_by_s_min)] if offers.deliver_by_s_min else [], offers.deliverby),
+        "FUTURERELEASE": ([str(offers.hold_s_max), date_time(offers.hold_until_ms_max)], offers.hold_s_max > 0),
+        "MT-PRIORITY": ([offers.mt_profile] if offers.mt_profile else [], offers.mt_priority),
+        "NO-SOLICITING": ([",".join(offers.solicitations)] if offers.solicitations else [], offers.no_soliciting),
+    }
+    return {name: list(values) for name, (values, on) in arguments.items() if on}
+
+
 @lru_cache(maxsize=64)  # a handful of listeners, each with and without TLS and AUTH
 def keywords(
     host: str,

@@ -304,13 +304,14 @@ class World:
     far = False
     indexes: Indexes | None = None
     login_settings = LoginSettings()
+    people_type = People
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = SilentLog()
         self.store = MemoryStore()
         self._way: Way | None = None
-        self.people = People()
+        self.people = self.people_type()
         metrics = ShardMetrics(CollectorRegistry())
         self.shard = Shard(self.store, self.clock, self._quota_of, metrics, Alone(), 1)
         shards: Directing = Only(self.shard)

@@ -5,6 +5,16 @@
     imap alice SELECT INBOX         a command over IMAP, which must succeed
     deliver alice                   a message from outside: the lines up to one that is a dot
     share alice INBOX bob lr        rights
+    addresses alice a@example.org   all that alice has now
+    hop far.test later              what its server says: ok, later, never
+    queue                           all that is due is tried once
+    queued far.test waiting, ...    what is in the queue
+    lend                            all that is due is on its way until the next `queue`
+    stop-queue                      an operator cancels all
+    wait 60                         seconds pass
+    sent far.test                   the last message that its server was sent: $envelope (an object), $message (a text)
+    = $envelope {...}               that is so
+    ~ $message REGEX                that is in it; with ! it is not
     > [["Mailbox/get", {...}, "0"]] an array of calls (or a whole Request); more lines may follow, up to an empty one
     < [["Mailbox/get", {...}, "0"]] the methodResponses (or the whole Response)
 
@@ -17,12 +27,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from actors.mailbox.rights import of_account
 from gateway.access.ids import account_id
 from tests.unit.gateway.imap.world import Client
+from tests.unit.gateway.jmap.sending import HOPS
 from tests.unit.gateway.jmap.world import ACCOUNTS, World
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
@@ -59,6 +71,15 @@ class Case:
                     owner, name, other, rights = rest.split()
                     identifier = of_account(ACCOUNTS[other]) if other in ACCOUNTS else other
                     await self.world.mail.set_acl(ACCOUNTS[owner], name, identifier, rights)
+                case "addresses" | "hop" | "queue" | "queued" | "lend" | "stop-queue" | "wait" | "sent":
+                    await self.post(word, rest, f"line {number}")
+                case "=":
+                    name, _, expected = rest.partition(" ")
+                    self.compare(orjson.loads(expected), self.named[name[1:]], f"line {number}")
+                case "~" | "!":
+                    name, _, pattern = rest.partition(" ")
+                    found = re.search(str(self.filled(pattern)), self.named[name[1:]])
+                    assert (found is not None) == (word == "~"), f"line {number}: {self.named[name[1:]]}"
                 case ">":
                     asked = self.filled(orjson.loads(block(rest, lines)))
                     answer = await self.world.ask(self.login, asked)
@@ -67,6 +88,32 @@ class Case:
                     self.compare(orjson.loads(block(rest, lines)), answer, f"line {number}")
                 case _:
                     raise ValueError(f"line {number}: {line}")
+
+    async def post(self, word: str, rest: str, where: str) -> None:
+        """What is done on the way out."""
+        way = self.world.way
+        match word:
+            case "addresses":
+                login, *names = rest.split()
+                self.world.people.addresses[ACCOUNTS[login]] = names
+            case "hop":
+                domain, how = rest.split()
+                way.hop.answers[domain] = HOPS[how]
+            case "queue":
+                await way.carry()
+            case "queued":
+                wanted = sorted(filter(None, rest.split(", ")))
+                assert await way.entries() == wanted, f"{where}: {await way.entries()}"
+            case "lend":
+                way.lent = await way.lend()
+            case "stop-queue":
+                await way.cancel_all()
+            case "wait":
+                self.world.clock.advance(float(rest))
+            case "sent":
+                mail, message = [one for one in way.hop.got if one[0].domain == rest][-1]
+                self.named["envelope"] = orjson.loads(msgspec.json.encode(mail))
+                self.named["message"] = message.decode()
 
     async def client(self, login: str) -> Client:
         if login not in self.clients:

@@ -2,7 +2,8 @@
 
 import base64
 import random
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,7 @@ from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
 from tests.unit.gateway.imap import world as imap
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM
+from tests.unit.gateway.jmap.sending import Post, Way
 
 ACCOUNTS = {"alice": ALICE, "bob": BOB, "carol": CAROL, "team": TEAM}
 
@@ -26,28 +28,41 @@ class World(imap.World):
     """`jmap` are what all requests share."""
 
     limits = Limits()
+    people_type = Post
+    people: Post
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.dice = random.Random(3)
         self.jmap = Services(
             self.mail,
             self.people,
             self.limits,
             Metrics(CollectorRegistry()),
             self.clock,
-            random.Random(3),
+            self.dice,
             self.log,
             Fragments(),
         )
+        self.way = Way(self)
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self.jmap = replace(self.jmap, sending=await self.way.start())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.way.stop()
+        await super().__aexit__(*exc)
 
     def turn(self, login: str, using: frozenset[str] | None = None) -> Turn:
         """A request of somebody's."""
-        known = frozenset(capabilities(self.limits)) if using is None else using
+        known = frozenset(capabilities(self.limits, sends=True)) if using is None else using
         return Turn(self.jmap, ACCOUNTS[login], login, known, None)
 
     async def ask(self, login: str, request: Any) -> Any:
         """What is answered to a whole Request, or to an array of calls with all capabilities."""
-        known = capabilities(self.limits)
+        known = capabilities(self.limits, sends=True)
         whole = {"using": list(known), "methodCalls": request} if isinstance(request, list) else request
         read = decode(orjson.dumps(whole), self.limits, known)
         turn = Turn(self.jmap, ACCOUNTS[login], login, read.using, read.created_ids)
