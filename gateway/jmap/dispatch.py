@@ -21,6 +21,7 @@ from gateway.jmap import (
     submissions,
     submissions_set,
     threads,
+    vacation,
 )
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
@@ -48,6 +49,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Identity/get": identities.get,
     "Identity/changes": identities.changes,
     "Identity/set": identities.set_,
+    "VacationResponse/get": vacation.get,
+    "VacationResponse/set": vacation.set_,
     "EmailSubmission/get": submissions.get,
     "EmailSubmission/changes": submissions.changes,
     "EmailSubmission/set": submissions_set.set_,

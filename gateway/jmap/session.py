@@ -25,7 +25,7 @@ def capabilities(limits: Limits, *, sends: bool = False) -> dict[str, Mapping[st
     """What is offered to everybody. `sends`: there is a way out."""
     found: dict[str, Mapping[str, Any]] = {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}}
     if sends:
-        found |= {uri.SUBMISSION: {}}
+        found |= {uri.SUBMISSION: {}, uri.VACATION: {}}
     return found
 
 
@@ -53,7 +53,7 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     mine: dict[str, Mapping[str, Any]] = {uri.MAIL: mail_capability(limits, own=True)}
     sends = turn.services.sending is not None
     if sends:
-        mine |= {uri.SUBMISSION: await submission_capability(turn)}
+        mine |= {uri.SUBMISSION: await submission_capability(turn), uri.VACATION: {}}
     accounts = {account_id(turn.account): Account(turn.login, personal=True, read_only=False, capabilities=mine)}
     for holder, readable in await turn.others():
         if readable:

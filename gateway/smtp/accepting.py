@@ -149,13 +149,21 @@ class Accepting:
         return Accepted((reply,))
 
     async def _after(
-        self, arrived: Arrived, screened: Screened, message: bytes, reply: Reply, applied: str, here: tuple[RcptTo, ...]
+        self,
+        arrived: Arrived,
+        screened: Screened,
+        message: bytes,
+        reply: Reply,
+        applied: str,
+        here: tuple[RcptTo, ...],
+        *,
+        junk: bool = False,
     ) -> None:
         if self._world.after is None:
             return
         what = Answered(
             arrived.ident, arrived.origin.ip, arrived.mail, arrived.event.rcpts, here, message, reply,
-            screened.verdict, applied, screened.overridden,
+            screened.verdict, applied, screened.overridden, junk,
         )  # fmt: skip
         try:
             await self._world.after.answered(what)
@@ -226,7 +234,8 @@ class Accepting:
             if one.accounts and delivery.verdict(outcome, needed).positive
         )
         applied = "quarantine" if screened.mailbox == JUNK else "none"  # by DMARC; what else puts it there is ours
-        await self._after(arrived, screened, ready.front + ready.body, best, applied, here)
+        junk = ready.mailbox == JUNK
+        await self._after(arrived, screened, ready.front + ready.body, best, applied, here, junk=junk)
         told = tuple(_named(reply, arrived.ident) for reply in answers)
         return Accepted(told, tuple(taken), plan, outcome, due_ms)
 

@@ -28,7 +28,7 @@ from gateway.outbound.attempt import Attempts
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.local import Locally
 from gateway.outbound.metrics import OutboundMetrics
-from gateway.outbound.notices import Notices
+from gateway.outbound.notices import Notices, Unsigned
 from gateway.outbound.outgoing import HereOrAway
 from gateway.outbound.parts import Open
 from gateway.outbound.schedule import Pace, Schedule
@@ -36,6 +36,8 @@ from gateway.smtp.partly import Partly
 from gateway.smtp.settings import SmtpSettings
 from gateway.smtp.submitting import Submissions
 from gateway.smtp.world import World as SmtpWorld
+from gateway.vacation.delivered import Vacations
+from gateway.vacation.responder import Responder
 from tests.unit.actors.shell.site import Scripted, Troubled
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, People
 
@@ -114,6 +116,9 @@ class Way:
         self.shard.start()
         self.queue = QueueClient(Direct({"queue": self.shard}), self.store, self.blobs, Bodies())
         people: Any = world.people  # what is not there is not asked for
+        outgoing = HereOrAway(world.people, world.mail, self.queue, self.blobs, world.clock)
+        responder = Responder(world.mail, outgoing, Unsigned(), world.clock, world.log, host="mx.example.org")
+        vacations = Vacations(world.mail, people, responder, world.clock, world.log)
         self.smtp = SmtpWorld(
             people,
             world.mail,
@@ -125,12 +130,12 @@ class Way:
             Partly(),
             b"a secret of tests",
             Outbox(self.queue, self.blobs, world.clock),
+            after=vacations,
         )
         schedule = Schedule(Pace(retry=(300, 600), notify_after=4000, expire_after=100_000))
-        outgoing = HereOrAway(world.people, world.mail, self.queue, self.blobs, world.clock)
         self.attempts = Attempts(
             self.queue,
-            Locally(world.people, world.mail, Onward(), self.hop),
+            Locally(world.people, world.mail, Onward(), self.hop, vacations),
             schedule,
             Notices("mx.example.org", outgoing, schedule, world.clock),
             world.clock,
