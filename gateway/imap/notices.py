@@ -283,7 +283,7 @@ class Notices:
         Whether it was."""
         session, wanted = self._session, self.wishes.selected
         others = len(self._boxes) + len(self._subscriptions)
-        if self._overflows or self._reviews or others > _FEW or len(self._watched) > 1:
+        if self._overflows or self._reviews or others > _FEW or len(self._watched) > 1 or session.is_guest:
             return False
         if wanted is not None:
             if wanted.items:
