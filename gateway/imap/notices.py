@@ -22,7 +22,7 @@ from cluster.errors import NotFound, Trouble
 from gateway.imap import notice_lines as lines
 from gateway.imap.fetch import fetch
 from gateway.imap.notice_lines import Watched
-from gateway.imap.parts import Place
+from gateway.imap.parts import Pace, Place
 from gateway.imap.places import groves, place, who_asks
 from gateway.imap.selected import Selection
 from gateway.imap.session import Session
@@ -120,11 +120,12 @@ class Notices:
 
     async def first(self, *, status: bool) -> None:
         r"""Say of which mailboxes nothing can be told, and if asked how the others are (RFC 5465 3.1)."""
-        session = self._session
+        session, pace = self._session, Pace(self._session.services.clock)
         for watched in self._watched.values():
             for number, info in enumerate(watched.following.tree.mailboxes, start=1):
                 name, rights = watched.name(info), watched.rights(info, self._who)
                 events = self._events(watched, name) if LOOKUP in rights else NOTHING
+                await pace.breathe()
                 if not events:
                     continue
                 if READ not in rights:
