@@ -127,7 +127,7 @@ def serving_text(settings: Settings) -> str:
     if not settings.tls.certificate:
         lines += [
             "",
-            "The certificate is self-signed, and mail programs will warn: set `certificate` and `key` in [tls].",
+            "The certificate is self-signed, and mail programs will say so: set `certificate` and `key` in [tls].",
         ]
     return "\n".join(lines)
 

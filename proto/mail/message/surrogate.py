@@ -2,17 +2,20 @@ r"""A message for a client that can do with ASCII headers alone, where the messa
 
 The law: no octet above 127 is left in a header, of the message or of any part; bodies stay as they are, and so does
 every field that is ASCII. It is a picture to be read, not the message: signatures over it are broken, and whoever
-cannot be written to in ASCII is shown as a name without an address.
+cannot be written to in ASCII is shown as a name without an address. What it costs is bounded: beyond what any real
+header has, fields are not taken apart, and octets become question marks.
 """
 
 import re
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
 from mail.message.address import Group, Mailbox, parse_addresses
 from mail.message.header import unfold
+from mail.message.limits import DEFAULT
 from mail.message.parameter import parse_disposition, parse_media
 from mail.message.part import Parameters, Part
 from mail.message.words import decode_words
@@ -21,6 +24,7 @@ _NO_ADDRESS: Final = b"<invalid@internationalized-address.invalid>"  # RFC 6858 
 _WORD_BYTES: Final = 30  # in an encoded word: 52 characters, so that no line with a name is over 76 (RFC 2047 2)
 _PARAMETER_MAX: Final = 900  # characters of an encoded value: a line has 998
 _LINE: Final = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")  # a field with what is folded of it, or what is none
+_MASKED: Final = bytes.maketrans(bytes(range(128, 256)), b"?" * 128)
 _ATOMS: Final = re.compile(rb"[\w!#$%&'*+/=?^`{|}~ -]+")
 _BREAKS: Final = re.compile(rb"[\r\n\0]+")
 _ADDRESSES: Final = frozenset(
@@ -40,11 +44,12 @@ def surrogate(content: bytes, root: Part) -> Surrogate:
     """What to send; the message itself where its headers are ASCII."""
     if content.isascii():
         return Surrogate(content, root.body)
-    out, at, body = [], 0, root.body
+    out, at, body, room = [], 0, root.body, DEFAULT.header_bytes_max
     for part in _parts(root):
         header = content[part.start : part.body]
         if not header.isascii():
-            said = b"".join(map(_said, _LINE.findall(header)))
+            said = _in_ascii(header[:room]) + header[room:].translate(_MASKED)
+            room = max(room - len(header), 0)
             out += [content[at : part.start], said]
             at = part.body
             if part is root:
@@ -56,6 +61,14 @@ def _parts(part: Part) -> Iterator[Part]:
     yield part
     for child in part.children:
         yield from _parts(child)
+
+
+def _in_ascii(header: bytes) -> bytes:
+    out, end = [], 0
+    for line in islice(_LINE.finditer(header), DEFAULT.fields_max):
+        out.append(_said(line[0]))
+        end = line.end()
+    return b"".join((*out, header[end:].translate(_MASKED)))
 
 
 def _said(field: bytes) -> bytes:

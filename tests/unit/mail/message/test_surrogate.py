@@ -6,6 +6,8 @@ import email.policy
 import pytest
 from hypothesis import given, settings
 
+from mail.message import surrogate as module
+from mail.message.part import Part
 from mail.message.record import read_message
 from mail.message.surrogate import surrogate
 from tests.unit.mail.message.test_properties import MAIL
@@ -71,6 +73,24 @@ def test_parts() -> None:
     assert inner.get_content()["subject"] == "é"
     assert b"X-Known" not in made
     assert b"Received" not in made
+
+
+@pytest.mark.parametrize("field", ["X: é\r\n", "To: é\r\n", "Subject: é\r\n é\r\n", "é\r\n"])
+def test_what_no_header_is_like_is_not_taken_apart(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bytes] = []
+    said = module._said
+
+    def counted(line: bytes) -> bytes:
+        taken.append(line)
+        return said(line)
+
+    monkeypatch.setattr(module, "_said", counted)
+    raw = (field * 100_000).encode() + b"\r\n\xc3\xa9"
+    root = Part(0, len(raw) - 2, len(raw), 0, "text", "plain")
+    made = surrogate(raw, root)
+    assert made.content[: made.body].isascii()
+    assert made.content.endswith(b"\r\n\xc3\xa9")
+    assert len(taken) == 2000
 
 
 @settings(max_examples=400, deadline=None)
