@@ -36,7 +36,7 @@ from mail.imap.notify import MESSAGE_EVENTS, NotifyEvent
 from mail.imap.seqset import SequenceSet
 
 FOLLOWED_MAX: Final = 100  # accounts of one session: its own, and those of whoever shares mailboxes with it
-PENDING_MAX: Final = 1000  # mailboxes and names about which something is to be told
+PENDING_MAX: Final = 1000  # mailboxes, names and annotations about which something is to be told
 LOOK_S: Final = 60.0  # between two looks at who shares anything: that costs a question for each
 _FEW: Final = 10  # mailboxes and names that are told of without letting others run
 _SPECIAL_USE: Final = "/private/specialuse"
@@ -194,15 +194,18 @@ class Notices:
     def _heard(self, account: int, news: News | None) -> None:
         """An entry was committed: note what of it matters."""
         watched = self._watched.get(account)
-        if watched is None:  # while it begins
+        if watched is None or self._overflows:  # while it begins, or nothing will be told of it any more
             return
         if news is None:
             self._overflows = True
         else:
             for change in news.changes:
                 self._note(watched, news, change)
-        if len(self._boxes) + len(self._subscriptions) > PENDING_MAX:
+        entries = sum(len(touched.entries) for touched in self._boxes.values())
+        if self._overflows or len(self._boxes) + len(self._subscriptions) + entries > PENDING_MAX:
             self._overflows = True
+            self._boxes.clear()
+            self._subscriptions.clear()
         if self._overflows or self._boxes or self._subscriptions:
             self._session.wire.news()
 
