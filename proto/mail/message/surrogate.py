@@ -23,7 +23,7 @@ from mail.message.words import decode_words
 _NO_ADDRESS: Final = b"<invalid@internationalized-address.invalid>"  # RFC 6858 2.1
 _WORD_BYTES: Final = 30  # in an encoded word: 52 characters, so that no line with a name is over 76 (RFC 2047 2)
 _PARAMETER_MAX: Final = 900  # characters of an encoded value: a line has 998
-_LINE: Final = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")  # a field with what is folded of it, or what is none
+_LINE: Final = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*\n?")  # a field with what is folded of it, or what is none
 _MASKED: Final = bytes.maketrans(bytes(range(128, 256)), b"?" * 128)
 _ATOMS: Final = re.compile(rb"[\w!#$%&'*+/=?^`{|}~ -]+")
 _BREAKS: Final = re.compile(rb"[\r\n\0]+")
