@@ -35,7 +35,8 @@ def write(plan: Plan, blobs: Mapping[str, bytes], message_id: str, now_ms: int, 
     if "message-id" not in written:
         written["message-id"] = fold("Message-ID", [f"<{message_id}>"])
     written.setdefault("mime-version", b"MIME-Version: 1.0\r\n")
-    return b"".join([*written.values(), *_Writer(plan, blobs, message_id).entity(plan.root)])
+    end = b"\r\n" if plan.root.children else b""
+    return b"".join([*written.values(), *_Writer(plan, blobs, message_id).entity(plan.root), end])
 
 
 class _Writer:
@@ -66,7 +67,7 @@ class _Writer:
         line = b"--" + edge.encode()
         for child in children:
             pieces += [line, b"\r\n", *child, b"\r\n"]
-        pieces += [line, b"--\r\n"]
+        pieces += [line, b"--"]
         return pieces
 
     def _boundary(self) -> str:
