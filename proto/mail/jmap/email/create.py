@@ -86,9 +86,10 @@ class _Writer:
             text, text_charset = of_text(part.value or "")
             return text, part.subtype, text_charset
         data = self._blobs[part.blob_id]
-        if part.type == _MESSAGE and part.subtype in _ENCAPSULATED:
+        if part.type == _MESSAGE:
             encoded = of_message(data)
-            return encoded, "global" if encoded.encoding == "base64" else part.subtype, part.charset
+            is_global = encoded.encoding == "base64" and part.subtype in _ENCAPSULATED
+            return encoded, "global" if is_global else part.subtype, part.charset
         charset = part.charset
         if part.type == "text" and charset is None and not data.isascii() and "\ufffd" not in decode(data, "utf-8"):
             charset = "utf-8"

@@ -23,6 +23,7 @@ from mail.message.envelope import GROUP_END
 from mail.message.preview import preview
 from mail.message.record import Address, Record
 
+VIEWS_KEPT: Final = 64  # clients ask for the same few; each may be 100 kB of names
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -52,7 +53,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
         return self.needs is not Need.NOTHING
 
 
-@lru_cache(500)
+@lru_cache(VIEWS_KEPT)
 def view(
     properties: tuple[str, ...],
     body_properties: tuple[str, ...],
