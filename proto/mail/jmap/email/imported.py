@@ -18,7 +18,7 @@ def is_email(raw: bytes, record: Record) -> bool:
 
 
 def received_at(raw: bytes, record: Record) -> Date | None:
-    """The time of the most recent Received field, which is the first; None without one that says it (RFC 5322 3.6.7)."""
+    """The time of the most recent Received field (RFC 5322 3.6.7), which is the first; None where it says none."""
     for field in fields(raw, 0, record.root.body):
         if field.name.lower() == b"received":
             _, semicolon, date = raw[field.value_start : field.end][-_LAST_BYTES:].rpartition(b";")

@@ -5,7 +5,7 @@ The law: what the record says is not read again from the message; a property giv
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -30,11 +30,15 @@ class EmailHeader(msgspec.Struct, frozen=True, gc=False):
     value: str
 
 
-class Source(NamedTuple):
+class Source:
     """What parts are read from. `raw` may be missing where no property needs it."""
 
-    raw: bytes | None
-    blob_id: BlobId
+    __slots__ = ("_texts", "blob_id", "raw")
+
+    def __init__(self, raw: bytes | None, blob_id: BlobId) -> None:
+        self.raw = raw
+        self.blob_id = blob_id
+        self._texts: dict[int, bytes] = {}  # a text is in two lists and in bodyValues, and is decoded once
 
     @property
     def bytes(self) -> bytes:
@@ -42,6 +46,15 @@ class Source(NamedTuple):
         if self.raw is None:
             raise ValueError("this property is read from the message, which was not given")
         return self.raw
+
+    def content(self, part: Part) -> bytes:
+        """The content of a part without its transfer encoding."""
+        found = self._texts.get(part.start)
+        if found is None:
+            found = content_of(self.bytes, part)
+            if part.type == "text":
+                self._texts[part.start] = found
+        return found
 
 
 class Headers:
@@ -69,18 +82,11 @@ class Headers:
         return reader(self._block[found[-1].value_start : found[-1].end]) if found else None
 
 
-def size(raw: bytes, part: Part) -> int:
-    """Octets of the content without its transfer encoding."""
-    if part.is_multipart or part.encoding in IDENTITY:
-        return part.end - part.body
-    return len(content_of(raw, part))
-
-
 def _size(source: Source, node: Node) -> int:
     part = node.part
     if part.is_multipart or part.encoding in IDENTITY:
         return part.end - part.body
-    return len(content_of(source.bytes, part))
+    return len(source.content(part))
 
 
 def _name(_source: Source, node: Node) -> str | None:

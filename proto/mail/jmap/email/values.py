@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from mail.message.charset import STATEFUL, codec_of, decode
-from mail.message.content import ENCODINGS, charset_of, content_of
+from mail.message.content import ENCODINGS, charset_of
 from mail.message.header import values
 from mail.message.part import Part
 
@@ -30,9 +30,9 @@ class EmailBodyValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     is_truncated: bool = False
 
 
-def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
-    """The text of a text/* part, at most `bytes_max` octets of UTF-8 unless that is 0."""
-    text, is_problem = _text(raw, part)
+def body_value(raw: bytes, part: Part, content: bytes, bytes_max: int = 0) -> EmailBodyValue:
+    """The text of a text/* part, at most `bytes_max` octets of UTF-8 unless that is 0; `content` is `content_of` it."""
+    text, is_problem = _text(raw, part, content)
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     if bytes_max and len(text) * 4 > bytes_max:
@@ -41,9 +41,8 @@ def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
     return EmailBodyValue(text, is_problem)
 
 
-def _text(raw: bytes, part: Part) -> tuple[str, bool]:
+def _text(raw: bytes, part: Part, data: bytes) -> tuple[str, bool]:
     """The text, and whether bytes or encodings in it were none."""
-    data = content_of(raw, part)
     charset = charset_of(part)
     codec = codec_of(charset)
     unknown = part.encoding not in ENCODINGS or codec is None

@@ -215,5 +215,8 @@ class _Message:
             lists.append(list(leaves(self._root())))
         for nodes in lists:
             chosen.update((node.id, node) for node in nodes if node.id is not None and node.part.type == "text")
-        bytes_max = self._view.value_bytes_max
-        return {name: body_value(self._source.bytes, node.part, bytes_max) for name, node in chosen.items()}
+        source, bytes_max = self._source, self._view.value_bytes_max
+        return {
+            name: body_value(source.bytes, node.part, source.content(node.part), bytes_max)
+            for name, node in chosen.items()
+        }
