@@ -41,7 +41,7 @@ class Source:
         self._texts: dict[int, bytes] = {}  # a text is in two lists and in bodyValues, and is decoded once
 
     @property
-    def bytes(self) -> bytes:
+    def message(self) -> bytes:
         """The message. Raises ValueError where the caller did not look at what the view needs."""
         if self.raw is None:
             raise ValueError("this property is read from the message, which was not given")
@@ -51,7 +51,7 @@ class Source:
         """The content of a part without its transfer encoding."""
         found = self._texts.get(part.start)
         if found is None:
-            found = content_of(self.bytes, part)
+            found = content_of(self.message, part)
             if part.type == "text":
                 self._texts[part.start] = found
         return found
@@ -121,7 +121,7 @@ def _location(_source: Source, node: Node) -> str | None:
 
 
 def _headers(source: Source, node: Node) -> list[EmailHeader]:
-    return Headers(source.bytes, node.part.start, node.part.body).all()
+    return Headers(source.message, node.part.start, node.part.body).all()
 
 
 READ: Final[Mapping[str, Callable[[Source, Node], Any]]] = {
@@ -150,7 +150,7 @@ def body_part(source: Source, node: Node, properties: Sequence[str]) -> dict[str
         elif name == "subParts":
             shown[name] = None
         elif wanted := header_property(name):
-            headers = headers or Headers(source.bytes, node.part.start, node.part.body)
+            headers = headers or Headers(source.message, node.part.start, node.part.body)
             shown[name] = headers.read(wanted)
     return shown
 

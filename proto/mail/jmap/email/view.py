@@ -178,7 +178,7 @@ class _Message:
         if name == "bodyValues":
             return self._values()
         if name == "preview":
-            return preview(self._source.bytes, self._record)
+            return preview(self._source.message, self._record)
         if name == "headers":
             return self._headers().all()
         wanted = header_property(name)
@@ -217,6 +217,6 @@ class _Message:
             chosen.update((node.id, node) for node in nodes if node.id is not None and node.part.type == "text")
         source, bytes_max = self._source, self._view.value_bytes_max
         return {
-            name: body_value(source.bytes, node.part, source.content(node.part), bytes_max)
+            name: body_value(source.message, node.part, source.content(node.part), bytes_max)
             for name, node in chosen.items()
         }
