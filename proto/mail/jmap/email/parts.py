@@ -17,9 +17,11 @@ from mail.message.charset import guess
 from mail.message.content import charset_of, content_of
 from mail.message.header import Field, fields
 from mail.message.part import IDENTITY, Part
-from mail.message.words import decode_words, file_name
+from mail.message.words import base64_bytes, decode_words, file_name
 
 BlobId = Callable[[Part], str]
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_PADDINGS: Final = (b"", b"=", b"==")
 _CID: Final = re.compile(rb"<([^<>]*+)>")
 
 
@@ -82,10 +84,22 @@ class Headers:
         return reader(self._block[found[-1].value_start : found[-1].end]) if found else None
 
 
+def base64_size(data: bytes) -> int:
+    """How many bytes `words.base64_bytes` gives, without making them where nothing foreign is among the characters."""
+    foreign = data.translate(None, _BASE64)
+    count = len(data) - len(foreign)
+    padding = foreign.translate(None, b"\r\n")
+    if padding in _PADDINGS and (count + len(padding)) % 4 == 0 and data.rstrip(b"\r\n").endswith(padding):
+        return count * 3 // 4
+    return len(base64_bytes(data))
+
+
 def _size(source: Source, node: Node) -> int:
     part = node.part
     if part.is_multipart or part.encoding in IDENTITY:
         return part.end - part.body
+    if part.encoding == "base64" and part.type != "text":
+        return base64_size(source.message[part.body : part.end])
     return len(source.content(part))
 
 
