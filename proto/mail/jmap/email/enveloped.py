@@ -9,7 +9,7 @@ from typing import Final
 SUBJECT: Final = 1  # places of the items (RFC 9051 7.5.2)
 PLACES: Final = {"from": 2, "sender": 3, "replyTo": 4, "to": 5, "cc": 6, "bcc": 7}
 NIL: Final = b"NIL"
-_STRING: Final = re.compile(rb'NIL|"((?:[^"\\]++|\\.)*+)"|\{([0-9]{1,9})\}\r\n|([()])| ', re.DOTALL)
+_STRING: Final = re.compile(rb'NIL|"((?:[^"\\]++|\\.)*)"|\{([0-9]{1,9})\}\r\n|([()])| ', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 

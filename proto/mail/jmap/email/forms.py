@@ -25,13 +25,13 @@ URLS_MAX: Final = 100
 
 # Encoded words where RFC 2047 5 (1) has them: white space or an end on both sides, and none within.
 _WORD: Final = rb"=\?[^?\s]++\?[bBqQ]\?[!->@-~]*+\?="
-_WORDS: Final = re.compile(rb"(?<![^ \t])%b(?:[ \t]++%b)*+(?![^ \t])" % (_WORD, _WORD))
+_WORDS: Final = re.compile(rb"(?<![^ \t])%b(?:[ \t]++%b)*(?![^ \t])" % (_WORD, _WORD))
 _CONTROLS: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
 # A piece of a text whose normal form does not depend on the pieces around: nothing before an ASCII character composes
 # with it. Long runs without one are cut, for normalising takes quadratic time over combining marks.
 _PIECE: Final = re.compile("[\x00-\x7f]*+[^\x00-\x7f]{0,255}")
 _PIECE_CHARS: Final = 256
-_COMMENT: Final = re.compile(rb"\([^()\\]*+(?:\\.[^()\\]*+)*+\)", re.DOTALL)
+_COMMENT: Final = re.compile(rb"\([^()\\]*+(?:\\.[^()\\]*+)*\)", re.DOTALL)
 _COMMENTS_DEEP: Final = 8
 _URL: Final = re.compile(rb"<([^<>]*+)>")
 _SPACES: Final = re.compile(rb"\s++")

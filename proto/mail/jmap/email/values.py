@@ -17,7 +17,7 @@ from mail.message.part import Part
 # A tag to its end; the last group is empty where the text ends within it. A quote counts only after "=".
 _TAG: Final = re.compile(
     r"<(?:!--.*?(?:(-->)|\Z)"
-    r"""|[/!?a-zA-Z](?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*+(>)?)""",
+    r"""|[/!?a-zA-Z](?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*(>)?)""",
     re.DOTALL,
 )
 
