@@ -14,10 +14,10 @@ from mail.jmap.email.forms import READERS, tidy
 from mail.jmap.email.forms import raw as raw_form
 from mail.jmap.email.names import HeaderProperty, header_property
 from mail.message.charset import guess
-from mail.message.content import charset_of, content_of
+from mail.message.content import content_of
 from mail.message.header import Field, fields
 from mail.message.part import IDENTITY, Part
-from mail.message.words import base64_bytes, decode_words, file_name
+from mail.message.words import base64_bytes, charset_of, decode_words, file_name
 
 BlobId = Callable[[Part], str]
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

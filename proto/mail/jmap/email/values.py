@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
-from mail.message.charset import STATEFUL, codec_of, decode
-from mail.message.content import ENCODINGS, charset_of
+from mail.message.charset import NO_ASCII, codec_of, decode
+from mail.message.content import ENCODINGS
 from mail.message.header import values
 from mail.message.part import Part
+from mail.message.words import charset_of
 
 # A tag to its end; the last group is empty where the text ends within it. A quote counts only after "=".
 _TAG: Final = re.compile(
@@ -57,7 +58,7 @@ def _text(raw: bytes, part: Part, data: bytes) -> tuple[str, bool]:
         text = data.decode(codec)
     except UnicodeError:
         return decode(data, charset), True
-    if codec in STATEFUL or codec.startswith("utf-"):  # they may give what is no character
+    if codec in NO_ASCII or codec.startswith("utf-"):  # they may give what is no character
         return decode(data, charset), unknown
     return text, unknown
 
