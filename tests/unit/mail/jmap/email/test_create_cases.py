@@ -49,6 +49,14 @@ def test_missing_blobs_are_named() -> None:
     assert (refused.value.type, refused.value.not_found) == ("blobNotFound", ("gone", "lost"))
 
 
+def test_a_blob_counts_as_often_as_it_is_used() -> None:
+    plan = plan_of({"attachments": [{"blobId": "pdf"}] * 3, "bodyValues": {"1": {"value": "x"}}})
+    assert write(plan, BLOBS, "id", NOW_MS, bytes_max=3 * len(BLOBS["pdf"]))
+    with pytest.raises(Refused) as refused:
+        write(plan, BLOBS, "id", NOW_MS, bytes_max=3 * len(BLOBS["pdf"]) - 1)
+    assert refused.value.type == "tooLarge"
+
+
 def test_nothing_is_written_for_an_empty_list() -> None:
     written = write(plan_of({"cc": [], "messageId": [], "header:X:all": []}), {}, "id@x", NOW_MS)
     assert b"Cc" not in written
