@@ -9,7 +9,7 @@ from typing import Final
 
 WORDS_MAX: Final = 50
 _PIECE: Final = re.compile(
-    r"""(?<!\S)"((?:[^"\\]++|\\.)*+)"(?!\S)|(?<!\S)'((?:[^'\\]++|\\.)*+)'(?!\S)|(\S+)""", re.DOTALL
+    r"""(?<!\S)"((?:[^"\\]++|\\.)*)"(?!\S)|(?<!\S)'((?:[^'\\]++|\\.)*)'(?!\S)|(\S+)""", re.DOTALL
 )
 _ESCAPED: Final = re.compile(r"""\\(["'\\])""")
 
