@@ -1,0 +1,103 @@
+"""Which types of JMAP a change of an account's log changes, in the eyes of its owner and in those of another.
+
+The law: every change that could make the answer of a /get or /query another one changes its type. What somebody may not
+see changes nothing for him; what he sees no longer, or sees now, has changed.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from actors.mailbox.follow import Change
+from actors.mailbox.rights import LOOKUP, READ, rights_of
+from actors.mailbox.types import MailboxInfo, Who
+
+MAILBOX: Final = 1
+EMAIL: Final = 2
+THREAD: Final = 4
+DELIVERY: Final = 8
+QUOTA: Final = 16
+SUBSCRIPTION: Final = 32
+# By their bits. RFC 8621 1.5: EmailDelivery is known to push only.
+TYPES: Final = (
+    "Mailbox", "Email", "Thread", "EmailDelivery", "Quota", "PushSubscription", "Identity", "EmailSubmission",
+    "VacationResponse", "ShareNotification",
+)  # fmt: skip
+BITS: Final = {name: 1 << bit for bit, name in enumerate(TYPES)}
+EVERYTHING: Final = (1 << len(TYPES)) - 1
+OF_OTHERS: Final = MAILBOX | EMAIL | THREAD | DELIVERY  # what is somebody else's, and may be shared
+
+_OBJECT: Final = "object"
+_OF_KIND: Final = {
+    "new": MAILBOX | EMAIL | THREAD | DELIVERY | QUOTA,
+    "flags": MAILBOX | EMAIL,  # a mailbox counts its unread ones
+    "gone": MAILBOX | EMAIL | THREAD | QUOTA,
+    "made": MAILBOX,
+    "renamed": MAILBOX,
+    "removed": MAILBOX | EMAIL | THREAD | QUOTA,
+    "acl": MAILBOX,
+    "role": MAILBOX,
+    "subscribed": MAILBOX,
+    "annotated": MAILBOX,
+}
+_OF_OWNER: Final = frozenset({"subscribed", _OBJECT})  # subscriptions and objects are not shared
+
+
+def bits_of(types: Iterable[str] | None) -> int:
+    """A set of types as bits, without those that never change here; None: all."""
+    if types is None:
+        return EVERYTHING
+    found = 0
+    for name in types:
+        found |= BITS.get(name, 0)
+    return found
+
+
+def names_of(bits: int) -> list[str]:
+    """The inverse."""
+    return [name for name, bit in BITS.items() if bits & bit]
+
+
+def changed(changes: Iterable[Change]) -> int:
+    """What an entry changes for the owner of the account."""
+    found = 0
+    for change in changes:
+        found |= _of(change)
+    return found
+
+
+def changed_for(who: Who, changes: Iterable[Change]) -> int:
+    """What it changes for another."""
+    found = 0
+    for change in changes:
+        if change.mailbox and change.kind not in _OF_OWNER:
+            found |= _seen_change(who, change)
+    return found
+
+
+def view(who: Who, info: MailboxInfo | None) -> int:
+    """The types that show somebody anything of a mailbox of another."""
+    if info is None:
+        return 0
+    rights = rights_of(info.acl, who)
+    if LOOKUP not in rights:
+        return 0
+    return OF_OTHERS if READ in rights else MAILBOX
+
+
+def views_differ(before: Who, now: Who, boxes: Iterable[MailboxInfo]) -> bool:
+    """Whether somebody sees anything else of these because he is in other groups by now."""
+    return any(rights_of(info.acl, before) != rights_of(info.acl, now) for info in boxes)
+
+
+def _of(change: Change) -> int:
+    kind: str = change.kind
+    if kind == _OBJECT:
+        return BITS.get(change.names[0], 0)
+    return _OF_KIND.get(kind, 0)
+
+
+def _seen_change(who: Who, change: Change) -> int:
+    saw, sees = view(who, change.before), view(who, change.after)
+    if change.kind == "acl":
+        return (MAILBOX | EMAIL | THREAD) if saw != sees else saw & MAILBOX
+    return _of(change) & (saw | sees)

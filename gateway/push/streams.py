@@ -1,0 +1,39 @@
+"""An event source (RFC 8620 7.3) as pieces of text, for whatever carries them to the client.
+
+The law: a piece is made when the last was taken, so a client that reads slowly hears of the newest state next. No
+stream is silent for longer than its pings are apart; it ends after the first state where the client asked for that.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from gateway.push.watcher import Watcher
+from mail.jmap.push import EventQuery, ping_event
+
+HELLO: Final = b":\n\n"  # a comment: proxies and clients see at once that the stream is there
+QUIET_S: Final = 300.0  # without pings a client that has gone is found out by a comment
+
+
+async def events(watcher: Watcher, account: int, query: EventQuery, last_event_id: str = "") -> AsyncIterator[bytes]:
+    """The stream of one client, to be closed (`aclose`). Raises what Watcher.listen does, before the first piece."""
+    ready = asyncio.Event()
+    listener = await watcher.listen(account, query.types, mark=last_event_id, woken=ready.set)
+    try:
+        yield HELLO
+        ready.set()  # what was missed before is told at once
+        while True:
+            try:
+                async with asyncio.timeout(query.ping_s or QUIET_S):
+                    await ready.wait()
+            except TimeoutError:
+                yield ping_event(query.ping_s) if query.ping_s else HELLO
+                continue
+            ready.clear()
+            told = listener.take()
+            if told is not None:
+                yield told.event
+                if query.close_after == "state":
+                    return
+    finally:
+        listener.close()
