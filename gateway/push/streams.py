@@ -22,18 +22,22 @@ async def events(watcher: Watcher, account: int, query: EventQuery, last_event_i
     try:
         yield HELLO
         ready.set()  # what was missed before is told at once
+        time, silence_s = asyncio.get_running_loop().time, query.ping_s or QUIET_S
+        speaks_at = time() + silence_s
         while True:
             try:
-                async with asyncio.timeout(query.ping_s or QUIET_S):
+                async with asyncio.timeout_at(speaks_at):
                     await ready.wait()
             except TimeoutError:
                 yield ping_event(query.ping_s) if query.ping_s else HELLO
-                continue
-            ready.clear()
-            told = listener.take()
-            if told is not None:
+            else:
+                ready.clear()
+                told = listener.take()
+                if told is None:
+                    continue
                 yield told.event
                 if query.close_after == "state":
                     return
+            speaks_at = time() + silence_s
     finally:
         listener.close()

@@ -55,7 +55,7 @@ class Reader:
     def _wake(self) -> None:
         self.woken = True
 
-    def take(self) -> None:
+    def take(self, sees: Callable[[int, int], bool]) -> None:
         assert self.listener is not None
         self.woken = False
         told = self.listener.take()
@@ -63,6 +63,7 @@ class Reader:
             return
         self.mark = told.mark
         for account, states in told.changed.items():
+            assert sees(self.user, int(account[1:], 16)), "nobody hears of an account that he may not see"
             for name, state in states.items():
                 assert self.types is None or name in self.types
                 assert int(state) >= self.known.get((account, name), 0), "a state never goes back"
@@ -91,7 +92,7 @@ class Truth:
 
 
 def _rights(user: int, acl: Any) -> str:
-    return dict(acl).get(of_account(user), "")
+    return str(dict(acl).get(of_account(user), ""))
 
 
 OF_KIND = {
@@ -111,9 +112,9 @@ class Run:
 
     async def begin(self, wanted: list[tuple[int, frozenset[str] | None]]) -> None:
         for user in USERS:
-            for other in USERS:
-                self.mail[user].make(3, tuple((of_account(one), "lr") for one in USERS if one != user))
-                del other
+            acl = tuple((of_account(one), "lr") for one in USERS if one != user)
+            self.mail[user].share(1, acl)
+            self.mail[user].make(3, acl)
         for user, types in wanted:
             self.readers.append(Reader(user, types))
             await self.readers[-1].come(self.watcher)
@@ -158,7 +159,7 @@ class Run:
     def do_take(self, number: int) -> None:
         reader = self.readers[number % len(self.readers)]
         if reader.woken:
-            reader.take()
+            reader.take(self.truth.sees)
 
     def do_again(self, number: int) -> Any:
         return self.readers[number % len(self.readers)].come(self.watcher)
@@ -172,7 +173,7 @@ class Run:
         self.time.pass_(1.0)
         for reader in self.readers:
             if reader.woken:
-                reader.take()
+                reader.take(self.truth.sees)
             assert reader.listener is not None
             assert reader.listener.take() is None, "who was not woken has nothing to take"
 
