@@ -1,8 +1,9 @@
 """Which accounts may have push subscriptions, what was pushed to them, and the keys that pushes are signed with.
 
 The law: an account's row is there before a subscription of its is, and goes only when it has been of no use for an
-hour: who looks in between finds too much, never too little. What was pushed is written late: after a crash something may be
-pushed twice. All processes sign with the same keys: the newest, and those before it for whoever subscribed under them.
+hour: who looks in between finds too much, never too little. What was pushed is written late: after a crash something
+may be pushed twice. All processes sign with the same keys: the newest, and those before it for whoever subscribed under
+them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,14 +59,14 @@ class PushClient:
 
         await self._store.transact(body)
 
-    async def noted(self, since_ms: int) -> list[int]:
-        """The accounts that were noted since a moment."""
+    async def noted(self, since_ms: int) -> list[tuple[int, int]]:
+        """The accounts that were noted since a moment, each with when, in the order of time."""
         begin, end = keys.news_between(since_ms, self._clock.now_ms() + NEWS_KEPT_MS)  # clocks differ
-        found: dict[int, None] = {}
+        found: list[tuple[int, int]] = []
         while rows := await self._store.range(begin, end, limit=PAGE):
-            found.update(dict.fromkeys(keys.account_of(key) for key, _value in rows))
+            found += [(keys.noted_ms(key), keys.account_of(key)) for key, _value in rows]
             begin = rows[-1][0] + b"\0"
-        return list(found)
+        return found
 
     async def accounts(self, first: int, last: int) -> list[int]:
         """The accounts in the slots from one to another that may have subscriptions."""

@@ -50,6 +50,11 @@ def news_between(since_ms: int, until_ms: int) -> Span:
     return _N + since_ms.to_bytes(8, "big"), _N + until_ms.to_bytes(8, "big")
 
 
+def noted_ms(key: bytes) -> int:
+    """When something has changed."""
+    return int.from_bytes(key[2:10], "big")
+
+
 def signing(made_ms: int) -> bytes:
     """Where a key is."""
     return _KEY.pack(_K, made_ms)

@@ -178,7 +178,8 @@ class Listener:
         self.audience = audience
         self.wanted = wanted
         self._taken = audience.number
-        self._missed = audience.missed(mark) if mark else frozenset()
+        self._missed = audience.missed(mark) if mark else frozenset[int]()
+        self._before = self._taken, self._missed  # the last taking
         self._woken = woken
         self._awake = False
         self._left = left
@@ -196,10 +197,14 @@ class Listener:
 
     def take(self) -> Told | None:
         """What has changed since he last took anything; None: nothing that he wants and may see."""
-        missed, self._missed = self._missed, frozenset()
-        since, self._taken = self._taken, self.audience.number
+        self._before = since, missed = self._taken, self._missed
+        self._taken, self._missed = self.audience.number, frozenset()
         self._awake = False
         return self.audience.told(since, self.wanted, missed)
+
+    def put_back(self) -> None:
+        """What he took last did not get to where it should: the next time he takes it too, as it is by then."""
+        self._taken, self._missed = self._before
 
     def close(self) -> None:
         """Be told no more."""

@@ -35,8 +35,8 @@ async def test_who_is_noted_is_found_by_slot_and_by_time(client: PushClient, clo
     assert sorted(await client.accounts(0, 4095)) == [TWO, ONE]
     slot = keys.slot_of(ONE)
     assert await client.accounts(slot, slot) == [ONE]
-    assert await client.noted(since_ms) == [TWO]
-    assert await client.noted(0) == [ONE, TWO]
+    assert await client.noted(since_ms) == [(clock.ms, TWO)]
+    assert await client.noted(0) == [(clock.ms - 5000, ONE), (clock.ms, TWO)]
     assert await client.marks(TWO) == {"P1": "5-1"}
     assert await client.marks(ONE) == {}
 
@@ -70,7 +70,7 @@ async def test_old_news_go(client: PushClient, clock: ManualClock) -> None:
     clock.advance(NEWS_KEPT_MS / 1000 + 1)
     await client.note(TWO)
     await client.sweep()
-    assert await client.noted(0) == [TWO]
+    assert await client.noted(0) == [(clock.ms, TWO)]
 
 
 async def test_many_are_read_in_pages(client: PushClient) -> None:

@@ -1,23 +1,26 @@
 """Accounts with mailboxes and followers in memory, people in groups, and an event loop's time that a test moves."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, cast
 
 from actors.mailbox.follow import Change, Follow, Kind, News, Told
 from actors.mailbox.rights import granted
 from actors.mailbox.types import Acl, MailboxInfo, Tree
+from cluster.clock import ManualClock
 from cluster.errors import Unavailable
+from mail.jmap.subscriptions import KIND, Subscription, decode
 
 ALICE, BOB, CAROL, TEAM = 0x1F, 0x20, 0x21, 0x22
 
 
 class Time:
-    """Of a loop; moves when it is told to."""
+    """Of a loop; moves when it is told to, and a clock with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock | None = None) -> None:
         self.now = 100.0
+        self.clock = clock or ManualClock()
         self._numbers = count()
         self._waiting: list[tuple[float, int, Callable[[], object]]] = []
 
@@ -31,9 +34,14 @@ class Time:
     def pass_(self, seconds: float) -> None:
         until = self.now + seconds
         while self._waiting and self._waiting[0][0] <= until:
-            self.now, _, callback = heapq.heappop(self._waiting)
+            at, _, callback = heapq.heappop(self._waiting)
+            self._to(at)
             callback()
-        self.now = until
+        self._to(until)
+
+    def _to(self, at: float) -> None:
+        self.clock.advance(at - self.now)
+        self.now = at
 
     @property
     def calls(self) -> int:
@@ -48,6 +56,7 @@ class Box:
         self.modseq = 1
         self.boxes: dict[int, MailboxInfo] = {1: info(1, "INBOX")}
         self.follows: list[Follow] = []
+        self.objects: dict[tuple[str, str], bytes] = {}
 
     @property
     def tree(self) -> Tree:
@@ -88,6 +97,11 @@ class Box:
     def put_object(self, kind: str, name: str = "x") -> None:
         self.commit(Change(cast("Any", "object"), 0, None, None, (kind, name)))
 
+    @property
+    def subscriptions(self) -> dict[str, Subscription]:
+        found = {name: decode(value) for (kind, name), value in self.objects.items() if kind == KIND}
+        return {name: one for name, one in found.items() if one is not None}
+
 
 def info(number: int, name: str, acl: Acl = ()) -> MailboxInfo:
     return MailboxInfo(number, name, "", 1, 1, 0, 0, 0, 0, 1, acl)
@@ -111,6 +125,22 @@ class Mail:
         follow = Follow(cast("Any", self[account]), told)
         self[account].follows.append(follow)
         return follow
+
+    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
+        if account in self.failing:
+            raise Unavailable("no")
+        return [(name, value) for (of, name), value in self[account].objects.items() if of == kind]
+
+    async def put_objects(self, account: int, changes: Sequence[tuple[str, str, bytes | None]]) -> int:
+        if account in self.failing:
+            raise Unavailable("no")
+        for kind, name, value in changes:
+            if value is None:
+                self[account].objects.pop((kind, name), None)
+            else:
+                self[account].objects[kind, name] = value
+            self[account].put_object(kind, name)
+        return self[account].modseq
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         wanted = set(names)
