@@ -5,7 +5,7 @@ stream is silent for longer than its pings are apart; it ends after the first st
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from gateway.push.watcher import Watcher
@@ -15,7 +15,9 @@ HELLO: Final = b":\n\n"  # a comment: proxies and clients see at once that the s
 QUIET_S: Final = 300.0  # without pings a client that has gone is found out by a comment
 
 
-async def events(watcher: Watcher, account: int, query: EventQuery, last_event_id: str = "") -> AsyncIterator[bytes]:
+async def events(
+    watcher: Watcher, account: int, query: EventQuery, last_event_id: str = ""
+) -> AsyncGenerator[bytes, None]:
     """The stream of one client, to be closed (`aclose`). Raises what Watcher.listen does, before the first piece."""
     ready = asyncio.Event()
     listener = await watcher.listen(account, query.types, mark=last_event_id, woken=ready.set)

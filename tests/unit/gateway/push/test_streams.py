@@ -1,7 +1,7 @@
 """Event sources: pieces of text, pings, and their end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -21,7 +21,7 @@ def watcher(mail: Mail) -> Watcher:
     return Watcher(mail, People())
 
 
-async def piece(stream: AsyncIterator[bytes]) -> bytes:
+async def piece(stream: AsyncGenerator[bytes, None]) -> bytes:
     async with asyncio.timeout(20):
         return await anext(stream)
 
@@ -34,7 +34,7 @@ async def test_states_follow_each_other(mail: Mail, watcher: Watcher) -> None:
     mail[ALICE].change("flags")
     mail[ALICE].change("flags")
     assert b'"Email":"4"' in await piece(stream)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert len(watcher) == 0
 
 
@@ -53,14 +53,14 @@ async def test_what_was_missed_is_told_first(mail: Mail, watcher: Watcher) -> No
     stream = streams.events(watcher, ALICE, EventQuery(frozenset({"Email"}), "no", 0), "1f-1")
     assert await piece(stream) == streams.HELLO
     assert b'id: 1f-2\ndata: {"@type":"StateChange","changed":{"A1f":{"Email":"2"}}}' in await piece(stream)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
 
 
 async def test_pings(mail: Mail, watcher: Watcher) -> None:
     stream = streams.events(watcher, ALICE, EventQuery(None, "no", 1)._replace(ping_s=1))
     assert await piece(stream) == streams.HELLO
     assert await piece(stream) == b'event: ping\ndata: {"interval":1}\n\n'
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
 
 
 async def test_a_client_that_goes_while_it_waits_leaves_nothing(mail: Mail, watcher: Watcher) -> None:
