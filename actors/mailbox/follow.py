@@ -20,7 +20,7 @@ from cluster.meta.store import Store
 
 CATCH_UP_MAX: Final = 5000  # entries that are read from the log at most: about 100 ms
 
-Kind = Literal["new", "flags", "gone", "made", "renamed", "removed", "acl", "role", "subscribed", "annotated"]
+Kind = Literal["new", "flags", "gone", "made", "renamed", "removed", "acl", "role", "subscribed", "annotated", "object"]
 _KINDS: Final[dict[type, Kind]] = {
     ev.MessagesAdded: "new",
     ev.FlagsChanged: "flags",
@@ -32,13 +32,15 @@ _KINDS: Final[dict[type, Kind]] = {
     ev.RoleChanged: "role",
     ev.SubscriptionChanged: "subscribed",
     ev.AnnotationsChanged: "annotated",
+    ev.ObjectsChanged: "object",
 }
 
 
 class Change(NamedTuple):
     """One of the things that an entry did. `mailbox` 0: it is about the account itself.
 
-    `names`: of a subscription its name, of annotations their entries.
+    `names`: of a subscription its name, of annotations their entries, of objects their kind and ids. `came`: how new
+    messages did. `flags`: the bits that were set or cleared.
     """
 
     kind: Kind
@@ -46,6 +48,8 @@ class Change(NamedTuple):
     before: MailboxInfo | None
     after: MailboxInfo | None
     names: tuple[str, ...] = ()
+    came: ev.Came = ev.CAME
+    flags: int = 0
 
 
 class News(NamedTuple):
@@ -188,7 +192,9 @@ class Following:
         kind = _KINDS.get(type(event))
         if kind is None:
             return None
-        return Change(kind, number, before, self.mailbox(number), _names_in(event))
+        came = event.came if isinstance(event, ev.MessagesAdded) else ev.CAME
+        flags = event.set | event.clear if isinstance(event, ev.FlagsChanged) else 0
+        return Change(kind, number, before, self.mailbox(number), _names_in(event), came, flags)
 
 
 class Follow:
@@ -314,4 +320,6 @@ def _names_in(event: ev.Event) -> tuple[str, ...]:
         return (event.name,)
     if isinstance(event, ev.AnnotationsChanged):
         return tuple(name for name, _value in event.pairs)
+    if isinstance(event, ev.ObjectsChanged):
+        return (event.kind, *event.ids)
     return ()

@@ -12,6 +12,7 @@ from actors.mailbox.rights import LOOKUP, rights_of
 from actors.mailbox.types import Who
 from gateway.push import changing
 from mail.jmap import push
+from mail.jmap.websocket import encode_change
 
 RENDERED_MAX: Final = 32  # answers kept between two changes: most listeners want the same and took the same
 
@@ -25,8 +26,8 @@ class Told(NamedTuple):
 
     @property
     def data(self) -> bytes:
-        """As a WebSocket says it (RFC 8887 4.3.5)."""
-        return push.state_change(self.changed, self.mark)
+        """As a WebSocket says it."""
+        return encode_change(self.changed, self.mark)
 
 
 class Heard:
@@ -154,7 +155,7 @@ class Audience:
         found = None
         if changed:
             mark = self.mark()
-            found = Told(changed, mark, push.state_event(push.state_change(changed), mark))
+            found = Told(changed, mark, push.state_event(changed, mark))
         if not missed and len(self._rendered) < RENDERED_MAX:
             self._rendered[key] = found
         return found

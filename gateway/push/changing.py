@@ -7,9 +7,10 @@ see changes nothing for him; what he sees no longer, or sees now, has changed.
 from collections.abc import Iterable
 from typing import Final
 
-from actors.mailbox.follow import Change
+from actors.mailbox.events import COPIED
+from actors.mailbox.follow import Change, Kind
 from actors.mailbox.rights import LOOKUP, READ, rights_of
-from actors.mailbox.types import MailboxInfo, Who
+from actors.mailbox.types import DELETED, MailboxInfo, Who
 
 MAILBOX: Final = 1
 EMAIL: Final = 2
@@ -26,8 +27,7 @@ BITS: Final = {name: 1 << bit for bit, name in enumerate(TYPES)}
 EVERYTHING: Final = (1 << len(TYPES)) - 1
 OF_OTHERS: Final = MAILBOX | EMAIL | THREAD | DELIVERY  # what is somebody else's, and may be shared
 
-_OBJECT: Final = "object"
-_OF_KIND: Final = {
+_OF_KIND: Final[dict[Kind, int]] = {
     "new": MAILBOX | EMAIL | THREAD | DELIVERY | QUOTA,
     "flags": MAILBOX | EMAIL,  # a mailbox counts its unread ones
     "gone": MAILBOX | EMAIL | THREAD | QUOTA,
@@ -39,7 +39,7 @@ _OF_KIND: Final = {
     "subscribed": MAILBOX,
     "annotated": MAILBOX,
 }
-_OF_OWNER: Final = frozenset({"subscribed", _OBJECT})  # subscriptions and objects are not shared
+_OF_OWNER: Final[frozenset[Kind]] = frozenset({"subscribed", "object"})  # which are not shared
 
 
 def bits_of(types: Iterable[str] | None) -> int:
@@ -90,10 +90,14 @@ def views_differ(before: Who, now: Who, boxes: Iterable[MailboxInfo]) -> bool:
 
 
 def _of(change: Change) -> int:
-    kind: str = change.kind
-    if kind == _OBJECT:
+    if change.kind == "object":
         return BITS.get(change.names[0], 0)
-    return _OF_KIND.get(kind, 0)
+    bits = _OF_KIND[change.kind]
+    if change.came == COPIED:  # RFC 8621 1.5: only a new Email changes EmailDelivery
+        bits &= ~DELIVERY
+    if change.flags & DELETED:  # such a message is in no thread
+        bits |= THREAD
+    return bits
 
 
 def _seen_change(who: Who, change: Change) -> int:

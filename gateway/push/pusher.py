@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from actors.push.client import PushClient
@@ -61,13 +62,13 @@ class Pusher:
 
     async def verify(self, subscription: Subscription) -> Outcome:
         """Push its code (RFC 8620 7.2.2). Raises Unavailable."""
-        data = push.verification(subscription.id, subscription.code)
+        data = orjson.dumps(push.push_verification(subscription.id, subscription.code))
         return await self._push(subscription, data, CODE_TTL_S, "normal", "")
 
     async def tell(self, subscription: Subscription, changed: Mapping[str, Mapping[str, str]]) -> Outcome:
         """Push a StateChange, which PLAIN_BYTES_MAX has room for. Raises Unavailable."""
         urgency: Urgency = "normal" if any("EmailDelivery" in states for states in changed.values()) else "low"
-        return await self._push(subscription, push.state_change(changed), CHANGE_TTL_S, urgency, topic_of(changed))
+        return await self._push(subscription, _bytes(changed), CHANGE_TTL_S, urgency, topic_of(changed))
 
     async def _push(self, to: Subscription, data: bytes, ttl_s: int, urgency: Urgency, topic: str) -> Outcome:
         key = (await self._known()).get(to.server_key)
@@ -127,8 +128,12 @@ def pieces(changed: Mapping[str, Mapping[str, str]], room: int = PLAIN_BYTES_MAX
     """What has changed, in as many StateChanges as are needed for each to fit; an account is never in two."""
     found: list[dict[str, Mapping[str, str]]] = []
     for account, states in changed.items():
-        if found and len(push.state_change(found[-1] | {account: states})) <= room:
+        if found and len(_bytes(found[-1] | {account: states})) <= room:
             found[-1][account] = states
         else:
             found.append({account: states})
     return found
+
+
+def _bytes(changed: Mapping[str, Mapping[str, str]]) -> bytes:
+    return orjson.dumps(push.state_change(changed))

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from actors.mailbox.client import MailboxClient
 from gateway.push.streams import events
 from gateway.push.watcher import Watcher
-from mail.jmap.push import EventQuery
+from mail.jmap.push import EventSource
 from ops.bench.delivery import Scratch, Told
 from ops.bench.figures import Value
 from ops.bench.filling import add_accounts
@@ -27,7 +27,7 @@ from ops.settings import StoreSettings
 
 TURNS: Final = 20
 HEARD_S_MAX: Final = 60.0
-WANTED: Final = EventQuery(frozenset({"Mailbox", "Email", "EmailDelivery"}), "no", 300)
+WANTED: Final = EventSource(frozenset({"Mailbox", "Email", "EmailDelivery"}), close_after_state=False, ping=300)
 
 
 class Case(NamedTuple):

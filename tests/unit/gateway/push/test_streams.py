@@ -7,7 +7,7 @@ import pytest
 
 from gateway.push import streams
 from gateway.push.watcher import Watcher
-from mail.jmap.push import EventQuery
+from mail.jmap.push import EventSource
 from tests.unit.gateway.push.world import ALICE, Mail, People
 
 
@@ -27,7 +27,7 @@ async def piece(stream: AsyncGenerator[bytes, None]) -> bytes:
 
 
 async def test_states_follow_each_other(mail: Mail, watcher: Watcher) -> None:
-    stream = streams.events(watcher, ALICE, EventQuery(frozenset({"Email"}), "no", 0))
+    stream = streams.events(watcher, ALICE, EventSource(frozenset({"Email"}), close_after_state=False, ping=0))
     assert await piece(stream) == streams.HELLO
     mail[ALICE].change("flags")
     assert b'"Email":"2"' in await piece(stream)
@@ -39,7 +39,7 @@ async def test_states_follow_each_other(mail: Mail, watcher: Watcher) -> None:
 
 
 async def test_it_ends_after_a_state(mail: Mail, watcher: Watcher) -> None:
-    stream = streams.events(watcher, ALICE, EventQuery(None, "state", 0))
+    stream = streams.events(watcher, ALICE, EventSource(None, close_after_state=True, ping=0))
     assert await piece(stream) == streams.HELLO
     mail[ALICE].change("new")
     assert b"event: state" in await piece(stream)
@@ -50,21 +50,23 @@ async def test_it_ends_after_a_state(mail: Mail, watcher: Watcher) -> None:
 
 async def test_what_was_missed_is_told_first(mail: Mail, watcher: Watcher) -> None:
     mail[ALICE].change("new")
-    stream = streams.events(watcher, ALICE, EventQuery(frozenset({"Email"}), "no", 0), "1f-1")
+    stream = streams.events(watcher, ALICE, EventSource(frozenset({"Email"}), close_after_state=False, ping=0), "1f-1")
     assert await piece(stream) == streams.HELLO
-    assert b'id: 1f-2\ndata: {"@type":"StateChange","changed":{"A1f":{"Email":"2"}}}' in await piece(stream)
+    assert b'id: 1f-2\nevent: state\ndata: {"@type":"StateChange","changed":{"A1f":{"Email":"2"}}}' in await piece(
+        stream
+    )
     await stream.aclose()
 
 
 async def test_pings(mail: Mail, watcher: Watcher) -> None:
-    stream = streams.events(watcher, ALICE, EventQuery(None, "no", 1)._replace(ping_s=1))
+    stream = streams.events(watcher, ALICE, EventSource(None, close_after_state=False, ping=1))
     assert await piece(stream) == streams.HELLO
     assert await piece(stream) == b'event: ping\ndata: {"interval":1}\n\n'
     await stream.aclose()
 
 
 async def test_a_client_that_goes_while_it_waits_leaves_nothing(mail: Mail, watcher: Watcher) -> None:
-    stream = streams.events(watcher, ALICE, EventQuery(None, "no", 0))
+    stream = streams.events(watcher, ALICE, EventSource(None, close_after_state=False, ping=0))
     await piece(stream)
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)

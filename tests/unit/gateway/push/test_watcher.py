@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from actors.mailbox.events import COPIED
+from actors.mailbox.follow import Change
 from actors.mailbox.rights import of_account, of_group
+from actors.mailbox.types import DELETED, SEEN
 from cluster.errors import OverLimit, Unavailable
 from gateway.push import watcher as watching
 from gateway.push.audience import Listener
@@ -65,6 +68,21 @@ async def test_objects_are_of_their_type(world: World, kind: str) -> None:
     assert taken(listener) == {"A1f": {kind: "2"}}
     world.mail[ALICE].put_object("upload")
     assert taken(listener) is None
+
+
+async def test_a_copy_is_no_delivery(world: World) -> None:
+    listener = await world.listen()
+    world.mail[ALICE].commit(Change("new", 1, None, world.mail[ALICE].boxes[1], came=COPIED))
+    assert taken(listener) == {"A1f": dict.fromkeys(KINDS["new"] - {"EmailDelivery"}, "2")}
+
+
+async def test_a_deleted_message_is_in_no_thread(world: World) -> None:
+    listener = await world.listen(types=["Thread"])
+    box = world.mail[ALICE].boxes[1]
+    world.mail[ALICE].commit(Change("flags", 1, box, box, flags=SEEN))
+    assert taken(listener) is None
+    world.mail[ALICE].commit(Change("flags", 1, box, box, flags=SEEN | DELETED))
+    assert taken(listener) == {"A1f": {"Thread": "3"}}
 
 
 async def test_only_what_is_wanted(world: World) -> None:
@@ -127,7 +145,7 @@ async def test_the_words(world: World) -> None:
     told = listener.take()
     assert told is not None
     head, _, rest = told.event.decode().partition("data: ")
-    assert head == "event: state\nid: 1f-2\n"
+    assert head == "id: 1f-2\nevent: state\n"
     assert json.loads(rest) == {"@type": "StateChange", "changed": {"A1f": {"Email": "2"}}}
     assert json.loads(told.data)["pushState"] == "1f-2"
 

@@ -95,7 +95,7 @@ class Box:
         self.commit(Change("acl", mailbox, before, self.boxes[mailbox]))
 
     def put_object(self, kind: str, name: str = "x") -> None:
-        self.commit(Change(cast("Any", "object"), 0, None, None, (kind, name)))
+        self.commit(Change("object", 0, None, None, (kind, name)))
 
     @property
     def subscriptions(self) -> dict[str, Subscription]:

@@ -1,0 +1,1 @@
+"""The methods: their names, and their arguments as typed values."""

@@ -1,0 +1,1 @@
+"""The types of records: their properties, and what a client may put into them."""
