@@ -127,24 +127,17 @@ class PushClient:
 
         return await self._store.transact(body)
 
-    async def rotate(self, randomness: bytes) -> None:
-        """A new key; those before stay for the subscriptions that were made under them (RFC 9749 5)."""
-
-        async def body(tr: Transaction) -> None:
-            rows = await tr.range(*keys.all_signing())
-            after_ms = keys.made_ms(rows[-1][0]) + 1 if rows else 0
-            tr.set(keys.signing(max(self._clock.now_ms(), after_ms)), _encode(SigningKey(VERSION, randomness)))
-
-        await self._store.transact(body)
-
-    async def retire(self, before_ms: int) -> None:
-        """Drop keys that another took the place of before a moment: nothing is signed with them any more."""
+    async def renew(self, randomness: bytes, *, rotate_before_ms: int, retire_before_ms: int) -> None:
+        """A new key where the newest was made before a moment; and drop those of which another took the place before
+        another moment: until then they stay, for the subscriptions that were made under them (RFC 9749 5)."""
 
         async def body(tr: Transaction) -> None:
             rows = await tr.range(*keys.all_signing())
             for (key, _value), (follower, _next) in pairwise(rows):
-                if keys.made_ms(follower) < before_ms:
+                if keys.made_ms(follower) < retire_before_ms:
                     tr.clear(key)
+            if rows and keys.made_ms(rows[-1][0]) < rotate_before_ms:
+                tr.set(keys.signing(self._clock.now_ms()), _encode(SigningKey(VERSION, randomness)))
 
         await self._store.transact(body)
 

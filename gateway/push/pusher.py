@@ -6,7 +6,6 @@ to a URL are signed, the code for its verification too (RFC 9749 4).
 
 import asyncio
 import hashlib
-import random
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -14,8 +13,9 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from actors.push.client import PushClient
-from cluster.clock import Clock
+from cluster.clock import Clock, Dice
 from gateway.push.poster import Posting
+from gateway.push.settings import PushSettings
 from mail.jmap import push
 from mail.jmap.subscriptions import Subscription
 from mail.webpush import base64url, requesting, vapid
@@ -26,6 +26,7 @@ from mail.webpush.requesting import Meaning, Urgency
 CODE_TTL_S: Final = 3600  # a client that asks for a subscription is there
 CHANGE_TTL_S: Final = 86_400  # a device that was off for longer looks by itself
 KEYS_S: Final = 60.0  # for so long another process may sign with a key that was replaced
+DAY_MS: Final = 86_400_000
 TOKENS_MAX: Final = 1000  # one a push service and key: about 400 bytes each
 
 
@@ -40,13 +41,14 @@ class Outcome(NamedTuple):
 class Pusher:
     """One a process."""
 
-    def __init__(self, post: Posting, client: PushClient, clock: Clock, dice: random.Random, contact: str = "") -> None:
-        """`contact`: how push services reach whoever runs this server, a mailto: or https: URI; empty: not at all."""
+    def __init__(
+        self, post: Posting, client: PushClient, clock: Clock, dice: Dice, settings: PushSettings | None = None
+    ) -> None:
         self._post = post
         self._client = client
         self._clock = clock
         self._dice = dice
-        self._contact = contact
+        self._settings = settings or PushSettings()
         self._keys: dict[str, EllipticCurvePrivateKey] = {}  # by how they are shown, the newest last
         self._read_at = 0.0
         self._lock = asyncio.Lock()
@@ -59,6 +61,15 @@ class Pusher:
     async def signs(self, subscription: Subscription) -> bool:
         """Whether the key it was made under is still there; if not, it has to go (RFC 9749 5). Raises Unavailable."""
         return subscription.server_key in await self._known()
+
+    async def renew(self) -> None:
+        """Replace the key where it is time, and drop old ones whose time is over. Raises Unavailable."""
+        now_ms, days = self._clock.now_ms(), self._settings.key_days
+        await self._client.renew(
+            self._dice.randbytes(SEED_BYTES),
+            rotate_before_ms=now_ms - days * DAY_MS if days else 0,
+            retire_before_ms=now_ms - self._settings.old_key_days * DAY_MS,
+        )
 
     async def verify(self, subscription: Subscription) -> Outcome:
         """Push its code (RFC 8620 7.2.2). Raises Unavailable."""
@@ -102,7 +113,7 @@ class Pusher:
             if len(self._tokens) >= TOKENS_MAX:
                 self._tokens.clear()
             until_s = now_s + vapid.LIFE_S
-            token = vapid.token(key, name[1], until_s, self._contact)
+            token = vapid.token(key, name[1], until_s, self._settings.contact)
             self._tokens[name] = (until_s, token)
         return token
 

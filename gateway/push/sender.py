@@ -24,7 +24,9 @@ from gateway.push.watcher import Timing, Watcher
 from mail.jmap.subscriptions import KIND, SUBSCRIPTIONS_MAX, Subscription, decode
 
 POLL_S: Final = 2.0  # a range read for what has changed; a new subscription waits so long for its first change
+SLOTS_S: Final = 10.0  # between two looks at which slots are ours: that asks for each
 SLACK_MS: Final = 10_000  # clocks differ, and a note is older than its commit
+SETTLED_MS: Final = 1000  # after which no note of a moment comes from the same process
 KEEP_S: Final = 30.0  # between two writings of what was pushed: after a crash so much may be pushed twice
 KEEP_TOGETHER: Final = 200  # accounts of one transaction: their marks are 80 kB at most, mostly 100 bytes
 TEND_S: Final = 60.0  # between two looks for what has ended
@@ -101,7 +103,8 @@ class Sender:
         self._parties: dict[int, Party] = {}
         self._slots: frozenset[int] = frozenset()
         self._read: dict[tuple[int, int], None] = {}  # notes of the last seconds that were read
-        self._since_ms = 0
+        self._since_ms = clock.now_ms() - SLACK_MS
+        self._slots_at = 0.0
         self._loading: dict[int, bool] = {}  # True: once more
         self._flights = Flights(self._fly)
         self._loads = asyncio.Semaphore(LOADS_AT_ONCE)
@@ -136,25 +139,34 @@ class Sender:
 
     async def poll(self) -> None:
         """See which slots are ours by now, and what was noted of their accounts. Raises Trouble."""
-        mine, before = frozenset(self._mine()), self._slots
-        lost = [party for party in self._parties.values() if slot_of(party.number) not in mine]
-        if lost:
-            await self._leave(lost)
+        if self._clock.monotonic() >= self._slots_at:
+            await self._take_slots()
         since_ms = self._clock.now_ms() - SLACK_MS
-        if mine and not self._since_ms:
+        if not self._slots:
             self._since_ms = since_ms
-        for first, last in spans(mine - before):
-            for account in await self._client.accounts(first, last):
-                self.load(account)
-        self._slots = mine
-        if not mine:
             return
         noted = await self._client.noted(self._since_ms)
         for time_ms, account in noted:
-            if (time_ms, account) not in self._read and slot_of(account) in mine:
+            if (time_ms, account) not in self._read and slot_of(account) in self._slots:
                 self.load(account)
-        self._read = dict.fromkeys(note for note in noted if note[0] >= since_ms)
+        # Of one moment there may come another, to the same row: of the last ones none counts as read.
+        settled_ms = since_ms + SLACK_MS - SETTLED_MS
+        self._read = dict.fromkeys(note for note in noted if since_ms <= note[0] < settled_ms)
         self._since_ms = since_ms
+
+    async def _take_slots(self) -> None:
+        """Those that are ours by now, and only those."""
+        mine, before = frozenset(self._mine()), self._slots
+        self._slots = mine & before
+        lost = [party for party in self._parties.values() if slot_of(party.number) not in mine]
+        if lost:
+            await self._leave(lost)
+        for first, last in spans(mine - before):
+            found = await self._client.accounts(first, last)
+            self._slots |= frozenset(range(first, last + 1))
+            for account in found:
+                self.load(account)
+        self._slots_at = self._clock.monotonic() + SLOTS_S
 
     async def keep(self) -> None:
         """Write what was pushed. Raises Trouble."""
@@ -163,13 +175,15 @@ class Sender:
             await self._write(due[first : first + KEEP_TOGETHER])
 
     async def tend(self) -> None:
-        """Look at what has ended, and drop news that all have read. Raises Trouble."""
+        """Look at what has ended; and one process for all at the keys, and at news that all have read. Raises
+        Trouble."""
         now_ms = self._clock.now_ms()
         for party in list(self._parties.values()):
             if party.ends_ms <= now_ms:
                 self.load(party.number)
         if 0 in self._slots:
             await self._client.sweep()
+            await self._pusher.renew()
 
     def load(self, account: int) -> None:
         """Read its subscriptions, soon."""
@@ -215,7 +229,7 @@ class Sender:
             self._drop(account)
             await self._client.forget(account)
             return
-        if slot_of(account) not in frozenset(self._mine()):
+        if slot_of(account) not in self._slots:
             self._drop(account)
             return
         party = self._parties.get(account)

@@ -84,22 +84,29 @@ async def test_all_processes_have_the_same_keys(client: PushClient, store: Memor
     assert await client.seeds(b"a" * 48) == [b"a" * 48]
     other = PushClient(store, clock)
     assert await other.seeds(b"b" * 48) == [b"a" * 48]
-    await other.rotate(b"c" * 48)
-    await other.rotate(b"d" * 48)
-    assert await client.seeds(b"x" * 48) == [b"a" * 48, b"c" * 48, b"d" * 48]
+    await renew(other, b"c" * 48, rotate_before_ms=clock.ms)
+    assert await client.seeds(b"x" * 48) == [b"a" * 48]
+    clock.advance(1)
+    await renew(other, b"c" * 48, rotate_before_ms=clock.ms)
+    assert await client.seeds(b"x" * 48) == [b"a" * 48, b"c" * 48]
+
+
+async def renew(client: PushClient, seed: bytes, *, rotate_before_ms: int = 0, retire_before_ms: int = 0) -> None:
+    await client.renew(seed, rotate_before_ms=rotate_before_ms, retire_before_ms=retire_before_ms)
 
 
 async def test_keys_retire_by_when_another_took_their_place(client: PushClient, clock: ManualClock) -> None:
+    await renew(client, b"z" * 48, rotate_before_ms=clock.ms)
     await client.seeds(b"a" * 48)
     clock.advance(1000)
-    await client.rotate(b"b" * 48)
+    await renew(client, b"b" * 48, rotate_before_ms=clock.ms)
     rotated_ms = clock.ms
-    await client.retire(rotated_ms)
+    await renew(client, b"", retire_before_ms=rotated_ms)
     assert len(await client.seeds(b"")) == 2
-    await client.retire(rotated_ms + 1)
+    await renew(client, b"", retire_before_ms=rotated_ms + 1)
     assert await client.seeds(b"") == [b"b" * 48]
     clock.advance(10_000)
-    await client.retire(clock.ms)
+    await renew(client, b"", retire_before_ms=clock.ms)
     assert await client.seeds(b"") == [b"b" * 48]
 
 

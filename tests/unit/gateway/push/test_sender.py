@@ -18,7 +18,8 @@ from gateway.push import routes
 from gateway.push.desk import Desk
 from gateway.push.poster import Answer
 from gateway.push.pusher import KEYS_S, Pusher, pieces, topic_of
-from gateway.push.sender import RETRY_S, Sender
+from gateway.push.sender import RETRY_S, SLOTS_S, Sender
+from gateway.push.settings import PushSettings
 from gateway.push.watcher import Watcher
 from mail.jmap import subscriptions as subs
 from mail.jmap.push import read_mark
@@ -36,9 +37,10 @@ class Process:
     def __init__(self, world: "World", slots: set[int]) -> None:
         self.slots = slots
         clock, client = world.clock, PushClient(world.store, world.clock)
+        settings = PushSettings(contact="mailto:post@example.org", key_days=100, old_key_days=14)
         self.client = client
         self.watcher = Watcher(world.mail, People(), world.time)
-        self.pusher = Pusher(world.service, client, clock, random.Random(len(slots)), "mailto:post@example.org")
+        self.pusher = Pusher(world.service, client, clock, random.Random(len(slots)), settings)
         self.sender = Sender(client, world.mail, self.watcher, self.pusher, clock, lambda: self.slots, world.time)
         self.desk = Desk(client, self.pusher, self.watcher, clock)
         self._world = world
@@ -351,6 +353,7 @@ async def test_a_slot_moves_with_what_was_pushed(world: World) -> None:
     await world.run()
     assert len(world.service.content()) == 1
     one.slots, two.slots = two.slots, one.slots
+    world.time.pass_(SLOTS_S)
     await world.run()
     await world.run()
     assert (len(one.sender), len(two.sender)) == (0, 1)
@@ -419,18 +422,22 @@ async def test_an_account_without_subscriptions_is_forgotten(world: World) -> No
 async def test_old_subscriptions_are_signed_with_the_old_key_until_it_goes(world: World) -> None:
     process = world.process()
     old = await process.desk.server_key()
-    await world.subscribe(process, ALICE, "P1", ["Email"])
-    await process.client.rotate(bytes(range(48)))
-    world.clock.advance(KEYS_S)
+    await world.subscribe(process, ALICE, "P1", ["Email"], expires_ms=world.clock.now_ms() + 365 * 86_400_000)
+    await world.run()
+    for days in (99, 2):
+        assert await process.desk.server_key() == old
+        world.clock.advance(days * 86_400)
+        await process.sender.tend()
     new = await process.desk.server_key()
     assert new != old
-    await world.subscribe(process, BOB, "P2", ["Email"])
+    await world.subscribe(process, BOB, "P2", ["Email"], expires_ms=world.clock.now_ms() + 365 * 86_400_000)
     await world.run()
     world.mail[ALICE].change("flags")
     world.mail[BOB].change("flags")
     await world.run()
     assert {message.path: message.key for message in world.service.taken} == {"/P1": old, "/P2": new}
-    await process.client.retire(world.clock.now_ms() + 1)
+    world.clock.advance(14 * 86_400 + 1)
+    await process.sender.tend()
     world.clock.advance(KEYS_S)
     process.sender.load(ALICE)
     await world.rest()
