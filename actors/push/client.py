@@ -142,6 +142,11 @@ class PushClient:
         await self._store.transact(body)
 
 
+def slot_of(account: int) -> int:
+    """The slot an account lives in."""
+    return keys.slot_of(account)
+
+
 def spans(slots: Iterable[int]) -> list[tuple[int, int]]:
     """Slots as runs, each from its first to its last."""
     found: list[tuple[int, int]] = []

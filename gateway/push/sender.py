@@ -12,8 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from actors.push.client import PushClient, spans
-from actors.push.keys import slot_of
+from actors.push.client import PushClient, slot_of, spans
 from cluster.clock import Clock
 from cluster.errors import NotFound, Trouble
 from gateway.push.audience import Listener

@@ -8,8 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.mailbox.rights import of_account
-from actors.push.client import IDLE_MS, PushClient
-from actors.push.keys import slot_of
+from actors.push.client import IDLE_MS, PushClient, slot_of
 from cluster.clock import ManualClock
 from cluster.errors import OverLimit
 from cluster.meta.memory import MemoryStore
