@@ -6,14 +6,21 @@ or SetError (one object is refused); nothing else leaves, whatever comes.
 
 One request, in the order the gateway goes through it:
 
-    request = decode(body, limits, capabilities)         request.py   RequestError
-    for call in request.calls:                           call.name, call.arguments, call.id
-        method = find(call.name, request.using)          methods/     unknownMethod
-        arguments = resolve(call.arguments, responses, budget)   references.py
-        typed = method.read(arguments)                   methods/     invalidArguments
-    encode(responses, session_state, created_ids)        request.py
+    request = decode(body, limits, capabilities)             request.py         RequestError
+    created = CreationIds(request.created_ids, limits)       creation.py
+    budget = Budget(limits)                                  references.py
+    for call in request.calls:                               name, arguments, id
+        method = find(call.name, request.using)              methods/table.py   MethodError unknownMethod
+        arguments = resolve(call.arguments, responses, budget)                  invalidResultReference
+        typed = method.read(arguments, request.using, limits)                   invalidArguments, requestTooLarge
+        read_filter(method.kind, typed.filter, limits)       filters.py         unsupportedFilter
+        read_sort(method.kind, typed.sort, collations, limits)   sorting.py     unsupportedSort
+        MAILBOX.create(object, created, limits)              objects/           SetError; Kind.update likewise
+        created.add(creation_id, id)
+        responses.append((name, result, call.id))            plain tuples, the results plain JSON values
+    encode(responses, session_state, created.json())         request.py
 
-`creation.CreationIds` is the map of creation ids of one request, `patch` the PatchObject, `filters` the trees of
-/query, `objects` the properties of each type and what a client may put into them, `session` the Session object,
-`websocket` and `push` what is said outside of requests.
+Core/echo answers with the arguments as `resolve` left them. `objects/names.py` has the properties of each type,
+`objects/email.py` where emails are and their keywords, `objects/blob.py` blobs made and read in calls, `session.py`
+the Session object, `websocket.py` and `push.py` what is said outside of requests.
 """

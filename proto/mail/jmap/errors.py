@@ -1,11 +1,11 @@
 """The errors of JMAP, of a request, of one method call and of one object in a /set.
 
 The law: an error has a type that a standard defines, or it cannot be made. A description is for who debugs a client;
-it never holds what was sent, but for the names of arguments and properties.
+of what was sent it holds names of arguments and properties, and no more than a few words else.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import orjson
 
@@ -47,7 +47,7 @@ class RequestError(Exception):
 
     def __init__(self, kind: RequestErrorType, detail: str, *, limit: str | None = None, status: int = 400) -> None:
         super().__init__(detail)
-        if (kind == "limit") != (limit is not None):
+        if limit not in (LIMITS if kind == "limit" else {None}):
             raise ValueError(f"a problem {kind} with limit {limit}")
         self.kind = kind
         self.detail = detail
@@ -67,38 +67,34 @@ class RequestError(Exception):
         return orjson.dumps(self.problem())
 
 
-class MethodError(Exception):
-    """A method call that is answered by `error`; more properties where the type has them."""
+class _Told(Exception):
+    """An error that a client gets as an object; more properties where its type has them."""
+
+    KINDS: ClassVar[frozenset[str]]
 
     def __init__(self, kind: str, description: str | None = None, **properties: Any) -> None:
         super().__init__(f"{kind}: {description}" if description else kind)
-        if kind not in METHOD_ERRORS:
-            raise ValueError(f"no method error {kind}")
+        if kind not in self.KINDS:
+            raise ValueError(f"no {type(self).__name__} {kind}")
         self.kind = kind
         self.description = description
         self.properties = properties
 
     def json(self) -> dict[str, Any]:
-        """The arguments of the `error` response."""
         described = {"description": self.description} if self.description else {}
         return {"type": self.kind, **described, **self.properties}
 
 
-class SetError(Exception):
-    """One object that is not created, updated or destroyed; more properties where the type has them."""
+class MethodError(_Told):
+    """A method call that is answered by `error`, with `json()` as its arguments (RFC 8620 3.6.2)."""
 
-    def __init__(self, kind: str, description: str | None = None, **properties: Any) -> None:
-        super().__init__(f"{kind}: {description}" if description else kind)
-        if kind not in SET_ERRORS:
-            raise ValueError(f"no set error {kind}")
-        self.kind = kind
-        self.description = description
-        self.properties = properties
+    KINDS = METHOD_ERRORS
 
-    def json(self) -> dict[str, Any]:
-        """The SetError object."""
-        described = {"description": self.description} if self.description else {}
-        return {"type": self.kind, **described, **self.properties}
+
+class SetError(_Told):
+    """One object that is not created, updated or destroyed; `json()` is the SetError (RFC 8620 5.3)."""
+
+    KINDS = SET_ERRORS
 
 
 def invalid_arguments(reason: str, *names: str) -> MethodError:

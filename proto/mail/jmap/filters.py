@@ -16,6 +16,9 @@ from mail.jmap.limits import Limits
 from mail.jmap.words import Terms
 
 _OPERATOR: Final = {"operator", "conditions"}
+_KNOWN: Final = {
+    kind: {field.encode_name for field in msgspec.structs.fields(condition)} for kind, condition in CONDITIONS.items()
+}
 
 
 class Operator(NamedTuple):
@@ -33,7 +36,7 @@ class _Reader:
 
     def __init__(self, kind: str, limits: Limits) -> None:
         self._type = CONDITIONS[kind]
-        self._known = {field.encode_name for field in msgspec.structs.fields(self._type)}
+        self._known = _KNOWN[kind]
         self._limits = limits
         self._left = limits.filter_nodes_max
 

@@ -12,8 +12,8 @@ import msgspec
 
 INT_MAX: Final = 2**53 - 1
 _ID: Final = "[A-Za-z0-9_-]{1,255}+"
-_ALL: Final = re.compile(rf"(?:{_ID},)*+\Z").match
-_ALL_OR_CREATED: Final = re.compile(rf"(?:#?{_ID},)*+\Z").match
+_ALL: Final = re.compile(rf"(?:{_ID},)*\Z").match
+_ALL_OR_CREATED: Final = re.compile(rf"(?:#?{_ID},)*\Z").match
 
 Id = Annotated[str, msgspec.Meta(pattern=rf"^{_ID}\Z")]
 IdOrCreated = Annotated[str, msgspec.Meta(pattern=rf"^#?{_ID}\Z")]

@@ -16,8 +16,8 @@ from mail.jmap.errors import RequestError
 from mail.jmap.ids import all_ids
 from mail.jmap.limits import Limits
 
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""A string, or what begins as one and never ends: so each octet is looked at once."""
+_STRING: Final = re.compile(rb'"[^"]*+"?')
+"""A string without escaped quotes, or what begins as one and never ends: so each octet is looked at once."""
 _MEMBER: Final = re.compile(rb'"[ \t\r\n]*:')
 _NONCHARACTER: Final = re.compile(
     rb"\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]|[\xf0-\xf4][\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]"
@@ -71,7 +71,12 @@ def read_json(body: bytes, limits: Limits) -> Any:
 
 def _too_many(body: bytes, most: int) -> bool:
     """Whether a body may have more values than this. The text in its strings counts only while that is no more."""
-    return _marks(body) > most and _marks(_STRING.sub(b"", body)) > most
+    return _marks(body) > most and _marks(_without_strings(body)) > most
+
+
+def _without_strings(body: bytes) -> bytes:
+    """What is between the strings. A run of backslashes begins an escape, so pairs are taken away from its left."""
+    return _STRING.sub(b"", body.replace(b"\\\\", b"").replace(b'\\"', b""))
 
 
 def _marks(body: bytes) -> int:
@@ -85,7 +90,7 @@ def _repeats(body: bytes, again: bytes) -> bool:
     else the strings are taken away.
     """
     if b"\\" in body:
-        return _STRING.sub(b"", body).count(b":") != _STRING.sub(b"", again).count(b":")
+        return _without_strings(body).count(b":") != _without_strings(again).count(b":")
     return len(_MEMBER.findall(body)) != len(_MEMBER.findall(again))
 
 
@@ -128,5 +133,8 @@ def response(
 def encode(
     responses: Sequence[tuple[str, Any, str]], session_state: str, created_ids: dict[str, str] | None = None
 ) -> bytes:
-    """A Response object; `created_ids` only where the request had them. Arguments may hold orjson.Fragment."""
+    """A Response object; `created_ids` only where the request had them. Arguments may hold orjson.Fragment.
+
+    Responses are plain tuples: orjson writes no others, so no Call.
+    """
     return orjson.dumps(response(responses, session_state, created_ids))

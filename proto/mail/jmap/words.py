@@ -8,8 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 _TERM: Final = re.compile(
-    r"""\s*+(?:"((?:[^"\\]|\\.)*+)"|'((?:[^'\\]|\\.)*+)'(?!\w)|(\S++))""",
-    re.DOTALL,
+    r"""\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|'([^'\\]*+(?:\\.[^'\\]*+)*)'(?!\w)|(\S++))""", re.DOTALL
 )
 _ESCAPED: Final = re.compile(r"""\\(['"\\])""")
 

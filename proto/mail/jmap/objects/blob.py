@@ -97,11 +97,6 @@ def check_digests(properties: list[str] | None) -> None:
             raise invalid_arguments(f"There is no {name[:100]} here.", "properties")
 
 
-def needs_all(properties: tuple[str, ...] | list[str]) -> bool:
-    """Whether octets are needed at all: where only the size is asked for, they are not."""
-    return any(name not in ("id", "size") for name in properties)
-
-
 def described(
     blob: str, octets: bytes, properties: tuple[str, ...] | list[str], offset: int | None, length: int | None
 ) -> dict[str, Any]:

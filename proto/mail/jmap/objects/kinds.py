@@ -19,6 +19,7 @@ from mail.jmap.limits import Limits
 
 REQUIRED: Final = object()
 """Stands for the default of a property without one."""
+_REASON_MAX_CHARS: Final = 200
 
 
 def _same(value: Any, _limits: Limits) -> Any:
@@ -117,7 +118,7 @@ def _put(
             raise ValueError("nothing was made by that name")  # noqa: TRY301 - a problem like the others
         made[name] = one.clean(value, limits)
     except (msgspec.ValidationError, ValueError) as problem:
-        problems[name] = str(problem)
+        problems[name] = str(problem)[:_REASON_MAX_CHARS]  # it may name the value
 
 
 def same(one: Any, other: Any) -> bool:
