@@ -189,12 +189,7 @@ class Following:
         if box is not None:
             box.index = None
             box.pending.clear()
-        kind = _KINDS.get(type(event))
-        if kind is None:
-            return None
-        came = event.came if isinstance(event, ev.MessagesAdded) else ev.CAME
-        flags = event.set | event.clear if isinstance(event, ev.FlagsChanged) else 0
-        return Change(kind, number, before, self.mailbox(number), _names_in(event), came, flags)
+        return change_of(event, before, self.mailbox(number))
 
 
 class Follow:
@@ -266,6 +261,16 @@ class Followings:
             del self._followings[following.number]
         self._renewing.leave(following)
         self._shards.shard_of(following.number).unfollow(following.number, following)
+
+
+def change_of(event: ev.Event, before: MailboxInfo | None, after: MailboxInfo | None) -> Change | None:
+    """What an event did; None: nothing that anybody is told of."""
+    kind = _KINDS.get(type(event))
+    if kind is None:
+        return None
+    came = event.came if isinstance(event, ev.MessagesAdded) else ev.CAME
+    flags = event.set | event.clear if isinstance(event, ev.FlagsChanged) else 0
+    return Change(kind, getattr(event, "mailbox", 0), before, after, _names_in(event), came, flags)
 
 
 def _wanted(following: Following) -> bool:

@@ -109,7 +109,7 @@ class Audience:
         elif news is None:
             heard.visible, bits = None, changing.OF_OTHERS
         else:
-            if any(change.kind in ("acl", "made", "removed") for change in news.changes):
+            if changing.may_show(news.changes):
                 heard.visible = None
             bits = changing.changed_for(self.who, news.changes)
         if bits:
@@ -141,14 +141,14 @@ class Audience:
             if listener.wanted & waiting:
                 listener.wake()
 
-    def told(self, since: int, wanted: int, missed: frozenset[int]) -> Told | None:
-        """What has changed after a change, of these types; all of them of the accounts that were missed."""
+    def told(self, since: int, wanted: int, missed: Mapping[int, int]) -> Told | None:
+        """What has changed after a change, of these types; and by account what was missed before."""
         key = (since, wanted)
         if not missed and key in self._rendered:
             return self._rendered[key]
         changed: dict[str, dict[str, str]] = {}
         for heard in self.heard.values():
-            bits = (changing.EVERYTHING if heard.number in missed else heard.since(since)) & wanted
+            bits = (heard.since(since) | missed.get(heard.number, 0)) & wanted
             bits &= changing.EVERYTHING if heard.own else changing.OF_OTHERS
             if bits and heard.is_visible(self.who):
                 changed[f"A{heard.number:x}"] = dict.fromkeys(changing.names_of(bits), str(heard.modseq))
@@ -164,23 +164,25 @@ class Audience:
         """What somebody knows who has taken all."""
         return push.mark((one.number, one.modseq) for one in self.heard.values() if one.is_visible(self.who))
 
-    def missed(self, mark: str) -> frozenset[int]:
-        """The accounts of which somebody may not know the newest, who went on from a mark."""
+    def behind(self, mark: str) -> list[tuple[Heard, int | None, int]]:
+        """The accounts of which somebody may not know the newest, who goes on from a mark: from which change on, and up
+        to which; None: nothing is known."""
         known = push.read_mark(mark)
-        return frozenset(one.number for one in self.heard.values() if known.get(one.number, -1) < one.modseq)
+        found = [(one, known.get(one.number), one.modseq) for one in self.heard.values()]
+        return [(one, since, until) for one, since, until in found if since is None or since < until]
 
 
 class Listener:
     """Somebody who is told. What he has not taken waits for him without growing."""
 
     def __init__(
-        self, audience: Audience, wanted: int, mark: str, woken: Callable[[], None], left: Callable[["Listener"], None]
+        self, audience: Audience, wanted: int, woken: Callable[[], None], left: Callable[["Listener"], None]
     ) -> None:
         self.audience = audience
         self.wanted = wanted
         self._taken = audience.number
-        self._missed = audience.missed(mark) if mark else frozenset[int]()
-        self._before = self._taken, self._missed  # the last taking
+        self._missed: Mapping[int, int] = {}  # by account, types that changed before he listened
+        self._before: tuple[int, Mapping[int, int]] = (self._taken, self._missed)  # the last taking
         self._woken = woken
         self._awake = False
         self._left = left
@@ -189,6 +191,10 @@ class Listener:
     def mark(self) -> str:
         """What he knows once nothing is left to take."""
         return self.audience.mark()
+
+    def missed(self, changed: Mapping[int, int]) -> None:
+        """By account, types that have changed before he listened."""
+        self._missed = changed
 
     def wake(self) -> None:
         """There is something: he is told so once, until he takes it."""
@@ -199,7 +205,7 @@ class Listener:
     def take(self) -> Told | None:
         """What has changed since he last took anything; None: nothing that he wants and may see."""
         self._before = since, missed = self._taken, self._missed
-        self._taken, self._missed = self.audience.number, frozenset()
+        self._taken, self._missed = self.audience.number, {}
         self._awake = False
         return self.audience.told(since, self.wanted, missed)
 

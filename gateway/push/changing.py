@@ -4,11 +4,11 @@ The law: every change that could make the answer of a /get or /query another one
 see changes nothing for him; what he sees no longer, or sees now, has changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from actors.mailbox.events import COPIED
-from actors.mailbox.follow import Change, Kind
+from actors.mailbox.events import COPIED, Event
+from actors.mailbox.follow import Change, Kind, change_of
 from actors.mailbox.rights import LOOKUP, READ, rights_of
 from actors.mailbox.types import DELETED, MailboxInfo, Who
 
@@ -39,6 +39,7 @@ _OF_KIND: Final[dict[Kind, int]] = {
     "subscribed": MAILBOX,
     "annotated": MAILBOX,
 }
+_OF_VIEWS: Final[frozenset[Kind]] = frozenset({"acl", "made", "removed"})  # after which others may see other things
 _OF_OWNER: Final[frozenset[Kind]] = frozenset({"subscribed", "object"})  # which are not shared
 
 
@@ -74,6 +75,24 @@ def changed_for(who: Who, changes: Iterable[Change]) -> int:
     return found
 
 
+def missed(events: Iterable[Event], who: Who | None, mailbox: Callable[[int], MailboxInfo | None]) -> int:
+    """What events have changed for somebody who was not told then; `who` None: the owner. `mailbox`: those there are by
+    now. Another's rights may have been others then: where they may, all has changed for him."""
+    found = 0
+    for event in events:
+        info = mailbox(getattr(event, "mailbox", 0))
+        change = change_of(event, info, info)
+        if change is None:
+            continue
+        if who is None:
+            found |= _of(change)
+        elif change.kind in _OF_VIEWS:
+            return OF_OTHERS
+        else:
+            found |= changed_for(who, (change,))
+    return found
+
+
 def view(who: Who, info: MailboxInfo | None) -> int:
     """The types that show somebody anything of a mailbox of another."""
     if info is None:
@@ -82,6 +101,11 @@ def view(who: Who, info: MailboxInfo | None) -> int:
     if LOOKUP not in rights:
         return 0
     return OF_OTHERS if READ in rights else MAILBOX
+
+
+def may_show(changes: Iterable[Change]) -> bool:
+    """Whether others may see other things after it."""
+    return any(change.kind in _OF_VIEWS for change in changes)
 
 
 def views_differ(before: Who, now: Who, boxes: Iterable[MailboxInfo]) -> bool:

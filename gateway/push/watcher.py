@@ -5,18 +5,19 @@ single change at once. What others share is looked at every LOOK_S; rights that 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, Protocol
 
 import structlog
 
-from actors.mailbox.follow import Follow, News
+from actors.mailbox.events import Entry
+from actors.mailbox.follow import CATCH_UP_MAX, Follow, News
 from actors.mailbox.follow import Told as Hears
 from actors.mailbox.rights import ANYONE, of_account, of_group
 from actors.mailbox.types import Who
 from cluster.errors import OverLimit, Trouble, Unavailable
 from gateway.push import changing
-from gateway.push.audience import Audience, Listener
+from gateway.push.audience import Audience, Heard, Listener
 
 PAUSE_S: Final = 0.1  # between two tellings of a user's listeners: changes come together
 LOOK_S: Final = 60.0  # between two looks at who shares something with a user
@@ -31,6 +32,10 @@ class Mail(Protocol):
 
     async def follow(self, account: int, told: Hears) -> Follow:
         """Hear of all changes of an account from now on."""
+        ...
+
+    def log(self, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, Entry]]]:
+        """What happened to an account after a change up to another, by pages."""
         ...
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
@@ -127,9 +132,15 @@ class Watcher:
         if held is not None and len(held.listeners) >= OF_ONE_MAX:
             raise OverLimit("Too many listen to the changes of this account.")
         audience = held or await self._begin(account)
-        listener = Listener(audience, changing.bits_of(types), mark, woken, self._left)
+        listener = Listener(audience, changing.bits_of(types), woken, self._left)
         audience.listeners.add(listener)
         self._listeners += 1
+        if mark:
+            try:
+                await self._catch_up(listener, mark)
+            except BaseException:
+                listener.close()
+                raise
         return listener
 
     async def run(self) -> None:
@@ -199,6 +210,29 @@ class Watcher:
     async def _who(self, account: int) -> Who:
         groups = await self._people.groups(account)
         return Who(account, frozenset((ANYONE, of_account(account), *map(of_group, groups))))
+
+    async def _catch_up(self, listener: Listener, mark: str) -> None:
+        """What has changed since a mark, as the log has it; where it is not known, all has."""
+        audience = listener.audience
+        behind = audience.behind(mark)
+        listener.missed({
+            heard.number: await self._missed(heard, None if heard.own else audience.who, since, until)
+            for heard, since, until in behind
+        })  # fmt: skip
+
+    async def _missed(self, heard: Heard, who: Who | None, since: int | None, until: int) -> int:
+        if since is None or until - since > CATCH_UP_MAX:
+            return changing.EVERYTHING
+        bits = entries = 0
+        try:
+            async for page in self._mail.log(heard.number, since, until):
+                entries += len(page)
+                events = [event for _modseq, entry in page for event in entry.events]
+                bits |= changing.missed(events, who, heard.follow.following.mailbox)
+        except Trouble as trouble:
+            structlog.get_logger().warning("push.log_failed", account=heard.number, why=trouble.log)
+            return changing.EVERYTHING
+        return bits if entries == until - since else changing.EVERYTHING
 
     # who shares something with them
 

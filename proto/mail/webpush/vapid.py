@@ -4,7 +4,6 @@ The law: a token is for one push service, and lives less than a day. The key it 
 when the subscription was made, for as long as that key is kept.
 """
 
-import hashlib
 import json
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,11 +30,6 @@ def capability(key: str) -> dict[str, str]:
 def server_key(key: ec.EllipticCurvePrivateKey) -> str:
     """The public key as a session shows it, and as `k` has it."""
     return base64url.encode(public_point(key))
-
-
-def fingerprint(key: str) -> str:
-    """A short name of a public key, for logs."""
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def audience(url: str) -> str:

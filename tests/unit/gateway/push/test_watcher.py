@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from actors.mailbox.events import COPIED
-from actors.mailbox.follow import Change
+from actors.mailbox.follow import CATCH_UP_MAX, Change
 from actors.mailbox.rights import of_account, of_group
 from actors.mailbox.types import DELETED, SEEN
 from cluster.errors import OverLimit, Unavailable
@@ -272,7 +272,54 @@ async def test_going_on_from_a_mark(world: World) -> None:
     assert taken(await world.listen(BOB, ["Email"], second.mark)) is None
 
 
-@pytest.mark.parametrize("mark", ["nonsense", "20-0.22-1", "1-1"])
+async def test_what_was_missed_is_read_from_the_log(world: World) -> None:
+    world.mail[TEAM].make(2, READS)
+    world.mail[TEAM].make(3)
+    mark = (await world.listen(BOB)).mark
+    world.mail[BOB].change("role")
+    world.mail[TEAM].change("flags", 2)
+    world.mail[TEAM].change("new", 3)
+    assert taken(await world.listen(BOB, mark=mark)) == {
+        "A20": {"Mailbox": "2"},
+        "A22": {"Mailbox": "5", "Email": "5"},
+    }
+    world.mail[TEAM].remove(2)
+    world.mail[TEAM].share(3, READS)
+    names = ["Mailbox", "Email", "Thread", "EmailDelivery"]
+    assert taken(await world.listen(BOB, mark="20-2.22-5")) == {"A22": dict.fromkeys(names, "7")}
+
+
+async def test_what_happens_while_the_log_is_read_is_told_too(world: World) -> None:
+    held = await world.listen(ALICE, name="first")
+    world.mail[ALICE].change("flags")
+    coming = asyncio.ensure_future(world.listen(ALICE, ["EmailDelivery", "Email"], "1f-1"))
+    await asyncio.sleep(0)
+    world.mail[ALICE].change("new")
+    assert taken(await coming) == {"A1f": {"Email": "3", "EmailDelivery": "3"}}
+    held.close()
+
+
+async def test_where_the_log_has_not_all_all_has_changed(world: World) -> None:
+    world.mail[ALICE].lose()
+    assert taken(await world.listen(ALICE, ["EmailDelivery"], "1f-1")) == {"A1f": {"EmailDelivery": "2"}}
+    for _ in range(CATCH_UP_MAX + 1):
+        world.mail[ALICE].change("role")
+    assert taken(await world.listen(ALICE, ["EmailDelivery"], "1f-2")) == {"A1f": {"EmailDelivery": "5003"}}
+    assert taken(await world.listen(ALICE, ["EmailDelivery"], "1f-3")) is None
+
+
+async def test_who_leaves_while_the_log_is_read_leaves_nothing(world: World) -> None:
+    world.mail[ALICE].change("flags")
+    coming = asyncio.ensure_future(world.listen(ALICE, mark="1f-1"))
+    while not len(world.watcher):
+        await asyncio.sleep(0)
+    coming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await coming
+    assert (len(world.watcher), world.watcher.following) == (0, 0)
+
+
+@pytest.mark.parametrize("mark", ["nonsense", "1-1"])
 async def test_who_knows_nothing_is_told_all(world: World, mark: str) -> None:
     world.mail[TEAM].make(2, READS)
     bob = await world.listen(BOB, ["Email"], mark)

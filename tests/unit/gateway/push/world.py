@@ -1,10 +1,12 @@
 """Accounts with mailboxes and followers in memory, people in groups, and an event loop's time that a test moves."""
 
+import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, cast
 
+from actors.mailbox import events as ev
 from actors.mailbox.follow import Change, Follow, Kind, News, Told
 from actors.mailbox.rights import granted
 from actors.mailbox.types import Acl, MailboxInfo, Tree
@@ -57,10 +59,14 @@ class Box:
         self.boxes: dict[int, MailboxInfo] = {1: info(1, "INBOX")}
         self.follows: list[Follow] = []
         self.objects: dict[tuple[str, str], bytes] = {}
+        self.entries: dict[int, ev.Entry] = {}
 
     @property
     def tree(self) -> Tree:
         return Tree(tuple(self.boxes.values()), frozenset(), (), 0, 0, self.modseq)
+
+    def mailbox(self, number: int) -> MailboxInfo | None:
+        return self.boxes.get(number)
 
     def left(self, follow: Follow) -> None:
         self.follows.remove(follow)
@@ -68,6 +74,7 @@ class Box:
     def commit(self, *changes: Change) -> None:
         """An entry with these changes."""
         self.modseq += 1
+        self.entries[self.modseq] = ev.Entry(ev.VERSION, 0, b"", tuple(map(event_of, changes)))
         for follow in tuple(self.follows):
             follow.told(News(self.number, self.modseq, changes))
 
@@ -103,6 +110,22 @@ class Box:
         return {name: one for name, one in found.items() if one is not None}
 
 
+def event_of(change: Change) -> ev.Event:
+    """As the log has it."""
+    box = change.mailbox
+    made: dict[str, ev.Event] = {
+        "new": ev.MessagesAdded(box, (), came=change.came),
+        "flags": ev.FlagsChanged(box, (), 0, change.flags, 0),
+        "gone": ev.MessagesExpunged(box, (), 0, 0, 0),
+        "removed": ev.MailboxDeleted(box),
+        "acl": ev.AclChanged(box, ()),
+        "role": ev.RoleChanged(box, ""),
+        "made": ev.MailboxCreated(box, "", 1, ""),
+        "object": ev.ObjectsChanged(change.names[0] if change.names else "", change.names[1:]),
+    }
+    return made[change.kind] if change.kind in made else ev.SubscriptionChanged("", on=True)
+
+
 def info(number: int, name: str, acl: Acl = ()) -> MailboxInfo:
     return MailboxInfo(number, name, "", 1, 1, 0, 0, 0, 0, 1, acl)
 
@@ -125,6 +148,12 @@ class Mail:
         follow = Follow(cast("Any", self[account]), told)
         self[account].follows.append(follow)
         return follow
+
+    async def log(self, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, ev.Entry]]]:
+        found = [(modseq, entry) for modseq, entry in self[account].entries.items() if since < modseq <= until]
+        for first in range(0, len(found), 2):
+            await asyncio.sleep(0)
+            yield found[first : first + 2]
 
     async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
         if account in self.failing:
