@@ -62,7 +62,7 @@ class Crowd:
     async def hear(self, stream: AsyncGenerator[bytes, None]) -> None:
         """Read a stream, for ever."""
         async for piece in stream:
-            if piece.startswith(b"event: state"):
+            if b"event: state" in piece:
                 self._left -= 1
                 if self._left == 0:
                     self._at_s = time.perf_counter()
