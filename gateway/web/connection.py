@@ -299,6 +299,7 @@ class Connection(HttpToolsProtocol):
             return
         self.deadline = math.inf
         super().handle_websocket_upgrade()
+        self.headers, self.scope, self.url = [], {"headers": []}, b""  # type: ignore[typeddict-item]
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
