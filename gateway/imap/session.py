@@ -135,6 +135,11 @@ class Session:
         return self.selection is not None
 
     @property
+    def is_guest(self) -> bool:
+        """Whether the selected mailbox is another's: what may be told of it goes by the groups of the moment."""
+        return self.selection is not None and self.selection.place.who is not None
+
+    @property
     def rev2(self) -> bool:
         """Whether the client speaks IMAP4rev2 (RFC 9051)."""
         return "IMAP4REV2" in self.enabled
@@ -245,6 +250,20 @@ class Session:
         elif removes or self.notices.wishes.selected is not None:
             self._sync(expunges=expunges, told=told, flags=self.notices.wishes.flags, with_uid=True)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `tell` left something that the next one says: not where that says nothing, as no call ends that."""
+        selection = self.selection
+        if selection is None or self.ended or not (selection.more and selection.readable):
+            return False
+        return self.notices is None or self.notices.wishes.flags
+
+    async def tell_rest(self) -> None:
+        """What `tell` left, no more at a time than the client takes."""
+        while self.has_more:
+            await self.wire.drain()
+            self.tell(expunges=False)
+
     def _sync(self, *, expunges: bool, told: Told | None, flags: bool = True, with_uid: bool = False) -> None:
         """What the contexts lose is told in the numbers that the client still has."""
         assert self.selection is not None
@@ -265,9 +284,10 @@ class Session:
             self.wire.soon(self.tell_idle)
 
     def tell_idle(self) -> None:
-        """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before."""
+        """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before. To a guest it
+        is said once it is known who he is by now."""
         self._news_due = False
-        if self.notices is not None:
+        if self.notices is not None or self.is_guest:
             self.wire.news()
         elif self.idling is not None and not self.wire.clogged:
             self.tell(expunges=True)
@@ -276,5 +296,5 @@ class Session:
             elif self.selection is not None:
                 if self.selection.contexts is not None:
                     self.wire.news()
-                if self.selection.more:
+                if self.has_more:
                     self.changed()
