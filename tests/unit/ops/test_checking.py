@@ -25,6 +25,7 @@ ROUTE = '[[outbound.route]]\nname = "a"\nhost = "h"\n'
         ('[[milter]]\nname = "m"\naddress = "inet:h:1"\n' * 2, "milter: there are two of the name m"),
         ('[[throttle]]\nname = "t"\nat = "mail"\nrate = "1/1h"\n' * 2, "throttle: there are two of the name t"),
         ('[screen]\ntrusted_sealers = ["a b"]', "screen.trusted_sealers: 'a b' is no name"),
+        ('[web]\norigins = ["web.test"]', "web.origins: 'web.test' is no origin"),
         ('[mta_sts]\nmx = ["*.*.test"]', "mta_sts.mx: '*.test' is no name"),
         ('[reports]\naddresses = ["nobody"]', "reports.addresses: 'nobody' is no address"),
         ('[reports]\nsender = "@x.test"', "reports.sender: '@x.test' is no address"),
