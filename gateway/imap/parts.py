@@ -418,3 +418,8 @@ class Services:
     indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     deflaters: Deflaters = field(default_factory=Deflaters)
     arrangements: Arrangements = field(default_factory=Arrangements)
+
+    @property
+    def service(self) -> str:
+        """As scopes name it."""
+        return "imap"
