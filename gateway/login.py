@@ -7,8 +7,8 @@ No secret is looked at while too many were wrong (gateway/logins.py); each that 
 
 import asyncio
 import binascii
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
 from cluster.clock import Dice
 from gateway.logins import Attempt, TooManyFailures
@@ -16,6 +16,8 @@ from mail import sasl
 
 NONCE_BYTES: Final = 18  # 24 characters of base64: never twice
 NOT_ONESELF: Final = "may not act as another"
+
+T = TypeVar("T")
 
 
 class Principal(Protocol):
@@ -140,15 +142,27 @@ async def verify(
 ) -> Principal | None:
     """Whose name and password these are, where no exchange is needed; None after a pause. Raises as Login.step."""
     try:
-        await _begin(attempt, name, password, pause_s)
-        principal = await directory.verify(name, password, service)
-        if principal is None:
-            await _failed(attempt, pause_s)
-        else:
+        principal = await tried(attempt, name, password, directory.verify(name, password, service), pause_s=pause_s)
+        if principal is not None:
             await attempt.succeeded(principal.login)
         return principal
     finally:
         attempt.close()
+
+
+async def tried(attempt: Attempt, name: str, secret: str, check: Coroutine[Any, Any, T], *, pause_s: float) -> T:
+    """What a check of a secret says; false is told after a pause. Success is the caller's to note, and `attempt` to
+    close. Without `secret` each failure counts, also of what was tried before: where what is right changes. Raises as
+    Login.step."""
+    try:
+        await _begin(attempt, name, secret, pause_s)
+    except BaseException:
+        check.close()  # it was not looked at
+        raise
+    found = await check
+    if not found:
+        await _failed(attempt, pause_s)
+    return found
 
 
 async def _begin(attempt: Attempt, name: str, secret: str, pause_s: float) -> None:

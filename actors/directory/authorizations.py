@@ -19,6 +19,7 @@ from actors.directory.noting import Noting
 from actors.directory.opaque import Kind, Opaque
 from actors.directory.types import AccountId
 from cluster.clock import Clock, Dice
+from cluster.config.secret import Secret
 from cluster.errors import Misconfigured
 from cluster.meta.store import Store, Transaction
 
@@ -44,6 +45,13 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     registration: Annotated[
         bool, Meta(description="Whether programs that nobody told of may introduce themselves (RFC 7591).")
     ] = True
+    introspection_secret: Annotated[
+        Secret,
+        Meta(
+            description='What other servers of yours show to be told whose a token is (RFC 7662), as { env = "NAME" } '
+            'or { file = "PATH" }; without it nobody is told.'
+        ),
+    ] = Secret()
 
 
 class Pending(NamedTuple):
