@@ -82,6 +82,13 @@ class AlreadyExists(Trouble):
     retry = False
 
 
+class Stale(Trouble):
+    """It was to be done only if nothing had changed, and something has."""
+
+    fault = Fault.PEER
+    retry = False
+
+
 class Refused(Trouble):
     """Asked for something that a rule forbids."""
 

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from actors.mailbox import events as ev
-from actors.mailbox.types import Added, Changed, Done, Ranges
+from actors.mailbox.types import Added, Changed, Done, Edited, Placed, Ranges
 
 IDEMS_MAX: Final = 256  # remembered answers of an account: many times what can be in flight for it at once
 RANGES_MAX: Final = 10_000  # of UIDs in the answers to other commands than Add, about 100 bytes each; one may have more
@@ -33,12 +33,19 @@ class Remembered(Struct, frozen=True, array_like=True):
         answer = self.answer
         if isinstance(answer, ev.CopyAnswer):
             return len(self.uids) + len(answer.source)
-        return len(self.uids) + (len(answer.failed) if isinstance(answer, ev.ChangeAnswer) else 0)
+        if isinstance(answer, ev.PlaceAnswer):
+            return len(answer.emails)
+        return len(self.uids) + (len(answer.failed) if isinstance(answer, ev.ChangeAnswer | ev.EditAnswer) else 0)
 
     @property
-    def reply(self) -> Added | Changed | Done:
-        """As it was said."""
+    def reply(self) -> Added | Changed | Done | Placed | Edited:
+        """As it was said; only why an email was not edited is not known any more."""
         answer = self.answer
+        if isinstance(answer, ev.PlaceAnswer):
+            return Placed(self.modseq, answer.emails)
+        if isinstance(answer, ev.EditAnswer):
+            failed = [email for low, high in answer.failed for email in range(low, high + 1)]
+            return Edited(self.modseq, tuple((email, "missing") for email in failed))
         if isinstance(answer, ev.CopyAnswer):
             return Added(self.mailbox, answer.uidvalidity, self.uids, self.modseq, answer.source)
         if isinstance(answer, ev.ChangeAnswer):
@@ -137,6 +144,8 @@ def _merged(earlier: ev.Answer, later: ev.Answer) -> ev.Answer:
         return ev.CopyAnswer(earlier.uidvalidity, _joined(earlier.source, later.source))
     if isinstance(earlier, ev.ChangeAnswer) and isinstance(later, ev.ChangeAnswer):
         return ev.ChangeAnswer(_joined(earlier.failed, later.failed))
+    if isinstance(earlier, ev.PlaceAnswer) and isinstance(later, ev.PlaceAnswer):
+        return ev.PlaceAnswer(earlier.emails + later.emails)
     return later
 
 

@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from actors.mailbox import annotating, names, properties, rights
+from actors.mailbox import annotating, leaving, names, properties, rights
 from actors.mailbox import events as ev
-from actors.mailbox.changing import transfer
+from actors.mailbox.changing import remove_rows, transfer
 from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, named, to_open
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import (
+    COPY_MAX,
     INBOX,
     MAILBOXES_MAX,
     Acl,
@@ -83,7 +84,13 @@ def delete(account: Account, command: Delete, _context: Context) -> Decision:
         raise Refused("INBOX cannot be deleted.")
     _, index = loaded(account, box.id)
     grants = properties.grants(account, box, ())
-    decision = Decision([(ev.MailboxDeleted(box.id),)], cleared=[box.id], grants=grants)
+    decision = Decision(cleared=[box.id], grants=grants)
+    left = b""
+    if index.count <= COPY_MAX:  # of a larger one the log would be too much for one transaction
+        rows = np.arange(index.count)
+        remove_rows(decision, box, index, rows[: -ev.ROWS_PER_EVENT_MAX])
+        left = leaving.encode(index, rows[-ev.ROWS_PER_EVENT_MAX :])
+    decision.events.append((ev.MailboxDeleted(box.id, left),))
     if index.count:
         decision.dropped.append(index.emails.copy())
     return decision

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from actors.mailbox import events as ev
-from actors.mailbox import rights
+from actors.mailbox import leaving, rights
 from actors.mailbox.decision import Context, Decision, chunks, loaded, loose, named
 from actors.mailbox.index import Array, Index, ranges_of
 from actors.mailbox.state import Account, Mailbox
@@ -54,20 +54,20 @@ def add(account: Account, command: Add, context: Context) -> Decision:
     items = rights.items_allowed(box.acl, command.who, command.items)
     replaced = _replaced(account, command) if command.replaces else None
     freed = int(replaced[1].sizes[replaced[2]].sum(dtype=np.int64)) if replaced else 0
-    _room(account, sum(item.message.size for item in items) - freed, len(items) - bool(replaced), context.quota)
-    define, words = _keywords(account, [item.keywords for item in items])
+    check_room(account, sum(item.message.size for item in items) - freed, len(items) - bool(replaced), context.quota)
+    define, words = keywords_event(account, [item.keywords for item in items])
     decision = Decision()
     rows = []
     for offset, (item, word) in enumerate(zip(items, words, strict=True)):
         email = account.next_email + offset
-        thread = _thread(decision, email, item.message.threads, context)
+        thread = thread_of(decision, email, item.message.threads, context)
         rows.append(
             ev.Row(box.uidnext + offset, email, word | item.flags & _SYSTEM, item.message.size, item.date_ms, thread)
         )
         decision.stored.append((email, item.message))
-    add_rows(decision, box, rows, define, context)
+    add_rows(decision, box, rows, define, context, ev.DELIVERED if command.deliver else ev.STORED)
     if replaced:
-        _remove_rows(decision, *replaced)
+        remove_rows(decision, *replaced)
         decision.dropped.append(replaced[1].emails[replaced[2]])
         decision.answers = [ev.CopyAnswer(box.uidvalidity, ())] * len(decision.events)
     decision.reply = added_reply(box.id, ((rows[0].uid, rows[-1].uid),))
@@ -86,7 +86,7 @@ def _replaced(account: Account, command: Add) -> tuple[Mailbox, Index, Array]:
     return box, index, rows
 
 
-def _thread(decision: Decision, email: int, keys: tuple[bytes, ...], context: Context) -> int:
+def thread_of(decision: Decision, email: int, keys: tuple[bytes, ...], context: Context) -> int:
     """The thread a new message is of, 0 for one of its own; its message ids are known as of it from then on."""
     known = [decision.threads.get(key) or context.thread_of(key) for key in keys]
     thread = next((found for found in known if found), email)
@@ -95,13 +95,18 @@ def _thread(decision: Decision, email: int, keys: tuple[bytes, ...], context: Co
 
 
 def add_rows(
-    decision: Decision, box: Mailbox, rows: Sequence[ev.Row], before: tuple[ev.Event, ...], context: Context
+    decision: Decision,
+    box: Mailbox,
+    rows: Sequence[ev.Row],
+    before: tuple[ev.Event, ...],
+    context: Context,
+    came: ev.Came,
 ) -> None:
     if rows[-1].uid > UID_MAX:
         raise OverLimit("The mailbox has used up its UIDs; move its messages to a new one.")
     claimed = context.watched(box.id)
     for chunk in chunks(rows, ev.ROWS_PER_EVENT_MAX):
-        decision.events.append((*before, ev.MessagesAdded(box.id, tuple(chunk), claimed)))
+        decision.events.append((*before, ev.MessagesAdded(box.id, tuple(chunk), claimed, came)))
         before = ()
 
 
@@ -109,12 +114,12 @@ def added_reply(mailbox: int, uids: Ranges, source: Ranges = ()) -> Callable[[Ac
     return lambda account: Added(mailbox, account.mailboxes[mailbox].uidvalidity, uids, account.modseq, source)
 
 
-def _room(account: Account, size: int, messages: int, quota: Quota) -> None:
+def check_room(account: Account, size: int, messages: int, quota: Quota) -> None:
     if not account.has_room(size, messages, quota):
         raise OverQuota("The mailbox is full: delete mail or ask for a larger quota.")
 
 
-def _keywords(account: Account, sets: Sequence[Sequence[str]]) -> tuple[tuple[ev.Event, ...], list[int]]:
+def keywords_event(account: Account, sets: Sequence[Sequence[str]]) -> tuple[tuple[ev.Event, ...], list[int]]:
     """The event that defines what is new among the keywords, and each set's flags word."""
     if not any(sets):
         return (), [0] * len(sets)
@@ -146,7 +151,9 @@ def set_flags(account: Account, command: SetFlags, _context: Context) -> Decisio
         failed = ranges_of(index.uids[rows[stale]])
         rows = rows[~stale]
     adding = command.mode != "remove"
-    define, (word,) = _keywords(account, [command.keywords]) if adding else ((), [_known(account, command.keywords)])
+    define, (word,) = (
+        keywords_event(account, [command.keywords]) if adding else ((), [known_bits(account, command.keywords)])
+    )
     word |= command.flags & _SYSTEM
     clear, set_ = {"add": (0, word), "remove": (word, 0), "replace": (_ALL, word)}[command.mode]
     if command.who is not None:
@@ -156,7 +163,7 @@ def set_flags(account: Account, command: SetFlags, _context: Context) -> Decisio
     after = before & ~np.int64(clear) | np.int64(set_)
     changing = before != after
     decision = Decision()
-    for part in _row_chunks(index, rows[changing]):
+    for part in row_chunks(index, rows[changing]):
         was, becomes = index.flags[part] & SEEN, (index.flags[part] & ~np.int64(clear) | np.int64(set_)) & SEEN
         unseen = int(np.count_nonzero(was)) - int(np.count_nonzero(becomes))
         uids = ranges_of(index.uids[part])
@@ -186,7 +193,7 @@ def _note_failed(decision: Decision, failed: Ranges) -> None:
         decision.events[:0] = [()] * (len(pieces) - entries)  # first: the last entry is about the mailbox
 
 
-def _known(account: Account, keywords: Sequence[str]) -> int:
+def known_bits(account: Account, keywords: Sequence[str]) -> int:
     wanted = {name.lower() for name in keywords}
     return sum(1 << (KEYWORD_SHIFT + n) for n, name in enumerate(account.keywords) if name.lower() in wanted)
 
@@ -199,7 +206,7 @@ def expunge(account: Account, command: Expunge, _context: Context) -> Decision:
         rows = np.intersect1d(rows, index.find(command.uids), assume_unique=True)
     decision = Decision()
     gone = ranges_of(index.uids[rows])
-    _remove_rows(decision, box, index, rows)
+    remove_rows(decision, box, index, rows)
     decision.answers = [ev.ChangeAnswer()] * len(decision.events)
     if len(rows):
         decision.dropped.append(index.emails[rows])
@@ -207,12 +214,12 @@ def expunge(account: Account, command: Expunge, _context: Context) -> Decision:
     return decision
 
 
-def _remove_rows(decision: Decision, box: Mailbox, index: Index, rows: Array) -> None:
-    for part in _row_chunks(index, rows):
+def remove_rows(decision: Decision, box: Mailbox, index: Index, rows: Array) -> None:
+    for part in chunks(rows, ev.ROWS_PER_EVENT_MAX):
         unseen = len(part) - int(np.count_nonzero(index.flags[part] & SEEN))
         size = int(index.sizes[part].sum(dtype=np.int64))
-        uids = ranges_of(index.uids[part])
-        decision.events.append((ev.MessagesExpunged(box.id, uids, len(part), size, unseen),))
+        uids, left = ranges_of(index.uids[part]), leaving.encode(index, part)
+        decision.events.append((ev.MessagesExpunged(box.id, uids, len(part), size, unseen, left),))
 
 
 def copy(account: Account, command: Copy, context: Context) -> Decision:
@@ -246,7 +253,7 @@ def transfer(
         decision.reply = added_reply(target.id, ())
         return decision
     if not move:
-        _room(account, int(index.sizes[rows].sum(dtype=np.int64)), len(rows), context.quota)
+        check_room(account, int(index.sizes[rows].sum(dtype=np.int64)), len(rows), context.quota)
         decision.copied = index.emails[rows].tolist()
     moved = [
         ev.Row(target.uidnext + offset, *values)
@@ -262,10 +269,10 @@ def transfer(
         )
     ]
     source = ranges_of(index.uids[rows])
-    add_rows(decision, target, moved, (), context)
+    add_rows(decision, target, moved, (), context, ev.COPIED)
     sources = [ranges_of(index.uids[part]) for part in chunks(rows, ev.ROWS_PER_EVENT_MAX)]
     if move:
-        _remove_rows(decision, box, index, rows)
+        remove_rows(decision, box, index, rows)
     sources += [()] * (len(decision.events) - len(sources))
     decision.answers = [ev.CopyAnswer(target.uidvalidity, part) for part in sources]
     decision.reply = added_reply(target.id, ((moved[0].uid, moved[-1].uid),), source)
@@ -280,7 +287,7 @@ def tally(account: Account, command: Tally, _context: Context) -> Decision:
     return Decision(reply=lambda _account: told)
 
 
-def _row_chunks(index: Index, rows: Array) -> Iterator[Array]:
+def row_chunks(index: Index, rows: Array) -> Iterator[Array]:
     """Row numbers cut so that each part's UIDs make at most RANGES_PER_EVENT_MAX ranges."""
     if len(rows) <= ev.RANGES_PER_EVENT_MAX:
         return iter([rows] if len(rows) else [])

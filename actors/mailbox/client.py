@@ -5,15 +5,18 @@ the account's shard. A gateway holds views of selected mailboxes and bounded cac
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from typing import Final, Literal
 
 from actors.mailbox import keys
 from actors.mailbox.cache import Cache
+from actors.mailbox.events import Entry
+from actors.mailbox.events import decode as decode_entry
 from actors.mailbox.follow import Follow, Followings, Told
-from actors.mailbox.history import gone
+from actors.mailbox.history import gone, read
 from actors.mailbox.mine import answered
+from actors.mailbox.mirror import Mirror, Mirrors
 from actors.mailbox.packs import read_small
 from actors.mailbox.rights import ANYONE
 from actors.mailbox.types import (
@@ -26,10 +29,16 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Done,
+    Edit,
+    Edited,
+    EmailEdit,
     Item,
     Look,
     Looked,
+    Place,
+    Placed,
     Prepared,
+    PutObjects,
     Ranges,
     ReadAnnotations,
     ReadTree,
@@ -61,6 +70,7 @@ RECORDS_CACHED: Final = 20_000  # about 3 kB each when decoded
 SMALL_BYTES: Final = 64 * 1024  # contents up to this are read anew as quickly as room is made for them
 LISTING_FROM: Final = 32  # messages asked for at once: more are a listing, not somebody reading
 SHARING_MAX: Final = 1000  # accounts that share something with one person
+OBJECTS_PAGE: Final = 500  # read at once
 VANISHED_PAGES_MAX: Final = 100  # 200,000 entries: about two seconds
 CONTENT_CACHE_BYTES: Final = 64 * 1024 * 1024
 _RECORD_AT: Final = 34  # behind version, where the bytes are, and digest
@@ -114,6 +124,7 @@ class MailboxClient:
         self._packs = packs
         self._views = Views(shards)
         self._followings = Followings(shards, store)
+        self._mirrors = Mirrors(shards, store)
         self._records: Cache[tuple[int, int], Message] = Cache(RECORDS_CACHED)
         self._contents: Cache[bytes, bytes] = Cache(CONTENT_CACHE_BYTES)
 
@@ -121,6 +132,7 @@ class MailboxClient:
         """Renew nothing that is lost any more."""
         self._views.close()
         self._followings.close()
+        self._mirrors.close()
 
     async def prepare(self, raw: bytes, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> Prepared:
         """Read, hash and pack a message. Large ones are durable in the blob store on return; `inline_bytes_max`: so are
@@ -251,6 +263,54 @@ class MailboxClient:
     async def follow(self, account: int, told: Told) -> Follow:
         """Hear of all changes of an account from now on: `told` is called with each, soon after it is committed."""
         return await self._followings.follow(account, told)
+
+    async def mirror(self, account: int) -> Mirror:
+        """All of an account as of now: what was committed before the call is in it. Raises Trouble."""
+        return await self._mirrors.fresh(account)
+
+    async def log(self, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, Entry]]]:
+        """What happened to an account after `since` up to `until`, by pages; nothing where that is not known."""
+        async for page in read(self._store, account, since, until):
+            yield [(modseq, decode_entry(stored)) for modseq, stored in page]
+
+    async def place(
+        self, account: int, mailboxes: Sequence[int], items: Sequence[Item], *, who: Who | None = None
+    ) -> Placed:
+        """Store messages, each in all of these mailboxes, all or none. Raises NotFound, NoRight, OverQuota,
+        OverLimit."""
+        reply = await self._ask(account, Place(tuple(mailboxes), tuple(items), who=who))
+        assert isinstance(reply, Placed)
+        return reply
+
+    async def edit(
+        self, account: int, edits: Sequence[EmailEdit], *, since: int | None = None, who: Who | None = None
+    ) -> Edited:
+        """Change emails, each wholly or not at all. Raises Stale, OverLimit."""
+        reply = await self._ask(account, Edit(tuple(edits), since, who=who))
+        assert isinstance(reply, Edited)
+        return reply
+
+    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
+        """All of the account's objects of a kind, by their ids. Raises Unavailable."""
+        begin, end = keys.objects(keys.slot_of(account), account, kind)
+        found: list[tuple[str, bytes]] = []
+        while rows := await self._store.range(begin, end, limit=OBJECTS_PAGE):
+            found += [(keys.object_name(key), value) for key, value in rows]
+            begin = rows[-1][0] + b"\0"
+        return found
+
+    async def object(self, account: int, kind: str, name: str) -> bytes | None:
+        """One of them. Raises Unavailable."""
+        return await self._store.get(keys.object_(keys.slot_of(account), account, kind, name))
+
+    async def put_objects(
+        self, account: int, changes: Sequence[tuple[str, str, bytes | None]], *, since: int | None = None
+    ) -> int:
+        """Write objects, or remove them; the MODSEQ of that. `since`: of each of these kinds, only if none of it
+        changed after that MODSEQ. Raises Stale, OverLimit."""
+        reply = await self._ask(account, PutObjects(tuple(changes), since))
+        assert isinstance(reply, Done)
+        return reply.modseq
 
     async def _ask(self, account: int, command: Command) -> Reply:
         reply = await self._shards.shard_of(account).ask(account, command)

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from actors.mailbox import arranging as boxes
 from actors.mailbox import changing as messages
+from actors.mailbox import editing
 from actors.mailbox import events as ev
+from actors.mailbox import objects as things
 from actors.mailbox.answers import Remembered
 from actors.mailbox.decision import NO_QUOTA, Context, Decision, loose, to_open
 from actors.mailbox.state import Account, Mailbox
@@ -22,10 +24,13 @@ from actors.mailbox.types import (
     Copy,
     Create,
     Delete,
+    Edit,
     Expunge,
     Look,
     Open,
     Opened,
+    Place,
+    PutObjects,
     ReadAnnotations,
     ReadTree,
     Rename,
@@ -104,6 +109,8 @@ def indexes_needed(account: Account, command: Command) -> list[Mailbox]:
         found = [account.named(INBOX)]
     elif isinstance(command, Open):
         found = [to_open(account, command)]
+    elif isinstance(command, Edit):
+        found = [*account.mailboxes.values()]
     return [box for box in found if box is not None and box.index is None]
 
 
@@ -134,4 +141,7 @@ _DECIDE: Final[dict[type, Callable[[Account, Any, Context], Decision]]] = {
     ReadAnnotations: boxes.read_annotations,
     Tally: messages.tally,
     Look: boxes.look,
+    Place: editing.place,
+    Edit: editing.edit,
+    PutObjects: things.put,
 }

@@ -16,7 +16,7 @@ from cluster.errors import NotFound, Refused
 
 NO_QUOTA: Final = Quota()
 Grants = list[tuple[str, bool]]  # identifiers that something of the account is shared with, or nothing any more
-Cut = TypeVar("Cut", Sequence[ev.Row], Sequence[ev.MailboxRenamed], Ranges, Array)
+Cut = TypeVar("Cut", Sequence[ev.Row], Sequence[ev.MailboxRenamed], Ranges, Array, tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Decision:
     cleared: list[int] = field(default_factory=list)  # mailboxes whose index pages go
     threads: dict[bytes, int] = field(default_factory=dict)  # message ids and the threads they are of now
     grants: Grants = field(default_factory=list)
+    objects: list[tuple[str, str, bytes | None]] = field(default_factory=list)  # to write, or to remove
     idem: bytes = b""
     reply: Callable[[Account], Reply] = lambda account: Done(account.modseq)
 

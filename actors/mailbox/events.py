@@ -4,7 +4,7 @@ The law: an event says everything that `state.apply` needs, also for a mailbox w
 counters travel with it. Numbers are only ever added at the end of a Struct; readers accept the version before.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -35,12 +35,20 @@ class Row(Struct, frozen=True, array_like=True):
     thread: int = 0
 
 
+Came = Literal[0, 1, 2, 3]
+CAME: Final[Came] = 0  # nobody knows any more how
+DELIVERED: Final[Came] = 1  # from outside
+STORED: Final[Came] = 2  # by a client
+COPIED: Final[Came] = 3  # or moved: the messages were in the account before
+
+
 class MessagesAdded(Struct, frozen=True, array_like=True, tag=1):
     r"""Rows in ascending UID order. `claimed`: a session had the mailbox selected and took \Recent at once."""
 
     mailbox: int
     rows: tuple[Row, ...]
     claimed: bool = False
+    came: Came = CAME
 
 
 class FlagsChanged(Struct, frozen=True, array_like=True, tag=2):
@@ -54,13 +62,15 @@ class FlagsChanged(Struct, frozen=True, array_like=True, tag=2):
 
 
 class MessagesExpunged(Struct, frozen=True, array_like=True, tag=3):
-    """These UIDs left: `messages`, `size` and `unseen` are what the mailbox loses."""
+    """These UIDs left: `messages`, `size` and `unseen` are what the mailbox loses. `left`: which emails they were
+    (leaving.py)."""
 
     mailbox: int
     uids: Ranges
     messages: int
     size: int
     unseen: int
+    left: bytes = b""
 
 
 class MailboxCreated(Struct, frozen=True, array_like=True, tag=4):
@@ -81,9 +91,10 @@ class MailboxRenamed(Struct, frozen=True, array_like=True, tag=5):
 
 
 class MailboxDeleted(Struct, frozen=True, array_like=True, tag=6):
-    """A mailbox is gone, with its messages."""
+    """A mailbox is gone, with its messages. `left`: which emails they were (leaving.py)."""
 
     mailbox: int
+    left: bytes = b""
 
 
 class SubscriptionChanged(Struct, frozen=True, array_like=True, tag=7):
@@ -127,6 +138,13 @@ class AnnotationsChanged(Struct, frozen=True, array_like=True, tag=12):
     pairs: tuple[tuple[str, bytes | None], ...]
 
 
+class ObjectsChanged(Struct, frozen=True, array_like=True, tag=13):
+    """Objects of the account, of one kind, were written or removed. Their values are rows of their own (keys.py)."""
+
+    kind: str
+    ids: tuple[str, ...]
+
+
 Event = (
     MessagesAdded
     | FlagsChanged
@@ -140,6 +158,7 @@ Event = (
     | AclChanged
     | RoleChanged
     | AnnotationsChanged
+    | ObjectsChanged
 )
 
 
@@ -168,7 +187,19 @@ class ClaimAnswer(Struct, frozen=True, array_like=True, tag=4):
     below: int
 
 
-Answer = CopyAnswer | ChangeAnswer | DoneAnswer | ClaimAnswer
+class PlaceAnswer(Struct, frozen=True, array_like=True, tag=5):
+    """The emails that this entry stored, each with its thread."""
+
+    emails: tuple[tuple[int, int], ...]
+
+
+class EditAnswer(Struct, frozen=True, array_like=True, tag=6):
+    """What was to be changed was, but for these emails."""
+
+    failed: Ranges = ()
+
+
+Answer = CopyAnswer | ChangeAnswer | DoneAnswer | ClaimAnswer | PlaceAnswer | EditAnswer
 
 
 class Entry(Struct, frozen=True, array_like=True):

@@ -294,6 +294,8 @@ def _account_of(number: int, tree: Tree) -> Account:
         subscriptions=set(tree.subscriptions),
         mailboxes=boxes,
         by_name={box.name: box.id for box in boxes.values()},
+        stamps=dict(tree.stamps),
+        stamped=tree.stamped,
     )
 
 

@@ -6,6 +6,7 @@
     m slot account P mailbox page   index page
     m slot account M email          message: version, where its bytes are, digest, record
     m slot account C email          how many memberships it has beyond the first
+    m slot account O kind 0 id      an object of the account (objects.py)
     m slot account T hash           the thread that messages with a message id are of: the email of its first
     n identifier 0 account          something of the account is shared with the identifier (rights.py)
     g slot time account modseq part emails whose membership ended then, for the sweeper
@@ -107,6 +108,22 @@ def account_of(key: bytes) -> int:
 def copies(slot: int, account: int, email: int) -> bytes:
     """Key of a message's count of further memberships."""
     return _LOG.pack(b"m", slot, account, b"C", email)
+
+
+def object_(slot: int, account: int, kind: str, name: str) -> bytes:
+    """Key of an object."""
+    return objects(slot, account, kind)[0] + name.encode()
+
+
+def objects(slot: int, account: int, kind: str) -> tuple[bytes, bytes]:
+    """Range of an account's objects of a kind."""
+    prefix = _ACCOUNT.pack(b"m", slot, account) + b"O" + kind.encode()
+    return prefix + b"\0", prefix + b"\1"
+
+
+def object_name(key: bytes) -> str:
+    """The id in such a key."""
+    return key[_ACCOUNT.size + 1 :].partition(b"\0")[2].decode()
 
 
 def thread(slot: int, account: int, key: bytes) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from actors.mailbox import keys, storage
 from actors.mailbox.loading import Asked
 from actors.mailbox.removal import may_be_gone
-from actors.mailbox.types import Add
+from actors.mailbox.types import Add, Place
 from cluster.meta.store import Reader
 
 Threads = dict[tuple[int, bytes], int]  # by account and hash of a message id
@@ -21,7 +21,7 @@ async def swept_of(reader: Reader, growing: Iterable[Asked], writes: storage.Wri
     """
     stored_ms: dict[bytes, int] = {}
     for asked in growing:
-        if type(asked.command) is Add:
+        if isinstance(asked.command, Add | Place):
             for item in asked.command.items:
                 if item.message.packed is None:
                     digest, at_ms = item.message.digest, item.message.stored_ms
@@ -40,7 +40,7 @@ async def threads_of(reader: Reader, growing: Iterable[Asked]) -> Threads:
     """The threads that the new messages' ids are of; those that are of none yet are left out."""
     wanted: dict[bytes, tuple[int, bytes]] = {}
     for asked in growing:
-        if type(asked.command) is Add:
+        if isinstance(asked.command, Add | Place):
             slot = keys.slot_of(asked.account)
             for item in asked.command.items:
                 for key in item.message.threads:

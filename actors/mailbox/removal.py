@@ -5,7 +5,7 @@ The law: whoever stores a reference to a blob looks at its note before, and in t
 
 from typing import Final
 
-from actors.mailbox.types import Add, Command
+from actors.mailbox.types import Add, Command, Place
 from cluster.errors import Unavailable
 
 # From the note to the removal, at the very most: an S3 store that hung carries a request out as long as its signature
@@ -20,5 +20,5 @@ def may_be_gone(note: bytes | None, stored_ms: int) -> bool:
 
 def check_swept(command: Command, swept: set[bytes]) -> None:
     """Raises Unavailable for a command that names one of these blobs, which may be gone."""
-    if type(command) is Add and any(item.message.digest in swept for item in command.items):
+    if isinstance(command, Add | Place) and any(item.message.digest in swept for item in command.items):
         raise Unavailable("The message has to be sent again.", log="blob was swept before its commit")

@@ -24,7 +24,7 @@ from actors.mailbox.reading import Threads, swept_of, threads_of
 from actors.mailbox.removal import check_swept
 from actors.mailbox.slotted import Slotted
 from actors.mailbox.state import Account
-from actors.mailbox.types import Add, Command, Copy, Open, Opened, Quota, ReadTree, Reply, Tree
+from actors.mailbox.types import Add, Command, Copy, Edit, Open, Opened, Place, Quota, ReadTree, Reply, Tree
 from actors.mailbox.watching import ALL, Watchers
 from cluster.clock import Clock
 from cluster.errors import Fenced, Moved, StoreFull, TooLarge, Trouble, Unavailable
@@ -35,7 +35,7 @@ BATCH_COMMANDS_MAX: Final = 512  # one commit's: bounds how long the first waits
 QUEUE_COMMANDS_MAX: Final = 20_000  # waiting; each gateway connection has at most a few
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024  # of messages waiting
 SNAPSHOT_EVERY: Final = 256  # log entries: replaying them on activation costs about half a millisecond
-_GROWING: Final = (Add, Copy)  # commands for which there may be no room
+_GROWING: Final = (Add, Copy, Place, Edit)  # commands for which there may be no room
 PATROL_S: Final = 1.0  # how often watched slots are looked at: a view may be as much older than the lease
 _COPY_BYTES: Final = 5_000_000  # nobody knows before what a COPY writes: with more than this it goes with little else
 
@@ -153,7 +153,7 @@ class Shard:
         await asyncio.shield(self._releasing[slot])
 
     def _enqueue(self, account: int, command: Command, idem: bytes, begin: Begin | None) -> "asyncio.Future[Any]":
-        size = command.weight if type(command) is Add else 0
+        size = command.weight if isinstance(command, Add | Place) else 0
         if not self.alive:
             raise Moved("The mailbox service is stopping; try again soon.")  # whoever owns the slot next will answer
         waiting, waiting_bytes = len(self._queue) + self._loading.commands, self._queued_bytes + self._loading.bytes
@@ -202,7 +202,7 @@ class Shard:
         decided: list[_Decided] = []
         touched: dict[int, Account] = {}
         for place, asked in enumerate(ready):
-            size = _COPY_BYTES if type(asked.command) is Copy else asked.size
+            size = _COPY_BYTES if isinstance(asked.command, Copy | Edit) else asked.size
             if decided and (writes.size + size > storage.WRITE_BYTES_MAX or self._lacks_rows(asked)):
                 self._again(ready[place:])
                 break

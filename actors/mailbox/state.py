@@ -16,6 +16,7 @@ from msgspec import Struct
 from actors.mailbox import events as ev
 from actors.mailbox.answers import Answers, Remembered
 from actors.mailbox.index import Index
+from actors.mailbox.stamps import kinds_of
 from actors.mailbox.types import SEEN, Acl, Added, MailboxInfo, Quota, Role, Tree
 from cluster.errors import Corrupt
 
@@ -91,6 +92,8 @@ class Account:
     by_name: dict[str, int] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     annotations: dict[int, dict[str, bytes]] = field(default_factory=dict)  # by mailbox; 0: the account's own
+    stamps: dict[str, int] = field(default_factory=dict)  # stamps.py
+    stamped: int = 0  # the MODSEQ of all stamps that are not there
 
     def named(self, name: str) -> Mailbox | None:
         """The mailbox of that (normalised) name."""
@@ -112,13 +115,21 @@ class Account:
             used_bytes=self.used_bytes,
             used_messages=self.used_messages,
             modseq=self.modseq,
+            stamps=tuple(sorted(self.stamps.items())),
+            stamped=self.stamped,
         )
+
+    def stamp(self, kind: str) -> int:
+        """The MODSEQ of the last change of a kind."""
+        return self.stamps.get(kind, self.stamped)
 
     def apply(self, modseq: int, entry: ev.Entry) -> None:
         """Fold one log entry in."""
         self.modseq = modseq
         for event in entry.events:
             _APPLY[type(event)](self, modseq, entry, event)
+            for kind in kinds_of(event):
+                self.stamps[kind] = modseq
         if entry.answer is not None:
             self.answers.note(modseq, entry)
 
@@ -214,6 +225,9 @@ class Account:
         box.role = event.role
         box.modseq = modseq
 
+    def _objects(self, _modseq: int, _entry: ev.Entry, _event: ev.ObjectsChanged) -> None:
+        """They are in the store; what is kept of them here is the stamp."""
+
     def _annotated(self, modseq: int, _entry: ev.Entry, event: ev.AnnotationsChanged) -> None:
         if event.mailbox:
             self.mailboxes[event.mailbox].modseq = modseq  # RFC 7162 3.2
@@ -240,6 +254,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     ev.AclChanged: Account._acl_changed,
     ev.RoleChanged: Account._role_changed,
     ev.AnnotationsChanged: Account._annotated,
+    ev.ObjectsChanged: Account._objects,
 }
 
 
@@ -283,6 +298,8 @@ class _Head(Struct, frozen=True, array_like=True):
     answers: list[tuple[bytes, Remembered]] = []  # of other commands
     times: list[int] = []  # when the one and the other were given
     annotations: list[tuple[int, str, bytes]] = []
+    stamps: dict[str, int] = {}
+    stamped: int | None = None  # None: there were none yet
 
 
 _decoder = msgspec.msgpack.Decoder(_Head)
@@ -309,6 +326,8 @@ def encode_head(account: Account) -> bytes:
             list(account.answers.others.items()),
             account.answers.times,
             [(box, name, value) for box, held in account.annotations.items() for name, value in held.items()],
+            account.stamps,
+            account.stamped,
         )
     )
 
@@ -346,4 +365,6 @@ def decode_head(stored: bytes, account: int, slot: int) -> Account:
         {box.name: box.id for box in boxes.values()},
         Answers(OrderedDict(head.idems), OrderedDict(head.answers), head.times),
         annotations,
+        head.stamps,
+        head.modseq if head.stamped is None else head.stamped,
     )

@@ -108,6 +108,12 @@ def commit_writes(writes: Writes, account: Account, first: int, entries: list[ev
             writes.set(key, b"")
         else:
             writes.clear(key, key + b"\0")
+    for kind, name, stored in decision.objects:
+        key = keys.object_(slot, number, kind, name)
+        if stored is None:
+            writes.clear(key, key + b"\0")
+        else:
+            writes.set(key, stored)
     for email in decision.copied:
         writes.add(keys.copies(slot, number, email), 1)
     for mailbox in decision.cleared:

@@ -39,6 +39,11 @@ ANNOTATIONS_MAX: Final = 2000  # of an account
 ANNOTATIONS_OF_OTHERS_MAX: Final = 200  # of an account, that one other user has for himself
 ANNOTATIONS_OF_OTHERS_BYTES_MAX: Final = 16 * 1024  # so that those an account is shared with cannot use it up
 ADD_BYTES_MAX: Final = 6_000_000  # weight of one Add: it fits one transaction, with room for what else is in that
+EDITS_MAX: Final = 1000  # emails of one Edit: with all they may write they fit one transaction
+OBJECTS_PUT_MAX: Final = 500  # of one command
+OBJECT_BYTES_MAX: Final = 60_000  # of an object's value
+OBJECT_ID_BYTES_MAX: Final = 255  # RFC 8620 1.2
+KIND_BYTES_MAX: Final = 40
 ACL_MAX: Final = 500  # identifiers of one mailbox
 ACL_BYTES_MAX: Final = 30_000  # of one mailbox's, which is in one log entry
 ACLS_BYTES_MAX: Final = 500_000  # of an account's, which are in its head record: those of 5000 mailboxes with two each
@@ -254,6 +259,52 @@ class Look(_Said, frozen=True, tag=16):
     name: str
 
 
+class Place(_Said, frozen=True, tag=17):
+    """Store new messages, each in all of these mailboxes. All or none (JMAP: RFC 8621 4.6, 4.8)."""
+
+    mailboxes: tuple[int, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def weight(self) -> int:
+        """Of all its messages."""
+        return sum(item.message.weight for item in self.items)
+
+
+class EmailEdit(Struct, frozen=True):
+    r"""What is to become of one email, wherever it is: its flags (never \Deleted, which JMAP has not), then its
+    mailboxes.
+
+    `replace`: it has no other flags than those set. `only`: it is in exactly these mailboxes from now on, () nowhere.
+    Else it comes `into` some and goes `out` of some.
+    """
+
+    email: int
+    set: int = 0  # system bits
+    clear: int = 0
+    add: tuple[str, ...] = ()  # keywords
+    remove: tuple[str, ...] = ()
+    replace: bool = False
+    only: tuple[int, ...] | None = None
+    into: tuple[int, ...] = ()
+    out: tuple[int, ...] = ()
+
+
+class Edit(_Said, frozen=True, tag=18):
+    """Change emails, each wholly or not at all. `since`: only if no email of the account changed after that MODSEQ."""
+
+    edits: tuple[EmailEdit, ...]
+    since: int | None = None
+
+
+class PutObjects(_Said, frozen=True, tag=19):
+    """Write objects (kind, id, value), or remove them (None). `since`: of each kind here, only if none of it changed
+    after that MODSEQ."""
+
+    changes: tuple[tuple[str, str, bytes | None], ...]
+    since: int | None = None
+
+
 IDEM_BYTES_MAX: Final = 32  # of the key that makes a command safe to be asked twice
 
 Command = (
@@ -273,6 +324,9 @@ Command = (
     | ReadAnnotations
     | Tally
     | Look
+    | Place
+    | Edit
+    | PutObjects
 )
 READS: Final = (ReadTree, ReadAnnotations, Tally, Look)  # change nothing, ever
 
@@ -294,7 +348,8 @@ class MailboxInfo(Struct, frozen=True):
 
 
 class Tree(Struct, frozen=True):
-    """An account's mailboxes (ordered by name), its subscriptions, keyword table and use."""
+    """An account's mailboxes (ordered by name), its subscriptions, keyword table and use. `stamps`: the MODSEQ of the
+    last change of each kind of thing (stamps.py), `stamped` that of the others."""
 
     mailboxes: tuple[MailboxInfo, ...]
     subscriptions: frozenset[str]
@@ -302,6 +357,8 @@ class Tree(Struct, frozen=True):
     used_bytes: int
     used_messages: int
     modseq: int
+    stamps: tuple[tuple[str, int], ...] = ()
+    stamped: int = 0
 
     def find(self, name: str) -> MailboxInfo | None:
         """The mailbox of that name; INBOX in any case."""
@@ -364,4 +421,22 @@ class Looked(Struct, frozen=True):
     used_messages: int
 
 
-Reply = Added | Changed | Done | Tree | Opened | Annotations | Tallied | Looked
+class Placed(Struct, frozen=True):
+    """The answer to Place: the emails that were made, each with its thread."""
+
+    modseq: int
+    emails: tuple[tuple[int, int], ...]
+
+
+Fault = Literal["missing", "unplaced", "forbidden", "quota", "keywords"]
+
+
+class Edited(Struct, frozen=True):
+    """The answer to Edit: emails that were not changed, and why. `missing`: there is no such email. `unplaced`: one of
+    the mailboxes is not there, or it would be in none. `keywords`: there are too many."""
+
+    modseq: int
+    failed: tuple[tuple[int, Fault], ...] = ()
+
+
+Reply = Placed | Edited | Added | Changed | Done | Tree | Opened | Annotations | Tallied | Looked

@@ -20,9 +20,11 @@ from actors.mailbox.types import (
     Command,
     Copy,
     Done,
+    Edited,
     Expunge,
     Looked,
     Opened,
+    Placed,
     Reply,
     SetFlags,
     Tallied,
@@ -43,6 +45,8 @@ _REPLIES: Final[tuple[type[Reply], ...]] = (
     Annotations,
     Tallied,
     Looked,
+    Placed,
+    Edited,
 )  # as the wire has them
 
 _Account = Annotated[int, Meta(gt=0, le=2**63 - 1)]

@@ -74,11 +74,11 @@ def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
     """Count UIDs from the messages that are there."""
     add_rows = changing.add_rows
 
-    def reusing(decision: Any, box: Any, rows: Any, before: Any, context: Any) -> None:
+    def reusing(decision: Any, box: Any, rows: Any, before: Any, context: Any, came: Any) -> None:
         if box.index is not None and box.index.count < box.messages + 1:
             highest = int(box.index.uids[-1]) if box.index.count else 0
             rows = [msgspec.structs.replace(row, uid=highest + 1 + at) for at, row in enumerate(rows)]
-        add_rows(decision, box, rows, before, context)
+        add_rows(decision, box, rows, before, context, came)
 
     patch.setattr(changing, "add_rows", reusing)
 

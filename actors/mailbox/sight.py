@@ -1,0 +1,268 @@
+"""What somebody sees of an account as emails, threads and mailboxes (RFC 8621): made of a mirror's rows.
+
+    sight = sight_of(mirror, who)
+    sight.find([7, 9])                # where these emails are, and how
+    sight.table()                     # all emails, as columns
+
+The law: an email is seen if a row without \\Deleted of it is in a mailbox that may be read (RFC 8621 4.1.1); its
+keywords are those of any such row. What is made is kept with the mirror while the rows it was made of stay as they are,
+and is bounded by their number. Nothing here is kept over an await by who asks: arrays are read and not written to.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from actors.mailbox.index import Array, Index
+from actors.mailbox.mirror import Mirror
+from actors.mailbox.rights import LOOKUP, READ, rights_of
+from actors.mailbox.state import Account, Mailbox
+from actors.mailbox.types import DELETED, SEEN, Who
+
+_MADE_MAX: Final = 200  # things made of one mirror: a few of each mailbox somebody looks at
+Made = TypeVar("Made")
+
+
+class Seen(NamedTuple):
+    """An email. `flags`: of any of its rows (types.py)."""
+
+    email: int
+    mailboxes: tuple[int, ...]
+    flags: int
+    size: int
+    date_ms: int
+    thread: int
+
+
+class Rows(NamedTuple):
+    """Emails as columns, one row each, ascending by email. `flags`: of any of their rows."""
+
+    emails: Array
+    flags: Array
+    sizes: Array
+    dates: Array
+    threads: Array
+
+
+class Table(NamedTuple):
+    """All emails that are seen. Those in `holders[starts[i] : starts[i + 1]]` are the mailboxes of the i-th."""
+
+    rows: Rows
+    holders: Array
+    starts: Array
+
+
+class Counts(NamedTuple):
+    """Of a mailbox (RFC 8621 2)."""
+
+    emails: int
+    unread: int
+    threads: int
+    unread_threads: int
+
+
+def sight_of(mirror: Mirror, who: Who | None) -> "Sight":
+    """As `who` sees it now; None: its owner."""
+    return Sight(mirror, who)
+
+
+class Sight:
+    """One person's, until the next await."""
+
+    def __init__(self, mirror: Mirror, who: Who | None) -> None:
+        self._mirror = mirror
+        self.account: Account = mirror.account
+        self.who = who
+        boxes = mirror.account.mailboxes
+        self.listed: dict[int, Mailbox] = boxes  # those he may know of
+        self.readable: dict[int, Mailbox] = boxes
+        if who is not None:
+            has = {number: rights_of(box.acl, who) for number, box in boxes.items()}
+            self.listed = {number: box for number, box in boxes.items() if LOOKUP in has[number]}
+            self.readable = {number: box for number, box in boxes.items() if READ in has[number]}
+
+    def rights(self, number: int) -> str:
+        """What he may do with a mailbox."""
+        return rights_of(self.account.mailboxes[number].acl, self.who)
+
+    def find(self, emails: Iterable[int]) -> dict[int, Seen]:
+        """Those of the emails that are seen."""
+        wanted = np.fromiter(set(emails), np.int64)
+        found: dict[int, Seen] = {}
+        for number, box in self.readable.items():
+            if not box.messages:
+                continue
+            order, ascending = self._order(number)
+            starts, ends = ascending.searchsorted(wanted), ascending.searchsorted(wanted, "right")
+            index = box.index
+            assert index is not None
+            for place in np.flatnonzero(starts < ends).tolist():
+                for row in order[starts[place] : ends[place]].tolist():
+                    flags = int(index.flags[row])
+                    if flags & DELETED:
+                        continue
+                    email = int(wanted[place])
+                    known = found.get(email)
+                    if known is None:
+                        size, date, thread = int(index.sizes[row]), int(index.dates[row]), int(index.threads[row])
+                        found[email] = Seen(email, (number,), flags, size, date, thread)
+                    else:
+                        holders = known.mailboxes if number in known.mailboxes else (*known.mailboxes, number)
+                        found[email] = known._replace(mailboxes=holders, flags=known.flags | flags)
+        return found
+
+    def at(self, number: int, uids: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+        """The emails of those rows of a mailbox that are still there, hidden ones too; and their threads."""
+        box = self.account.mailboxes.get(number)
+        if box is None or not box.messages:
+            return [], []
+        index = _index(box)
+        rows = index.find(uids)
+        return index.emails[rows].tolist(), index.threads[rows].tolist()
+
+    def rows(self, number: int) -> Rows:
+        """The emails in a mailbox that may be read."""
+        mirror = self._mirror
+        return self._made(
+            ("rows", number), (mirror.rows[number], mirror.flags[number]), lambda: _unique([_shown(self._box(number))])
+        )
+
+    def table(self) -> Table:
+        """All emails."""
+        numbers = tuple(self.readable)
+        mirror = self._mirror
+        versions = tuple((mirror.rows[number], mirror.flags[number]) for number in numbers)
+        return self._made(("table", numbers), versions, lambda: _table([self._box(number) for number in numbers]))
+
+    def threads(self, threads: Iterable[int]) -> dict[int, list[int]]:
+        """The emails of those of the threads that are seen, by date and then by number (RFC 8621 3)."""
+        wanted = np.array(sorted(set(threads)), np.int64)
+        found: dict[int, dict[int, int]] = {}
+        for number, box in self.readable.items():
+            if not box.messages:
+                continue
+            order, ascending = self._threads(number)
+            starts, ends = ascending.searchsorted(wanted), ascending.searchsorted(wanted, "right")
+            index = box.index
+            assert index is not None
+            for place in np.flatnonzero(starts < ends).tolist():
+                for row in order[starts[place] : ends[place]].tolist():
+                    if not int(index.flags[row]) & DELETED:
+                        emails = found.setdefault(int(wanted[place]), {})
+                        emails[int(index.emails[row])] = int(index.dates[row])
+        return {thread: sorted(emails, key=lambda email: (emails[email], email)) for thread, emails in found.items()}
+
+    def counts(self, number: int) -> Counts:
+        """What is in a mailbox that may be read."""
+        trash = self._trash()
+        mirror = self._mirror
+        others = tuple((box, mirror.rows[box], mirror.flags[box]) for box in self.readable)
+        return self._made(("counts", number, trash), others, lambda: self._counted(number, trash))
+
+    def _counted(self, number: int, trash: int) -> Counts:
+        """RFC 8621 2: in the trash a thread is unread by what is in the trash, elsewhere by what is not."""
+        rows = self.rows(number)
+        unread = int(np.count_nonzero(rows.flags & SEEN == 0))
+        threads = np.unique(rows.threads)
+        if number == trash:
+            unread_threads = np.unique(rows.threads[rows.flags & SEEN == 0])
+        else:
+            unread_threads = np.intersect1d(threads, self._unread_threads(trash), assume_unique=True)
+        return Counts(len(rows.emails), unread, len(threads), len(unread_threads))
+
+    def _unread_threads(self, trash: int) -> Array:
+        """Threads with an unread email that is not only in the trash."""
+        mirror = self._mirror
+        versions = tuple((box, mirror.rows[box], mirror.flags[box]) for box in self.readable)
+
+        def make() -> Array:
+            parts = [self.rows(number) for number in self.readable if number != trash]
+            return np.unique(np.concatenate([part.threads[part.flags & SEEN == 0] for part in parts] or [_NONE]))
+
+        return self._made(("unread", trash, tuple(self.readable)), versions, make)
+
+    def _trash(self) -> int:
+        return next((number for number, box in self.readable.items() if box.role == "trash"), 0)
+
+    def _box(self, number: int) -> Mailbox:
+        return self.readable[number]
+
+    def _order(self, number: int) -> tuple[Array, Array]:
+        """Rows in the order of their emails, and those emails."""
+        return self._made(
+            ("order", number), self._mirror.rows[number], lambda: _sorted(_index(self._box(number)).emails)
+        )
+
+    def _threads(self, number: int) -> tuple[Array, Array]:
+        """The same by threads."""
+        return self._made(
+            ("threads", number), self._mirror.rows[number], lambda: _sorted(_index(self._box(number)).threads)
+        )
+
+    def _made(self, name: object, version: object, make: Callable[[], Made]) -> Made:
+        made = self._mirror.made
+        held = made.get(name)
+        if isinstance(held, tuple) and held[0] == version:
+            value: Made = held[1]
+            return value
+        value = make()
+        made.pop(name, None)
+        made[name] = (version, value)
+        while len(made) > _MADE_MAX:
+            made.pop(next(iter(made)))
+        return value
+
+
+_NONE: Final = np.empty(0, np.int64)
+_Columns = Sequence[Array]
+
+
+def _index(box: Mailbox) -> Index:
+    assert box.index is not None
+    return box.index
+
+
+def _sorted(numbers: Array) -> tuple[Array, Array]:
+    if len(numbers) < 2 or bool((numbers[1:] >= numbers[:-1]).all()):
+        return np.arange(len(numbers)), numbers.copy()
+    order = numbers.argsort(kind="stable")
+    return order, numbers[order]
+
+
+def _shown(box: Mailbox) -> _Columns:
+    """Columns of the rows without \\Deleted, in the order of Rows."""
+    index = _index(box)
+    columns = (index.emails, index.flags, index.sizes, index.dates, index.threads)
+    shown = index.flags & DELETED == 0
+    return [column[shown] for column in columns]
+
+
+def _unique(parts: Sequence[_Columns]) -> Rows:
+    """One row an email."""
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [_NONE] * 5
+    order, emails = _sorted(columns[0])
+    first = np.flatnonzero(np.diff(emails, prepend=-1))
+    flags = columns[1][order]
+    if len(first) < len(emails):
+        flags = np.bitwise_or.reduceat(flags, first)
+    kept = order[first]
+    return Rows(emails[first], flags, *(column[kept] for column in columns[2:]))
+
+
+def _table(boxes: Sequence[Mailbox]) -> Table:
+    parts = [_shown(box) for box in boxes if box.messages]
+    rows = _unique(parts)
+    emails = np.concatenate([part[0] for part in parts] or [_NONE])
+    numbers = np.concatenate(
+        [np.full(len(part[0]), box.id) for part, box in zip(parts, (box for box in boxes if box.messages), strict=True)]
+        or [_NONE]
+    )
+    order = np.lexsort((numbers, emails))
+    starts = np.append(emails[order].searchsorted(rows.emails), len(emails))
+    return Table(rows, numbers[order], starts)
+
+
+def holders_of(table: Table, place: int) -> Iterator[int]:
+    """The mailboxes of the email at a place of the table."""
+    yield from dict.fromkeys(table.holders[table.starts[place] : table.starts[place + 1]].tolist())
