@@ -4,6 +4,7 @@ The law: asking never changes anything; an answer is never older than half a sec
 seen at once.
 """
 
+import hmac
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -57,10 +58,12 @@ class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class Proven(NamedTuple):
-    """Whose name and password were right; `needs_code`: that alone is not enough."""
+    """Whose name and password were right. `needs_code`: that alone is not enough. `stamp`: another with each password
+    that is set."""
 
     principal: Principal
     needs_code: bool
+    stamp: bytes
 
 
 class _Known(NamedTuple):
@@ -144,7 +147,12 @@ class DirectoryClient(Editor):
         taken. As slow as `verify`."""
         known = await self._known(login)
         right = await self._verifier.verify(known.credentials if known else None, password)
-        return Proven(_principal(known.account), known.proofs.second_factor) if known and right else None
+        return _proven(known) if known and right else None
+
+    async def still(self, login: str, stamp: bytes) -> Proven | None:
+        """The same for who has proven it before; None where another password was set since, or nobody may log in."""
+        known = await self._known(login)
+        return _proven(known) if known and hmac.compare_digest(known.credentials.stamp, stamp) else None
 
     async def scram(self, login: str, service: str = "") -> ScramAny | None:
         """What a SCRAM-SHA-256 exchange for the login needs: the keys of each password that is good for the service;
@@ -274,6 +282,10 @@ class DirectoryClient(Editor):
             return _Known(account, credentials, await proofs.proofs(self._store, account.id))
 
         return await self._cache.found(("login", login), look)
+
+
+def _proven(known: _Known) -> Proven:
+    return Proven(_principal(known.account), known.proofs.second_factor, known.credentials.stamp)
 
 
 def _principal(account: Account) -> Principal:

@@ -33,7 +33,7 @@ _DEVICE: Final = re.compile(rf"rkd_([{LETTERS}]{{{CODE_LETTERS}}})([0-9a-f]{{{2 
 
 
 class Device(msgspec.Struct, frozen=True):
-    """One that waits. `account`: who let it in; 0: nobody yet."""
+    """One that waits. `account`: who let it in; 0: nobody yet. `stamp`: of the password that they had then."""
 
     user_code: str
     digest: bytes
@@ -44,6 +44,7 @@ class Device(msgspec.Struct, frozen=True):
     interval_s: int = INTERVAL_S
     polled_ms: int = 0
     account: AccountId = 0
+    stamp: bytes = b""
     denied: bool = False
 
 
@@ -107,7 +108,9 @@ async def decide(tx: Transaction, user_code: str, account: AccountId, allowed: b
     found = await waiting(tx, user_code, now)
     if found is None:
         return False
-    decided = replace(found, account=account) if allowed else replace(found, denied=True)
+    decided = replace(found, denied=True)
+    if allowed:
+        decided = replace(found, account=account, stamp=await _stamp(tx, account))
     rows.put(tx, keys.device(user_code), decided)
     return True
 
@@ -125,8 +128,8 @@ async def poll(tx: Transaction, text: str, client: bytes, now: int) -> Device | 
     if found.denied:
         return _gone(tx, found, Wait.DENIED)
     if found.account:
-        _gone(tx, found, Wait.EXPIRED)
-        return found
+        gone = _gone(tx, found, Wait.EXPIRED)
+        return found if found.stamp == await _stamp(tx, found.account) else gone
     early = now - found.polled_ms < found.interval_s * 1000
     interval_s = min(found.interval_s + SLOWER_S, INTERVAL_MAX_S) if early else found.interval_s
     rows.put(tx, keys.device(found.user_code), replace(found, polled_ms=now, interval_s=interval_s))
@@ -137,6 +140,11 @@ def _gone(tx: Transaction, device: Device, why: Wait) -> Wait:
     tx.clear(keys.device(device.user_code))
     tx.clear(keys.device_end(device.until_ms, device.user_code))
     return why
+
+
+async def _stamp(reader: Reader, account: AccountId) -> bytes:
+    credentials = await rows.credentials(reader, account)
+    return credentials.stamp if credentials is not None else b""
 
 
 async def _device(reader: Reader, user_code: str) -> Device | None:

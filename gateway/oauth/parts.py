@@ -74,6 +74,10 @@ class Directory(Protocol):
         """Whose name and password these are."""
         ...
 
+    async def still(self, login: str, stamp: bytes) -> Proven | None:
+        """The same for who has proven it before; None where another password was set since."""
+        ...
+
     async def take_code(self, account: int, code: str) -> bool:
         """Whether a code of the second factor is right; it is used then."""
         ...

@@ -58,14 +58,16 @@ async def password(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
         raise NotIn(words.WRONG_PASSWORD)
     who = proven.principal
     services.log.info("oauth.login", login=who.login, ip=asked.ip, code=proven.needs_code)
-    return replace(ticket, account=who.account, login=who.login, needs_code=proven.needs_code)
+    return replace(
+        ticket, until_ms=0, account=who.account, login=who.login, stamp=proven.stamp, needs_code=proven.needs_code
+    )
 
 
 async def code(services: Services, asked: Asked, ticket: Ticket) -> None:
     """See to the second factor, where there is one. Raises NotIn."""
-    holder = await services.directory.holder(ticket.account)
-    if holder is None:
-        raise NotIn(words.WRONG_PASSWORD)
+    proven = await services.directory.still(ticket.login, ticket.stamp)
+    if proven is None or proven.principal.account != ticket.account:
+        raise NotIn(words.NOT_ANY_MORE)
     if not ticket.needs_code:
         return
     typed = asked.field("code").strip()

@@ -1,8 +1,8 @@
 """What a page knows of what came before it: sealed, and carried by the page itself.
 
 The law: nothing is kept between two requests of a browser, and no cookie logs anybody in. A ticket is good for
-TICKET_S, for its purpose, and with the cookie of the browser that it was made for: a form that another site sends has
-either no ticket or no cookie (RFC 9700 4.7, 4.15).
+TICKET_S, which no further page makes longer for who has signed in, for its purpose, and with the cookie of the browser
+that it was made for: a form that another site sends has either no ticket or no cookie (RFC 9700 4.7, 4.15).
 """
 
 import base64
@@ -23,14 +23,15 @@ _SEAL_BYTES: Final = 32
 
 
 class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`purpose`: of which page. `account`: who has given the right password; 0: nobody yet. `needs_code`: that alone is
-    not enough. The rest is what a program or a device asked for."""
+    """`purpose`: of which page. `account`: who has given the right password; 0: nobody yet. `stamp`: of that password.
+    `needs_code`: that alone is not enough. The rest is what a program or a device asked for."""
 
     purpose: str
     until_ms: int = 0
     browser: bytes = b""
     account: int = 0
     login: str = ""
+    stamp: bytes = b""
     needs_code: bool = False
     client_id: str = ""
     client_name: str = ""
@@ -60,8 +61,10 @@ class Browser:
         return (("Set-Cookie", f"{COOKIE}={self._cookie}; Path=/; Secure; HttpOnly; SameSite=Lax"),)
 
     def seal(self, ticket: Ticket) -> str:
-        """The ticket as a text, good from now on for TICKET_S."""
+        """The ticket as a text, good for TICKET_S from when somebody signed in, or else from now on."""
         until_ms = self._services.clock.now_ms() + TICKET_S * 1000
+        if ticket.account and ticket.until_ms:
+            until_ms = ticket.until_ms
         body = msgspec.msgpack.encode(msgspec.structs.replace(ticket, until_ms=until_ms, browser=self._digest()))
         return base64.urlsafe_b64encode(self._seal(body) + body).decode()
 

@@ -24,6 +24,11 @@ class Carried(Protocol):
         ...
 
     @property
+    def secure(self) -> bool:
+        """Whether nobody can read along."""
+        ...
+
+    @property
     def ip(self) -> str:
         """The client's address."""
         ...
@@ -64,6 +69,8 @@ def handlings(services: Services, resources: tuple[str, ...] = ()) -> Iterator[H
 
 def _handler(services: Services, route: Route) -> Callable[[Carried], Awaitable[Reply]]:
     async def handle(carried: Carried) -> Reply:
+        if not carried.secure:
+            return Reply(403, b"This needs TLS\n", "text/plain; charset=utf-8")
         try:
             asked = await _asked(carried, route)
         except ValueError:  # not UTF-8, or more fields than any form of ours has

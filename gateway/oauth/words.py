@@ -23,6 +23,7 @@ _ALLOWED: Final = {
 
 WRONG_PASSWORD: Final = "The address or the password is wrong."  # noqa: S105 (it is none)
 WRONG_CODE: Final = "This code is wrong, or was used already. Wait for the next one and try again."
+NOT_ANY_MORE: Final = "You are not signed in any more. Please start again."
 TOO_OLD: Final = "This page was open for too long, or cookies are blocked. Please start again."
 LATER: Final = "This does not work at the moment. Please try again in a few minutes."
 

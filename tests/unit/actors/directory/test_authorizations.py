@@ -339,6 +339,14 @@ async def test_a_device_is_let_in(program: Program, clock: ManualClock) -> None:
     assert await poll(CLIENT, pending.device_code) is Wait.EXPIRED
 
 
+async def test_another_password_turns_a_device_away(program: Program, directory: DirectoryClient) -> None:
+    pending = await program.given.new_device(CLIENT, "Program", SCOPES)
+    assert await program.given.decide(pending.user_code, program.account, allowed=True)
+    await directory.set_password(ALICE, "other")
+    assert await program.given.poll(CLIENT, pending.device_code) is Wait.EXPIRED
+    assert await program.given.grants(program.account) == []
+
+
 async def test_a_device_is_turned_away_or_too_late(program: Program, clock: ManualClock) -> None:
     denied = await program.given.new_device(CLIENT, "Program", SCOPES)
     late = await program.given.new_device(CLIENT, "Program", SCOPES)

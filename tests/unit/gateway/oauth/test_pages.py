@@ -205,8 +205,32 @@ async def test_a_closed_account_lets_nobody_in(world: World, browser: Browser) -
     page = await signed_in(browser)
     await world.directory.set_disabled(ALICE, True)
     page = await browser.press(page, "Allow")
-    assert "is wrong" in page.text
+    assert "not signed in any more" in page.text
     assert not browser.location
+
+
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/account", "/device"])
+async def test_another_password_ends_pages_that_are_open(world: World, browser: Browser, path: str) -> None:
+    pending = await world.directory.authorizations.new_device(await world.register(URI), "Printer", ("smtp",))
+    asked = await asking(world) if path == "/oauth/authorize" else {"user_code": pending.user_code}
+    page = await browser.press(await browser.open(path, **asked), "Sign in", login=ALICE, password="demo")
+    await world.directory.set_password(ALICE, "other")
+    page = await browser.press(page, "Make an app password" if path == "/account" else "Allow")
+    assert "not signed in any more" in page.text
+    assert not browser.location
+    assert await world.directory.list_app_passwords(ALICE) == []
+    assert await world.directory.authorizations.device(pending.user_code) is not None
+
+
+async def test_who_has_signed_in_is_in_for_half_an_hour(world: World, browser: Browser) -> None:
+    page = await at_home(browser)
+    for _ in range(2):
+        world.clock.advance(899)
+        page = await browser.press(page, "Set up an authenticator app")
+        assert page.reply.status == 200
+        page.forms[0].buttons.append(("action", "begin-app", "Set up an authenticator app"))
+    world.clock.advance(3)
+    assert (await browser.press(page, "Turn it on", code="000000")).reply.status == 400
 
 
 @pytest.mark.parametrize("path", ["/oauth/authorize", "/device", "/account"])

@@ -16,6 +16,7 @@ class Carried:
     def __init__(self, method: str, body: bytes = b"", content_type: str = "", **headers: str) -> None:
         self.method = method
         self.ip = "192.0.2.1"
+        self.secure = True
         self.query: Mapping[str, Sequence[str]] = {}
         self.content_type = content_type
         self.limit = 0
@@ -46,6 +47,13 @@ async def test_a_form_and_what_is_none() -> None:
         assert msgspec.json.decode(reply.body)["error"] == "invalid_grant"
         reply = await ask(world, "/oauth/token", Carried("POST", form, "text/plain"))
         assert msgspec.json.decode(reply.body)["error"] == "invalid_request"
+
+
+async def test_nothing_is_answered_where_others_can_read_along() -> None:
+    async with World() as world:
+        carried = Carried("GET")
+        carried.secure = False
+        assert (await ask(world, "/account", carried)).status == 403
 
 
 @pytest.mark.parametrize("body", [b"login=%FF", b"login=\xff", b"&".join(b"a=1" for _ in range(61))])
