@@ -69,7 +69,7 @@ class Authorizations:
     def __init__(self, store: Store, clock: Clock, dice: Dice, settings: AuthorizationSettings) -> None:
         """Raises Misconfigured."""
         if settings.issuer:
-            _check(settings.issuer)
+            check_issuer(settings.issuer)
         self._store = store
         self._clock = clock
         self._dice = dice
@@ -216,8 +216,9 @@ class Authorizations:
             del self._known[key]
 
 
-def _check(issuer: str) -> None:
-    """RFC 8414 2: https, and no query or fragment; no path, so that the well-known addresses are the root's."""
+def check_issuer(issuer: str) -> None:
+    """RFC 8414 2: https, and no query or fragment; no path, so that the well-known addresses are the root's. Raises
+    Misconfigured."""
     host = issuer.removeprefix("https://")
     if host == issuer or not host or any(char in host for char in "/?#@ ") or not host.isascii():
-        raise Misconfigured(f"directory.authorization.issuer: {issuer!r} is not https://HOST or https://HOST:PORT.")
+        raise Misconfigured(f"{issuer!r} is not https://HOST or https://HOST:PORT")

@@ -13,14 +13,14 @@ import msgspec
 
 from actors.search.brief import Brief, brief_of
 from actors.search.language import detect
-from actors.search.tokens import Runs, runs_of
+from actors.search.tokens import CHARS_MAX, Collected, Runs, runs_of
 from cluster.blobs.codec import pack, unpack
 from cluster.errors import Corrupt
 from mail.message import content
 from mail.message.charset import fold
 from mail.message.header import fields as header_fields
 from mail.message.header import unfold
-from mail.message.record import Address, Record
+from mail.message.record import Record
 from mail.message.words import decode_words
 
 CUT: Final = 1  # has more runs than are here: TEXT and BODY must look at it
@@ -48,11 +48,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def entry_of(email: int, raw: bytes, record: Record) -> Entry:
     """The entry of a message."""
-    header_texts: list[str] = []
-    body_texts: list[str] = []
-    for in_body, text in content.searched(raw, record):
-        (body_texts if in_body else header_texts).append(text)
-    header, body = runs_of(header_texts), runs_of(body_texts)
+    sides = Collected(), Collected()
+    for in_body, text in content.searched(raw, record, chars_max=CHARS_MAX + 1):
+        sides[in_body].add(text)
+    header, body = sides[0].runs(), sides[1].runs()
     values, cut = _fields(record)
     flags = (CUT if header.cut or body.cut else 0) | (FIELDS_CUT if cut else 0)
     if _is_odd(raw, record, header):
@@ -74,17 +73,9 @@ def _joined(runs: set[bytes]) -> bytes:
 
 def _fields(record: Record) -> tuple[tuple[bytes, ...], bool]:
     """The fields, and whether one was too long: it is empty then."""
-    lists = (record.from_, record.to, record.cc, record.bcc)
-    values = [_field(map(shown, addresses)) if addresses else b"" for addresses in lists]
-    values.append(_field([record.subject]) if record.subject is not None else b"")
+    values = [_field(content.field_texts(record, field)) for field in FIELDS]
     kept = tuple([value if len(value) <= FIELD_BYTES_MAX else b"" for value in values])
     return kept, kept != tuple(values)
-
-
-def shown(address: Address) -> str:
-    """An address as people read it, and SEARCH compares it."""
-    name, email = address
-    return f"{name} <{email}>" if name else email
 
 
 def _field(texts: Iterable[str]) -> bytes:

@@ -22,6 +22,7 @@ from actors.search.pages import ROWS_AT_ONCE
 from actors.search.recent import Recent
 from actors.search.segment import BODY_WORDS, HEADER_WORDS
 from actors.search.tokens import Needle, Run, is_noise, needle_of
+from mail.message.charset import fold
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +51,13 @@ class Wanted(NamedTuple):
 
 def wanted_of(needle: Needle, languages: Sequence[int]) -> list[Wanted]:
     """The words of a needle, for mail in some languages."""
-    return [_wanted(Run(run.text, run.spaceless, False, False), languages) for run in needle.runs[:WORDS_MAX]]
+    words = [run for run in needle.runs if plain(run.text)]
+    return [_wanted(Run(run.text, run.spaceless, False, False), languages) for run in words[:WORDS_MAX]]
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to look for: signs and accents alone have no other forms."""
+    return any(plain(run.text) for run in needle_of(fold(text)).runs)
 
 
 def _wanted(run: Run, languages: Sequence[int]) -> Wanted:

@@ -14,6 +14,7 @@ import structlog
 
 from actors.search import brief
 from actors.search.brief import Columns
+from actors.search.entry import CUT, FIELDS_CUT
 from actors.search.fuzzy import LANGUAGES_MAX, SCORE_MIN, Wanted, of_recent, of_segment, scores, wanted_of
 from actors.search.language import NUMBERS
 from actors.search.matching import SIDES, Found, Matcher
@@ -39,10 +40,11 @@ class Matches(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Emails, ascending, and how well each fits: 1 to 100."""
+    """Emails, ascending, and how well each fits: 1 to 100. `maybe`: others, ascending, that have to be looked at."""
 
     emails: Array
     scores: Array
+    maybe: Array
 
 
 class Part:
@@ -117,35 +119,42 @@ class AccountIndex:
     def _in_recent(self, field: str, needle: Needle) -> Found:
         return self.recent.text(field, needle) if field in TEXTS else self.recent.values(field, needle)
 
-    async def fuzzy(self, field: str, needle: str) -> Scores:
-        """Where words are in any of their forms (RFC 6203), and how well that fits. `field`: as of `lookup`. What is
-        not covered is not found. Raises Unavailable."""
-        words = wanted_of(needle_of(fold(needle)), self._languages())
-        weights = [await self._weights(field, word) for word in words]
-        fit = scores(weights, len(self.emails))
+    async def fuzzy(self, field: str, needle: str, within: Array | None = None) -> Scores:
+        """Where words are in any of their forms (RFC 6203), and how well that fits. `field`: as of `lookup`, of which
+        `header` is any header. What is not covered is not found. `within`: of all other emails nothing is said, nor
+        does anything depend on them. Raises Unavailable."""
+        known = np.ones(len(self.emails), bool) if within is None else np.isin(self.emails, within)
+        words = wanted_of(needle_of(fold(needle)), self._languages(known))
+        cut = CUT if field in TEXTS else FIELDS_CUT
+        flags = [*[part.segment.flags for part in self.parts], self.recent.flags]
+        maybe = (np.concatenate(flags) & cut) != 0
+        weights = [await self._weights(field, word, maybe) for word in words]
+        emails = self.emails[known]
+        fit = scores([of_word[known] for of_word in weights], len(emails))
         found = fit >= SCORE_MIN
-        return Scores(self.emails[found], np.minimum(fit[found], 100))
+        return Scores(emails[found], np.minimum(fit[found], 100), emails[maybe[known] & ~found])
 
-    async def _weights(self, field: str, word: Wanted) -> Array:
-        weights = []
+    async def _weights(self, field: str, word: Wanted, maybe: Array) -> Array:
+        """How much of a word each message has; marks in `maybe` those of which that is lost."""
+        weights: list[Array] = []
         for part in self.parts:
             try:
                 found = await of_segment(Matcher(part.segment, part.pages, self._pace()), field, word)
             except (Lost, Corrupt) as trouble:
                 _told(part, trouble)
                 found = np.zeros(len(part.segment), np.float32)
+                begin = sum(map(len, weights))
+                maybe[begin : begin + len(found)] = True
             weights.append(found)
         return np.concatenate([*weights, of_recent(self.recent, field, word)])
 
-    def _languages(self) -> list[int]:
-        """The commonest of the account; English where none is known."""
-        counts: Counter[int] = Counter()
-        for languages in [*[part.segment.languages for part in self.parts], self.recent.languages]:
-            for language, count in enumerate(np.bincount(languages).tolist()):
-                counts[language] += count
+    def _languages(self, known: Array) -> list[int]:
+        """The commonest of these messages; English where none is known."""
+        languages = np.concatenate([*[part.segment.languages for part in self.parts], self.recent.languages])
+        counts = Counter(dict(enumerate(np.bincount(languages[known]).tolist())))
         del counts[0]
-        known = [language for language, count in counts.most_common(LANGUAGES_MAX) if count]
-        return known or [NUMBERS["english"]]
+        common = [language for language, count in counts.most_common(LANGUAGES_MAX) if count]
+        return common or [NUMBERS["english"]]
 
     async def briefs(self, emails: Array) -> tuple[Array, Columns]:
         """Which of the emails (ascending) have their briefs here, and those, in the order of the emails. For the

@@ -24,7 +24,7 @@ class Recent:
         self.entries = tuple(entries)
         self.emails = np.array([entry.email for entry in entries], np.int64)
         self.languages = np.array([entry.language for entry in entries], np.uint8)
-        self._flags = np.array([entry.flags for entry in entries], np.uint8)
+        self.flags = np.array([entry.flags for entry in entries], np.uint8)
         self.weight = sum(sum(map(len, entry.runs)) + sum(map(len, entry.fields)) + 1000 for entry in entries)
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Recent:
         has = np.array([self._has(entry, field, needle) for entry in self.entries], bool)
         sure = has if (needle.single or not needle.text) and field != "header" else np.zeros(len(self), bool)
         unknown = CUT | ODD_HEADER if field == "header" else CUT
-        return Found(sure, (has | ((self._flags & unknown) != 0)) & ~sure)
+        return Found(sure, (has | ((self.flags & unknown) != 0)) & ~sure)
 
     def _has(self, entry: Entry, field: str, needle: Needle) -> bool:
         return all(
@@ -47,7 +47,7 @@ class Recent:
         at = FIELDS.index(field)
         pattern = needle.text.encode("utf-8", "surrogatepass") or VALUE
         sure = np.array([pattern in entry.fields[at] for entry in self.entries], bool)
-        return Found(sure, ((self._flags & FIELDS_CUT) != 0) & ~sure)
+        return Found(sure, ((self.flags & FIELDS_CUT) != 0) & ~sure)
 
     def columns(self) -> Columns:
         """Their briefs."""

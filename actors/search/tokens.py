@@ -79,24 +79,43 @@ class Needle(NamedTuple):
 
 def runs_of(texts: Iterable[str]) -> Runs:
     """The runs of folded texts, as many as there may be."""
-    words: set[bytes] = set()
-    spaceless: set[bytes] = set()
-    cut = False
+    collected = Collected()
     for text in texts:
+        collected.add(text)
+    return collected.runs()
+
+
+class Collected:
+    """The runs of folded texts that come one by one, so that only one of them has to be held."""
+
+    def __init__(self) -> None:
+        self._words: set[bytes] = set()
+        self._spaceless: set[bytes] = set()
+        self._cut = False
+        self._full = False
+
+    def add(self, text: str) -> None:
+        """One more; nothing of it if there are too many already."""
+        if self._full:
+            return
         if len(text) > CHARS_MAX:
-            text, cut = text[:CHARS_MAX], True
+            text, self._cut = text[:CHARS_MAX], True
         if not text.isascii():
             if _SPACELESS_RUN.search(text):
-                spaceless.update([run.encode() for run in _SPACELESS_RUN.findall(text)])
+                self._spaceless.update([run.encode() for run in _SPACELESS_RUN.findall(text)])
                 text = _SPACELESS_RUN.sub(" ", text)
             text = _GAP.sub(" ", text)
-        words.update(text.encode("utf-8", "replace").translate(_TO_WORDS).split())
-    if sum(map(len, words)) + sum(map(len, spaceless)) > RUN_BYTES_MAX or len(words) + len(spaceless) > RUNS_MAX:
-        cut = True
-        budget = RUN_BYTES_MAX
-        words, budget = _some(words, budget)
-        spaceless, budget = _some(spaceless, budget)
-    return Runs(words, spaceless, cut)
+        self._words.update(text.encode("utf-8", "replace").translate(_TO_WORDS).split())
+        self._full = len(self._words) + len(self._spaceless) > RUNS_MAX
+
+    def runs(self) -> Runs:
+        """Those of all, or the shortest."""
+        words, spaceless = self._words, self._spaceless
+        if not self._full and sum(map(len, words)) + sum(map(len, spaceless)) <= RUN_BYTES_MAX:
+            return Runs(words, spaceless, self._cut)
+        words, budget = _some(words, RUN_BYTES_MAX)
+        spaceless, _budget = _some(spaceless, budget)
+        return Runs(words, spaceless, True)
 
 
 def _some(runs: set[bytes], budget: int) -> tuple[set[bytes], int]:

@@ -24,6 +24,7 @@ from mail.imap.search import SearchKey
 _FEW: Final = 16  # messages that are read sooner than an index
 _BATCH: Final = 200  # messages read at a time, as for FETCH
 _THREADED_ABOVE_BYTES: Final = 128 * 1024  # of one message: folding it alone takes milliseconds
+_LARGE_BYTES: Final = 2 * 1024 * 1024  # of one message: folded, its text may take fifty
 _THREADED_ABOVE_WORK: Final = 4 * 1024 * 1024  # bytes that all keys together look through, of one message
 
 _SCORED_MAX: Final = 32  # fuzzy keys whose scores count: each has one for every message
@@ -159,14 +160,16 @@ class Finder:
 
     async def _fuzzily(self, question: TextQuestion) -> Bounds | None:
         covered = await self._is_covered()
-        found = await self._lookups.scores(question) if covered.any() else None
+        # How rare a word is in mail that the client may not read shall not be told by the scores.
+        within = None if self.scope.selection.place.who is None else self.scope.emails
+        found = await self._lookups.scores(question, within) if covered.any() else None
         if found is None:
             return None
         at = among(self.scope.emails, found.emails)
         hit = at >= 0
         if id(question.key) in self._scores:
             self._scores[id(question.key)][hit] = found.scores[at[hit]]
-        return Bounds(hit, hit | ~covered)
+        return Bounds(hit, hit | (among(self.scope.emails, found.maybe) >= 0) | ~covered)
 
     async def _is_covered(self) -> Array:
         if self._covered is None:
@@ -206,7 +209,7 @@ class Finder:
             except NotFound:  # expunged, and swept, since the search began
                 return False
             if len(raw) > _THREADED_ABOVE_BYTES or len(raw) * self._text_count > _THREADED_ABOVE_WORK:
-                answer = await asyncio.to_thread(test.decide, row, candidate)
+                answer = await self._decide_apart(test, row, candidate, len(raw))
             else:
                 answer = test.decide(row, candidate)
         if answer:
@@ -214,6 +217,13 @@ class Finder:
                 if not self._scores[id(question.key)][row] and question.test(candidate):
                     self._scores[id(question.key)][row] = 100
         return bool(answer)
+
+    async def _decide_apart(self, test: Node, row: int, candidate: Candidate, size: int) -> bool | None:
+        """In a thread; of large messages no more at once than memory holds."""
+        if size <= _LARGE_BYTES:
+            return await asyncio.to_thread(test.decide, row, candidate)
+        async with self._session.services.large:
+            return await asyncio.to_thread(test.decide, row, candidate)
 
     def _is_damaged(self, damage: Corrupt) -> None:
         self._session.log.warning("imap.damaged", detail=damage.log)

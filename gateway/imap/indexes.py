@@ -21,8 +21,9 @@ class TextIndex(Protocol):
         """Where a text is. `field`: text, body, header (the value of any), from, to, cc, bcc, subject."""
         ...
 
-    async def fuzzy(self, field: str, needle: str) -> Scores:
-        """Where words are in any of their forms (RFC 6203), and how well each message fits."""
+    async def fuzzy(self, field: str, needle: str, within: Array | None = None) -> Scores:
+        """Where words are in any of their forms (RFC 6203), and how well each message fits. `within`: these emails
+        alone count, as who asks may know of no others."""
         ...
 
     async def briefs(self, emails: Array) -> tuple[Array, Columns]:

@@ -16,6 +16,7 @@ from gateway.imap.probes import TextQuestion
 from gateway.imap.session import Session
 
 _KEPT_MAX: Final = 32  # answers, for the other mailboxes of the same account
+_KEPT_EMAILS_MAX: Final = 4_000_000  # in all of them: 32 MB
 
 
 class Lookups:
@@ -28,6 +29,7 @@ class Lookups:
         self._asked = False
         self._matches: dict[tuple[str, str], Matches] = {}
         self._scores: dict[tuple[str, str], Scores] = {}
+        self._room = _KEPT_EMAILS_MAX
 
     async def index(self) -> TextIndex | None:
         """The index; None where there is none."""
@@ -49,19 +51,28 @@ class Lookups:
         if index is None or asked in self._matches:
             return self._matches.get(asked)
         found = await index.lookup(*asked)
-        if len(self._matches) < _KEPT_MAX:
+        if self._has_room(len(self._matches), len(found.sure) + len(found.maybe)):
             self._matches[asked] = found
         return found
 
-    async def scores(self, question: TextQuestion) -> Scores | None:
-        """The same in other forms too."""
+    async def scores(self, question: TextQuestion, within: Array | None = None) -> Scores | None:
+        """The same in other forms too; of all emails, or of those of one mailbox."""
         index, asked = await self.index(), (question.field, question.needle)
+        if index is not None and within is not None:
+            return await index.fuzzy(*asked, within)
         if index is None or asked in self._scores:
             return self._scores.get(asked)
         found = await index.fuzzy(*asked)
-        if len(self._scores) < _KEPT_MAX:
+        if self._has_room(len(self._scores), 2 * len(found.emails) + len(found.maybe)):
             self._scores[asked] = found
         return found
+
+    def _has_room(self, kept: int, emails: int) -> bool:
+        """Whether one more is kept; it is counted then."""
+        if kept >= _KEPT_MAX or emails > self._room:
+            return False
+        self._room -= emails
+        return True
 
     async def briefs(self, emails: Array) -> tuple[Array, Columns]:
         """Which of the emails have their briefs in the index, and those."""

@@ -4,9 +4,10 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
 from actors.mailbox.follow import Follow, News
@@ -55,6 +56,8 @@ __all__ = [
     "View",
     "Wire",
 ]
+
+LARGE_AT_ONCE: Final = 2  # large messages searched: folded, the text of one of 50 MB may take a gigabyte
 
 FlagsMode = Literal["add", "remove", "replace"]
 AclMode = Literal["replace", "add", "remove"]
@@ -418,6 +421,7 @@ class Services:
     indexes: Indexes | None = None  # for SEARCH, SORT and THREAD; None: they read messages
     deflaters: Deflaters = field(default_factory=Deflaters)
     arrangements: Arrangements = field(default_factory=Arrangements)
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message
 
     @property
     def service(self) -> str:

@@ -5,18 +5,19 @@ whole message says None without it.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
 
 from actors.search.brief import UNKNOWN, Columns
+from actors.search.fuzzy import has_words
 from gateway.imap.parts import Array
 from mail.imap import search as key
 from mail.message import content
 from mail.message.charset import fold
 from mail.message.header import unfold, values
-from mail.message.record import Address, Record
+from mail.message.record import Record
 from mail.message.words import decode_words
 
 DAY_S: Final = 86_400
@@ -57,7 +58,7 @@ class Candidate:
         """What FROM, TO, CC, BCC and SUBJECT look in."""
         found = self._fields.get(field)
         if found is None:
-            found = self._fields[field] = [fold(value) for value in _VALUES[field](self.record)]
+            found = self._fields[field] = list(map(fold, content.field_texts(self.record, field)))
         return found
 
 
@@ -83,7 +84,8 @@ class TextQuestion(Question):
         super().__init__(wanted)
         self.field = field
         self.needle = needle
-        self.fuzzy = fuzzy
+        # An index does not know which field a word of a header is in, and signs have no other forms.
+        self.fuzzy = fuzzy and field != "header" and has_words(needle)
         self._folded = fold(needle)
         self._name = name.encode("ascii", "replace")
 
@@ -155,21 +157,6 @@ _FIELDS: Final[dict[type[key.SearchKey], Field]] = {
     key.Cc: "cc",
     key.Bcc: "bcc",
     key.Subject: "subject",
-}
-
-
-def _shown(address: Address) -> str:
-    """As people read it: `Name <address>`."""
-    name, email = address
-    return f"{name} <{email}>" if name else email
-
-
-_VALUES: Final[dict[str, Callable[[Record], Iterable[str]]]] = {
-    "from": lambda record: map(_shown, record.from_),
-    "to": lambda record: map(_shown, record.to),
-    "cc": lambda record: map(_shown, record.cc),
-    "bcc": lambda record: map(_shown, record.bcc),
-    "subject": lambda record: () if record.subject is None else (record.subject,),
 }
 
 

@@ -26,7 +26,7 @@ def codec_of(charset: bytes) -> str:
     """The codec for a charset's name. ImapError: NO [BADCHARSET (...)] with what we surely have."""
     name = _SEPARATORS.sub("_", charset.decode("ascii", "replace").lower())
     codec = _CODECS.get(name)
-    if codec is None:
+    if codec is None or not charset.isascii():
         raise ImapError("This charset is not known here", status=b"NO", code=b"BADCHARSET (US-ASCII UTF-8)")
     return codec
 

@@ -44,7 +44,8 @@ class SortCriterion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """RFC 5256 3. With `returns` the answer is ESEARCH (RFC 5267 3), else SORT."""
+    """RFC 5256 3. With `returns` the answer is ESEARCH (RFC 5267 3), else SORT. No two criteria have the same key: the
+    second decides nothing."""
 
     criteria: tuple[SortCriterion, ...]
     charset: str
@@ -57,10 +58,11 @@ class Sort:
         """extended-sort = ["UID" SP] "SORT" [search-return-opts] SP sort-criteria SP search-criteria"""
         reader.sp()
         returns = parse_return(reader)
-        criteria = tuple(reader.parenthesized(_criterion))
-        by_relevancy = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
-        key, charset = parse_criteria(reader, returns, fuzzy=by_relevancy)
-        return cls(criteria, charset, key, uid, returns)
+        criteria: dict[SortKey, SortCriterion] = {}
+        for criterion in reader.parenthesized(_criterion):
+            criteria.setdefault(criterion.key, criterion)
+        key, charset = parse_criteria(reader, returns, fuzzy=SortKey.RELEVANCY in criteria)
+        return cls(tuple(criteria.values()), charset, key, uid, returns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,12 @@ _MEANT: Final = {
     "x-mac-roman": "mac-roman",
     "x-mac-cyrillic": "mac-cyrillic",
 }
-# Seven bits wide, yet not ASCII: bytes of these cannot be searched as they stand.
-STATEFUL: Final = frozenset(
-    {"utf-7", "iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "hz"}
+# Their bytes may all be below 128 and still be no ASCII, so that they cannot be searched as they stand.
+NO_ASCII: Final = frozenset(
+    """
+    utf-7 iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3 iso-2022-kr hz
+    utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be
+    """.split()  # noqa: SIM905 - thirteen quoted names would be harder to read
 )
 # Normalising takes quadratic time over long runs of combining marks, so it is done in pieces. Nothing composes; only
 # marks that are out of order may stay so over an edge, which RFC 5051 4 (2) allows.

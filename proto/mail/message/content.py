@@ -11,8 +11,10 @@ from typing import Final
 
 from mail.message.charset import decode, fold
 from mail.message.part import IDENTITY, Part
-from mail.message.record import Record
-from mail.message.words import base64_bytes, decode_words
+from mail.message.record import Address, Record
+from mail.message.scan import scan
+from mail.message.sorting import BCC, CC, FROM, TO, group_names
+from mail.message.words import base64_bytes, charset_of, decode_words
 
 _SPACE: Final = b" \t"
 _SPACE_ENDS: Final = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
@@ -67,14 +69,6 @@ def _uudecode_line(line: bytes) -> bytes:
         return b""
 
 
-def charset_of(part: Part) -> str:
-    """The charset parameter; us-ascii where there is none (RFC 2046 4.1.2)."""
-    for name, value in part.parameters:
-        if name in (b"charset", b"charset*"):
-            return decode(value.rpartition(b"'")[2])
-    return "us-ascii"
-
-
 def text_of(raw: bytes, part: Part) -> str:
     """The text of a text/* part."""
     return decode(content_of(raw, part), charset_of(part))
@@ -86,7 +80,7 @@ def header_text(raw: bytes, part: Part) -> str:
 
 
 def search_text(raw: bytes, record: Record) -> str:
-    """Folded text of all headers and text parts: what SEARCH TEXT looks in."""
+    """Folded text of all headers, text parts and parts of type message: what SEARCH TEXT looks in."""
     if record.is_plain:
         header = _FOLD.sub(b"", raw[: record.root.body])
         return (header + raw[record.root.body :]).decode("ascii").upper()
@@ -94,32 +88,73 @@ def search_text(raw: bytes, record: Record) -> str:
 
 
 def body_text(raw: bytes, record: Record) -> str:
-    """Folded text of the text parts and of the messages in the body: what SEARCH BODY looks in."""
+    """Folded text of the text and message parts, and of the messages in the body: what SEARCH BODY looks in."""
     if record.is_plain:
         return raw[record.root.body :].decode("ascii").upper()
     return "\n".join([text for _in_body, text in searched(raw, record, with_headers=False)])
 
 
-def searched(raw: bytes, record: Record, *, with_headers: bool = True) -> Iterator[tuple[bool, str]]:
+def field_texts(record: Record, field: str) -> list[str]:
+    """What SEARCH FROM, TO, CC, BCC and SUBJECT look in, not folded yet: those strings of the ENVELOPE, decoded,
+    so that names of groups are among them (RFC 3501 6.4.4, 7.4.2)."""
+    match field:
+        case "from":
+            addresses, at = record.from_, FROM
+        case "to":
+            addresses, at = record.to, TO
+        case "cc":
+            addresses, at = record.cc, CC
+        case "bcc":
+            addresses, at = record.bcc, BCC
+        case _:
+            return [] if record.subject is None else [record.subject]
+    return [*map(_shown, addresses), *group_names(record.envelope, at)]
+
+
+def _shown(address: Address) -> str:
+    """As people read it: `Name <address>`."""
+    name, email = address
+    return f"{name} <{email}>" if name else email
+
+
+def searched(
+    raw: bytes, record: Record, *, with_headers: bool = True, chars_max: int | None = None
+) -> Iterator[tuple[bool, str]]:
     """The pieces of the above, folded, in order, and whether SEARCH BODY looks in each too.
 
-    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it.
+    Each is folded by itself, so that what is found in a piece does not depend on the pieces before it. `chars_max`: so
+    many characters of each are enough; folding may make eighteen of one, and never fewer.
     """
     if record.is_plain:
         if with_headers:
-            yield False, _FOLD.sub(b"", raw[: record.root.body]).decode("ascii").upper()
-        yield True, raw[record.root.body :].decode("ascii").upper()
+            yield False, _FOLD.sub(b"", raw[: record.root.body])[:chars_max].decode("ascii").upper()
+        yield True, raw[record.root.body :][:chars_max].decode("ascii").upper()
         return
     for in_body, text in _texts(raw, record.root, is_root=True, with_headers=with_headers):
-        yield in_body, fold(text)
+        yield in_body, fold(text[:chars_max])
 
 
-def _texts(raw: bytes, part: Part, *, is_root: bool, with_headers: bool) -> Iterator[tuple[bool, str]]:
+def _texts(
+    raw: bytes, part: Part, *, is_root: bool, with_headers: bool, opens: bool = True
+) -> Iterator[tuple[bool, str]]:
     """The header of an encapsulated message is body text; those of parts are headers."""
     in_body = bool(part.envelope) and not is_root
     if with_headers or in_body:
         yield in_body, header_text(raw, part)
-    if part.type == "text":
+    yield from _below(raw, part, with_headers=with_headers, opens=opens)
+
+
+def _below(raw: bytes, part: Part, *, with_headers: bool, opens: bool) -> Iterator[tuple[bool, str]]:
+    """A part's own text, or those of what is in it. `opens`: messages that are encoded, as message/global may be
+    (RFC 6532 3.7), are taken apart; one in another is searched as it stands, so that its depth costs nothing."""
+    # RFC 3501 6.4.4 lets nobody pass over reports and the like (message/delivery-status).
+    if part.type == "text" or (part.type == "message" and not part.children):
         yield True, text_of(raw, part)
-    for child in part.children:
-        yield from _texts(raw, child, is_root=False, with_headers=with_headers)
+    elif part.type == "message" and part.encoding not in IDENTITY and opens:
+        inner = content_of(raw, part)
+        root = scan(inner)
+        yield True, header_text(inner, root)
+        yield from _below(inner, root, with_headers=with_headers, opens=False)
+    else:
+        for child in part.children:
+            yield from _texts(raw, child, is_root=False, with_headers=with_headers, opens=opens)

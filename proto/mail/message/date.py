@@ -1,6 +1,7 @@
 """Dates (RFC 5322 3.3, obsolete forms 4.3, and the broken ones that are about).
 
-The law: a date that cannot be is None, never an error and never a guess of now.
+The law: a date that cannot be is None, never an error and never a guess of now. A time that cannot be, or is not there,
+is 00:00:00, and a zone UTC (RFC 5256 2.2).
 """
 
 import re
@@ -21,12 +22,15 @@ _COMMENT: Final = re.compile(rb"\([^()]*+\)")
 _TIME: Final = rb"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
 _ZONE: Final = rb"(?:\s*([+-]\s?\d{1,2}:?\d{2}|[A-Za-z]{1,5}))?"
 _USUAL: Final = re.compile(
-    rb"(?:[A-Za-z]{2,9}[,.]?\s*+)?(\d{1,2})[\s-]*([A-Za-z]{3})[a-z]*+[.,]?[\s-]*(\d{2,4}),?\s+" + _TIME + _ZONE
+    rb"(?:[A-Za-z]{2,9}[,.]?\s*+)?(\d{1,2})[\s-]*([A-Za-z]{3})[a-z]*+[.,]?[\s-]*(\d{2,4})(?=[,\s]|\Z)(?:,?\s+"
+    + _TIME
+    + _ZONE
+    + rb")?"
 )
 _ASCTIME: Final = re.compile(
     rb"(?:[A-Za-z]{2,9},?\s+)?([A-Za-z]{3})[a-z]*+\.?\s+(\d{1,2}),?\s+" + _TIME + _ZONE + rb"\s+(\d{4})"
 )
-_ISO: Final = re.compile(rb"(\d{4})-(\d{1,2})-(\d{1,2})[T\s]+" + _TIME + _ZONE)
+_ISO: Final = re.compile(rb"(\d{4})-(\d{1,2})-(\d{1,2})(?=[T\s]|\Z)(?:[T\s]+" + _TIME + _ZONE + rb")?")
 _VALUE_BYTES_MAX: Final = 256  # dates take 31; comments may follow
 _YEAR_MIN: Final = 1900  # RFC 5322 3.3
 _DAY_S: Final = 86_400
@@ -66,13 +70,19 @@ def _year(digits: bytes) -> int:
 
 
 def _date(
-    year: int, month: int, day: bytes, hour: bytes, minute: bytes, second: bytes | None, zone: bytes | None
+    year: int,
+    month: int,
+    day: bytes,
+    hour: bytes | None,
+    minute: bytes | None,
+    second: bytes | None,
+    zone: bytes | None,
 ) -> Date | None:
-    day_number, h, m, s = int(day), int(hour), int(minute), int(second or 0)
+    day_number, h, m, s = int(day), int(hour or 0), int(minute or 0), int(second or 0)
     if not (1 <= month <= 12 and 1 <= day_number <= _days_in(year, month) and year >= _YEAR_MIN):
         return None
     if h > 23 or m > 59 or s > 60:  # 60 is a leap second
-        return None
+        h = m = s = 0
     zone_min = _zone(zone)
     seconds = _days(year, month, day_number) * _DAY_S + h * 3600 + m * 60 + s
     return Date(seconds - zone_min * 60, zone_min)

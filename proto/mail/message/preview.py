@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from mail.message.charset import decode
-from mail.message.content import ENCODINGS, charset_of, content_of
+from mail.message.content import ENCODINGS, content_of
 from mail.message.html import plain_text
 from mail.message.part import Part
 from mail.message.record import Record
+from mail.message.words import charset_of
 
 PREVIEW_CHARS_MAX: Final = 200  # RFC 8970 3.3: SHOULD be the limit, and 256 MUST
 PLAIN_BYTES_MAX: Final = 8 * 1024  # as transferred: 200 characters are found behind long quotes too

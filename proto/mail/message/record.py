@@ -10,8 +10,7 @@ from typing import Final
 import msgspec
 
 from mail.message.address import mailboxes
-from mail.message.charset import STATEFUL, codec_of
-from mail.message.charset import decode as decode_charset
+from mail.message.charset import NO_ASCII, codec_of
 from mail.message.date import parse_date
 from mail.message.envelope import AddressList, addresses_of, envelope
 from mail.message.limits import DEFAULT, LEAST, TIGHT, Limits
@@ -19,7 +18,7 @@ from mail.message.part import IDENTITY, Part
 from mail.message.scan import scan_message
 from mail.message.structure import bodystructure
 from mail.message.thread import base_subject, message_id, message_ids
-from mail.message.words import decode_words
+from mail.message.words import charset_of, decode_words
 
 VERSION: Final = 1
 RECORD_BYTES_MAX: Final = 96_000  # a store's value has 100,000; the rest is for who wraps the record
@@ -153,13 +152,9 @@ def _flags(raw: bytes, root: Part) -> int:
         root.type == "text"
         and root.encoding in IDENTITY
         and b"=?" not in raw[: root.body]
-        and _charset(root) not in STATEFUL
+        and codec_of(charset_of(root)) not in NO_ASCII
     )
     return flags | ASCII | (PLAIN if is_plain else 0)
-
-
-def _charset(part: Part) -> str | None:
-    return next((codec_of(decode_charset(value)) for name, value in part.parameters if name == b"charset"), "")
 
 
 def encode(record: Record) -> bytes:

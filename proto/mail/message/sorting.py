@@ -22,6 +22,7 @@ Column = Array | Sequence[str]  # numbers, or texts that are folded already
 FROM: Final = 2  # where an address list stands in ENVELOPE (RFC 3501 7.4.2)
 TO: Final = 5
 CC: Final = 6
+BCC: Final = 7
 
 # The pieces of an ENVELOPE as `render` makes them; a literal's bytes follow its head.
 _PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"([^"\\]*+(?:\\.[^"\\]*+)*)"|\{([0-9]+)\}\r\n)', re.DOTALL)
@@ -104,6 +105,15 @@ def _first_group(envelope: bytes, field: int) -> str | None:
     if len(first) < 4 or first[3] is not None or first[2] is None:
         return None
     return decode_words(first[2])
+
+
+def group_names(envelope: bytes, field: int) -> list[str]:
+    """The names of all groups of an address list of the ENVELOPE; records keep their members alone."""
+    if GROUP_END not in envelope:
+        return []
+    found = [value for at, depth, value in _strings(envelope) if at == field and depth == _IN_ADDRESS]
+    addresses = zip(found[2::4], found[3::4], strict=True)
+    return [decode_words(name) for name, host in addresses if host is None and name is not None]
 
 
 def _strings(envelope: bytes) -> Iterator[tuple[int, int, bytes | None]]:

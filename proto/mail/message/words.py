@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from mail.message.charset import codec_of, decode, guess
 from mail.message.header import unfold
-from mail.message.part import Parameters
+from mail.message.part import Parameters, Part
 
 # encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?=" (RFC 2047 2, RFC 2231 5).
 # Spaces in the text are against the rule and common.
@@ -83,6 +83,14 @@ def _extended(value: bytes) -> str:
         name, _language, value = value.split(b"'", 2)
         charset = guess(name)
     return decode(unquote_to_bytes(value), charset)
+
+
+def charset_of(part: Part) -> str:
+    """The charset parameter; us-ascii where there is none (RFC 2046 4.1.2)."""
+    for name, value in part.parameters:
+        if name in (b"charset", b"charset*"):
+            return decode(value.rpartition(b"'")[2])
+    return "us-ascii"
 
 
 def file_name(raw_disposition: Parameters, raw_type: Parameters) -> str | None:

@@ -308,7 +308,7 @@ async def test_a_token_opens_its_services_through_the_directory(
     "issuer", ["http://a.test", "https://", "https://a.test/", "https://a.test?x", "a.test", "https://ä.test"]
 )
 def test_an_issuer_is_a_host(issuer: str, store: MemoryStore, clock: ManualClock) -> None:
-    with pytest.raises(Misconfigured, match="issuer"):
+    with pytest.raises(Misconfigured, match="is not https://HOST"):
         Authorizations(store, clock, random.Random(1), AuthorizationSettings(issuer=issuer))
 
 

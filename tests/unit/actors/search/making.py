@@ -19,8 +19,11 @@ from actors.search.recent import Recent
 from actors.search.segment import Segment, Writer
 from cluster.clock import ManualClock
 from mail.message import content
+from mail.message.address import Group, parse_addresses
 from mail.message.charset import fold
-from mail.message.record import read_message
+from mail.message.header import values
+from mail.message.record import Address, Record, read_message
+from mail.message.words import decode_words
 
 WORDS = (Path(__file__).with_name("words.txt").read_text("utf-8") + "\u00a0 \u200b").split(" ")
 
@@ -92,15 +95,24 @@ def _people(dice: random.Random) -> str:
 def _texts(raw: bytes) -> dict[str, list[str]]:
     """What SEARCH compares, by the field it is asked of (RFC 3501 6.4.4)."""
     record = read_message(raw)
-    addresses = {"from": record.from_, "to": record.to, "cc": record.cc, "bcc": record.bcc}
-    found = {
-        field: [fold(f"{name} <{address}>" if name else address) for name, address in of_field]
-        for field, of_field in addresses.items()
-    }
+    found = {field: list(map(fold, addresses(raw, record, field))) for field in ("from", "to", "cc", "bcc")}
     found["text"] = [content.search_text(raw, record)]
     found["body"] = [content.body_text(raw, record)]
     found["subject"] = [] if record.subject is None else [fold(record.subject)]
     return found
+
+
+def addresses(raw: bytes, record: Record, field: str) -> list[str]:
+    """The addresses of a field as people read them, and the names of its groups."""
+    members: dict[str, tuple[Address, ...]] = {
+        "from": record.from_,
+        "to": record.to,
+        "cc": record.cc,
+        "bcc": record.bcc,
+    }
+    parsed = [one for value in values(raw[: record.root.body], field.encode()) for one in parse_addresses(value)]
+    groups = [decode_words(one.name) for one in parsed if isinstance(one, Group)]
+    return [*(f"{name} <{address}>" if name else address for name, address in members[field]), *groups]
 
 
 def exact(field: str, needle: str, raws: list[bytes]) -> set[int]:

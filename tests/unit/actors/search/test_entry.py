@@ -1,6 +1,7 @@
 """actors/search/entry.py: an entry of any message, within bounds, that says what it leaves out."""
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -77,3 +78,17 @@ def test_headers_that_read_otherwise_field_by_field(header: bytes, odd: bool) ->
 def test_damaged_entries_are_told(stored: bytes) -> None:
     with pytest.raises(Corrupt):
         entries.decode(stored)
+
+
+def test_many_large_parts_cost_no_more_than_one() -> None:
+    """A character may be eighteen when it is folded: what is behind the limit is not folded, and no part is kept."""
+    part = b"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + "\ufdfa ".encode() * 500_000 + b"\r\n"
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 5 + b"--b--\r\n"
+    record = read_message(raw)
+    tracemalloc.start()
+    try:
+        entry = entry_of(1, raw, record)
+        assert tracemalloc.get_traced_memory()[1] < 80 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert entry.flags & CUT

@@ -6,7 +6,7 @@ import pytest
 
 from actors.search import state as states
 from actors.search.postings import MESSAGES_MAX
-from actors.search.state import FAN, TIER_MESSAGES, Piece, State
+from actors.search.state import FAN, FORMAT, TIER_MESSAGES, Piece, State
 from cluster.errors import Corrupt
 
 
@@ -27,7 +27,7 @@ def test_it_is_stored_and_comes_back() -> None:
 
 def test_another_format_is_told_and_damage_too() -> None:
     assert states.decode(states.encode(State(format=9, change=4, watermark=5))) == State(format=9, change=4)
-    for stored in (b"", b"\x90", b"spoilt", b"\x92\x02\xa1x"):
+    for stored in (b"", b"\x90", b"spoilt", bytes((0x92, FORMAT)) + b"\xa1x"):
         with pytest.raises(Corrupt):
             states.decode(stored)
 

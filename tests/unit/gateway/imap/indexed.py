@@ -4,6 +4,7 @@ import numpy as np
 
 from actors.search.entry import Entry, entry_of
 from actors.search.index import AccountIndex, Matches, Scores
+from gateway.access.parts import Array
 from tests.unit.actors.search.making import index_of, part_of
 from tests.unit.gateway.imap.world import ALICE, World
 
@@ -21,9 +22,9 @@ class Asked:
         self.asked.append((field, needle))
         return await self._index.lookup(field, needle)
 
-    async def fuzzy(self, field: str, needle: str) -> Scores:
+    async def fuzzy(self, field: str, needle: str, within: Array | None = None) -> Scores:
         self.asked.append((f"fuzzy {field}", needle))
-        return await self._index.fuzzy(field, needle)
+        return await self._index.fuzzy(field, needle, within)
 
 
 class MemoryIndexes:

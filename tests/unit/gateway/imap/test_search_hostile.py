@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from cluster.clock import ManualClock
+from gateway.imap import finding
+from gateway.imap.parts import LARGE_AT_ONCE
 from tests.unit.gateway.imap.world import Client, World, message
 
 
@@ -115,6 +117,33 @@ async def test_a_client_that_asks_for_sorts_again_and_again_waits_for_itself() -
         for number in range(200):
             assert (await client.line()).startswith(b"* SORT ")
             assert (await client.line()) == b"a%d OK SORT completed" % number
+
+
+async def test_few_large_messages_are_looked_through_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folded text of one may take twenty times as much memory as the message."""
+    running, most = 0, 0
+
+    async def apart(work: Callable[..., object], *args: object) -> object:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        running -= 1
+        return work(*args)
+
+    monkeypatch.setattr(finding, "_LARGE_BYTES", 1000)
+    monkeypatch.setattr(finding, "_THREADED_ABOVE_BYTES", 1000)
+    monkeypatch.setattr(asyncio, "to_thread", apart)
+    async with World() as world:
+        await world.deliver(message("large", body="word " * 1000))
+        clients = [await world.connect("alice") for _ in range(6)]
+        for client in clients:
+            await client.ok("EXAMINE INBOX")
+            client.send(b"a SEARCH BODY word\r\n")
+        for client in clients:
+            assert await client.line() == b"* SEARCH 1"
+        assert most == LARGE_AT_ONCE
 
 
 async def test_what_is_kept_of_orders_is_bounded() -> None:

@@ -24,15 +24,11 @@ FIELDS = ("FROM", "TO", "CC", "BCC", "SUBJECT", "TEXT", "BODY", "HEADER")
 Tree = tuple[Any, ...]  # a word, then a needle or one or two trees
 
 
-def _shown(one: tuple[str | None, str]) -> str:
-    return f"{one[0]} <{one[1]}>" if one[0] else one[1]
-
-
 _TEXTS: dict[str, Callable[[bytes, Record], list[str]]] = {
-    "FROM": lambda _raw, record: list(map(_shown, record.from_)),
-    "TO": lambda _raw, record: list(map(_shown, record.to)),
-    "CC": lambda _raw, record: list(map(_shown, record.cc)),
-    "BCC": lambda _raw, record: list(map(_shown, record.bcc)),
+    "FROM": lambda raw, record: making.addresses(raw, record, "from"),
+    "TO": lambda raw, record: making.addresses(raw, record, "to"),
+    "CC": lambda raw, record: making.addresses(raw, record, "cc"),
+    "BCC": lambda raw, record: making.addresses(raw, record, "bcc"),
     "SUBJECT": lambda _raw, record: [] if record.subject is None else [record.subject],
     "TEXT": lambda raw, record: [content.search_text(raw, record)],
     "BODY": lambda raw, record: [content.body_text(raw, record)],

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from actors.search.entry import entry_of
 from mail.message import sorting
 from mail.message.record import Record, read_message
 from mail.message.thread import is_reply, parents_of
-from tests.unit.gateway.imap.indexed import IndexedWorld
-from tests.unit.gateway.imap.world import Client, message
+from tests.unit.actors.search import making
+from tests.unit.gateway.imap.indexed import Asked, IndexedWorld
+from tests.unit.gateway.imap.world import ALICE, Client, message
 from tests.unit.mail.message.slow_threading import Slow
 
 MESSAGES = 40
@@ -184,6 +186,69 @@ async def test_relevancy_orders_what_fuzzy_finds() -> None:
         assert (await client.ok("SEARCH NOT FUZZY SUBJECT run"))[0] == b"* SEARCH 2 5"
         lines = await client.ok("SEARCH RETURN (ALL RELEVANCY) FUZZY SEEN")
         assert lines[0] == b'* ESEARCH (TAG "t")'
+
+
+async def test_fuzzy_finds_what_has_no_other_forms_as_it_stands() -> None:
+    """Signs and accents alone are no words; a header's words are known, but not in which field they are."""
+    async with IndexedWorld() as world:
+        for number in range(40):
+            await world.deliver(message(f"e\u0301 !! letter {number}", sender=f"run{number % 2}@example.test"))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        everything = b"* SEARCH " + b" ".join(b"%d" % number for number in range(1, 41))
+        for recent, left in ((0, 0), (20, 0), (0, 20), (40, 0)):
+            await world.index(recent=recent, left=left)
+            for needle in ("", "!!", "\u0301"):
+                for field in ("TEXT", "SUBJECT", "HEADER Subject"):
+                    literal = f"{{{len(needle.encode())}+}}\r\n{needle}"
+                    lines = await client.ok(f"SEARCH CHARSET UTF-8 FUZZY {field} {literal}")
+                    assert lines[0] == everything, (recent, left, needle, field)
+            assert (await client.ok("SEARCH FUZZY HEADER Subject run1"))[0] == b"* SEARCH"
+            assert (await client.ok("SEARCH FUZZY HEADER From run1 1:5"))[0] == b"* SEARCH 2 4"
+            assert (await client.ok("SEARCH RETURN (COUNT RELEVANCY) FUZZY TEXT nowhere"))[0].endswith(b" COUNT 0")
+
+
+@pytest.mark.parametrize("recent", [0, 40])
+async def test_scores_say_nothing_of_what_may_not_be_read(recent: int) -> None:
+    """How rare a word is counts among the messages of the mailbox alone where somebody else reads it."""
+    told = set()
+    for hidden in ("plums of mine", "about the weather"):
+        async with IndexedWorld() as world:
+            alice = await world.connect("alice")
+            await alice.ok("CREATE open")
+            for number in range(20):
+                await world.deliver(message(f"{('apples', 'plums')[number % 2]} {number}"))
+            await alice.ok("SELECT INBOX")
+            await alice.ok("MOVE 1:* open")
+            for number in range(20):
+                await world.deliver(message(f"{hidden} {number}"))
+            await alice.ok("SETACL open bob lr")
+            await _indexed_all(world, recent)
+            bob = await world.connect("bob")
+            await bob.ok('EXAMINE "Other Users/alice/open"')
+            lines = await bob.ok('SEARCH RETURN (ALL RELEVANCY) FUZZY SUBJECT "apples plums"')
+            assert b" ALL 1:20 " in lines[0]
+            told.add(lines[0])
+            lines = await bob.ok(
+                'ESEARCH IN (MAILBOXES "Other Users/alice/open") RETURN (RELEVANCY) FUZZY SUBJECT "apples plums"'
+            )
+            told.add(lines[0].partition(b"RELEVANCY")[2])
+    assert len(told) == 2
+
+
+async def _indexed_all(world: IndexedWorld, recent: int) -> None:
+    """All mail of alice, whatever mailbox it is in."""
+    entries = []
+    for mailbox in ("open", "INBOX"):
+        hold = await world.mail.select(ALICE, mailbox, read_only=True, changed=lambda: None)
+        emails = hold.view.index.emails.tolist()
+        await hold.close()
+        for email, one in zip(emails, await world.mail.messages(ALICE, emails), strict=True):
+            assert one is not None
+            entries.append(entry_of(email, await world.mail.content(one), one.record))
+    entries.sort(key=lambda entry: entry.email)
+    old, new = entries[: len(entries) - recent], entries[len(entries) - recent :]
+    world.memory.made[ALICE] = Asked(making.index_of([making.part_of(old)] if old else [], new))
 
 
 async def _scores(client: Client, text: str) -> tuple[str, list[int]]:

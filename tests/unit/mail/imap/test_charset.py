@@ -25,7 +25,21 @@ def test_known(name: bytes, octets: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"", b"base64", b"zlib", b"rot13", b"bz2", b"hex", b"idna", b"punycode", b"unicode_escape", b"os", b"\xff"]
+    "name",
+    [
+        b"",
+        b"base64",
+        b"zlib",
+        b"rot13",
+        b"bz2",
+        b"hex",
+        b"idna",
+        b"punycode",
+        b"unicode_escape",
+        b"os",
+        b"\xff",
+        b"utf\xff8",
+    ],
 )
 def test_unknown(name: bytes) -> None:
     with pytest.raises(ImapError) as error:

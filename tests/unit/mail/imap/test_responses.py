@@ -1,5 +1,7 @@
 """Responses of extensions, as the examples of their RFCs have them; and what prints parses, whatever names hold."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,9 +26,10 @@ def _reader(line: bytes, *, utf8: bool = False) -> Reader:
     while True:
         text, _, line = line.partition(b"\r\n")
         lines.append(text)
-        if not text.endswith(b"}"):
+        announced = re.search(rb"\{([0-9]+)\}$", text)  # an atom may end with "}"
+        if announced is None:
             break
-        size_bytes = int(text.rpartition(b"{")[2][:-1])
+        size_bytes = int(announced[1])
         literals.append(line[:size_bytes])
         line = line[size_bytes:]
     assert line == b""

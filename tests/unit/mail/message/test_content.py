@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.message.charset import fold
-from mail.message.content import body_text, charset_of, content_of, header_text, search_text, text_of
+from mail.message.content import body_text, content_of, header_text, search_text, text_of
 from mail.message.record import read_message
 from mail.message.scan import scan
+from mail.message.words import charset_of
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,19 @@ def test_header_text_is_unfolded_and_decoded() -> None:
     assert header_text(raw, scan(raw)) == "Subject: Grüße folded"
 
 
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("utf-16le", "utf-16le"), ("UTF-16BE", "utf-16be"), ("utf-32le", "utf-32le"), ("utf-7", "utf-7")],
+)
+@pytest.mark.parametrize("name", ["charset", "charset*"])
+def test_a_text_in_bytes_below_128_that_is_no_ascii(name: str, charset: str, codec: str) -> None:
+    value = f"us-ascii'en'{charset}" if "*" in name else charset
+    head = f"Content-Type: text/plain; {name}={value}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    raw = head.encode() + "Hello か".encode(codec)
+    assert raw.isascii()
+    assert fold("Hello か") in search_text(raw, read_message(raw))
+
+
 MIXED = (
     b"Subject: =?utf-8?q?=C3=9Cber?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     b"preamble\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -70,6 +84,21 @@ MIXED = (
     b"--b\r\nContent-Type: application/pdf; name=secret.pdf\r\n\r\nbinary\r\n"
     b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nNEEDLE\r\n--b--\r\n"
 )
+
+
+@pytest.mark.parametrize("kind", [b"message/global", b"message/rfc822"])
+def test_an_encoded_message_is_opened_once(kind: bytes) -> None:
+    inner = b"Subject: =?utf-8?q?=C3=9Cber?=\r\nContent-Type: text/plain\r\n\r\nneedle\r\n"
+    head = b"Content-Type: " + kind + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    raw = head + binascii.b2a_base64(inner)
+    for text in (search_text(raw, read_message(raw)), body_text(raw, read_message(raw))):
+        assert fold("Subject: Über") in text
+        assert "NEEDLE" in text
+    twice = head + binascii.b2a_base64(raw)
+    assert "NEEDLE" not in body_text(twice, read_message(twice))
+    for _ in range(12):
+        raw = head + binascii.b2a_base64(raw)
+    body_text(raw, read_message(raw))
 
 
 def test_search_text_has_headers_and_texts_folded() -> None:
