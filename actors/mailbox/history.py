@@ -33,8 +33,10 @@ async def gone(store: Store, account: int, mailbox: int, since: int, until: int,
     async for page in read(store, account, since, until):
         for _modseq, stored in page:
             spans += gone_of(stored, mailbox)
+            if len(spans) > GONE_MAX:
+                return None
         pages += 1
-        if pages >= pages_max or len(spans) > GONE_MAX:
+        if pages >= pages_max:
             return None
     return merged(spans)
 

@@ -11,7 +11,7 @@ from actors.mailbox import events as ev
 from actors.mailbox.owner import Follower, Told, Watcher
 from actors.mailbox.state import Account
 from actors.mailbox.types import Opened, Reply, Tree
-from cluster.errors import Trouble, Unavailable
+from cluster.errors import NotFound, Trouble
 
 ALL: Final = 0  # all mailboxes of an account: no mailbox has this number
 _Key = tuple[int, int]  # account and mailbox
@@ -36,8 +36,9 @@ class Watchers:
         """Watch the mailbox that was opened: its rows as they are now."""
         assert isinstance(reply, Opened)
         box = account.mailboxes.get(reply.info.id)
-        if box is None or box.index is None:  # deleted by a later command of the same batch
-            raise Unavailable("The mailbox is being changed; try again.")
+        if box is None:  # deleted by a later command of the same batch
+            raise NotFound("The mailbox was deleted.")
+        assert box.index is not None, "it was loaded for Open"
         opened = Opened(box.info(), tuple(account.keywords), reply.recent_from, reply.recent_below)
         watcher.opened(opened, box.index.share())
         self._add(account, box.id, watcher)

@@ -138,12 +138,12 @@ async def run(session: Session, tag: bytes, command: commands.Command) -> None:
     if answer is None:
         session.idling = tag
         session.tell(expunges=True)
+        if session.has_more:
+            session.changed()
     else:
         expunges = not (rule.numbers and speaks_numbers(command))
         session.tell(expunges=expunges, told=answer.told, removes=isinstance(command, _REMOVING))
-        while session.selection is not None and session.selection.more and not session.ended:
-            await session.wire.drain()
-            session.tell(expunges=False)
+        await session.tell_rest()
         await updates.catch_up(session)
         code = answer.code
         if answer.highest and not code and session.qresync and session.selection is not None:

@@ -10,7 +10,7 @@ from typing import Final
 from actors.mailbox.client import Message
 from actors.mailbox.rights import SEEN_
 from actors.mailbox.types import SEEN
-from cluster.errors import NotFound
+from cluster.errors import NotFound, StoreFull
 from gateway.imap.bounds import note, within
 from gateway.imap.items import Columns, Plan, Whose, plan
 from gateway.imap.parts import Array, Pace
@@ -98,14 +98,18 @@ def _with_flags(items: tuple[FetchItem, ...], style: Style) -> tuple[FetchItem, 
 
 
 async def _set_seen(selection: Selection, rows: Array) -> bool:
-    """Whether there was anything to set, and the right to (RFC 4314 4)."""
+    """Whether there was anything to set, and the right to (RFC 4314 4). On a full disk nothing can be, and mail is to
+    be read all the same."""
     if SEEN_ not in selection.hold.rights:
         return False
     alive, places = selection.locate(rows)
     unseen = alive[(selection.hold.view.index.flags[places] & SEEN) == 0]
     if not len(unseen):
         return False
-    await selection.hold.set_flags(selection.ranges(unseen), "add", SEEN)
+    try:
+        await selection.hold.set_flags(selection.ranges(unseen), "add", SEEN)
+    except StoreFull:
+        return False
     return True
 
 

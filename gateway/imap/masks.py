@@ -92,6 +92,10 @@ def _of_ids(wanted: key.SearchKey, scope: Scope) -> Array | None:
             answer = scope.selection.mask(messages, uid=False)[scope.rows]
         case key.UidSet(messages):
             answer = scope.selection.mask(messages, uid=True)[scope.rows]
+        case key.UidAfter(uid):
+            answer = scope.uids > uid
+        case key.UidBefore(uid):
+            answer = scope.uids < uid
         case key.EmailId(name):
             answer = _equal(scope.emails, ids.email_of(name, scope.selection.account, scope.own))
         case key.ThreadId(name):

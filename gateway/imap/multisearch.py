@@ -102,8 +102,7 @@ class _Search:
 
 
 def _searched(selection: Selection) -> Searched:
-    info = selection.hold.info
-    return Searched(selection.place.wire(info.name), info.uidvalidity)
+    return Searched(selection.name, selection.hold.info.uidvalidity)
 
 
 def _nothing() -> None:

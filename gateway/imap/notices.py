@@ -289,7 +289,7 @@ class Notices:
             if wanted.items:
                 return False
             session.tell(expunges=session.idling is not None or not self.wishes.delayed)
-            if session.selection is not None and session.selection.more:
+            if session.has_more:
                 return False
         elif session.selection is not None and session.selection.hold.view.gone:
             return False
@@ -323,9 +323,7 @@ class Notices:
         if wanted is None and session.selection is not None and not session.selection.hold.view.gone:
             return
         session.tell(expunges=session.idling is not None or not self.wishes.delayed)
-        while session.selection is not None and session.selection.more and not session.ended:
-            await session.wire.drain()
-            session.tell(expunges=False)
+        await session.tell_rest()
         if wanted is not None and session.selection is not None and not session.ended:
             await self._tell_new(session.selection, wanted.items)
 

@@ -30,9 +30,7 @@ async def notify(session: Session, command: commands.Notify) -> Ok:
         raise
     session.hear(None)
     session.tell(expunges=True)  # as NOOP would: all that has happened to the selected mailbox until now
-    while session.selection is not None and session.selection.more and not session.ended:
-        await session.wire.drain()
-        session.tell(expunges=False)
+    await session.tell_rest()
     session.hear(notices)
     await notices.first(status=command.status)
     return Ok("NOTIFY completed")

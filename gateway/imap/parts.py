@@ -132,6 +132,11 @@ class View(Protocol):
     """A mailbox as it is now, shared by the sessions of this gateway; changes only between awaits."""
 
     @property
+    def name(self) -> str:
+        """How its account calls it."""
+        ...
+
+    @property
     def index(self) -> Index:
         """The columns."""
         ...

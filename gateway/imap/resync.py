@@ -36,7 +36,9 @@ async def catch_up(session: Session, known: Qresync) -> Told | None:
     selection = session.selected
     if known.uid_validity != selection.hold.info.uidvalidity:
         return None
-    rows = selection.changed(np.arange(len(selection.uids)), known.mod_sequence)
+    if known.mod_sequence >= selection.hold.view.modseq:  # as mostly: nothing has happened
+        return None
+    rows = selection.changed_since(known.mod_sequence)
     wanted = _wanted(selection, known.known_uids)
     await _tell_vanished(session, wanted, known.mod_sequence, _agreed(selection, known))
     return await tell_flags(session, rows[holds(wanted, selection.uids[rows])], with_uid=True)
@@ -53,13 +55,15 @@ async def _tell_vanished(session: Session, wanted: Array, since: int, agreed: in
     What is gone while the client still counts it is told without EARLIER, with the answer.
     """
     selection = session.selected
-    absent = common(gaps(selection.uids, selection.uidnext - 1), wanted)
-    until = selection.hold.view.modseq
+    last, until = selection.uidnext - 1, selection.hold.view.modseq
+    if since >= until or last == len(selection.uids):  # nothing has left since, or ever
+        return
+    absent = common(gaps(selection.uids, last), wanted)
     gone: Ranges | None = ()
-    if since < until and len(absent):
+    if len(absent):
         gone = await session.services.mail.vanished(selection.account, selection.hold.info.id, since, until)
     if gone is None:
-        absent = common(absent, spans.spans([(agreed + 1, selection.uidnext - 1)]))
+        absent = common(absent, spans.spans([(agreed + 1, last)]))
     else:
         absent = common(absent, spans.spans(gone))
     for line in spans.vanished(absent, earlier=True):

@@ -6,6 +6,7 @@ any more (RFC 2180 4.3).
 
 import numpy as np
 
+from gateway.imap.bounds import searched
 from gateway.imap.finding import Finder, Found, Role
 from gateway.imap.lookups import Lookups
 from gateway.imap.masks import scope_of
@@ -26,16 +27,19 @@ async def search(session: Session, command: commands.Search) -> Ok:
     with saving(selection, returns):
         asks_mod_sequence(session, command.key)
         wish = Wish.of(session, command.key, returns, uid=command.uid)
-        finder = finder_of(session, selection)
+        rows, limit = searched(session, selection, command.key)
+        finder = finder_of(session, selection, rows=rows)
         found = await finder.find(command.key, which_of(returns))
         results = results_of(finder, found, np.flatnonzero(found.mask), command.key)
         if returns is None:
             await answer_plainly(session, selection, b"SEARCH", results, uid=command.uid)
         else:
             await answer(session, selection, results, returns, uid=command.uid)
-        if wish is not None:
+        if wish is not None and limit:
+            wish.refuse()  # of what was not searched nobody knows whether it is in
+        elif wish is not None:
             wish.begin(finder.scope, results.rows)
-    return Ok("SEARCH completed")
+    return Ok("SEARCH completed", limit)
 
 
 def asks_mod_sequence(session: Session, wanted: key.SearchKey) -> None:
@@ -44,10 +48,17 @@ def asks_mod_sequence(session: Session, wanted: key.SearchKey) -> None:
         session.enable(("CONDSTORE",))
 
 
-def finder_of(session: Session, selection: Selection, lookups: Lookups | None = None, role: Role = "command") -> Finder:
-    """For a search in all that the client knows of a mailbox."""
+def finder_of(
+    session: Session,
+    selection: Selection,
+    lookups: Lookups | None = None,
+    role: Role = "command",
+    rows: Array | None = None,
+) -> Finder:
+    """For a search in all that the client knows of a mailbox, or in some rows of it."""
     now_ms = session.services.clock.now_ms()
-    scope = scope_of(selection, np.arange(len(selection.uids)), now_ms=now_ms, own=session.account)
+    rows = np.arange(len(selection.uids)) if rows is None else rows
+    scope = scope_of(selection, rows, now_ms=now_ms, own=session.account)
     return Finder(session, scope, lookups or Lookups(session, selection.account), role)
 
 

@@ -86,6 +86,11 @@ class Selection:
         return self.place.account
 
     @property
+    def name(self) -> str:
+        """How the client calls it now: it may have been renamed since it was selected."""
+        return self.place.wire(self.hold.view.name)
+
+    @property
     def readable(self) -> bool:
         """Whether the client may still read it: its owner can change his mind."""
         return self.place.who is None or READ in self.hold.rights
@@ -321,6 +326,14 @@ class Selection:
         changed: Array = rows[self.hold.view.index.modseqs[places] > since]
         return changed
 
+    def changed_since(self, since: int) -> Array:
+        """All rows that exist and have a higher MODSEQ."""
+        index = self.hold.view.index
+        uids = index.uids[index.modseqs > since]
+        last = self.uids[-1] if len(self.uids) else 0
+        rows: Array = np.searchsorted(self.uids, uids[uids <= last])
+        return rows
+
     def unheard(self, places: Array) -> Array:
         """Which of these places in the index have changes that the client has not been told of."""
         unheard: Array = self.hold.view.index.modseqs[places] > self._modseq
@@ -339,6 +352,7 @@ class Selection:
     def _flags(self, told: Told | None, most: int, with_uid: bool) -> bytes:
         """Flags that changed since the last sync, save what the client knows already."""
         if not len(self.uids):
+            self._untold = _NONE
             return b""
         index = self.hold.view.index
         changed = np.flatnonzero(index.modseqs > self._modseq)

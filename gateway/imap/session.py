@@ -245,6 +245,20 @@ class Session:
         elif removes or self.notices.wishes.selected is not None:
             self._sync(expunges=expunges, told=told, flags=self.notices.wishes.flags, with_uid=True)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `tell` left something that the next one says: not where that says nothing, as no call ends that."""
+        selection = self.selection
+        if selection is None or self.ended or not (selection.more and selection.readable):
+            return False
+        return self.notices is None or self.notices.wishes.flags
+
+    async def tell_rest(self) -> None:
+        """What `tell` left, no more at a time than the client takes."""
+        while self.has_more:
+            await self.wire.drain()
+            self.tell(expunges=False)
+
     def _sync(self, *, expunges: bool, told: Told | None, flags: bool = True, with_uid: bool = False) -> None:
         """What the contexts lose is told in the numbers that the client still has."""
         assert self.selection is not None
@@ -276,5 +290,5 @@ class Session:
             elif self.selection is not None:
                 if self.selection.contexts is not None:
                     self.wire.news()
-                if self.selection.more:
+                if self.has_more:
                     self.changed()

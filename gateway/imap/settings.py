@@ -70,7 +70,8 @@ class ImapSettings(AccessSettings, frozen=True, forbid_unknown_fields=True, kw_o
         int,
         Meta(
             ge=1000,
-            description="Messages a FETCH, STORE, SEARCH, MOVE or UID EXPUNGE handles; of more, the newest (RFC 9738).",
+            description="Messages a FETCH, STORE, SEARCH, MOVE or UID EXPUNGE handles; of more, the newest (RFC 9738). "
+            "SORT and THREAD of more are refused.",
         ),
     ] = 1_000_000
     memory_bytes_max: Annotated[

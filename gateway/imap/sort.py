@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from actors.search.brief import Columns
+from gateway.imap.bounds import all_searched
 from gateway.imap.finding import Finder
 from gateway.imap.ordering import arrived, ordered, sent
 from gateway.imap.parts import Array
@@ -30,6 +31,7 @@ async def sort(session: Session, command: commands.Sort) -> Ok:
     with saving(selection, returns):
         asks_mod_sequence(session, command.key)
         wish = Wish.of(session, command.key, returns, uid=command.uid, criteria=command.criteria)
+        all_searched(session, selection, command.key)
         finder = finder_of(session, selection)
         found = await finder.find(command.key)
         places = await ordered(session, finder, np.flatnonzero(found.mask), command.criteria, found.scores)
@@ -47,6 +49,7 @@ async def thread(session: Session, command: commands.Thread) -> Ok:
     """RFC 5256 3."""
     selection = session.selected
     asks_mod_sequence(session, command.key)
+    all_searched(session, selection, command.key)
     finder = finder_of(session, selection)
     found = await finder.find(command.key)
     places = np.flatnonzero(found.mask)

@@ -50,7 +50,7 @@ class Reading:
         [BADURL] (RFC 4469 4.1)."""
         session = self._session
         selection = session.selection
-        base = selection.place.wire(selection.place.name) if selection is not None else None
+        base = selection.name if selection is not None else None
         try:
             url = urls.parse(text, base)
         except ImapError as error:

@@ -1,4 +1,4 @@
-"""What SEARCH asks for (RFC 3501 6.4.4, and RFC 5032, 6203, 7162, 8474, 8514), as a tree.
+"""What SEARCH asks for (RFC 3501 6.4.4, and RFC 5032, 6203, 7162, 8474, 8514, 9738), as a tree.
 
 The law: every string in it is decoded; its depth and size are bounded.
 """
@@ -159,6 +159,20 @@ class UidSet:
 
 
 @dataclass(frozen=True, slots=True)
+class UidAfter:
+    """The UID is above this one (RFC 9738 3.2): unlike `UID 8:*`, never the newest message where none is."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class UidBefore:
+    """The UID is below this one (RFC 9738 3.2)."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModSequence:
     """The mod-sequence is `least` or higher (RFC 7162 3.1.5).
 
@@ -250,6 +264,8 @@ SearchKey = (
     | Smaller
     | SeqSet
     | UidSet
+    | UidAfter
+    | UidBefore
     | ModSequence
     | Older
     | Younger
@@ -276,3 +292,14 @@ def leaves(wanted: SearchKey) -> Iterator[SearchKey]:
                 left.append(inner)
             case leaf:
                 yield leaf
+
+
+def conjuncts(wanted: SearchKey) -> Iterator[SearchKey]:
+    """Keys that each hold for all that is found, whatever parentheses they have."""
+    left = [wanted]
+    while left:
+        match left.pop():
+            case And(keys):
+                left += keys
+            case one:
+                yield one

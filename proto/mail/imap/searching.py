@@ -84,6 +84,11 @@ class KeyReader:
         self.reader.sp()
         return self.reader.nz_number()
 
+    def unique_id(self) -> int:
+        """SP uniqueid"""
+        self.reader.sp()
+        return self.reader.nz_number()
+
     def object_id(self) -> str:
         """SP objectid; a quoted one is taken as well"""
         self.reader.sp()
@@ -263,6 +268,8 @@ KEYS: dict[bytes, Callable[[KeyReader], SearchKey]] = {
     b"THREADID": lambda keys: search.ThreadId(keys.object_id()),
     b"TO": lambda keys: search.To(keys.text()),
     b"UID": _uid,
+    b"UIDAFTER": lambda keys: search.UidAfter(keys.unique_id()),
+    b"UIDBEFORE": lambda keys: search.UidBefore(keys.unique_id()),
     b"UNANSWERED": _without("\\Answered"),
     b"UNDELETED": _without("\\Deleted"),
     b"UNDRAFT": _without("\\Draft"),

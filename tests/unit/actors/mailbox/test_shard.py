@@ -237,6 +237,16 @@ async def test_a_retried_delivery_is_one_delivery(place: Place) -> None:
     assert tree.used_messages == 1
 
 
+async def test_what_is_deleted_while_it_is_opened_is_not_there(place: Place) -> None:
+    shard = place.new_owner()
+    await shard.ask(1, Create("work"))
+    watched, deleted = await asyncio.gather(
+        shard.watch(1, Open("work"), Listener()), shard.ask(1, Delete("work")), return_exceptions=True
+    )
+    assert isinstance(watched, NotFound)
+    assert isinstance(deleted, Done)
+
+
 async def test_watchers_hear_each_change_once_in_order(place: Place) -> None:
     shard = place.new_owner()
     await shard.ask(1, add(0))

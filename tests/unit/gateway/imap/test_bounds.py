@@ -89,3 +89,49 @@ async def test_with_qresync_both_are_told(client: Client) -> None:
     assert lines[0] == b"* VANISHED 4:1003"
     assert lines[-2].startswith(b"* OK [HIGHESTMODSEQ ")
     assert lines[-1] == b"t OK [MESSAGELIMIT 1000 4] UID EXPUNGE completed"
+
+
+async def test_search_looks_through_the_newest(client: Client) -> None:
+    """RFC 9738 3.1: what is searched counts, not what is found."""
+    await client.ok("STORE 2:5 +FLAGS.SILENT (\\Flagged)")
+    lines = await client.ok("SEARCH FLAGGED")
+    assert lines == [b"* SEARCH 4 5", b"t OK [MESSAGELIMIT 1000 4] SEARCH completed"]
+    lines = await client.ok("UID SEARCH RETURN (MIN COUNT) UNDELETED")
+    assert lines[0].endswith(b"UID MIN 4 COUNT 1000")
+    assert lines[1] == b"t OK [MESSAGELIMIT 1000 4] SEARCH completed"
+
+
+@pytest.mark.parametrize(
+    "where", ["1:1000", "UID 1:1000", "UIDBEFORE 1001", "(UIDAFTER 1 (UIDBEFORE 1002))", "(2:6 OR SEEN UNSEEN)"]
+)
+async def test_a_search_in_fewer_is_whole(client: Client, where: str) -> None:
+    await client.ok("STORE 2:5 +FLAGS.SILENT (\\Flagged)")
+    lines = await client.ok(f"SEARCH {where} FLAGGED")
+    assert lines == [b"* SEARCH 2 3 4 5", b"t OK SEARCH completed"]
+    assert (await client.ok(f"SORT (REVERSE DATE) UTF-8 {where} FLAGGED"))[-1] == b"t OK SORT completed"
+    assert (await client.ok(f"THREAD REFS UTF-8 {where} FLAGGED"))[-1] == b"t OK THREAD completed"
+
+
+@pytest.mark.parametrize("where", ["NOT 1:3", "OR 1:3 4", "UIDAFTER 1", "UIDBEFORE 4294967295"])
+async def test_a_search_in_more_is_not(client: Client, where: str) -> None:
+    assert (await client.ok(f"SEARCH RETURN (COUNT) {where}"))[-1].startswith(b"t OK [MESSAGELIMIT 1000 4] ")
+
+
+async def test_what_is_saved_is_of_the_newest(client: Client) -> None:
+    """RFC 9738 3.4."""
+    await client.ok("SEARCH RETURN (SAVE) ALL")
+    assert (await client.ok("SEARCH RETURN (MIN COUNT) $"))[0].endswith(b"MIN 4 COUNT 1000")
+
+
+async def test_sort_and_thread_are_whole_or_not_at_all(client: Client) -> None:
+    """RFC 9738 3.3."""
+    for command in ("SORT (DATE) UTF-8 ALL", "UID SORT (DATE) UTF-8 UIDAFTER 1", "THREAD REFS UTF-8 ALL"):
+        lines = await client.command(command)
+        assert lines == [b"t NO [MESSAGELIMIT 1000] Narrow it down with UIDAFTER or UIDBEFORE"]
+
+
+async def test_no_updates_of_what_was_not_searched(client: Client) -> None:
+    lines = await client.ok("SEARCH RETURN (UPDATE COUNT) UNSEEN")
+    assert lines[1].startswith(b'* NO [NOUPDATE "t"]')
+    assert lines[-1] == b"t OK [MESSAGELIMIT 1000 4] SEARCH completed"
+    assert len(await client.ok("STORE 4 +FLAGS.SILENT (\\Seen)")) == 1

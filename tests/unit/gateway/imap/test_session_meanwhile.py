@@ -1,5 +1,12 @@
 """What another session does while a command waits for messages to be read."""
 
+import asyncio
+from unittest.mock import AsyncMock
+
+import pytest
+
+from actors.mailbox.view import Selected
+from cluster.errors import StoreFull
 from tests.unit.gateway.imap.picture import Picture
 from tests.unit.gateway.imap.world import ALICE, World, message
 
@@ -71,3 +78,34 @@ async def test_a_mailbox_deleted_while_fetching_ends_the_session() -> None:
         lines = await client.command("FETCH 1 ENVELOPE")
         assert lines[-2] == b"* BYE The selected mailbox was deleted"
         assert await client.line() == b""
+
+
+@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("word", ["SELECT", "EXAMINE"])
+async def test_a_mailbox_deleted_while_it_is_selected_is_not_there(word: str, turns: int) -> None:
+    """RFC 5530 3: NONEXISTENT, and not UNAVAILABLE, for which clients try again."""
+
+    async def delete(world: World) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await world.mail.delete(ALICE, "work")
+
+    async with World() as world:
+        client = await world.connect("alice")
+        await client.ok("CREATE work")
+        lines, _ = await asyncio.gather(client.command(f"{word} work"), delete(world))
+        if not lines[-1].startswith(b"t OK"):
+            assert lines[-1].startswith(b"t NO [NONEXISTENT] ")
+            assert (await client.command("CHECK"))[-1].startswith(b"t BAD")
+
+
+async def test_on_a_full_disk_messages_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the mailbox can be selected then: the body is what was asked for, and \\Seen is only what follows from it."""
+    async with World() as world:
+        await world.deliver(message("first"))
+        client = await world.connect("alice")
+        await client.ok("SELECT INBOX")
+        monkeypatch.setattr(Selected, "set_flags", AsyncMock(side_effect=StoreFull("The disk is full.")))
+        lines = await client.ok("FETCH 1 (FLAGS BODY[TEXT])")
+        assert lines[0].startswith(b"* 1 FETCH (FLAGS (\\Recent) BODY[TEXT] {")
+        assert (await client.command("STORE 1 +FLAGS (\\Seen)"))[-1].startswith(b"t NO [UNAVAILABLE]")
