@@ -1,7 +1,8 @@
 """Devices without a page of their own: they ask for a code here, and somebody types it on another screen (RFC 8628).
 
 The law: what the page asks before it lets a device in is what any other program is asked with; the code is told to
-nobody who has not signed in.
+nobody who has not signed in. As nobody has to sign in for a code, and only so many may wait, one network gets
+PER_NETWORK_MAX of them in the time that they are good for.
 """
 
 from typing import Final
@@ -11,6 +12,10 @@ from msgspec.structs import replace
 
 from actors.directory import devices, scopes
 from actors.directory.devices import Device
+from actors.throttle.client import Limit
+from cluster.errors import Trouble
+from gateway.logins import ASK_S
+from gateway.networks import client_network
 from gateway.oauth import html, signing_in, words
 from gateway.oauth.authorize import check_resource
 from gateway.oauth.clients import client_of
@@ -21,6 +26,7 @@ from gateway.oauth.tickets import Browser, Ticket
 ENDPOINT: Final = "/oauth/device"
 PAGE: Final = "/device"
 PURPOSE: Final = "device"
+PER_NETWORK_MAX: Final = 30
 UNKNOWN: Final = "There is no such code, or it is too old. Look at the device again; codes are good for ten minutes."
 
 
@@ -34,6 +40,7 @@ async def begin(services: Services, asked: Asked) -> Reply:
     wanted = scopes.asked(fields.get("scope", ""))
     if not scopes.services(wanted):
         raise OauthError("invalid_scope", f"scope must name one of: {' '.join(scopes.KNOWN)}")
+    await _count(services, asked.ip)
     found = await services.directory.authorizations.new_device(fields["client_id"], client.name, wanted)
     uri = services.issuer + PAGE
     return as_json(
@@ -46,6 +53,21 @@ async def begin(services: Services, asked: Asked) -> Reply:
             "interval": found.interval_s,
         }
     )
+
+
+async def _count(services: Services, ip: str) -> None:
+    """One more of a network. Raises OauthError; where the counts do not answer, all may."""
+    network = client_network(ip)
+    if services.tallies is None or not network:
+        return
+    limit = Limit("device codes", network, rate=PER_NETWORK_MAX, per_s=devices.DEVICE_MS / 1000)
+    try:
+        told = await services.tallies.tally((limit,), services.dice.randbytes(16), timeout_s=ASK_S)
+    except Trouble as trouble:
+        services.log.warning("oauth.not_counted", why=trouble.log)
+        return
+    if told[0].counted > PER_NETWORK_MAX:
+        raise OauthError("slow_down", "too many codes were asked for; try again in some minutes", 429)
 
 
 async def shown(services: Services, asked: Asked) -> Reply:

@@ -14,7 +14,7 @@ from actors.directory.proof_editor import Factor, Made
 from actors.directory.proofs import AppPassword
 from actors.directory.types import Principal
 from cluster.clock import Clock, Dice
-from gateway.logins import Logins
+from gateway.logins import Logins, Tallying
 
 BODY_BYTES_MAX: Final = 16 * 1024  # of a form or a registration
 FIELDS_MAX: Final = 60
@@ -129,7 +129,7 @@ class Log(Protocol):
 
 class Services(NamedTuple):
     """What every request shares. `secret`: the server's own, the same on every node and over restarts. `pause_s`:
-    before the answer to a first failed login."""
+    before the answer to a first failed login. `tallies`: the cluster's counts; None: nothing is counted."""
 
     directory: Directory
     logins: Logins
@@ -138,6 +138,7 @@ class Services(NamedTuple):
     log: Log
     secret: bytes
     pause_s: float = 1.0
+    tallies: Tallying | None = None
 
     @property
     def issuer(self) -> str:

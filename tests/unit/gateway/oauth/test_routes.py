@@ -11,6 +11,7 @@ from actors.throttle.memory import MemoryTallies
 from cluster.clock import ManualClock
 from cluster.errors import Unavailable
 from gateway.logins import CountedLogins, LoginSettings
+from gateway.oauth.device import PER_NETWORK_MAX
 from gateway.oauth.parts import BODY_BYTES_MAX, Asked, Reply
 from gateway.oauth.routes import ROUTES, Route, answer
 from tests.unit.gateway.oauth.world import ALICE, FORM, Browser, World
@@ -92,3 +93,19 @@ async def test_what_is_unknown_and_what_is_remembered_is_bounded(monkeypatch: py
             assert tokens is not None
             assert await given.access(tokens.access) is not None
         assert len(given._known) == 3
+
+
+async def test_a_network_gets_so_many_codes_for_devices() -> None:
+    clock = ManualClock()
+    async with World() as world:
+        tallies = MemoryTallies(clock)
+        world.services = world.services._replace(tallies=tallies)
+        client_id = await world.register("http://127.0.0.1/")
+        for _ in range(PER_NETWORK_MAX):
+            assert (await world.post("/oauth/device", client_id=client_id, scope="imap")).status == 200
+        assert (await world.post("/oauth/device", client_id=client_id, scope="imap")).status == 429
+        tallies.trouble = Unavailable("no", log="away")
+        assert (await world.post("/oauth/device", client_id=client_id, scope="imap")).status == 200
+        tallies.trouble = None
+        clock.advance(1200)
+        assert (await world.post("/oauth/device", client_id=client_id, scope="imap")).status == 200
