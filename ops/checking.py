@@ -15,6 +15,7 @@ from cluster.dns.settings import servers_of
 from cluster.errors import Misconfigured
 from gateway.networks import networks
 from gateway.outbound.settings import OutboundSettings
+from gateway.web.cors import Origins
 
 if TYPE_CHECKING:
     from ops.settings import Settings
@@ -39,6 +40,7 @@ def mistakes(settings: "Settings") -> Iterator[str]:
         yield from _refused(f"milter[{number}].address", milter.where)
     yield from _twice("throttle", [one.name for one in settings.throttle])
     yield from _names("screen.trusted_sealers", settings.screen.trusted_sealers)
+    yield from _refused("web.origins", Origins, settings.web.origins)
     yield from _names("mta_sts.mx", (host.removeprefix("*.") for host in settings.mta_sts.mx))
     yield from _mailboxes("reports.addresses", settings.reports.addresses)
     yield from _mailboxes("reports.sender", filter(None, [settings.reports.sender]))

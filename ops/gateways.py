@@ -33,7 +33,10 @@ from gateway.pop3.server import Pop3Server
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
+from gateway.web.metrics import WebMetrics
 from gateway.web.mtasts import policy_resource
+from gateway.web.parts import WebServices
+from gateway.web.router import Router
 from gateway.web.server import WebServer
 from mail.smtp.states import Role
 from mail.trust import mtasts
@@ -98,7 +101,6 @@ async def serve_gateways(
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
         )
-    log = structlog.get_logger()
     secret = await _secret(core.store, core.dice)
     logins = _logins(core, settings)
     readers = _readers(core, settings, secret, logins, tls)
@@ -107,16 +109,14 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = None
-    if tls is not None:
-        policy = policy_resource(settings.mta_sts.policy(settings.hostname), core.directory)
-        web = WebServer({mtasts.PATH: policy}, tls, log)
-        stack.push_async_callback(web.close)
-    stack.push_async_callback(_together, *(reader.close for reader in readers.values()), smtp.close)
+    web = _web(core, settings, tls)
+    closings = [reader.close for reader in readers.values()]
+    stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:
         if listener.protocol == "https":
-            assert web is not None  # it has a certificate: see above
-            await web.listen(sock)
+            behind = relays(listener.proxy_from, listener.proxy_others)
+            plain = settings.web.plaintext and behind is not None and _is_plain(listener)
+            await web.listen(sock, behind=behind, plain=plain)
         else:
             await _serve(stack, listener, sock, readers, smtp, core)
 
@@ -136,6 +136,20 @@ def _readers(
         ),
         "pop3": Pop3Server(Pop3Services(mail, directory, settings.pop3, Pop3Metrics(registry), *shared), tls),
     }
+
+
+def _web(core: Core, settings: Settings, tls: ssl.SSLContext | None) -> WebServer:
+    """All that is served over HTTPS."""
+    router = Router()
+    policy = settings.mta_sts.policy(settings.hostname)
+    router.add(mtasts.PATH, policy_resource(policy, core.directory))
+    services = WebServices(settings.web, WebMetrics(core.registry), core.clock, core.dice, structlog.get_logger())
+    return WebServer(router, services, tls)
+
+
+def _is_plain(listener: Listener) -> bool:
+    """Whether its relay alone may connect, and has the TLS."""
+    return listener.tls == "none" and listener.proxy_others == "refuse"
 
 
 def _logins(core: Core, settings: Settings) -> CountedLogins:

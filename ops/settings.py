@@ -38,7 +38,7 @@ from gateway.smtp.settings import SmtpSettings
 from gateway.throttles import ThrottleSettings
 from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
-from gateway.web.settings import MtaStsSettings
+from gateway.web.settings import MtaStsSettings, WebSettings
 from ops.admin.settings import AdminSettings
 from ops.checking import mistakes
 
@@ -51,7 +51,7 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
             "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: the MTA-STS "
-            "policy of [mta_sts], with TLS whatever `tls` says."
+            "policy of [mta_sts], with TLS whatever `tls` says, but for what [web] says of `plaintext`."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -158,6 +158,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     trust: TrustSettings = TrustSettings()
     screen: ScreenSettings = ScreenSettings()
+    web: WebSettings = WebSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
     search: SearchSettings = SearchSettings()

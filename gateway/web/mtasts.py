@@ -6,8 +6,9 @@ The law: nothing is served for a domain that is not ours.
 from typing import Final, Protocol
 
 from cluster.errors import NotFound, Refused
-from gateway.web.http import Request, Response, refusal
-from gateway.web.server import Resource
+from gateway.web.answers import Answer, HttpError
+from gateway.web.exchange import Exchange
+from gateway.web.parts import Handler
 from mail.trust.mtasts import Policy, render
 
 PREFIX: Final = "mta-sts."
@@ -22,18 +23,18 @@ class Domains(Protocol):
         ...
 
 
-def policy_resource(policy: Policy | None, domains: Domains) -> Resource:
+def policy_resource(policy: Policy | None, domains: Domains) -> Handler:
     """Serves the policy at its path."""
     body = render(policy) if policy is not None else b""
 
-    async def answer(request: Request) -> Response:
-        domain = request.host.removeprefix(PREFIX)
-        if policy is None or not request.host.startswith(PREFIX) or not domain:
-            return refusal(404)
+    async def answer(exchange: Exchange) -> Answer:
+        domain = exchange.host.removeprefix(PREFIX)
+        if policy is None or not exchange.host.startswith(PREFIX) or not domain:
+            raise HttpError(404)
         try:
             await domains.get_domain(domain)
         except (NotFound, Refused):
-            return refusal(404)
-        return Response(200, body, fields=(("Cache-Control", f"max-age={CACHED_S}"),))
+            raise HttpError(404) from None
+        return Answer(200, body, headers=(("Cache-Control", f"max-age={CACHED_S}"),))
 
     return answer

@@ -1,6 +1,7 @@
 """Promises about what comes from other servers, filters and settings: DNS, records, policies, replies, milters, rules.
 Part of promises.py."""
 
+import asyncio
 import contextlib
 import gzip
 import hashlib
@@ -13,7 +14,6 @@ from cluster.lookup.table import WrongTable, read_table
 from cluster.rules.expression import Expression
 from cluster.rules.facts import Failed, Missing
 from cluster.rules.kinds import Kind
-from gateway.web.http import BadRequest, read_request
 from mail.message.downgrade import Undowngradable, downgrade
 from mail.message.header import fields
 from mail.milter.apply import Envelope, apply
@@ -30,6 +30,7 @@ from mail.trust.dmarc_reports import report_destinations
 from mail.trust.questions import Question
 from mail.trust.spf import check_mail_from
 from tests.authorities import Certified
+from tests.unit.gateway.web.world import World
 from tests.unit.mail.trust.asking import Answer, Zone
 
 _CERTIFIED: Final = Certified.root()
@@ -163,10 +164,26 @@ def tlsa(data: bytes) -> None:
 
 
 def web_request(data: bytes) -> None:
-    """A request to our HTTPS listener: BadRequest with a status, or a request."""
-    for head in (data, b"GET / HTTP/1.1\r\nHost: x\r\n" + data):
-        with contextlib.suppress(BadRequest):
-            assert read_request(head).method in ("GET", "HEAD")
+    """What comes on an HTTPS connection: the server refuses it, or takes it for requests that its handlers answer; it
+    holds no more of it than its bounds, and ends when the client does.
+    """
+    asyncio.run(_web_request(data))
+
+
+async def _web_request(data: bytes) -> None:
+    world = World()
+    world.gate.set()
+    for before in (
+        b"",
+        b"GET /hello HTTP/1.1\r\nHost: x\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ",
+    ):
+        client = world.connect()
+        await client.send(before + data)
+        assert not client.wire.out or client.wire.out.startswith((b"HTTP/1.1 ", b"HTTP/1.0 "))
+        await client.leave()
+    assert not world.server._connections
+    assert not [event for event, _ in world.log.said if event == "web.defect"]
 
 
 def milter(data: bytes) -> None:
@@ -320,7 +337,13 @@ VALID: Final[dict[str, list[bytes]]] = {
     "mta_sts_policy": [b"version: STSv1\r\nmode: enforce\nmx: a.test\nmx: *.b.test\nmax_age: 604800\n"],
     "mta_sts_record": [b"v=STSv1; id=20160831085700Z;", b"v=STSv1;id=a;x=y\nv=spf1"],
     "tlsa": [b"\3\1\1" + bytes(32), b"\2\0\0" + _CERTIFIED.der, b"\2\1\0" + _CERTIFIED.spki, _CERTIFIED.der],
-    "web_request": [b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test\r\n\r\n"],
+    "web_request": [
+        b'GET /letters HTTP/1.1\r\nHost: a.test\r\nRange: bytes=0-1,3-\r\nIf-None-Match: W/"x"\r\n\r\n',
+        (
+            b"PUT /echo HTTP/1.1\r\nHost:\r\nContent-Encoding:gzip\r\n"
+            b"Transfer-Encoding:chunked\r\n\r\n1\r\n\x1f\r\n0\r\n\r\n"
+        ),
+    ],
     "reply": [
         b"250-mx hello\r\n250-SIZE 1\r\n250-AUTH=PLAIN\r\n250 LIMITS RCPTMAX=5\r\n",
         b"550-5.1.1 no\r\n550 5.1.1 such user\r\n421 4.3.2 bye\n",

@@ -1,0 +1,76 @@
+"""Smaller bodies: zstd or gzip of what we answer, gzip of what is asked (RFC 9110 §8.4, §12.5.3; RFC 8878, RFC 1952).
+
+The law: what is unpacked never grows over the limit of its handler, whatever it says of itself; only text that is
+worth it is packed, and a body of more than LARGE octets off the event loop.
+"""
+
+import asyncio
+import zlib
+from typing import Final
+
+import zstandard
+
+from gateway.web.answers import HttpError
+from gateway.web.fields import weights
+
+WORTH_BYTES: Final = 1024  # below a packet nothing is gained
+LARGE: Final = 128 * 1024  # about a millisecond of zstd
+ZSTD_LEVEL: Final = 3
+GZIP_LEVEL: Final = 4
+_GZIP: Final = 31  # zlib's word for a gzip header and the largest window
+_MAKERS: Final = ("zstd", "gzip")  # the better first
+
+_TEXTUAL: Final = ("text/", "application/json", "application/problem+json", "application/javascript", "image/svg+xml")
+
+
+def chosen(accepted: str, content_type: str, size: int) -> str:
+    """The coding for a body; empty: as it is."""
+    if size < WORTH_BYTES or not accepted or not content_type.startswith(_TEXTUAL):
+        return ""
+    weight = weights(accepted)
+    rest = weight.get("*", 0.0)
+    best = max(_MAKERS, key=lambda name: weight.get(name, rest))  # of equals the first
+    return best if weight.get(best, rest) > 0 else ""
+
+
+async def pack(body: bytes, coding: str) -> bytes:
+    """The body in a coding that `chosen` has named."""
+    work = _zstd if coding == "zstd" else _gzip
+    return work(body) if len(body) <= LARGE else await asyncio.to_thread(work, body)
+
+
+def _zstd(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
+
+
+def _gzip(body: bytes) -> bytes:
+    return zlib.compress(body, GZIP_LEVEL, _GZIP)
+
+
+class Unpacker:
+    """A gzip body, unpacked as it comes; of several members each (RFC 1952 §2.2)."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(_GZIP)
+        self._begun = False
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        """What that is, unpacked. Raises HttpError: 413 above `most` octets, 400 for what is no gzip."""
+        found = b""
+        while data:
+            if self._inflate.eof:
+                self._inflate = zlib.decompressobj(_GZIP)
+            try:
+                found += self._inflate.decompress(data, most - len(found) + 1)
+            except zlib.error:
+                raise HttpError(400, "The body is not gzip") from None
+            self._begun = True
+            if len(found) > most:
+                raise HttpError(413)
+            data = self._inflate.unconsumed_tail or self._inflate.unused_data
+        return found
+
+    def end(self) -> None:
+        """All has come. Raises HttpError (400) where it has not."""
+        if self._begun and not self._inflate.eof:
+            raise HttpError(400, "The gzip body is cut short")

@@ -1,0 +1,200 @@
+"""Whose a request is: Basic and Bearer, what is counted, what is remembered and for how long."""
+
+import base64
+import random
+from typing import Any
+
+import pytest
+
+from actors.directory.types import Principal
+from cluster.clock import ManualClock
+from gateway.logins import TooManyFailures
+from gateway.web import credentials as module
+from gateway.web.answers import Answer
+from gateway.web.credentials import Credentials, Introspected
+from gateway.web.exchange import Exchange
+from tests.unit.gateway.web.world import Response, World
+
+ALICE = Principal(1, "alice@example.test")
+
+
+class Directory:
+    """Alice's password changes; checks are counted."""
+
+    def __init__(self) -> None:
+        self.password = "pâss"
+        self.checks = 0
+        self.takes_tokens = True
+        self.token_scope = ""
+
+    async def verify(self, login: str, password: str) -> Principal | None:
+        self.checks += 1
+        return ALICE if login == "alice" and password == self.password else None
+
+    async def principal(self, login: str) -> Principal | None:
+        return None
+
+    async def scram(self, login: str) -> None:
+        return None
+
+    async def token(self, login: str, token: str) -> Principal | None:
+        return ALICE if token == "good" else None
+
+
+class Attempts:
+    """The Logins, and each attempt of theirs."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.full = False
+
+    def attempt(self, ip: str) -> "Attempts":
+        return self
+
+    async def begin(self, name: str, secret: str = "") -> None:
+        self.told.append("begin")
+        if self.full:
+            raise TooManyFailures(90, log="too many")
+
+    async def succeeded(self, name: str) -> None:
+        self.told.append("succeeded")
+
+    async def failed(self, pause_s: float) -> float:
+        self.told.append("failed")
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
+class Site:
+    """A world with a resource that needs somebody."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.world = World(**{"login_failure_delay_s": 0.0, **settings})
+        self.directory, self.attempts = Directory(), Attempts()
+        self.clock: ManualClock = self.world.clock
+        bearer = Introspected(self.directory)
+        self.credentials = Credentials(
+            self.directory, self.attempts, bearer, self.clock, random.Random(1), challenge=', x="y"'
+        )
+
+        async def whoami(exchange: Exchange) -> Answer:
+            return Answer(200, (await self.credentials.principal(exchange, "mail")).login.encode())
+
+        self.world.router.add("/me", whoami, cors=True)
+
+    async def ask(self, authorization: str = "", ip: str = "192.0.2.1") -> Response:
+        client = self.world.connect(ip)
+        line = f"Authorization: {authorization}\r\n" if authorization else ""
+        await client.send(f"GET /me HTTP/1.1\r\nHost: a.test\r\n{line}\r\n".encode())
+        response = client.response()
+        await client.leave()
+        return response
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+async def test_nobody_is_told_how_to_log_in() -> None:
+    response = await Site().ask()
+    assert response.status == 401
+    ways = response.headers["www-authenticate"]
+    assert ways == 'Bearer realm="Rookery", scope="mail", x="y", Basic realm="Rookery", charset="UTF-8"'
+
+
+async def test_a_name_and_a_password() -> None:
+    site = Site()
+    response = await site.ask(basic("alice", "pâss"))
+    assert (response.status, response.body) == (200, b"alice@example.test")
+    assert site.attempts.told == ["begin", "succeeded"]
+
+
+async def test_a_client_is_counted_once_and_its_password_looked_at_each_time() -> None:
+    site = Site()
+    for _ in range(3):
+        assert (await site.ask(basic("alice", "pâss"))).status == 200
+    assert site.attempts.told == ["begin", "succeeded"]
+    assert site.directory.checks == 3
+    site.clock.advance(121)
+    await site.ask(basic("alice", "pâss"))
+    assert site.attempts.told == ["begin", "succeeded"] * 2
+
+
+async def test_a_changed_password_is_wrong_at_once_and_counted() -> None:
+    site = Site()
+    await site.ask(basic("alice", "pâss"))
+    site.directory.password = "other"
+    assert (await site.ask(basic("alice", "pâss"))).status == 401
+    assert site.attempts.told == ["begin", "succeeded", "begin", "failed"]
+
+
+async def test_another_network_is_counted_by_itself() -> None:
+    site = Site()
+    await site.ask(basic("alice", "pâss"))
+    await site.ask(basic("alice", "pâss"), "198.51.100.1")
+    assert site.attempts.told == ["begin", "succeeded"] * 2
+
+
+async def test_wrong_ones_look_alike_whoever_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site()
+    answers = [await site.ask(basic(name, "wrong")) for name in ("alice", "nobody")]
+    assert answers[0] == answers[1]
+    assert site.attempts.told == ["begin", "failed"] * 2
+    assert "wrong" not in repr(site.world.log.said)
+
+
+async def test_too_many_failures() -> None:
+    site = Site()
+    site.attempts.full = True
+    response = await site.ask(basic("alice", "pâss"))
+    assert (response.status, response.headers["retry-after"]) == (429, "90")
+    assert site.directory.checks == 0
+
+
+@pytest.mark.parametrize(
+    "said", ["Basic", "Basic !", "Basic YQ==", "Basic /////w==", "Digest x", "nonsense", "Basic " + "YQ" * 5000]
+)
+async def test_what_makes_no_sense_is_neither_looked_at_nor_counted(said: str) -> None:
+    site = Site()
+    response = await site.ask(said)
+    assert response.status == 401
+    assert 'error="invalid_request"' in response.headers["www-authenticate"]
+    assert not site.attempts.told
+
+
+async def test_tokens() -> None:
+    site = Site()
+    assert (await site.ask("bearer  good")).status == 200
+    response = await site.ask("Bearer bad")
+    assert response.status == 401
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
+    assert not site.attempts.told
+    site.directory.takes_tokens = False
+    assert (await site.ask("Bearer good")).status == 401
+
+
+async def test_passwords_may_be_unwanted() -> None:
+    site = Site(basic=False)
+    response = await site.ask(basic("alice", "pâss"))
+    assert response.status == 401
+    assert "Basic" not in response.headers["www-authenticate"]
+    assert site.directory.checks == 0
+
+
+async def test_what_others_can_read_is_not_looked_at() -> None:
+    site = Site()
+    client = site.world.connect()
+    client.connection.secure = False
+    await client.send(f"GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: {basic('alice', 'pâss')}\r\n\r\n".encode())
+    assert client.response().status == 403
+    assert site.directory.checks == 0
+
+
+async def test_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED_MAX", 1)
+    site = Site()
+    for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        await site.ask(basic("alice", "pâss"), ip)
+    assert site.attempts.told == ["begin", "succeeded"] * 3
