@@ -27,6 +27,8 @@ from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
 from gateway.logins import CountedLogins, Logins
+from gateway.oauth.mounting import mount
+from gateway.oauth.parts import Services as OauthServices
 from gateway.pop3.metrics import Metrics as Pop3Metrics
 from gateway.pop3.parts import Services as Pop3Services
 from gateway.pop3.server import Pop3Server
@@ -47,6 +49,7 @@ from ops.reporting import reporting
 from ops.rules import Ruling
 from ops.settings import Listener, Settings
 
+TOKENS_ARE_FOR: Final = ("/.well-known/jmap", "/jmap/session")  # what says where its tokens come from (RFC 9728 3.1)
 TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
 CERTIFICATE: Final = "certificate.pem"
 SASL_SECRET: Final = b"s/sasl"  # hides which logins exist; the same over restarts
@@ -109,7 +112,7 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = _web(core, settings, tls)
+    web = _web(core, settings, tls, secret, logins)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:
@@ -138,11 +141,17 @@ def _readers(
     }
 
 
-def _web(core: Core, settings: Settings, tls: ssl.SSLContext | None) -> WebServer:
+def _web(core: Core, settings: Settings, tls: ssl.SSLContext | None, secret: bytes, logins: Logins) -> WebServer:
     """All that is served over HTTPS."""
     router = Router()
     policy = settings.mta_sts.policy(settings.hostname)
     router.add(mtasts.PATH, policy_resource(policy, core.directory))
+    if core.directory.authorizations.settings.issuer:
+        log, pause_s = structlog.get_logger(), settings.web.login_failure_delay_s
+        oauth = OauthServices(
+            core.directory, logins, core.clock, core.dice, log, secret, pause_s, _counts(core, settings)
+        )
+        mount(router, oauth, TOKENS_ARE_FOR)
     services = WebServices(settings.web, WebMetrics(core.registry), core.clock, core.dice, structlog.get_logger())
     return WebServer(router, services, tls)
 
@@ -152,11 +161,17 @@ def _is_plain(listener: Listener) -> bool:
     return listener.tls == "none" and listener.proxy_others == "refuse"
 
 
+def _counts(core: Core, settings: Settings) -> ThrottleClient:
+    """The cluster's."""
+    return ThrottleClient(core.calling, settings.throttling.lease_s)
+
+
 def _logins(core: Core, settings: Settings) -> CountedLogins:
     """Raises Misconfigured."""
-    counts = ThrottleClient(core.calling, settings.throttling.lease_s)
     domain = settings.directory.default_domain
-    return CountedLogins(settings.logins, counts, core.clock, core.dice, core.registry, default_domain=domain)
+    return CountedLogins(
+        settings.logins, _counts(core, settings), core.clock, core.dice, core.registry, default_domain=domain
+    )
 
 
 async def _serve(
