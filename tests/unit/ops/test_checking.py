@@ -19,6 +19,10 @@ ROUTE = '[[outbound.route]]\nname = "a"\nhost = "h"\n'
             '[[listen]]\nprotocol = "smtp"\nport = 25\nproxy_from = ["10.0.0.1/8"]',
             "listen[0].proxy_from: 10.0.0.1/8 has host bits set; write one",
         ),
+        (
+            '[directory.authorization]\nissuer = "http://mail.example"',
+            "directory.authorization.issuer: 'http://mail.example' is not https://HOST",
+        ),
         ('[dns]\nservers = ["dns.example"]', "dns.servers: 'dns.example' is no ADDRESS"),
         ('[dns.static]\n"a.test" = { A = ["nope"] }', "dns.static: 'nope' is no A record"),
         ('[[milter]]\nname = "m"\naddress = "127.0.0.1:8891"', "milter[0].address: The address '127.0.0.1:8891'"),
