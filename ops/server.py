@@ -18,6 +18,7 @@ from ops.core import Core, Parts, opened, while_open
 from ops.delivery import delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.outbound import hands
+from ops.pushing import pushing, sending_pushes
 from ops.reporting import sending_daily
 from ops.rules import ruling
 from ops.settings import Settings
@@ -49,7 +50,9 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
         while_open(stack, "dkim keys", tender.run(lambda: True))
         send_reports = sending_daily(stack, core, settings, lambda: True)
-        await serve_gateways(stack, core, settings, bound, tls, rules)
+        push = pushing(stack, core, settings)
+        sending_pushes(stack, core, push, lambda: every)
+        await serve_gateways(stack, core, settings, bound, tls, rules, push)
         admin = AdminServer.over(
             core,
             data / SOCKET,

@@ -20,6 +20,7 @@ from gateway.jmap import (
     mailboxes_set,
     submissions,
     submissions_set,
+    subscriptions,
     threads,
     vacation,
 )
@@ -33,6 +34,8 @@ from mail.jmap.request import Call, Request
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "PushSubscription/get": subscriptions.get,
+    "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,

@@ -20,6 +20,7 @@ from gateway.imap import parts as imap
 from gateway.imap.parts import AclMode, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.push.desk import Desk
 from gateway.smtp.submitting import Submissions
 from mail.jmap.limits import Limits
 
@@ -189,4 +190,5 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    desk: Desk | None = None  # makes subscriptions to push; None: there are none
     sending: Sending | None = None  # None: nobody sends from here

@@ -27,6 +27,7 @@ DEMO_LISTENERS: Final = (
     Listener(protocol="imap", port=2993, tls="implicit"),
     Listener(protocol="pop3", port=2110, tls="starttls"),
     Listener(protocol="pop3", port=2995, tls="implicit"),
+    Listener(protocol="https", port=2443, tls="implicit"),
     Listener(protocol="http", port=2080),
 )
 DEMO_TEXT: Final = """\
@@ -37,6 +38,7 @@ Rookery serves {domain} on this machine; mail is kept in {data}.
   submission 127.0.0.1:2587 (STARTTLS), 127.0.0.1:2465 (TLS)
   IMAP       127.0.0.1:2143 (STARTTLS), 127.0.0.1:2993 (TLS)
   POP3       127.0.0.1:2110 (STARTTLS), 127.0.0.1:2995 (TLS)
+  JMAP       https://127.0.0.1:2443/.well-known/jmap
   metrics    http://127.0.0.1:2080/metrics
 
 Send a first message, from another terminal:
@@ -52,6 +54,7 @@ Read it:
 
 Stop with Ctrl-C.
 """
+_TLS_SAID: Final = {"none": "", "starttls": " (STARTTLS)", "implicit": " (TLS)"}
 
 
 @click.command()
@@ -100,7 +103,7 @@ async def _main(settings: Settings, *, demo: bool) -> int:
     logs.set_up(settings.log, SystemClock())
 
     def started(_core: Core) -> None:
-        click.echo(_demo_text(settings) if demo else f"Rookery serves; mail is kept in {settings.data}.")
+        click.echo(_demo_text(settings) if demo else serving_text(settings))
 
     server = serving(settings, furnish if demo else None)
     return 0 if await serve(server, started, drain_s=settings.drain_s) else 1
@@ -113,6 +116,22 @@ async def furnish(core: "Core") -> None:
     for name in DEMO_ACCOUNTS:
         with suppress(AlreadyExists):
             await core.directory.add_account(f"{name}@{DEMO_DOMAIN}", DEMO_PASSWORD)
+
+
+def serving_text(settings: Settings) -> str:
+    """Where it serves, and what is still as nobody would have it on a network."""
+    lines = [f"Rookery serves as {settings.hostname}; mail is kept in {Path(settings.data).absolute()}.", ""]
+    for listener in settings.listen:
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        lines.append(f"  {listener.protocol:<11}{host}:{listener.port}{_TLS_SAID[listener.tls]}")
+    if settings.hostname == "localhost":
+        lines += ["", "Other servers cannot look up the name localhost: set `hostname`."]
+    if not settings.tls.certificate:
+        lines += [
+            "",
+            "The certificate is self-signed, and mail programs will say so: set `certificate` and `key` in [tls].",
+        ]
+    return "\n".join(lines)
 
 
 def _demo_text(settings: Settings) -> str:
