@@ -18,6 +18,7 @@ from gateway.jmap import (
     mailboxes,
     mailboxes_query,
     mailboxes_set,
+    mdns,
     submissions,
     submissions_set,
     subscriptions,
@@ -59,6 +60,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "EmailSubmission/set": submissions_set.set_,
     "EmailSubmission/query": submissions.query,
     "EmailSubmission/queryChanges": submissions.query_changes,
+    "MDN/send": mdns.send,
+    "MDN/parse": mdns.parse_,
 }
 
 

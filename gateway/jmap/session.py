@@ -30,7 +30,7 @@ def capabilities(limits: Limits, *, sends: bool = False) -> dict[str, Mapping[st
     """What is offered to everybody. `sends`: there is a way out."""
     found: dict[str, Mapping[str, Any]] = {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}}
     if sends:
-        found |= {uri.SUBMISSION: {}, uri.VACATION: {}}
+        found |= {uri.SUBMISSION: {}, uri.VACATION: {}, uri.MDN: {}}
     return found
 
 
@@ -58,7 +58,7 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     mine: dict[str, Mapping[str, Any]] = {uri.MAIL: mail_capability(limits, own=True)}
     sends = turn.services.sending is not None
     if sends:
-        mine |= {uri.SUBMISSION: await submission_capability(turn), uri.VACATION: {}}
+        mine |= {uri.SUBMISSION: await submission_capability(turn), uri.VACATION: {}, uri.MDN: {}}
     accounts = {account_id(turn.account): Account(turn.login, personal=True, read_only=False, capabilities=mine)}
     for holder, readable in await turn.others():
         if readable:

@@ -53,7 +53,7 @@ async def finish(
         submitted = await turn.sending.submissions.submit(_letter(turn, records.id_of(number), one, without_bcc(raw)))
     except Rejected as rejected:
         await mail.put_objects(reached.number, [(BEGUN, name, None)])
-        raise await _refusal(turn, rejected) from rejected
+        raise await refusal(turn, rejected) from rejected
     except Exception:
         await mail.put_objects(reached.number, [(BEGUN, name, None)])
         raise
@@ -118,8 +118,8 @@ def _recorded(one: Submission, submitted: Submitted) -> Submission:
     return with_statuses(one, statuses, relayed=any(recipient.here for recipient in recipients))
 
 
-async def _refusal(turn: Turn, rejected: Rejected) -> SetError:
-    """RFC 8621 7.5."""
+async def refusal(turn: Turn, rejected: Rejected) -> SetError:
+    """What a client is told (RFC 8621 7.5)."""
     reply, said = rejected.reply, _said(rejected.reply)
     if reply.status == _TOO_MUCH:
         return SetError("rateLimit", said)
