@@ -18,6 +18,7 @@ from gateway.jmap.records import Records, again
 from gateway.jmap.session import COLLATIONS
 from gateway.jmap.standard import Answer, changes_since, got, only
 from gateway.jmap.submission_records import BEGUN, KIND, PREFIX, Begun, Submission, begun_decoder, decoder, json_of
+from gateway.jmap.submission_reports import with_reports
 from gateway.jmap.submission_status import call_back, in_step, looked_up
 from gateway.jmap.submitting import finish
 from gateway.jmap.turn import Reached, Turn
@@ -97,8 +98,9 @@ async def _in_step(turn: Turn, reached: Reached) -> Records[Submission]:
             new = await called_back(sending, new)
         if new is not one:
             changed[number] = new
-    if changed:
-        await records.write(changed)
+    also = await with_reports(turn, reached, records, changed)
+    if changed or also:
+        await records.write(changed, also)
     return records
 
 
