@@ -20,6 +20,8 @@ from mail.jmap.errors import MethodError
 from mail.jmap.methods import standard
 
 TRIES: Final = 5
+NOTHING: Final = 0
+"""The number of no record: its removal says that there is something to look for."""
 NUMBER_BITS: Final = 56  # positions.py tells of part of an entry by numbers of 18 digits
 
 
@@ -72,9 +74,10 @@ class Records(Generic[R]):
 
     def fresh(self) -> int:
         """A number that nothing has."""
-        while (number := int.from_bytes(self._turn.services.dice.randbytes(NUMBER_BITS // 8), "big")) in self.all:
-            pass
-        return number
+        while True:
+            number = int.from_bytes(self._turn.services.dice.randbytes(NUMBER_BITS // 8), "big")
+            if number != NOTHING and number not in self.all:
+                return number
 
     async def read(self) -> None:
         """Read all. Raises Unavailable."""
@@ -94,7 +97,9 @@ class Records(Generic[R]):
                 raise Stale("This has changed since.")
             since = account.modseq
         mail = self._turn.services.mail
-        self.stamp = await mail.put_objects(self._reached.number, [*rows, *also], since=since)
+        written = await mail.put_objects(self._reached.number, [*also, *rows], since=since)
+        if rows:  # their entry is the last, and so its MODSEQ the stamp
+            self.stamp = written
         for number, one in changes.items():
             if one is None:
                 self.all.pop(number, None)
@@ -115,7 +120,7 @@ class Records(Generic[R]):
 
     def numbers_in(self, changes: Changes) -> list[int]:
         """Those that were written or removed."""
-        return sorted(int(name, 16) for name in changes.objects(self.kind))
+        return sorted({int(name, 16) for name in changes.objects(self.kind)} - {NOTHING})
 
     def _told(self, changes: Changes, since: int) -> Told:
         numbers = self.numbers_in(changes)

@@ -4,6 +4,7 @@ alice has alice@example.org and al@example.org, bob bob@example.org, carol carol
 other.test is elsewhere.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from cluster.blobs.memory import MemoryBlobs
 from cluster.errors import NotFound, Refused
 from cluster.placement.claims import next_incarnation
 from gateway.jmap.parts import Sending
+from gateway.jmap.submission_news import SubmissionNews
 from gateway.outbound.attempt import Attempts
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.local import Locally
@@ -132,6 +134,7 @@ class Way:
             Outbox(self.queue, self.blobs, world.clock),
             after=vacations,
         )
+        self.news = SubmissionNews(world.mail, world.log, pause_s=0)
         schedule = Schedule(Pace(retry=(300, 600), notify_after=4000, expire_after=100_000))
         self.attempts = Attempts(
             self.queue,
@@ -144,10 +147,12 @@ class Way:
             tracing=NOWHERE,
             metrics=OutboundMetrics(registry),
             log=structlog.get_logger(),
+            settled=self.news,
         )
         return Sending(Submissions(self.smtp, "JMAP"), self.queue)
 
     async def stop(self) -> None:
+        await self.news.close()
         await self.shard.stop()
 
     async def lend(self) -> list[Work]:
@@ -168,6 +173,11 @@ class Way:
             if ended is not None:
                 await self.attempts.conclude(work, ended)
         self.lent = ()
+
+    async def told(self) -> None:
+        """Return when all news has been told."""
+        while self.news._waiting:
+            await asyncio.gather(*self.news._waiting.values())
 
     async def entries(self) -> list[str]:
         """All that is in the queue: `domain word`."""
