@@ -17,7 +17,7 @@ from gateway.jmap.records import Records
 from gateway.jmap.setting import each
 from gateway.jmap.standard import Answer
 from gateway.jmap.submissions import submissions
-from gateway.jmap.submissions_set import on_success
+from gateway.jmap.submissions_set import on_success, surely
 from gateway.jmap.submitting import content, refusal
 from gateway.jmap.turn import Reached, Turn
 from gateway.smtp.submitting import Address, Letter, Rejected
@@ -42,7 +42,8 @@ async def send(turn: Turn, asked: special.MdnSend) -> Answer:
     sent: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     patched: dict[str, dict[str, Any]] = {}
-    await each(asked.send, partial(_send, turn, reached, known, asked.identity_id, updates, patched), sent, failed)
+    one = partial(_send, turn, reached, known, asked.identity_id, updates, patched)
+    await each(asked.send, surely(one), sent, failed)
     await on_success(turn, asked.account_id, patched, {})
     return {"accountId": asked.account_id, "sent": sent or None, "notSent": failed or None}
 

@@ -7,20 +7,19 @@ half done. A state tells of all of that.
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from cluster.errors import Corrupt, Trouble
+from cluster.errors import Trouble
 from gateway.jmap import querying
 from gateway.jmap.parts import Sending
 from gateway.jmap.records import Records, again
 from gateway.jmap.session import COLLATIONS
 from gateway.jmap.standard import Answer, changes_since, got, only
-from gateway.jmap.submission_records import BEGUN, KIND, PREFIX, Begun, Submission, begun_decoder, decoder, json_of
+from gateway.jmap.submission_records import BEGUN, KIND, PREFIX, Submission, decoder, json_of
 from gateway.jmap.submission_reports import with_reports
 from gateway.jmap.submission_status import call_back, in_step, looked_up
-from gateway.jmap.submitting import finish
+from gateway.jmap.submitting import finish, notes
 from gateway.jmap.turn import Reached, Turn
 from mail.jmap.conditions import EmailSubmissionCondition
 from mail.jmap.errors import MethodError, SetError
@@ -76,17 +75,17 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     return querying.changes(asked, records.state, results, records.numbers_in(changed), records.id_of)
 
 
-async def submissions(turn: Turn, reached: Reached) -> Records[Submission]:
-    """All, in step with the queue. Raises Unavailable."""
-    records: Records[Submission] = await again(lambda: _in_step(turn, reached))
-    return records
+async def submissions(turn: Turn, reached: Reached, *, all_begun: bool = False) -> Records[Submission]:
+    """All, in step with the queue. `all_begun`: what may be under way still is on record too, for who compares states.
+    Raises Unavailable."""
+    return await again(lambda: _in_step(turn, reached, 0 if all_begun else UNDER_WAY_MS))
 
 
-async def _in_step(turn: Turn, reached: Reached) -> Records[Submission]:
+async def _in_step(turn: Turn, reached: Reached, under_way_ms: int) -> Records[Submission]:
     sending = turn.sending
     records = Records(turn, reached, KIND, PREFIX, decoder)
     await records.read()
-    await _finish_begun(turn, reached, records)
+    await _finish_begun(turn, reached, records, under_way_ms)
     now_ms = turn.services.clock.now_ms()
     open_ = {number: one for number, one in records.all.items() if not one.settled}
     newest = sorted(open_, key=lambda number: open_[number].made_ms, reverse=True)
@@ -109,27 +108,19 @@ async def called_back(sending: Sending, one: Submission) -> Submission:
     return await call_back(sending.queue, one) or replace(one, marked_ms=0)
 
 
-async def _finish_begun(turn: Turn, reached: Reached, records: Records[Submission]) -> None:
+async def _finish_begun(turn: Turn, reached: Reached, records: Records[Submission], under_way_ms: int) -> None:
     """What a crash has left: sent now under the same name, so what was stored is not stored twice."""
     mail, now_ms = turn.services.mail, turn.services.clock.now_ms()
-    for name, value in await mail.objects(reached.number, BEGUN):
-        begun = _begun(value)
-        if begun.at_ms + UNDER_WAY_MS > now_ms:
+    for number, begun in (await notes(turn, reached)).items():
+        if begun.at_ms + under_way_ms > now_ms:
             continue
         if begun.at_ms + FINISHED_MS < now_ms:
-            await mail.put_objects(reached.number, [(BEGUN, name, None)])
+            await mail.put_objects(reached.number, [(BEGUN, f"{number:x}", None)])
             continue
         try:
-            await finish(turn, reached, records, int(name, 16), begun.submission)
+            await finish(turn, reached, records, number, begun.submission)
         except (SetError, Trouble) as error:
             turn.services.log.warning("jmap.submission_unfinished", id=begun.submission.ident, why=str(error))
-
-
-def _begun(value: bytes) -> Begun:
-    try:
-        return begun_decoder.decode(value)
-    except msgspec.MsgspecError as error:
-        raise Corrupt("A submission's note is damaged.", log=f"{BEGUN}: {error}") from error
 
 
 def _results(turn: Turn, reached: Reached, records: Records[Submission], asked: standard.Filtered) -> list[int]:

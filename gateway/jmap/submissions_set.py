@@ -4,12 +4,12 @@ The law: what is told as created is on its way, durably; what is told as cancele
 after all submissions, by one Email/set of which the answer follows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from cluster.errors import Stale
+from cluster.errors import Stale, Unavailable
 from gateway.jmap import emails_set
 from gateway.jmap.envelopes import check_author, envelope_of
 from gateway.jmap.identities import Identity, identities
@@ -21,7 +21,7 @@ from gateway.jmap.submission_records import VERSION, Recipient, Submission, fits
 from gateway.jmap.submissions import called_back, submissions
 from gateway.jmap.submitting import content, send
 from gateway.jmap.turn import Reached, Turn
-from mail.jmap.errors import SetError, invalid_properties
+from mail.jmap.errors import MethodError, SetError, invalid_properties
 from mail.jmap.ids import Ids, Updates
 from mail.jmap.methods import special, standard
 from mail.jmap.objects.kinds import added
@@ -31,21 +31,34 @@ from mail.jmap.objects.submission import EMAIL_SUBMISSION, check_envelope
 async def set_(turn: Turn, asked: special.EmailSubmissionSet) -> Answer:
     """RFC 8621 7.5."""
     reached = await turn.owned(asked.account_id)
-    records = await submissions(turn, reached)
+    records = await submissions(turn, reached, all_begun=asked.if_in_state is not None)
     old = records.state
     check_state(asked.if_in_state, records.stamp)
     turn.created.need_room(len(asked.create or ()))
     known = await identities(turn, reached) if asked.create else None
     outcome, setter = Outcome(), _Setter(turn, reached, records, known)
-    await each(asked.create, setter.create, outcome.created, outcome.not_created)
+    await each(asked.create, surely(setter.create), outcome.created, outcome.not_created)
     gone = dict.fromkeys(asked.destroy or ())
     setter.leaving = {turn.created.find(name) for name in gone}
-    await each(asked.update, setter.update, outcome.updated, outcome.not_updated)
+    await each(asked.update, surely(setter.update), outcome.updated, outcome.not_updated)
     destroyed: dict[str, Any] = {}
-    await each(gone, setter.destroy, destroyed, outcome.not_destroyed)
+    await each(gone, surely(setter.destroy), destroyed, outcome.not_destroyed)
     outcome.destroyed = list(destroyed)
     await _on_success(turn, asked, setter.emails)
     return outcome.answer(asked.account_id, old, records.state)
+
+
+def surely(do: Callable[[str, Any], Awaitable[Any]]) -> Callable[[str, Any], Awaitable[Any]]:
+    """The same where a part that is away costs one object, not the call: what was sent before has to be told of, or it
+    would be sent again."""
+
+    async def one(name: str, value: Any) -> Any:
+        try:
+            return await do(name, value)
+        except Unavailable as trouble:
+            raise SetError("rateLimit", trouble.says) from trouble
+
+    return one
 
 
 async def on_success(
@@ -54,7 +67,14 @@ async def on_success(
     """The Email/set that follows; nothing where there is nothing to do. Both by Email ids."""
     if updates or destroyed:
         implied = standard.Set(account_id=account_id, update=Updates(updates), destroy=Ids(destroyed))
-        await turn.implied("Email/set", lambda: emails_set.set_(turn, implied))
+
+        async def call() -> Answer:
+            try:
+                return await emails_set.set_(turn, implied)
+            except Unavailable as trouble:
+                raise MethodError("serverUnavailable", trouble.says) from trouble
+
+        await turn.implied("Email/set", call)
 
 
 async def _on_success(turn: Turn, asked: special.EmailSubmissionSet, emails: Mapping[str, str]) -> None:

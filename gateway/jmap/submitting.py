@@ -8,12 +8,23 @@ doubles nothing. The other order, mail before any note, would leave mail that wa
 
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from cluster.errors import NotFound, OverQuota, Stale, Trouble
+from cluster.errors import Corrupt, NotFound, OverQuota, Stale, Trouble
 from gateway.jmap.envelopes import without_bcc
 from gateway.jmap.records import Records, again
-from gateway.jmap.submission_records import BEGUN, VERSION, Begun, Recipient, Status, Submission, encode, with_statuses
+from gateway.jmap.submission_records import (
+    BEGUN,
+    VERSION,
+    Begun,
+    Recipient,
+    Status,
+    Submission,
+    begun_decoder,
+    encode,
+    with_statuses,
+)
 from gateway.jmap.submission_status import first_status
 from gateway.jmap.turn import Reached, Turn
 from gateway.smtp import replies
@@ -34,13 +45,25 @@ _CONTENT: Final = "5.6."
 
 async def send(turn: Turn, reached: Reached, records: Records[Submission], one: Submission) -> tuple[int, Submission]:
     """Send it: its number, and what is on record of it. Raises SetError, Trouble."""
-    number = records.fresh()
-    one = replace(one, ident=f"{number:014x}.1")
     if len(records.all) - len(_to_sweep(turn, records)) >= SUBMISSIONS_MAX:
         raise OverQuota("Too much is on its way already; try again when some of it has arrived.")
+    for number, begun in (await notes(turn, reached)).items():
+        if replace(begun.submission, ident=one.ident) == one:  # asked for before, by who heard no answer
+            return number, await finish(turn, reached, records, number, begun.submission)
+    number = records.fresh()
+    one = replace(one, ident=f"{number:014x}.1")
     note = encode(Begun(VERSION, turn.services.clock.now_ms(), one))
     await turn.services.mail.put_objects(reached.number, [(BEGUN, f"{number:x}", note)])
     return number, await finish(turn, reached, records, number, one)
+
+
+async def notes(turn: Turn, reached: Reached) -> dict[int, Begun]:
+    """What was begun and is not on record. Raises Unavailable, Corrupt."""
+    try:
+        stored = await turn.services.mail.objects(reached.number, BEGUN)
+        return {int(name, 16): begun_decoder.decode(value) for name, value in stored}
+    except msgspec.MsgspecError as error:
+        raise Corrupt("A submission's note is damaged.", log=f"{BEGUN}: {error}") from error
 
 
 async def finish(

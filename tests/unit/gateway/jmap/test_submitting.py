@@ -122,19 +122,54 @@ async def test_what_nobody_waits_for_any_more_is_given_up(monkeypatch: pytest.Mo
         assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (0, [], 0)
 
 
+async def test_who_heard_no_answer_and_asks_again_sends_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with World() as world:
+        draft = await drafting(world)
+        sending = world.jmap.sending
+        assert sending is not None
+        state = (await world.call("alice", "EmailSubmission/get"))["state"]
+        submit = sending.submissions.submit
+
+        async def killed(letter: Any) -> None:
+            await submit(letter)
+            raise asyncio.CancelledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sending.submissions, "submit", killed)
+            with pytest.raises(asyncio.CancelledError):
+                await draft.send()
+        assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (1, ["far.test waiting"], 1)
+        made = (await draft.send())["created"]["s"]
+        assert [one["id"] for one in await draft.listed()] == [made["id"]]
+        assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (0, ["far.test waiting"], 1)
+        assert (await draft.send())["created"]["s"]["id"] != made["id"]  # who was answered may send it again
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sending.submissions, "submit", killed)
+            with pytest.raises(asyncio.CancelledError):
+                await draft.send()
+        current = (await world.call("alice", "EmailSubmission/get"))["state"]
+        create = {"s": {"emailId": draft.email, "identityId": draft.identity}}
+        for known in (state, current):  # and who compares states is told that something was sent
+            answer = await world.call("alice", "EmailSubmission/set", create=create, ifInState=known)
+            assert answer["type"] == "stateMismatch"
+        assert len(await draft.listed()) == 3
+
+
 async def test_a_defect_and_a_trouble_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with World() as world:
         draft = await drafting(world)
         sending = world.jmap.sending
         assert sending is not None
-        for error, kind in ((RecursionError("a defect"), "serverFail"), (Unavailable("not now"), "serverUnavailable")):
+        for error, kind in ((RecursionError("a defect"), "serverFail"), (Unavailable("not now"), "rateLimit")):
 
             async def broken(_letter: object, error: Exception = error) -> None:
                 raise error
 
             with monkeypatch.context() as patch:
                 patch.setattr(sending.submissions, "submit", broken)
-                assert (await draft.send())["type"] == kind
+                answer = await draft.send()
+                assert answer.get("type", "") == kind or answer["notCreated"]["s"]["type"] == kind
             assert await draft.notes() == 0
 
 
