@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -46,12 +46,17 @@ from gateway.web.server import WebServer
 from mail.jmap.limits import Limits
 from mail.smtp.states import Role
 from mail.trust import mtasts
+from ops.admin.server import AdminServer
 from ops.admin.signing import Shown
+from ops.cli.version import current
 from ops.core import Core
 from ops.intake import world
 from ops.reporting import reporting
 from ops.rules import Ruling
 from ops.settings import Listener, Settings
+
+if TYPE_CHECKING:
+    from ops.admin.http.api import Api
 
 TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
 CERTIFICATE: Final = "certificate.pem"
@@ -100,9 +105,10 @@ async def serve_gateways(
     bound: Sequence[Bound],
     tls: ssl.SSLContext | None,
     rules: Ruling,
+    admin: AdminServer,
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
-    Raises Misconfigured."""
+    `admin`: its service is served over HTTPS too, where that is set. Raises Misconfigured."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
@@ -115,7 +121,7 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = _web(core, settings, logins, tls)
+    web = _web(core, settings, logins, tls, admin)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:
@@ -144,12 +150,14 @@ def _readers(
     }
 
 
-def _web(core: Core, settings: Settings, logins: Logins, tls: ssl.SSLContext | None) -> WebServer:
+def _web(core: Core, settings: Settings, logins: Logins, tls: ssl.SSLContext | None, admin: AdminServer) -> WebServer:
     """All that is served over HTTPS."""
     router = Router()
     policy = settings.mta_sts.policy(settings.hostname)
     router.add(mtasts.PATH, policy_resource(policy, core.directory))
     _jmap(core, settings, logins).add_to(router)
+    if settings.api.enabled:
+        _api(core, settings, logins, admin).add_to(router)
     services = WebServices(settings.web, WebMetrics(core.registry), core.clock, core.dice, structlog.get_logger())
     return WebServer(router, services, tls)
 
@@ -170,6 +178,20 @@ def _jmap(core: Core, settings: Settings, logins: Logins) -> Jmap:
         settings.hostname,
     )
     return Jmap(services, credentials)
+
+
+def _api(core: Core, settings: Settings, logins: Logins, admin: AdminServer) -> "Api":
+    """The admin service over HTTPS."""
+    from ops.admin.http.api import Api
+    from ops.admin.http.entrance import Entrance
+    from ops.admin.http.repeats import Repeats
+    from ops.admin.recording import Recorder
+
+    directory = core.directory
+    credentials = Credentials(directory, logins, Introspected(directory), core.clock, core.dice)
+    entrance = Entrance(settings.api, settings.admin.token, credentials, directory)
+    repeats = Repeats(core.store, core.clock)
+    return Api(admin.service.servicers, Recorder(admin.audit), entrance, repeats, current())
 
 
 def _is_plain(listener: Listener) -> bool:

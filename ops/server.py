@@ -49,7 +49,6 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
         while_open(stack, "dkim keys", tender.run(lambda: True))
         send_reports = sending_daily(stack, core, settings, lambda: True)
-        await serve_gateways(stack, core, settings, bound, tls, rules)
         admin = AdminServer.over(
             core,
             data / SOCKET,
@@ -58,6 +57,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
             shown=shown(settings),
             send_reports=send_reports,
         )
+        await serve_gateways(stack, core, settings, bound, tls, rules, admin)
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core

@@ -39,7 +39,7 @@ from gateway.throttles import ThrottleSettings
 from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings, WebSettings
-from ops.admin.settings import AdminSettings
+from ops.admin.settings import AdminSettings, ApiSettings
 from ops.checking import mistakes
 
 
@@ -172,6 +172,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reports: ReportSettings = ReportSettings()
     traces: TraceSettings = TraceSettings()
     admin: AdminSettings = AdminSettings()
+    api: ApiSettings = ApiSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     def __post_init__(self) -> None:

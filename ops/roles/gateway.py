@@ -62,7 +62,7 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         session = ground.session(f"{place.host}:{admin.port}" if admin.port else "")
         stack.push_async_callback(session.resign)
         rules = await ruling(stack, reach.core, ground.settings)
-        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules, admin)
         session.start()
         yield Announced(session)
 
