@@ -34,7 +34,7 @@ from ops.admin.recording import Recorder
 
 CALLS_MAX: Final = 16  # at once; others wait
 READ_S: Final = 60.0  # for a call that only reads: some ask many shards
-IF_MATCH: Final = "if-match"
+IF_MATCH: Final = "If-Match"
 KEPT: Final = "idempotency-key"
 
 
@@ -113,7 +113,7 @@ class Api:
     async def _compare(self, operation: Operation, exchange: Exchange) -> None:
         """Whether what is to be changed is still what the client has seen (If-Match). Raises Problem, HttpError."""
         reading = self._reading.get(operation.path)
-        if not exchange.header(IF_MATCH) or reading is None:
+        if not exchange.header(IF_MATCH.lower()) or reading is None:
             return
         told = await self._read(reading, message_at(reading, exchange.parameters), exchange.parameters)
         try:

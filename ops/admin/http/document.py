@@ -29,7 +29,7 @@ _FAILURES: Final = {
     401: "Nobody known asks.",
     403: "Not an administrator, not from this network, or changes are not taken ([api]).",
     404: "There is nothing of that name.",
-    409: "Not as things stand.",
+    409: "Not as things stand, or against a rule of the server.",
     412: "It has changed since (If-Match).",
     413: "The body is too large.",
     415: "The body is no JSON.",
