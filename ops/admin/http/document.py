@@ -9,6 +9,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.web.answers import JSON, PROBLEM
+from ops.admin.http.links import links_of
 from ops.admin.http.operations import PREFIX, WRAPPERS, Operation
 from ops.admin.http.requests import LISTED
 from ops.admin.http.table import OPERATIONS
@@ -37,6 +38,40 @@ _FAILURES: Final = {
     429: "Too many failed logins.",
     500: "The server failed at this.",
     503: "A part of the server is away; try again.",
+}
+# Of places in paths by what stands before them, of members of bodies by their names.
+_EXAMPLES: Final = {
+    "domains": "example.org",
+    "dkim-keys": "s1",
+    "accounts": "alice@example.org",
+    "mailboxes": "INBOX",
+    "grants": "anyone",
+    "aliases": "info@example.org",
+    "lists": "news@example.org",
+    "groups": "sales@example.org",
+    "queue": "00000000000000000000000000000000",
+    "reports": "00000000000000000000000000000000",
+    "nodes": "node-1",
+    "login": "bob@example.org",
+    "password": "correct horse battery staple",
+    "addresses": ["robert@example.org"],
+    "add_addresses": ["robert@example.org"],
+    "remove_addresses": ["robert@example.org"],
+    "address": "team@example.org",
+    "members": ["alice@example.org"],
+    "add_members": ["alice@example.org"],
+    "remove_members": ["alice@example.org"],
+    "catch_all": "alice@example.org",
+    "admin": "alice@example.org",
+    "separator": "+",
+    "algorithm": "ed25519-sha256",
+    "selector": "s2",
+    "rights": "lrs",
+    "wanted": {"queue": 2},
+    "level": "info",
+    "host": "mx.example.org",
+    "domain": "example.org",
+    "word": "alice@example.org",
 }
 _LIMIT: Final = "At most so many."
 _AFTER: Final = "Only those behind this one: what `next` of the last answer said."
@@ -100,7 +135,8 @@ class _Writer:
 
     def _parameters(self, operation: Operation) -> Iterator[dict[str, Any]]:
         for name, path in operation.in_path().items():
-            schema: dict[str, Any] = {"type": "string", "minLength": 1}
+            above = operation.path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
+            schema: dict[str, Any] = {"type": "string", "minLength": 1, "examples": [_EXAMPLES[above]]}
             if path and (says := self._comment(operation.field(path))):
                 schema["description"] = says
             yield {"name": name, "in": "path", "required": True, "schema": schema}
@@ -113,7 +149,7 @@ class _Writer:
             yield {"name": name, "in": "query", "required": name in operation.required, "schema": schema}
         if operation.made:
             says = "The same key with the same request makes it once, within a day at least."
-            schema = {"type": "string", "minLength": 1, "maxLength": 255}
+            schema = {"type": "string", "maxLength": 255}
             yield {"name": "Idempotency-Key", "in": "header", "description": says, "schema": schema}
 
     def _body(self, operation: Operation) -> dict[str, Any]:
@@ -135,13 +171,16 @@ class _Writer:
             if operation.cursor:
                 schema["properties"]["next"] = {"type": "string"}
             schema["required"] = ["items"]
-        return {"description": operation.says, "content": {JSON: {"schema": schema}}}
+        told = {"description": operation.says, "content": {JSON: {"schema": schema}}}
+        links = links_of(operation)
+        return told | ({"links": links} if links else {})
 
     # schemas
 
     def _given(self, field: FieldDescriptor) -> dict[str, Any]:
         """What a request may have there."""
-        return self._field(field, given=True)
+        example = _EXAMPLES.get(field.name)
+        return self._field(field, given=True) | ({"examples": [example]} if example else {})
 
     def _field(self, field: FieldDescriptor, *, given: bool) -> dict[str, Any]:
         if given and field.message_type is not None and field.message_type.name in WRAPPERS:

@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,20}")
 
 def range_of(field: Field) -> tuple[int, int] | None:
     """The least and the greatest of a number; None where it is none. Times, sizes and counts have no negatives."""
-    if field.enum_type is not None or field.cpp_type not in _RANGES:
+    if field.enum_type is not None or field.type == FieldDescriptor.TYPE_FIXED64 or field.cpp_type not in _RANGES:
         return None
     if field.name == "limit":
         return 1, LIMIT_MAX
