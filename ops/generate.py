@@ -49,24 +49,29 @@ def generate(out: Path, source: Path = SOURCE) -> list[Path]:
     return sorted(generated(out))
 
 
-def openapi(source: Path = SOURCE) -> str:
-    """The description of the HTTP API, over the schema and the code that was made of it.
+def described(source: Path, name: str) -> bytes:
+    """A compiled schema with its comments.
 
     Raises:
         GenerateError: the schema is not valid.
     """
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}", "--include_source_info"]
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = Path(folder) / "schema"
+        command += [f"--descriptor_set_out={compiled}", str(source / "wire" / name)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise GenerateError(done.stderr)
+        return compiled.read_bytes()
+
+
+def openapi() -> str:
+    """The description of the HTTP API, of the schema and the code that was made of it. Raises as `described`."""
     # Only here: the code that is imported has to be made first.
     from ops.admin.http.comments import comments_of
     from ops.admin.http.document import document
 
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}", "--include_source_info"]
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = Path(folder) / "schema"
-        command += [f"--descriptor_set_out={compiled}", str(source / "wire" / "admin.proto")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise GenerateError(done.stderr)
-        comments = comments_of(compiled.read_bytes())
+    comments = comments_of(described(SOURCE, "admin.proto"))
     return json.dumps(document(comments), indent=1, ensure_ascii=False) + "\n"
 
 

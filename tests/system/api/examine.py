@@ -68,8 +68,8 @@ async def _appoint(core: Core) -> None:
     mail = Envelope("a.example", alice.login, (Recipient("you@a.example"),), digest_of(b"x"), 1)
     await core.queue.enqueue(mail, b"1", pack(b"x"), hold="a test")
     now_ms = core.clock.now_ms()
-    about = ("dmarc", "example.org", "Org", "y.example", "r1", 1, 2, 10, 3)
-    await core.reports.keep(Received(b"r" * 16, now_ms, *about, (("192.0.2.1", 3),), "i.1", ()))
+    about = ("example.org", "Org", "y.example", "r1", 1, 2, 10, 3)
+    await core.reports.keep(Received(b"r" * 16, now_ms, "dmarc", *about, (("192.0.2.1", 3),), "i.1", ()))
 
 
 def examine(server: Served, authorization: str, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -1,11 +1,11 @@
-"""The HTTP API without a network: a small server alone or of a cluster, with some of everything there is to ask about."""
+"""The HTTP API without a network: a small server, alone or of a cluster, with some of all there is to ask about."""
 
 import base64
 import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -106,7 +106,7 @@ class World:
         self.core: Core
         self.application: Application
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         stores = MemoryStore(clock=self.clock), MemoryBlobs(clock=self.clock)
         made = over(*stores, self.clock, random.Random(1), None, CollectorRegistry())
         self.core = await self.stack.enter_async_context(made)
@@ -181,25 +181,9 @@ class World:
         to = (Recipient("you@a.example"),)
         mail = Envelope("a.example", ALICE, to, digest_of(b"x"), 1)
         self.entry = (await self.core.queue.enqueue(mail, b"1", pack(b"x"))).hex()
-        worst = (("192.0.2.1", 3),)
-        await self.core.reports.keep(
-            Received(
-                b"r" * 16,
-                self.clock.now_ms(),
-                "dmarc",
-                "example.org",
-                "Org",
-                "y.test",
-                "r1",
-                1,
-                2,
-                10,
-                3,
-                worst,
-                "i.1",
-                (),
-            )
-        )
+        about = ("example.org", "Org", "y.test", "r1", 1, 2, 10, 3)
+        report = Received(b"r" * 16, self.clock.now_ms(), "dmarc", *about, (("192.0.2.1", 3),), "i.1", ())
+        await self.core.reports.keep(report)
         self.core.reports.count(DMARC, "x.test", b"row")
         await self.core.reports.flush()
         fact = Fact("spf", "pass", 3, {"record": "v=spf1 -all"})
