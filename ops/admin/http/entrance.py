@@ -63,6 +63,7 @@ class Entrance:
         except NotFound:  # removed since, or of another directory
             administrator = False
         if not administrator:
+            exchange.services.log.warning("api.denied", conn=exchange.id, login=login, ip=exchange.ip)
             says = f"{login} is no administrator; `rookery account change {login} --administrator` makes one."
             raise Problem(403, says, fault=Fault.POLICY)
         return f"account:{login}"

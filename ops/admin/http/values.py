@@ -27,6 +27,7 @@ _RANGES: Final = {
 }
 LIMIT_MAX: Final = 1000  # of what is listed at once
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}")
+_IDENT: Final = re.compile(r"[0-9a-f]{16}")
 
 
 def range_of(field: Field) -> tuple[int, int] | None:
@@ -142,6 +143,12 @@ def _flag(value: Any, where: str) -> bool:
     return value
 
 
+def _ident(value: Any, where: str) -> int:
+    if not _IDENT.fullmatch(_text(value, where)):
+        raise wrong(where, "an id: 16 hexadecimal digits")
+    return int(value, 16)
+
+
 def _octets(value: Any, where: str) -> bytes:
     try:
         return base64.b64decode(_text(value, where), validate=True)
@@ -153,6 +160,7 @@ _OTHERS: Final[Mapping[int, Callable[[Any, str], Any]]] = {
     FieldDescriptor.TYPE_STRING: _text,
     FieldDescriptor.TYPE_BOOL: _flag,
     FieldDescriptor.TYPE_BYTES: _octets,
+    FieldDescriptor.TYPE_FIXED64: _ident,
 }
 
 

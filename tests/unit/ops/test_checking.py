@@ -19,6 +19,7 @@ ROUTE = '[[outbound.route]]\nname = "a"\nhost = "h"\n'
             '[[listen]]\nprotocol = "smtp"\nport = 25\nproxy_from = ["10.0.0.1/8"]',
             "listen[0].proxy_from: 10.0.0.1/8 has host bits set; write one",
         ),
+        ('[api]\nnetworks = ["home"]', "api.networks: 'home' does not appear to be an IPv4 or IPv6 network"),
         ('[dns]\nservers = ["dns.example"]', "dns.servers: 'dns.example' is no ADDRESS"),
         ('[dns.static]\n"a.test" = { A = ["nope"] }', "dns.static: 'nope' is no A record"),
         ('[[milter]]\nname = "m"\naddress = "127.0.0.1:8891"', "milter[0].address: The address '127.0.0.1:8891'"),
