@@ -32,6 +32,7 @@ from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
 from gateway.pop3.settings import Pop3Settings
+from gateway.push.settings import PushSettings
 from gateway.reports.settings import ReportSettings
 from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
@@ -50,8 +51,9 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["smtp", "submission", "lmtp", "imap", "pop3", "http", "https"],
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
-            "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: the MTA-STS "
-            "policy of [mta_sts], with TLS whatever `tls` says, but for what [web] says of `plaintext`."
+            "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: JMAP, "
+            "the log-in pages of [directory.authorization], the HTTP API of [api] and the MTA-STS policy of [mta_sts], "
+            "with TLS whatever `tls` says, but for what [web] says of `plaintext`."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -141,6 +143,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Listener(protocol="imap", host="::", port=993, tls="implicit"),
         Listener(protocol="pop3", host="::", port=110, tls="starttls"),
         Listener(protocol="pop3", host="::", port=995, tls="implicit"),
+        Listener(protocol="https", host="::", port=443, tls="implicit"),
         Listener(protocol="http", port=2080),
     )
     log: LogSettings = LogSettings()
@@ -170,6 +173,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     reports: ReportSettings = ReportSettings()
+    push: PushSettings = PushSettings()
     traces: TraceSettings = TraceSettings()
     admin: AdminSettings = AdminSettings()
     api: ApiSettings = ApiSettings()

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
+from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, subscriptions, threads
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -22,6 +22,8 @@ from mail.jmap.request import Call, Request
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "PushSubscription/get": subscriptions.get,
+    "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,

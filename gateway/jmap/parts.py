@@ -17,6 +17,7 @@ from gateway.access.parts import Log
 from gateway.imap.parts import AclMode, Directory, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.push.desk import Desk
 from mail.jmap.limits import Limits
 
 __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
@@ -145,3 +146,4 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    desk: Desk | None = None  # makes subscriptions to push; None: there are none

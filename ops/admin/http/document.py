@@ -16,6 +16,7 @@ from ops.admin.http.table import OPERATIONS
 from ops.admin.http.values import range_of, words_of
 from wire import admin_pb2 as pb
 
+IDENT: Final = "^[0-9a-f]{16}$"
 VERSION: Final = "1.0.0"
 TITLE: Final = "Rookery's HTTP API for administrators"
 ABOUT: Final = (
@@ -44,6 +45,8 @@ _EXAMPLES: Final = {
     "domains": "example.org",
     "dkim-keys": "s1",
     "accounts": "alice@example.org",
+    "app-passwords": "phone",
+    "programs": "0000000000000000",
     "mailboxes": "INBOX",
     "grants": "anyone",
     "aliases": "info@example.org",
@@ -137,6 +140,8 @@ class _Writer:
         for name, path in operation.in_path().items():
             above = operation.path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
             schema: dict[str, Any] = {"type": "string", "minLength": 1, "examples": [_EXAMPLES[above]]}
+            if path and operation.field(path).type == FieldDescriptor.TYPE_FIXED64:
+                schema["pattern"] = IDENT
             if path and (says := self._comment(operation.field(path))):
                 schema["description"] = says
             yield {"name": name, "in": "path", "required": True, "schema": schema}
@@ -201,7 +206,7 @@ class _Writer:
         if (bounds := range_of(field)) is not None:
             return {"type": "integer", "minimum": bounds[0], "maximum": bounds[1]}
         if field.type == FieldDescriptor.TYPE_FIXED64:
-            return {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+            return {"type": "string", "pattern": IDENT}
         if field.type == FieldDescriptor.TYPE_BYTES:
             return {"type": "string", "contentEncoding": "base64"}
         return {"type": "boolean" if field.type == FieldDescriptor.TYPE_BOOL else "string"}

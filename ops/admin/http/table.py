@@ -11,6 +11,7 @@ from wire import admin_pb2 as pb
 
 # Calls that are no operations.
 EXCEPTIONS: Final = {
+    "Directory.AddAppPassword": "its answer is a password, and no answer over HTTPS has a secret",
     "Mailboxes.Import": "a stream of mail both ways; over HTTPS mail goes in by JMAP",
     "Mailboxes.Export": "a stream of a mailbox's mail with its octets; over HTTPS mail is read by JMAP",
     "Cluster.WatchCluster": "never ends; GET /cluster tells the same, as often as it is asked",
@@ -124,6 +125,31 @@ _ACCOUNTS: Final = (
         "Replace an account's password.",
         body=("password",),
         required=("password",),
+    ),
+    Operation(
+        "GET",
+        "/accounts/{login}/app-passwords",
+        "Directory.ListAppPasswords",
+        "An account's passwords for single programs, without the passwords.",
+    ),
+    Operation(
+        "DELETE",
+        "/accounts/{login}/app-passwords/{which}",
+        "Directory.RemoveAppPassword",
+        "Revoke a program's password.",
+    ),
+    Operation(
+        "DELETE",
+        "/accounts/{login}/second-factor",
+        "Directory.ResetSecondFactor",
+        "Ask for no code any more.",
+    ),
+    Operation("GET", "/accounts/{login}/programs", "Directory.ListPrograms", "What an account let in (OAuth 2)."),
+    Operation(
+        "DELETE",
+        "/accounts/{login}/programs/{id}",
+        "Directory.RemoveProgram",
+        "End all that a program was let do.",
     ),
     Operation("GET", "/accounts/{account}/mailboxes", "Mailboxes.ListMailboxes", "An account's mailboxes."),
     Operation(

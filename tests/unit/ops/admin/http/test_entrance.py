@@ -2,9 +2,10 @@
 
 import pytest
 
+from actors.directory import totp
 from cluster.config import Secret
 from ops.admin.access import is_token
-from tests.unit.ops.admin.http.world import World
+from tests.unit.ops.admin.http.world import ROOT, World
 
 
 @pytest.mark.parametrize("who", ["root", "token"])
@@ -27,3 +28,15 @@ def test_no_token_is_none(token: str) -> None:
     assert not is_token(Secret(token), f"Bearer {token}")
     assert not is_token(Secret("x" * 32), f"Bearer {token}")
     assert is_token(Secret("x" * 32), "Bearer " + "x" * 32)
+
+
+async def test_a_password_alone_is_not_enough_where_there_is_a_second_factor() -> None:
+    async with World() as world:
+        directory = world.core.directory
+        secret = directory.new_secret()
+        code = totp.code_at(secret, world.clock.now_ms() // 1000 // totp.STEP_S)
+        await directory.add_second_factor(ROOT, secret, code)
+        assert (await world.ask("root", "GET", "/api/v1/status")).status == 401
+        answer = await world.ask("token", "DELETE", f"/api/v1/accounts/{ROOT}/second-factor")
+        assert answer.status == 204
+        assert (await world.ask("root", "GET", "/api/v1/status")).status == 200

@@ -103,6 +103,7 @@ class World:
         self.ip, self.secure = "127.0.0.1", True
         self.entry = ""  # an id in the queue
         self.guesses = 0
+        self.program = ""  # a password that an administrator has for a mail program
         self.core: Core
         self.application: Application
 
@@ -167,7 +168,9 @@ class World:
         return Response(sent[0]["status"], answered, b"".join(one["body"] for one in sent[1:]))
 
     def _guess(self, who: str) -> str:
-        """Another wrong password each time; empty for nobody."""
+        """Another wrong password each time, one for mail programs; empty for nobody."""
+        if who == "program":
+            return basic(ROOT, self.program)
         self.guesses += 1
         return basic(ROOT, f"guess{self.guesses}") if who == "wrong" else ""
 
@@ -178,6 +181,8 @@ class World:
         for login in (ROOT, ALICE):
             await directory.add_account(login, PASSWORD)
         await directory.set_administrator(ROOT, True)
+        await directory.add_app_password(ALICE, "phone", ["imap"])
+        self.program = (await directory.add_app_password(ROOT, "tablet", ["imap", "jmap"])).password
         to = (Recipient("you@a.example"),)
         mail = Envelope("a.example", ALICE, to, digest_of(b"x"), 1)
         self.entry = (await self.core.queue.enqueue(mail, b"1", pack(b"x"))).hex()
