@@ -12,7 +12,7 @@ from tests.peopled import HOST
 from tests.system.api.examine import BASIC, TOKEN, Served, examine, served
 from wire import admin_pb2 as pb
 
-EXAMPLES = ("--max-examples", "1", "--seed", "1")
+FEW = ("--max-examples", "1", "--seed", "1", "--phases")  # the rest: tests.system.api.examine
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_large_body_is_refused(writing: Served) -> None:
 
 @pytest.mark.timeout(300)
 def test_it_tells_and_changes_nothing(reading: Served) -> None:
-    done = examine(reading, BASIC, *EXAMPLES)
+    done = examine(reading, BASIC, *FEW, "examples,fuzzing")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     assert ask(reading, "GET", "/changes") == (200, {"items": []})
 
@@ -65,7 +65,7 @@ def test_it_tells_and_changes_nothing(reading: Served) -> None:
 @pytest.mark.timeout(300)
 def test_it_keeps_to_its_description(writing: Served) -> None:
     # By the token: what is asked may well remove every administrator.
-    done = examine(writing, f"Bearer {TOKEN}", *EXAMPLES)
+    done = examine(writing, f"Bearer {TOKEN}", *FEW, "examples,coverage,stateful")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     status, changes = ask(writing, "GET", "/changes?limit=1000", Authorization=f"Bearer {TOKEN}")
     assert status == 200
