@@ -20,6 +20,8 @@ from actors.mailbox.rights import LOOKUP, READ, rights_of
 from actors.mailbox.state import Account, Mailbox
 from actors.mailbox.types import DELETED, SEEN, Who
 
+__all__ = ["Counts", "Mailbox", "Rows", "Seen", "Sight", "Table", "holders_of", "sight_of"]
+
 _MADE_MAX: Final = 200  # things made of one mirror: a few of each mailbox somebody looks at
 Made = TypeVar("Made")
 
