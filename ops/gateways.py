@@ -26,6 +26,10 @@ from gateway.access.server import Server as AccessServer
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.jmap.cache import Fragments
+from gateway.jmap.metrics import Metrics as JmapMetrics
+from gateway.jmap.parts import Services as JmapServices
+from gateway.jmap.routes import Jmap
 from gateway.logins import CountedLogins, Logins
 from gateway.pop3.metrics import Metrics as Pop3Metrics
 from gateway.pop3.parts import Services as Pop3Services
@@ -33,11 +37,13 @@ from gateway.pop3.server import Pop3Server
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
+from gateway.web.credentials import Credentials, Introspected
 from gateway.web.metrics import WebMetrics
 from gateway.web.mtasts import policy_resource
 from gateway.web.parts import WebServices
 from gateway.web.router import Router
 from gateway.web.server import WebServer
+from mail.jmap.limits import Limits
 from mail.smtp.states import Role
 from mail.trust import mtasts
 from ops.admin.signing import Shown
@@ -109,7 +115,7 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = _web(core, settings, tls)
+    web = _web(core, settings, logins, tls)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:
@@ -138,13 +144,32 @@ def _readers(
     }
 
 
-def _web(core: Core, settings: Settings, tls: ssl.SSLContext | None) -> WebServer:
+def _web(core: Core, settings: Settings, logins: Logins, tls: ssl.SSLContext | None) -> WebServer:
     """All that is served over HTTPS."""
     router = Router()
     policy = settings.mta_sts.policy(settings.hostname)
     router.add(mtasts.PATH, policy_resource(policy, core.directory))
+    _jmap(core, settings, logins).add_to(router)
     services = WebServices(settings.web, WebMetrics(core.registry), core.clock, core.dice, structlog.get_logger())
     return WebServer(router, services, tls)
+
+
+def _jmap(core: Core, settings: Settings, logins: Logins) -> Jmap:
+    """Mail over HTTPS."""
+    directory, log = core.directory, structlog.get_logger()
+    credentials = Credentials(directory, logins, Introspected(directory), core.clock, core.dice)
+    services = JmapServices(
+        core.mailboxes,
+        directory,
+        Limits(),
+        JmapMetrics(core.registry),
+        core.clock,
+        core.dice,
+        log,
+        Fragments(),
+        settings.hostname,
+    )
+    return Jmap(services, credentials)
 
 
 def _is_plain(listener: Listener) -> bool:

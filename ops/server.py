@@ -18,6 +18,7 @@ from ops.core import Core, Parts, opened, while_open
 from ops.delivery import delivering
 from ops.gateways import bind, given_certificate, serve_gateways, shown
 from ops.outbound import hands
+from ops.pushing import pushing, sending_pushes
 from ops.reporting import sending_daily
 from ops.rules import ruling
 from ops.settings import Settings
@@ -49,6 +50,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
         while_open(stack, "dkim keys", tender.run(lambda: True))
         send_reports = sending_daily(stack, core, settings, lambda: True)
+        sending_pushes(stack, core, pushing(stack, core, settings), lambda: every)
         await serve_gateways(stack, core, settings, bound, tls, rules)
         admin = AdminServer.over(
             core,

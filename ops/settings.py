@@ -32,6 +32,7 @@ from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.schedule import ScheduleSettings
 from gateway.outbound.settings import OutboundSettings
 from gateway.pop3.settings import Pop3Settings
+from gateway.push.settings import PushSettings
 from gateway.reports.settings import ReportSettings
 from gateway.smtp.screening import ScreenSettings
 from gateway.smtp.settings import SmtpSettings
@@ -170,6 +171,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reputation: ReputationSettings = ReputationSettings()
     greylist: GreylistSettings = GreylistSettings()
     reports: ReportSettings = ReportSettings()
+    push: PushSettings = PushSettings()
     traces: TraceSettings = TraceSettings()
     admin: AdminSettings = AdminSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -20,7 +20,7 @@ from cluster.meta.store import Store
 
 CATCH_UP_MAX: Final = 5000  # entries that are read from the log at most: about 100 ms
 
-Kind = Literal["new", "flags", "gone", "made", "renamed", "removed", "acl", "role", "subscribed", "annotated"]
+Kind = Literal["new", "flags", "gone", "made", "renamed", "removed", "acl", "role", "subscribed", "annotated", "object"]
 _KINDS: Final[dict[type, Kind]] = {
     ev.MessagesAdded: "new",
     ev.FlagsChanged: "flags",
@@ -32,13 +32,15 @@ _KINDS: Final[dict[type, Kind]] = {
     ev.RoleChanged: "role",
     ev.SubscriptionChanged: "subscribed",
     ev.AnnotationsChanged: "annotated",
+    ev.ObjectsChanged: "object",
 }
 
 
 class Change(NamedTuple):
     """One of the things that an entry did. `mailbox` 0: it is about the account itself.
 
-    `names`: of a subscription its name, of annotations their entries.
+    `names`: of a subscription its name, of annotations their entries, of objects their kind and ids. `came`: how new
+    messages did. `flags`: the bits that were set or cleared.
     """
 
     kind: Kind
@@ -46,6 +48,8 @@ class Change(NamedTuple):
     before: MailboxInfo | None
     after: MailboxInfo | None
     names: tuple[str, ...] = ()
+    came: ev.Came = ev.CAME
+    flags: int = 0
 
 
 class News(NamedTuple):
@@ -185,10 +189,7 @@ class Following:
         if box is not None:
             box.index = None
             box.pending.clear()
-        kind = _KINDS.get(type(event))
-        if kind is None:
-            return None
-        return Change(kind, number, before, self.mailbox(number), _names_in(event))
+        return change_of(event, before, self.mailbox(number))
 
 
 class Follow:
@@ -262,6 +263,16 @@ class Followings:
         self._shards.shard_of(following.number).unfollow(following.number, following)
 
 
+def change_of(event: ev.Event, before: MailboxInfo | None, after: MailboxInfo | None) -> Change | None:
+    """What an event did; None: nothing that anybody is told of."""
+    kind = _KINDS.get(type(event))
+    if kind is None:
+        return None
+    came = event.came if isinstance(event, ev.MessagesAdded) else ev.CAME
+    flags = event.set | event.clear if isinstance(event, ev.FlagsChanged) else 0
+    return Change(kind, getattr(event, "mailbox", 0), before, after, _names_in(event), came, flags)
+
+
 def _wanted(following: Following) -> bool:
     return following.since is not None and bool(following.follows)
 
@@ -314,4 +325,6 @@ def _names_in(event: ev.Event) -> tuple[str, ...]:
         return (event.name,)
     if isinstance(event, ev.AnnotationsChanged):
         return tuple(name for name, _value in event.pairs)
+    if isinstance(event, ev.ObjectsChanged):
+        return (event.kind, *event.ids)
     return ()

@@ -7,7 +7,7 @@
 
 The law: numbers are big-endian, so that keys sort as the numbers do; a slot's rows are together. Letters taken: q
 queue, r reputation, w greylist, l throttle; the mailbox has b e g m t, the directory d, traces x, reports y, policies
-p, lookups L, blobs B, the incarnation c.
+p, lookups L, blobs B, the incarnation c, web push u.
 """
 
 from struct import Struct

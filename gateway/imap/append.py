@@ -90,6 +90,8 @@ class _Arriving:
         pace = Pace(self._session.services.clock)
         items: list[Item] = []
         weight = 0
+        if self._where.who is not None:
+            await self._check_target()  # or what is wrong with a message would tell which mailboxes there are
         try:
             for message in messages:
                 items.append(await self._item(message))
@@ -118,15 +120,19 @@ class _Arriving:
         self._size_bytes += len(data)
         if len(data) > min(self._room, INLINE_BYTES_MAX):
             await self._check_target()
+            await self._check_room()
         return Item(await session.services.mail.prepare(data, inline_bytes_max=self._room), date_ms, bits, keywords)
 
     async def _check_target(self) -> None:
-        """A message may be stored before it is added: so there has to be a mailbox that takes it, and room."""
-        mail, where = self._session.services.mail, self._where
-        looked = await mail.look(where.account, where.name, where.who)
-        need(looked.info.acl, where.who, INSERT)
-        if not self._replaces and not await mail.has_room(where.account, self._size_bytes):
-            raise OverQuota("The mailbox is full: delete mail or ask for a larger quota.")
+        """A message may be stored before it is added: so there has to be a mailbox that takes it."""
+        looked = await self._session.services.mail.look(self._where.account, self._where.name, self._where.who)
+        need(looked.info.acl, self._where.who, INSERT)
+
+    async def _check_room(self) -> None:
+        """And room."""
+        if self._replaces or await self._session.services.mail.has_room(self._where.account, self._size_bytes):
+            return
+        raise OverQuota("The mailbox is full: delete mail or ask for a larger quota.")
 
     async def _catenated(self, message: commands.AppendMessage) -> bytes:
         """RFC 4469: texts and what URLs name, one after the other. All of them must stay within what one APPEND may

@@ -10,11 +10,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Protocol
 
+from cluster.errors import Trouble
 from gateway.access import connection as access
 from gateway.imap import dispatch, updates
 from gateway.imap.compressing import Compressed
 from gateway.imap.general import capabilities, end_idle
 from gateway.imap.parts import Services
+from gateway.imap.places import renew
 from gateway.imap.session import Session, State
 from mail.imap import commands, events, render
 from mail.imap.limits import BEFORE_LOGIN, Limits
@@ -114,7 +116,8 @@ class Connection(access.Connection):
         if self._stale and self._task is None and not (self.clogged or self.lost or self._session.ended):
             self._stale = False
             notices = self._session.notices
-            if (notices is not None and not notices.tell_at_once()) or updates.has_news(self._session):
+            idles = self._session.idling is not None and self._session.is_guest
+            if idles or (notices is not None and not notices.tell_at_once()) or updates.has_news(self._session):
                 self._quiet_until = self.deadline
                 self._start(self._tell())
             elif self._session.ended:
@@ -122,9 +125,19 @@ class Connection(access.Connection):
 
     async def _tell(self) -> None:
         """Like a command, but that nobody has asked for it."""
-        if self._session.notices is not None:
-            await self._session.notices.tell()
-        await updates.tell(self._session)
+        session = self._session
+        try:
+            await renew(session)
+        except Trouble as trouble:  # nothing is told to nobody knows whom; the next change, or command, tries again
+            session.log.warning("imap.news", trouble=type(trouble).__name__, detail=trouble.log)
+            return
+        if session.notices is not None:
+            await session.notices.tell()
+        elif session.idling is not None and session.is_guest:
+            session.tell(expunges=True)
+            if session.selection is not None and session.selection.more:
+                session.changed()
+        await updates.tell(session)
         await self._goes_on()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

@@ -73,10 +73,12 @@ async def idle(session: Session, _command: commands.Idle) -> None:
 
 
 def end_idle(session: Session, line: bytes) -> None:
-    """The client's line after IDLE: DONE, or a mistake that ends it as well."""
+    """The client's line after IDLE: DONE, or a mistake that ends it as well. What a guest has not heard yet he hears
+    with his next command, when it is known again who he is."""
     tag, session.idling = session.idling, None
     assert tag is not None
-    session.tell(expunges=True)
+    if not session.is_guest:
+        session.tell(expunges=True)
     session.settle()
     if line.upper() == b"DONE":
         session.answer(tag, b"OK", "IDLE completed")

@@ -208,6 +208,8 @@ class _Listing:
             for entry in batch:
                 for line in await self._lines(part, entry, notes.get(entry.name)):
                     self._session.wire.write(line)
+                if self._session.wire.clogged:  # the annotations of one mailbox may be a quarter of a megabyte
+                    await self._session.wire.drain()
                 await self._pace.breathe()
             await self._session.wire.drain()
 

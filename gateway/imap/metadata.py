@@ -7,7 +7,7 @@ settings; what is private of it is kept with the client's account. Who may do wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actors.mailbox.rights import ANNOTATE, LOOKUP, need, need_any
@@ -87,8 +87,7 @@ def _chosen(command: commands.GetMetadata, held: Mapping[str, bytes]) -> tuple[d
     """What is told, and the size of the largest value that MAXSIZE keeps back."""
     told: dict[str, bytes | None] = {}
     too_long = 0
-    for asked in command.entries:
-        matched = [name for name in held if _within(name, asked, _DEPTHS[command.depth])]
+    for asked, matched in _matched(command, held).items():
         for name in matched:
             if command.max_size is not None and len(held[name]) > command.max_size:
                 too_long = max(too_long, len(held[name]))
@@ -99,8 +98,13 @@ def _chosen(command: commands.GetMetadata, held: Mapping[str, bytes]) -> tuple[d
     return told, too_long
 
 
-def _within(name: str, asked: str, depth: int) -> bool:
-    """RFC 5464 4.2.2."""
-    if name == asked:
-        return True
-    return name.startswith(asked + "/") and name.count("/", len(asked)) <= depth
+def _matched(command: commands.GetMetadata, held: Iterable[str]) -> dict[str, list[str]]:
+    """The entries that each of those asked for stands for (RFC 5464 4.2.2): itself, and so many levels below it."""
+    matched: dict[str, list[str]] = {asked: [] for asked in command.entries}
+    for name in held:
+        above, levels = name, _DEPTHS[command.depth]
+        while above and levels >= 0:
+            if above in matched:
+                matched[above].append(name)
+            above, levels = above.rpartition("/")[0], levels - 1
+    return matched

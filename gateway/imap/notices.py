@@ -22,7 +22,7 @@ from cluster.errors import NotFound, Trouble
 from gateway.imap import notice_lines as lines
 from gateway.imap.fetch import fetch
 from gateway.imap.notice_lines import Watched
-from gateway.imap.parts import Place
+from gateway.imap.parts import Pace, Place
 from gateway.imap.places import groves, place, who_asks
 from gateway.imap.selected import Selection
 from gateway.imap.session import Session
@@ -36,7 +36,7 @@ from mail.imap.notify import MESSAGE_EVENTS, NotifyEvent
 from mail.imap.seqset import SequenceSet
 
 FOLLOWED_MAX: Final = 100  # accounts of one session: its own, and those of whoever shares mailboxes with it
-PENDING_MAX: Final = 1000  # mailboxes and names about which something is to be told
+PENDING_MAX: Final = 1000  # mailboxes, names and annotations about which something is to be told
 LOOK_S: Final = 60.0  # between two looks at who shares anything: that costs a question for each
 _FEW: Final = 10  # mailboxes and names that are told of without letting others run
 _SPECIAL_USE: Final = "/private/specialuse"
@@ -120,11 +120,12 @@ class Notices:
 
     async def first(self, *, status: bool) -> None:
         r"""Say of which mailboxes nothing can be told, and if asked how the others are (RFC 5465 3.1)."""
-        session = self._session
+        session, pace = self._session, Pace(self._session.services.clock)
         for watched in self._watched.values():
             for number, info in enumerate(watched.following.tree.mailboxes, start=1):
                 name, rights = watched.name(info), watched.rights(info, self._who)
                 events = self._events(watched, name) if LOOKUP in rights else NOTHING
+                await pace.breathe()
                 if not events:
                     continue
                 if READ not in rights:
@@ -193,15 +194,18 @@ class Notices:
     def _heard(self, account: int, news: News | None) -> None:
         """An entry was committed: note what of it matters."""
         watched = self._watched.get(account)
-        if watched is None:  # while it begins
+        if watched is None or self._overflows:  # while it begins, or nothing will be told of it any more
             return
         if news is None:
             self._overflows = True
         else:
             for change in news.changes:
                 self._note(watched, news, change)
-        if len(self._boxes) + len(self._subscriptions) > PENDING_MAX:
+        entries = sum(len(touched.entries) for touched in self._boxes.values())
+        if self._overflows or len(self._boxes) + len(self._subscriptions) + entries > PENDING_MAX:
             self._overflows = True
+            self._boxes.clear()
+            self._subscriptions.clear()
         if self._overflows or self._boxes or self._subscriptions:
             self._session.wire.news()
 
@@ -283,7 +287,7 @@ class Notices:
         Whether it was."""
         session, wanted = self._session, self.wishes.selected
         others = len(self._boxes) + len(self._subscriptions)
-        if self._overflows or self._reviews or others > _FEW or len(self._watched) > 1:
+        if self._overflows or self._reviews or others > _FEW or len(self._watched) > 1 or session.is_guest:
             return False
         if wanted is not None:
             if wanted.items:

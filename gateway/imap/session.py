@@ -135,6 +135,11 @@ class Session:
         return self.selection is not None
 
     @property
+    def is_guest(self) -> bool:
+        """Whether the selected mailbox is another's: what may be told of it goes by the groups of the moment."""
+        return self.selection is not None and self.selection.place.who is not None
+
+    @property
     def rev2(self) -> bool:
         """Whether the client speaks IMAP4rev2 (RFC 9051)."""
         return "IMAP4REV2" in self.enabled
@@ -279,9 +284,10 @@ class Session:
             self.wire.soon(self.tell_idle)
 
     def tell_idle(self) -> None:
-        """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before."""
+        """Say the news unasked (RFC 2177), unless the client does not even read what it was sent before. To a guest it
+        is said once it is known who he is by now."""
         self._news_due = False
-        if self.notices is not None:
+        if self.notices is not None or self.is_guest:
             self.wire.news()
         elif self.idling is not None and not self.wire.clogged:
             self.tell(expunges=True)

@@ -5,6 +5,7 @@ opened once for all URLs of a command that name it, and let go of in the end. Wh
 command, and is not told, is bounded: a small command may name a little of each of many large messages.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from gateway.imap.session import Session
 from gateway.imap.troubles import No
 from mail.imap import url as urls
 from mail.imap.errors import ImapError
-from mail.imap.fetch import BodySection
-from mail.imap.url import ImapUrl
+from mail.imap.fetch import BodySection, Partial
+from mail.imap.url import ImapUrl, UrlRange
 from mail.message import binary
 from mail.message.section import find_part
 from mail.message.structure import bodystructure
@@ -84,7 +85,10 @@ class Reading:
         section = url.section or BodySection()
         if section.fields:
             self._reads(len(raw))
-        return self._told(url, cut(section, message.record, raw))
+        if url.partial is not None:  # a thousand URLs may name a little of a large part: it is not copied for each
+            origin, count = url.partial
+            section = replace(section, partial=Partial(origin, len(raw) if count is None else count))
+        return self._told(cut(section, message.record, raw))
 
     async def binary(self, url: ImapUrl, where: Place | None) -> bytes | None:
         """The same without its transfer encoding (RFC 5524 3.2); None also where that cannot be undone."""
@@ -95,9 +99,10 @@ class Reading:
         message, raw = found
         self._reads(len(raw))
         try:
-            return self._told(url, binary.decoded(raw, message.record, path))
+            data = binary.decoded(raw, message.record, path)
         except binary.UnknownEncoding:
             return None
+        return self._told(data if data is None or url.partial is None else _part(url.partial, data))
 
     async def structure(self, url: ImapUrl, where: Place | None) -> bytes | None:
         """BODYPARTSTRUCTURE (RFC 5524 3.2), rendered."""
@@ -118,10 +123,8 @@ class Reading:
         if self._untold_bytes > UNTOLD_MAX * self._session.services.settings.message_bytes_max:
             raise No("The URLs of one command would have too much read for what they name", "LIMIT")
 
-    def _told(self, url: ImapUrl, data: bytes | None) -> bytes | None:
+    def _told(self, data: bytes | None) -> bytes | None:
         """What a URL names of it; that is for the client to receive."""
-        if data is not None and url.partial is not None:
-            data = _part(url, data)
         self._untold_bytes -= len(data or b"")
         return data
 
@@ -175,9 +178,8 @@ async def place_with(session: Session, login: str, name: str) -> tuple[int, Plac
         return None
 
 
-def _part(url: ImapUrl, data: bytes) -> bytes:
-    assert url.partial is not None
-    origin, count = url.partial
+def _part(partial: UrlRange, data: bytes) -> bytes:
+    origin, count = partial
     return data[origin:] if count is None else data[origin : origin + count]
 
 

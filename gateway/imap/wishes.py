@@ -8,7 +8,7 @@ the group of the selected mailbox speaks.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from actors.mailbox.types import SEPARATOR
+from actors.mailbox.names import parents
 from mail.imap.notify import EventGroup, NotifyEvent, NotifyFilter
 
 NOTHING: Final[frozenset[NotifyEvent]] = frozenset()
@@ -24,23 +24,11 @@ class Group(NamedTuple):
     names: frozenset[str]
     events: frozenset[NotifyEvent]
 
-    def means(self, name: str, *, own: bool, subscribed: bool) -> bool:
-        """Whether a mailbox is one of them."""
-        match self.filter:
-            case NotifyFilter.SUBSCRIBED:
-                return subscribed
-            case NotifyFilter.MAILBOXES:
-                return name in self.names
-            case NotifyFilter.SUBTREE:
-                return any(name == above or name.startswith(above + SEPARATOR) for above in self.names)
-            case _:
-                return own
-
 
 class Wishes:
     """All of it."""
 
-    __slots__ = ("any", "delayed", "groups", "selected")
+    __slots__ = ("_below", "_named", "_own", "_subscribed", "any", "delayed", "groups", "selected")
 
     def __init__(self, groups: Sequence[EventGroup] = (), others: Iterable[Group] = ()) -> None:
         """`others`: those of the groups that are not of the selected mailbox."""
@@ -48,6 +36,11 @@ class Wishes:
         self.delayed = self.selected is not None and self.selected.filter is NotifyFilter.SELECTED_DELAYED
         self.groups = tuple(others)
         self.any = NOTHING.union(*(group.events for group in self.groups))
+        # A command may have a thousand groups, with thousands of names: of a mailbox they are not gone through again.
+        self._own = self._of(*_OWN)
+        self._subscribed = self._of(NotifyFilter.SUBSCRIBED)
+        self._named = self._by_name(NotifyFilter.MAILBOXES)
+        self._below = self._by_name(NotifyFilter.SUBTREE)
 
     @property
     def flags(self) -> bool:
@@ -61,8 +54,24 @@ class Wishes:
 
     def of(self, name: str, *, own: bool, subscribed: bool) -> frozenset[NotifyEvent]:
         """What is asked for of a mailbox that is not selected."""
-        meant = (group.events for group in self.groups if group.means(name, own=own, subscribed=subscribed))
+        meant = [self._named.get(name, NOTHING)]
+        if own:
+            meant.append(self._own)
+        if subscribed:
+            meant.append(self._subscribed)
+        if self._below:
+            meant += [self._below[above] for above in (name, *parents(name)) if above in self._below]
         return NOTHING.union(*meant)
+
+    def _of(self, *filters: NotifyFilter) -> frozenset[NotifyEvent]:
+        return NOTHING.union(*(group.events for group in self.groups if group.filter in filters))
+
+    def _by_name(self, kind: NotifyFilter) -> dict[str, frozenset[NotifyEvent]]:
+        found: dict[str, frozenset[NotifyEvent]] = {}
+        for group in self.groups:
+            for name in group.names if group.filter is kind else ():
+                found[name] = found.get(name, NOTHING) | group.events
+        return found
 
 
 def is_of_selected(group: EventGroup) -> bool:

@@ -22,7 +22,7 @@ from gateway.jmap.turn import Reached, Turn
 from mail.jmap.dates import read_utc
 from mail.jmap.email.create import plan_of, write
 from mail.jmap.email.errors import Refused
-from mail.jmap.email.received import received_ms
+from mail.jmap.email.imported import is_email, parsed_metadata, received_at
 from mail.jmap.email.view import render, splice
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.ids import Ids
@@ -122,12 +122,10 @@ async def parse(turn: Turn, asked: special.EmailParse) -> Answer:
             not_found.append(name)
             continue
         record = read_message(raw)
-        if not _is_message(raw):
+        if not is_email(raw, record):
             not_parsable.append(name)
             continue
-        told: dict[str, Any] = dict.fromkeys(one for one in shown.metadata if one != "id" or asked.properties)
-        if "blobId" in told:
-            told["blobId"] = blob
+        told = parsed_metadata(shown.metadata, blob)
         parts = partial(blobs.part_of, blob)
         parsed[name] = orjson.Fragment(splice(render(shown, record, raw, parts), told))
     return {
@@ -210,10 +208,14 @@ async def _import(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dic
     raw = await blobs.read(turn, reached, placed.source)
     if raw is None:
         raise SetError("blobNotFound", notFound=[placed.source])
-    if not _is_message(raw):
+    record = read_message(raw)
+    if not is_email(raw, record):
         raise SetError("invalidEmail", "This is no message.")
-    received = int(placed.received * 1000) if placed.received is not None else None
-    when = received if received is not None else received_ms(raw) or turn.services.clock.now_ms()
+    if placed.received is not None:
+        when = int(placed.received * 1000)
+    else:
+        date = received_at(raw, record)
+        when = date.epoch_s * 1000 if date is not None else turn.services.clock.now_ms()
     return await _store(turn, reached, raw, placed.mailboxes, placed.keywords or frozenset(), when)
 
 
@@ -350,9 +352,3 @@ async def _check_same(turn: Turn, reached: Reached, number: int, rest: Mapping[s
     now = orjson.loads(orjson.dumps(found.get(reached.email_id(number), {})))
     if wrong := [name for name, value in rest.items() if name not in now or not same(now[name], value)]:
         raise invalid_properties(dict.fromkeys(wrong, "it never changes"))
-
-
-def _is_message(raw: bytes) -> bool:
-    """Whether it has any header field: nothing else makes it one."""
-    head, colon, _ = raw[:1000].partition(b":")
-    return bool(colon) and bool(head) and b"\n" not in head and b" " not in head.rstrip(b" \t")

@@ -32,7 +32,7 @@ async def stls(session: Session, _command: commands.Stls) -> Ok:
     """RFC 2595 4."""
     if not session.wire.can_start_tls:
         raise Mistake("STLS is not possible here")
-    session.name = None  # said in the clear, by anybody
+    session.name, session.utf8 = None, False  # said in the clear, by anybody
     session.wants_tls = True
     return Ok("Begin TLS negotiation")
 

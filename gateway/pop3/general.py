@@ -36,8 +36,9 @@ async def capa(session: Session, _command: commands.Capa) -> Ok:
     return Ok("Capability list follows", [render.listing(capabilities(session))])
 
 
-async def utf8(_session: Session, _command: commands.Utf8) -> Ok:
-    """RFC 6856 2.1. Messages are sent as they are in any case: there is no other form of them."""
+async def utf8(session: Session, _command: commands.Utf8) -> Ok:
+    """RFC 6856 2.1: from now on messages are sent as they are."""
+    session.utf8 = True
     return Ok("UTF-8 it is")
 
 

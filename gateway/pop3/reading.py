@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from actors.mailbox.client import Message
 from cluster.errors import NotFound
 from gateway.access.parts import Array
 from gateway.pop3.session import Ok, Session
 from gateway.pop3.troubles import Err
+from mail.message.surrogate import Surrogate, surrogate
 from mail.pop3 import commands, render
 
 Said = Callable[[Array], list[int] | list[str]]  # what a listing says of these rows
@@ -56,7 +56,7 @@ def _lines(rows: Array, said: Said) -> Iterator[bytes]:
 async def retr(session: Session, command: commands.Retr) -> Ok:
     """RFC 1939 5."""
     row = session.maildrop.row(command.number)
-    _, content = await _content(session, command.number, row)
+    content, _ = await _content(session, command.number, row)
     session.maildrop.read(row)
     session.services.metrics.retrieved.inc()
     return Ok(f"{len(content)} octets", render.message(content))
@@ -64,21 +64,25 @@ async def retr(session: Session, command: commands.Retr) -> Ok:
 
 async def top(session: Session, command: commands.Top) -> Ok:
     """RFC 1939 7."""
-    message, content = await _content(session, command.number, session.maildrop.row(command.number))
-    return Ok("", render.message(render.top(content, message.record.root.body, command.lines)))
+    content, body = await _content(session, command.number, session.maildrop.row(command.number))
+    return Ok("", render.message(render.top(content, body, command.lines)))
 
 
-async def _content(session: Session, number: int, row: int) -> tuple[Message, bytes]:
-    """The message, and its octets. Raises Err where it is gone, Trouble."""
+async def _content(session: Session, number: int, row: int) -> Surrogate:
+    """The message's octets, or those it has for a client that has not said UTF8 (RFC 6856 2.1). Raises Err where it is
+    gone, Trouble."""
     email = session.maildrop.email(row)
     if email is not None:
         mail = session.services.mail
         (message,) = await mail.messages(session.account, [email])
         if message is not None:
             try:
-                return message, await mail.content(message)
+                content = await mail.content(message)
             except NotFound:  # removed, and swept, since its record was read
                 pass
+            else:
+                root = message.record.root
+                return Surrogate(content, root.body) if session.utf8 else surrogate(content, root)
     raise Err(f"Message {number} was removed by another session")
 
 

@@ -26,7 +26,7 @@ class Ok(NamedTuple):
 class Session:
     """One client."""
 
-    __slots__ = ("drop", "ended", "failures", "mistakes", "name", "principal", "services", "wants_tls", "wire")
+    __slots__ = ("drop", "ended", "failures", "mistakes", "name", "principal", "services", "utf8", "wants_tls", "wire")
 
     def __init__(self, services: Services, wire: Wire) -> None:
         self.services = services
@@ -34,6 +34,7 @@ class Session:
         self.principal: Principal | None = None
         self.drop: Maildrop | None = None
         self.name: str | None = None  # what USER said, until PASS
+        self.utf8 = False  # UTF8 was said: the client takes UTF-8 in headers (RFC 6856 2.1)
         self.wants_tls = False  # STLS was answered +OK
         self.ended = False  # nothing more is to be answered; the connection is to be closed
         self.failures = 0  # of logging in

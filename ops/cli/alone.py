@@ -52,6 +52,7 @@ Read it:
 
 Stop with Ctrl-C.
 """
+_TLS_SAID: Final = {"none": "", "starttls": " (STARTTLS)", "implicit": " (TLS)"}
 
 
 @click.command()
@@ -100,7 +101,7 @@ async def _main(settings: Settings, *, demo: bool) -> int:
     logs.set_up(settings.log, SystemClock())
 
     def started(_core: Core) -> None:
-        click.echo(_demo_text(settings) if demo else f"Rookery serves; mail is kept in {settings.data}.")
+        click.echo(_demo_text(settings) if demo else serving_text(settings))
 
     server = serving(settings, furnish if demo else None)
     return 0 if await serve(server, started, drain_s=settings.drain_s) else 1
@@ -113,6 +114,22 @@ async def furnish(core: "Core") -> None:
     for name in DEMO_ACCOUNTS:
         with suppress(AlreadyExists):
             await core.directory.add_account(f"{name}@{DEMO_DOMAIN}", DEMO_PASSWORD)
+
+
+def serving_text(settings: Settings) -> str:
+    """Where it serves, and what is still as nobody would have it on a network."""
+    lines = [f"Rookery serves as {settings.hostname}; mail is kept in {Path(settings.data).absolute()}.", ""]
+    for listener in settings.listen:
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        lines.append(f"  {listener.protocol:<11}{host}:{listener.port}{_TLS_SAID[listener.tls]}")
+    if settings.hostname == "localhost":
+        lines += ["", "Other servers cannot look up the name localhost: set `hostname`."]
+    if not settings.tls.certificate:
+        lines += [
+            "",
+            "The certificate is self-signed, and mail programs will say so: set `certificate` and `key` in [tls].",
+        ]
+    return "\n".join(lines)
 
 
 def _demo_text(settings: Settings) -> str:

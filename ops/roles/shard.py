@@ -41,6 +41,7 @@ from gateway.reports.schedule import sweeping
 from ops.core import quotas, run_packing, while_open
 from ops.delivery import MakeHands, delivering
 from ops.outbound import hands
+from ops.pushing import pushing, sending_pushes
 from ops.reporting import sending_daily
 from ops.roles.gateway import reaching
 from ops.roles.ground import Announced, Ground, founded
@@ -161,6 +162,7 @@ def _queue(hands: MakeHands | None) -> Make:
             deliverer = await delivering(stack, reach.core, settings, hands, shell, lending, lambda: owned(claims))
             stack.callback(ground.watching.on_change(_on_slots(ground.watching, deliverer.look)))
             sending_daily(stack, reach.core, settings, lambda: owns(claims, 0))
+            sending_pushes(stack, reach.core, pushing(stack, reach.core, settings), lambda: owned(claims))
         return _made(shell, claims)
 
     return make

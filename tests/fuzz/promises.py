@@ -33,7 +33,8 @@ from mail.proxy.header import V2_BYTES_MAX
 from ops.settings import Settings
 from ops.transfer.maildir import Maildir
 from ops.transfer.mbox import Mbox
-from tests.fuzz import network, queued, reports, signatures
+from tests.fuzz import emails, network, queued, reports, signatures
+from tests.fuzz.emails import EMAILS
 from tests.fuzz.network import NETWORK
 from tests.fuzz.queued import QUEUE
 from tests.fuzz.reports import REPORTS
@@ -191,6 +192,7 @@ def maildir(data: bytes) -> None:
 PROMISES: Final[dict[str, Promise]] = (
     SIGNATURES
     | NETWORK
+    | EMAILS
     | QUEUE
     | REPORTS
     | {
@@ -257,6 +259,7 @@ _NESTED: Final = b"\x91" * 3000  # lists in lists, as msgpack has them
 _VALID: Final[dict[str, list[bytes]]] = (
     signatures.VALID
     | network.VALID
+    | emails.VALID
     | queued.VALID
     | reports.VALID
     | {

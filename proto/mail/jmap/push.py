@@ -1,11 +1,13 @@
-"""What is pushed to clients: StateChange objects, event streams, the first message to a push subscription.
+"""What is pushed to clients: StateChange objects, event streams, the first message to a push subscription; and the mark
+by which a client says what it knows already.
 
 The law: a client is told only of the types that it asked for (RFC 8620 7.3), and an event is always whole lines that
-end with an empty one.
+end with an empty one. A mark means the same to every process: which accounts the client sees, and up to which change it
+was told of each. What a client sends as a mark may be anything; what is none means that nothing is known.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -17,7 +19,9 @@ PING_MIN_SECONDS: Final = 15  # no higher than 30, and the most no lower than 30
 PING_MAX_SECONDS: Final = 900
 _TYPES_MAX_CHARS: Final = 2_000
 _NUMBER: Final = re.compile(r"[0-9]{1,9}\Z").match
-_EVENT_ID: Final = re.compile(r"[!-~]{1,200}\Z").match
+MARK_MAX_CHARS: Final = 4096  # about 120 accounts; a header field has room for it
+_EVENT_ID: Final = re.compile(rf"[!-~]{{1,{MARK_MAX_CHARS}}}\Z").match
+_MARK: Final = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}(?:\.[0-9a-f]{1,16}-[0-9a-f]{1,16})*\Z").match
 
 
 class EventSource(NamedTuple):
@@ -74,3 +78,16 @@ def state_event(changed: Changed, event_id: str) -> bytes:
 def ping_event(interval: int) -> bytes:
     """A `ping` event; it has no id (RFC 8620 7.3)."""
     return b'event: ping\ndata: {"interval":%d}\n\n' % interval
+
+
+def mark(known: Iterable[tuple[int, int]]) -> str:
+    """Accounts, by their numbers, and the last change of each that was told. Never empty where there is an account."""
+    return ".".join(f"{account:x}-{modseq:x}" for account, modseq in known)
+
+
+def read_mark(text: str) -> dict[int, int]:
+    """The inverse; empty for what is no mark."""
+    if len(text) > MARK_MAX_CHARS or not _MARK(text):
+        return {}
+    pairs = (pair.partition("-") for pair in text.split("."))
+    return {int(account, 16): int(modseq, 16) for account, _, modseq in pairs}

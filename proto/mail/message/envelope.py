@@ -3,7 +3,8 @@
 The law: the values are the raw ones, unfolded, with encoded words as they stand; decoding is the client's.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from mail.message.address import Group, Mailbox, parse_addresses
@@ -12,6 +13,11 @@ from mail.message.limits import DEFAULT, Limits
 from mail.message.render import NIL, is_clean, nstring, string
 
 GROUP_END: Final = b"(NIL NIL NIL NIL)"
+IN_ENVELOPE: Final = 1  # lists around a field,
+IN_ADDRESS: Final = 3  # and around a string of an address
+# The pieces of an ENVELOPE as `render` makes them; a literal's bytes follow its head.
+_PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"([^"\\]*+(?:\\.[^"\\]*+)*)"|\{([0-9]+)\}\r\n)', re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 AddressList = list[Mailbox | Group]
 
 
@@ -51,6 +57,27 @@ def envelope(fields: Mapping[bytes, bytes], addresses: Addresses) -> bytes:
         _text(fields.get(b"in-reply-to")),
         _text(fields.get(b"message-id")),
     )
+
+
+def strings(envelope: bytes) -> Iterator[tuple[int, int, bytes | None]]:
+    """Each string and NIL of the list: the field it is in, how many lists deep, and its value."""
+    field = depth = position = 0
+    while piece := _PIECE.match(envelope, position):
+        position = piece.end()
+        bracket, quoted, size = piece.groups()
+        if bracket == b"(":
+            depth += 1
+            continue
+        if bracket:
+            depth -= 1
+        elif quoted is not None:
+            yield field, depth, _QUOTED_PAIR.sub(rb"\1", quoted)
+        elif size:
+            position += int(size)
+            yield field, depth, envelope[piece.end() : position]
+        else:
+            yield field, depth, None
+        field += depth == IN_ENVELOPE
 
 
 def _text(value: bytes | None) -> bytes:

@@ -5,14 +5,14 @@ which comes first. An order is a permutation of the rows, and rows whose keys ar
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mail.message.charset import fold
-from mail.message.envelope import GROUP_END
+from mail.message.envelope import GROUP_END, IN_ADDRESS, strings
 from mail.message.record import Address, Record
 from mail.message.words import decode_words
 
@@ -20,17 +20,14 @@ Array = npt.NDArray[Any]
 Column = Array | Sequence[str]  # numbers, or texts that are folded already
 
 FROM: Final = 2  # where an address list stands in ENVELOPE (RFC 3501 7.4.2)
+SENDER: Final = 3
+REPLY_TO: Final = 4
 TO: Final = 5
 CC: Final = 6
 BCC: Final = 7
 
-# The pieces of an ENVELOPE as `render` makes them; a literal's bytes follow its head.
-_PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"([^"\\]*+(?:\\.[^"\\]*+)*)"|\{([0-9]+)\}\r\n)', re.DOTALL)
-_IN_ENVELOPE: Final = 1  # lists around a field,
-_IN_ADDRESS: Final = 3  # and around a string of an address
 _QUOTED: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
-_QUOTED_PAIR_BYTES: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def sent_s(record: Record, internal_ms: int) -> int:
@@ -101,7 +98,7 @@ def _first_group(envelope: bytes, field: int) -> str | None:
     """The name of the group that an address list of the ENVELOPE begins with; records keep no groups."""
     if GROUP_END not in envelope:
         return None
-    first = [value for at, depth, value in _strings(envelope) if at == field and depth == _IN_ADDRESS][:4]
+    first = [value for at, depth, value in strings(envelope) if at == field and depth == IN_ADDRESS][:4]
     if len(first) < 4 or first[3] is not None or first[2] is None:
         return None
     return decode_words(first[2])
@@ -111,30 +108,9 @@ def group_names(envelope: bytes, field: int) -> list[str]:
     """The names of all groups of an address list of the ENVELOPE; records keep their members alone."""
     if GROUP_END not in envelope:
         return []
-    found = [value for at, depth, value in _strings(envelope) if at == field and depth == _IN_ADDRESS]
+    found = [value for at, depth, value in strings(envelope) if at == field and depth == IN_ADDRESS]
     addresses = zip(found[2::4], found[3::4], strict=True)
     return [decode_words(name) for name, host in addresses if host is None and name is not None]
-
-
-def _strings(envelope: bytes) -> Iterator[tuple[int, int, bytes | None]]:
-    """Each string and NIL of the list: the field it is in, how many lists deep, and its value."""
-    field = depth = position = 0
-    while piece := _PIECE.match(envelope, position):
-        position = piece.end()
-        bracket, quoted, size = piece.groups()
-        if bracket == b"(":
-            depth += 1
-            continue
-        if bracket:
-            depth -= 1
-        elif quoted is not None:
-            yield field, depth, _QUOTED_PAIR_BYTES.sub(rb"\1", quoted)
-        elif size:
-            position += int(size)
-            yield field, depth, envelope[piece.end() : position]
-        else:
-            yield field, depth, None
-        field += depth == _IN_ENVELOPE
 
 
 def ranks(texts: Sequence[str]) -> Array:

@@ -122,11 +122,12 @@ class Parts:
             self._report(path, f"an EmailBodyPart, of at most {PARTS_MAX} and {DEPTH_MAX} deep")
             return _BLANK
         given = {name: value for name, value in part.items() if value is not None}
-        one = _Part(path, given, self._report, self._values, self._email_sets if is_root else {})
-        children: tuple[PartPlan, ...] = ()
         if "subParts" in given and is_flat:
             self._report(f"{path}/subParts", "not in this list")
-        elif "subParts" in given:
+            return _BLANK
+        one = _Part(path, given, self._report, self._values, self._email_sets if is_root else {})
+        children: tuple[PartPlan, ...] = ()
+        if "subParts" in given:
             children = self._children(path, given["subParts"], depth)
             type_ = "multipart/mixed"
         plan, written = one.check(type_, disposition, children)
@@ -286,16 +287,15 @@ class _Part:
         return written
 
     def _disposition(self, default: str | None, written: dict[str, bytes]) -> None:
-        kind = self._given.get("disposition", default)
-        name = self._given.get("name")
-        if kind is not None and not (isinstance(kind, str) and _TOKEN.fullmatch(kind)):
-            self._report("disposition", "a word such as inline or attachment")
-            return
+        kind, name = self._given.get("disposition", default), self._given.get("name")
         try:
             file_name = None if name is None else fields.one_line(name, "a file's name", encoded.NAME_CHARS_MAX)
         except BadValue as problem:
             self._report("name", str(problem))
-            return
+            file_name = None
+        if kind is not None and not (isinstance(kind, str) and _TOKEN.fullmatch(kind)):
+            self._report("disposition", "a word such as inline or attachment")
+            kind = None
         if kind is not None:
             pieces = encoded.with_parameters(kind.lower(), [("filename", file_name)] if file_name else [])
             written["content-disposition"] = encoded.fold("Content-Disposition", pieces)

@@ -82,9 +82,12 @@ class _Checker:
         else:
             self._set_by[key] = name
             try:
-                self._fields[key] = write_field(field, form, value, every=every)
+                written = write_field(field, form, value, every=every)
             except BadValue as problem:
                 self._problems.add(name, str(problem))
+                return
+            if written:
+                self._fields[key] = written
 
     def _root(self, given: Mapping[str, Any], parts: Parts) -> PartPlan:
         if "bodyStructure" in given:

@@ -152,7 +152,9 @@ WRITERS: Final[Mapping[str, Callable[[str, Any], bytes]]] = {
 
 
 def write_field(field: str, form: str, value: Any, *, every: bool) -> bytes:
-    """The field, or with `every` all its instances. Raises BadValue."""
+    """The field, or with `every` all its instances; empty for a list of nothing. Raises BadValue."""
+    if value == []:
+        return b""
     if not every:
         return WRITERS[form](field, value)
     if not isinstance(value, list) or len(value) > INSTANCES_MAX:

@@ -25,17 +25,16 @@ URLS_MAX: Final = 100
 
 # Encoded words where RFC 2047 5 (1) has them: white space or an end on both sides, and none within.
 _WORD: Final = rb"=\?[^?\s]++\?[bBqQ]\?[!->@-~]*+\?="
-_WORDS: Final = re.compile(rb"(?<![^ \t])%b(?:[ \t]++%b)*+(?![^ \t])" % (_WORD, _WORD))
+_WORDS: Final = re.compile(rb"(?<![^ \t])%b(?:[ \t]++%b)*(?![^ \t])" % (_WORD, _WORD))
 _CONTROLS: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
 # A piece of a text whose normal form does not depend on the pieces around: nothing before an ASCII character composes
 # with it. Long runs without one are cut, for normalising takes quadratic time over combining marks.
 _PIECE: Final = re.compile("[\x00-\x7f]*+[^\x00-\x7f]{0,255}")
 _PIECE_CHARS: Final = 256
-_COMMENT: Final = re.compile(rb"\([^()\\]*+(?:\\.[^()\\]*+)*+\)", re.DOTALL)
-_COMMENTS_DEEP: Final = 8
-_URL: Final = re.compile(rb"<([^<>]*+)>")
+# A URL in its brackets, an edge of a comment, or a quoted pair, which is neither.
+_URL_OR_EDGE: Final = re.compile(rb"<([^<>]*+)>|[()]|\\.", re.DOTALL)
+_DEPTHS: Final = {b"(": 1, b")": -1}
 _SPACES: Final = re.compile(rb"\s++")
-_LINE_END: Final = re.compile(rb"\r?\n\Z")
 
 
 class EmailAddress(msgspec.Struct, frozen=True, gc=False):
@@ -136,21 +135,16 @@ def rfc3339(moment: Date) -> str | None:
 
 
 def urls(value: bytes) -> list[str] | None:
-    """URLs (4.1.2.7, RFC 2369 2): what is in angle brackets, without white space; None where there is none."""
-    value = value[: DEFAULT.value_bytes_max]
-    for _ in range(_COMMENTS_DEEP):
-        shorter = _without_comments(value)
-        if shorter == value:
-            break
-        value = shorter
-    found = [_SPACES.sub(b"", url) for url in _URL.findall(value)[:URLS_MAX]]
-    return [tidy(url.decode("utf-8", "replace")) for url in found if url] or None
-
-
-def _without_comments(value: bytes) -> bytes:
-    """Without the innermost comments; parentheses within a URL are its own."""
-    pieces = re.split(rb"(<[^<>]*+>)", value) if b"(" in value else [value]
-    return b"".join([piece if piece[:1] == b"<" else _COMMENT.sub(b"", piece) for piece in pieces])
+    """URLs (4.1.2.7, RFC 2369 2): what is in angle brackets outside comments, without white space; None where there is
+    none. Parentheses within the brackets are the URL's own."""
+    found: list[str] = []
+    depth = 0
+    for piece in _URL_OR_EDGE.finditer(value[: DEFAULT.value_bytes_max]):
+        if piece[1] is None:
+            depth = max(0, depth + _DEPTHS.get(piece[0], 0))
+        elif depth == 0 and len(found) < URLS_MAX:
+            found.append(tidy(_SPACES.sub(b"", piece[1]).decode("utf-8", "replace")))
+    return [url for url in found if url] or None
 
 
 READERS: Final[Mapping[str, Callable[[bytes], Any]]] = {

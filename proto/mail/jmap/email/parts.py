@@ -5,7 +5,7 @@ The law: what the record says is not read again from the message; a property giv
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -17,9 +17,11 @@ from mail.message.charset import guess
 from mail.message.content import content_of
 from mail.message.header import Field, fields
 from mail.message.part import IDENTITY, Part
-from mail.message.words import charset_of, decode_words, file_name
+from mail.message.words import base64_bytes, charset_of, decode_words, file_name
 
 BlobId = Callable[[Part], str]
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_PADDINGS: Final = (b"", b"=", b"==")
 _CID: Final = re.compile(rb"<([^<>]*+)>")
 
 
@@ -30,18 +32,31 @@ class EmailHeader(msgspec.Struct, frozen=True, gc=False):
     value: str
 
 
-class Source(NamedTuple):
+class Source:
     """What parts are read from. `raw` may be missing where no property needs it."""
 
-    raw: bytes | None
-    blob_id: BlobId
+    __slots__ = ("_texts", "blob_id", "raw")
+
+    def __init__(self, raw: bytes | None, blob_id: BlobId) -> None:
+        self.raw = raw
+        self.blob_id = blob_id
+        self._texts: dict[int, bytes] = {}  # a text is in two lists and in bodyValues, and is decoded once
 
     @property
-    def bytes(self) -> bytes:
+    def message(self) -> bytes:
         """The message. Raises ValueError where the caller did not look at what the view needs."""
         if self.raw is None:
             raise ValueError("this property is read from the message, which was not given")
         return self.raw
+
+    def content(self, part: Part) -> bytes:
+        """The content of a part without its transfer encoding."""
+        found = self._texts.get(part.start)
+        if found is None:
+            found = content_of(self.message, part)
+            if part.type == "text":
+                self._texts[part.start] = found
+        return found
 
 
 class Headers:
@@ -69,18 +84,23 @@ class Headers:
         return reader(self._block[found[-1].value_start : found[-1].end]) if found else None
 
 
-def size(raw: bytes, part: Part) -> int:
-    """Octets of the content without its transfer encoding."""
-    if part.is_multipart or part.encoding in IDENTITY:
-        return part.end - part.body
-    return len(content_of(raw, part))
+def base64_size(data: bytes) -> int:
+    """How many bytes `words.base64_bytes` gives, without making them where nothing foreign is among the characters."""
+    foreign = data.translate(None, _BASE64)
+    count = len(data) - len(foreign)
+    padding = foreign.translate(None, b"\r\n")
+    if padding in _PADDINGS and (count + len(padding)) % 4 == 0 and data.rstrip(b"\r\n").endswith(padding):
+        return count * 3 // 4
+    return len(base64_bytes(data))
 
 
 def _size(source: Source, node: Node) -> int:
     part = node.part
     if part.is_multipart or part.encoding in IDENTITY:
         return part.end - part.body
-    return len(content_of(source.bytes, part))
+    if part.encoding == "base64" and part.type != "text":
+        return base64_size(source.message[part.body : part.end])
+    return len(source.content(part))
 
 
 def _name(_source: Source, node: Node) -> str | None:
@@ -115,7 +135,7 @@ def _location(_source: Source, node: Node) -> str | None:
 
 
 def _headers(source: Source, node: Node) -> list[EmailHeader]:
-    return Headers(source.bytes, node.part.start, node.part.body).all()
+    return Headers(source.message, node.part.start, node.part.body).all()
 
 
 READ: Final[Mapping[str, Callable[[Source, Node], Any]]] = {
@@ -144,7 +164,7 @@ def body_part(source: Source, node: Node, properties: Sequence[str]) -> dict[str
         elif name == "subParts":
             shown[name] = None
         elif wanted := header_property(name):
-            headers = headers or Headers(source.bytes, node.part.start, node.part.body)
+            headers = headers or Headers(source.message, node.part.start, node.part.body)
             shown[name] = headers.read(wanted)
     return shown
 

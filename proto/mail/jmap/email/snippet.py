@@ -131,7 +131,8 @@ def _best(found: list[Mark]) -> Mark:
         while end < len(found) and found[end].start < mark.start + _NEAR_CHARS:
             near[found[end].word] += 1
             end += 1
-        if len(near) > best_count:
+        is_nearer = len(near) == best_count > 1 and mark.start < best.start + _NEAR_CHARS
+        if len(near) > best_count or is_nearer:
             best, best_count = mark, len(near)
         near[mark.word] -= 1
         if not near[mark.word]:

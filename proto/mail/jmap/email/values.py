@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from mail.message.charset import NO_ASCII, codec_of, decode
-from mail.message.content import ENCODINGS, content_of
+from mail.message.content import ENCODINGS
 from mail.message.header import values
 from mail.message.part import Part
 from mail.message.words import charset_of
@@ -18,7 +18,7 @@ from mail.message.words import charset_of
 # A tag to its end; the last group is empty where the text ends within it. A quote counts only after "=".
 _TAG: Final = re.compile(
     r"<(?:!--.*?(?:(-->)|\Z)"
-    r"""|[/!?a-zA-Z](?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*+(>)?)""",
+    r"""|[/!?a-zA-Z](?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*(>)?)""",
     re.DOTALL,
 )
 
@@ -31,9 +31,9 @@ class EmailBodyValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     is_truncated: bool = False
 
 
-def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
-    """The text of a text/* part, at most `bytes_max` octets of UTF-8 unless that is 0."""
-    text, is_problem = _text(raw, part)
+def body_value(raw: bytes, part: Part, content: bytes, bytes_max: int = 0) -> EmailBodyValue:
+    """The text of a text/* part, at most `bytes_max` octets of UTF-8 unless that is 0; `content` is `content_of` it."""
+    text, is_problem = _text(raw, part, content)
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     if bytes_max and len(text) * 4 > bytes_max:
@@ -42,9 +42,8 @@ def body_value(raw: bytes, part: Part, bytes_max: int = 0) -> EmailBodyValue:
     return EmailBodyValue(text, is_problem)
 
 
-def _text(raw: bytes, part: Part) -> tuple[str, bool]:
+def _text(raw: bytes, part: Part, data: bytes) -> tuple[str, bool]:
     """The text, and whether bytes or encodings in it were none."""
-    data = content_of(raw, part)
     charset = charset_of(part)
     codec = codec_of(charset)
     unknown = part.encoding not in ENCODINGS or codec is None

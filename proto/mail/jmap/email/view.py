@@ -12,17 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from mail.jmap.email.bodies import Bodies, Node, decompose, has_attachment, leaves, tree
-from mail.jmap.email.enveloped import NIL, PLACES, item, raw_subject
 from mail.jmap.email.errors import InvalidArguments
 from mail.jmap.email.forms import EmailAddress, rfc3339, text, tidy
 from mail.jmap.email.names import BODIES, EMAIL, METADATA, PART, PROPERTIES_MAX, check_names, header_property
 from mail.jmap.email.parts import FROM_MESSAGE, BlobId, Headers, Source, body_part, structure
 from mail.jmap.email.values import EmailBodyValue, body_value
 from mail.message.date import Date
-from mail.message.envelope import GROUP_END
+from mail.message.envelope import strings
 from mail.message.preview import preview
 from mail.message.record import Address, Record
+from mail.message.sorting import BCC, CC, FROM, REPLY_TO, SENDER, TO, group_names
 
+SUBJECT: Final = 1  # its place in ENVELOPE (RFC 3501 7.4.2)
+VIEWS_KEPT: Final = 64  # clients ask for the same few; each may be 100 kB of names
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -52,7 +54,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
         return self.needs is not Need.NOTHING
 
 
-@lru_cache(500)
+@lru_cache(VIEWS_KEPT)
 def view(
     properties: tuple[str, ...],
     body_properties: tuple[str, ...],
@@ -126,16 +128,17 @@ def read(shown: View, record: Record, raw: bytes | None, blob_id: BlobId) -> dic
 def _subject(record: Record) -> str | None:
     if record.subject is None:
         return None
-    if b"=?" in record.envelope and (value := raw_subject(record.envelope)) is not None:
-        return text(value)
+    if b"=?" in record.envelope:  # records decode what only looks like an encoded word; its raw value is here
+        for place, _depth, value in strings(record.envelope):
+            if place == SUBJECT and value is not None:
+                return text(value)
     return tidy(record.subject)
 
 
-def _listed(record: Record, property_: str, found: tuple[Address, ...]) -> list[EmailAddress] | None:
+def _listed(record: Record, place: int, found: tuple[Address, ...]) -> list[EmailAddress] | None:
     """None where the field is absent, and where it is empty; a list of empty groups is neither."""
     if not found:
-        has_group = GROUP_END in record.envelope and item(record.envelope, PLACES[property_]) != NIL
-        return [] if has_group else None
+        return [] if group_names(record.envelope, place) else None
     return [EmailAddress(None if name is None else tidy(name).strip(), tidy(email)) for name, email in found]
 
 
@@ -144,12 +147,12 @@ _of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
     "messageId": lambda record: None if record.message_id is None else [record.message_id],
     "inReplyTo": lambda record: record.in_reply_to or None,
     "references": lambda record: record.references or None,
-    "sender": lambda record: _listed(record, "sender", record.sender) if record.has_sender else None,
-    "from": lambda record: _listed(record, "from", record.from_),
-    "to": lambda record: _listed(record, "to", record.to),
-    "cc": lambda record: _listed(record, "cc", record.cc),
-    "bcc": lambda record: _listed(record, "bcc", record.bcc),
-    "replyTo": lambda record: _listed(record, "replyTo", record.reply_to) if record.has_reply_to else None,
+    "sender": lambda record: _listed(record, SENDER, record.sender) if record.has_sender else None,
+    "from": lambda record: _listed(record, FROM, record.from_),
+    "to": lambda record: _listed(record, TO, record.to),
+    "cc": lambda record: _listed(record, CC, record.cc),
+    "bcc": lambda record: _listed(record, BCC, record.bcc),
+    "replyTo": lambda record: _listed(record, REPLY_TO, record.reply_to) if record.has_reply_to else None,
     "subject": _subject,
     "sentAt": lambda record: None if record.sent_s is None else rfc3339(Date(record.sent_s, record.sent_zone_min)),
     "hasAttachment": lambda record: has_attachment(record.root),
@@ -177,7 +180,7 @@ class _Message:
         if name == "bodyValues":
             return self._values()
         if name == "preview":
-            return preview(self._source.bytes, self._record)
+            return preview(self._source.message, self._record)
         if name == "headers":
             return self._headers().all()
         wanted = header_property(name)
@@ -214,5 +217,8 @@ class _Message:
             lists.append(list(leaves(self._root())))
         for nodes in lists:
             chosen.update((node.id, node) for node in nodes if node.id is not None and node.part.type == "text")
-        bytes_max = self._view.value_bytes_max
-        return {name: body_value(self._source.bytes, node.part, bytes_max) for name, node in chosen.items()}
+        source, bytes_max = self._source, self._view.value_bytes_max
+        return {
+            name: body_value(source.message, node.part, source.content(node.part), bytes_max)
+            for name, node in chosen.items()
+        }

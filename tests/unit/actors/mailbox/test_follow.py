@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from actors.mailbox import events as ev
 from actors.mailbox import follow as following
 from actors.mailbox.client import MailboxClient
 from actors.mailbox.follow import News
@@ -43,6 +44,31 @@ class Ear:
     @property
     def kinds(self) -> list[str]:
         return [change.kind for news in self.news if news is not None for change in news.changes]
+
+
+async def test_objects_are_told_by_kind_and_id(client: MailboxClient) -> None:
+    ear = Ear()
+    await client.follow(ACCOUNT, ear.told)
+    await client.put_objects(ACCOUNT, [("Identity", "a", b"1"), ("Identity", "b", b"2")])
+    await until(lambda: ear.kinds == ["object"])
+    [change] = [change for news in ear.news if news for change in news.changes]
+    assert (change.mailbox, change.names) == (0, ("Identity", "a", "b"))
+
+
+async def test_how_messages_came_and_which_flags_changed(client: MailboxClient) -> None:
+    ear = Ear()
+    await client.create(ACCOUNT, "b")
+    await client.follow(ACCOUNT, ear.told)
+    await client.deliver(ACCOUNT, await client.prepare(RAW))
+    await client.add(ACCOUNT, "b", [Item(await client.prepare(RAW), 0)])
+    selected = await client.select(ACCOUNT, "b", read_only=False, changed=lambda: None)
+    await selected.copy(((1, 1),), INBOX)
+    await selected.set_flags(((1, 1),), "add", SEEN | DELETED)
+    await until(lambda: ear.kinds[-1:] == ["flags"])
+    changes = [change for news in ear.news if news for change in news.changes]
+    assert [change.came for change in changes if change.kind == "new"] == [ev.DELIVERED, ev.STORED, ev.COPIED]
+    assert changes[-1].flags == SEEN | DELETED
+    await selected.close()
 
 
 async def _deliver(client: MailboxClient, messages: int = 1) -> None:

@@ -3,9 +3,11 @@
 import random
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from actors.mailbox.client import Message
 from tests.unit.gateway.imap.world import ALICE, TEAM, World, message
 
 
@@ -77,3 +79,33 @@ async def test_what_is_refused_is_not_stored_before(world: World) -> None:
     alice.send(b't APPEND "Shared/team/INBOX"' + literal)
     assert (await alice.line()).startswith(b"t NO [NOPERM]")
     assert [blob async for blob in world.mail._blobs.list()] == []
+
+
+class _Measured(bytes):
+    """A message that knows how much was copied of it."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        piece = super().__getitem__(key)
+        type(self).copied += len(piece) if isinstance(piece, bytes) else 0
+        return piece
+
+
+async def test_urls_of_little_of_a_large_part_copy_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Measured, "copied", 0)
+    async with World() as world:
+        await world.deliver(message(body="x" * 1_000_000))
+        client = await world.connect("alice")
+        content = world.mail.content
+
+        async def measured(one: Message) -> bytes:
+            return _Measured(await content(one))
+
+        monkeypatch.setattr(world.mail, "content", measured)
+        urls = " ".join(f'URL "/INBOX/;UID=1/;SECTION=TEXT/;PARTIAL={at}.10"' for at in range(500))
+        await client.ok(f"APPEND INBOX CATENATE ({urls} URL /INBOX/;UID=1/;SECTION=TEXT/;PARTIAL=999999)")
+        assert _Measured.copied < 10_000
+        monkeypatch.setattr(world.mail, "content", content)
+        await client.ok("SELECT INBOX")
+        assert b"* 2 FETCH (RFC822.SIZE 5001)" in await client.ok("FETCH 2 RFC822.SIZE")

@@ -123,6 +123,32 @@ async def test_who_left_the_group_is_not_told_what_happens_in_its_mailbox() -> N
         await bob.ok("LOGOUT")
 
 
+@pytest.mark.parametrize(
+    ("waits", "ends"),
+    [("IDLE", "DONE"), ("NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))", "t NOOP")],
+)
+async def test_who_left_the_group_hears_nothing_unasked(waits: str, ends: str) -> None:
+    """RFC 4314 5.1.1. The directory tells nobody of its changes: it is asked before anything is said."""
+    async with World() as world:
+        bob = await world.connect("bob")
+        await world.mail.set_acl(TEAM, "INBOX", "group:staff", "lrs")
+        await bob.ok("SELECT Shared/team/INBOX")
+        bob.send(b"t " + waits.encode() + b"\r\n")
+        assert await bob.line() in (b"+ idling", b"t OK NOTIFY completed")
+        await world.deliver(message(), TEAM)
+        assert await bob.line() == b"* 1 EXISTS"
+        assert (await bob.line()).endswith(b" RECENT")
+        world.people.members["staff"].clear()
+        await world.deliver(message(), TEAM)
+        assert await bob.quiet(), bob.pipe.received
+        world.people.members["staff"].add(BOB)
+        await world.deliver(message(), TEAM)
+        assert await bob.line() == b"* 3 EXISTS"
+        assert (await bob.line()).endswith(b" RECENT")
+        bob.send(ends.encode() + b"\r\n")
+        assert (await bob.line()).startswith(b"t OK")
+
+
 async def test_what_is_not_reached_is_not_asked_for() -> None:
     async with World() as world:
         bob = await world.connect("bob")

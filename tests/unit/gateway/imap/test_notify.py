@@ -257,6 +257,26 @@ async def test_too_much_for_a_client_that_does_not_read_ends_notify(monkeypatch:
         assert await _told(client) == ['* LIST (\\HasNoChildren) "/" again']
 
 
+async def test_what_waits_for_a_client_that_does_not_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By names of annotations too, and when it is too much already."""
+    monkeypatch.setattr(notices, "PENDING_MAX", 5)
+    async with World() as world:
+        client = await world.connect("alice")
+        for event in ("MailboxMetadataChange", "ServerMetadataChange"):
+            await client.ok(f"NOTIFY SET (PERSONAL ({event} MailboxName))")
+            client.connection.pause_writing()
+            where = "INBOX" if event.startswith("Mailbox") else ""
+            for number in range(6):
+                await world.mail.annotate(ALICE, where, [(f"/private/n{number}", b"x")])
+            for number in range(6):
+                await world.mail.create(ALICE, f"{event}{number}")
+            assert isinstance(client.session.notices, notices.Notices)
+            assert not client.session.notices._boxes
+            client.connection.resume_writing()
+            (told,) = await _told(client)
+            assert told.startswith("* OK [NOTIFICATIONOVERFLOW] ")
+
+
 async def test_more_accounts_than_a_session_may_follow_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 5465 3.1; what was asked for before goes on."""
     monkeypatch.setattr(notices, "FOLLOWED_MAX", 1)

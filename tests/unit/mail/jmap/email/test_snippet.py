@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.jmap.email.forms import tidy
-from mail.jmap.email.phrases import phrases
 from mail.jmap.email.snippet import PREVIEW_BYTES_MAX, preview_snippet, snippet_text, subject_snippet
 from mail.message.record import read_message
 
@@ -67,19 +66,3 @@ def test_text_of_a_message() -> None:
         b"--x\r\n\r\ntwo\r\n--x\r\nContent-Disposition: attachment\r\n\r\nthree\r\n--x--\r\n"
     )
     assert snippet_text(raw, read_message(raw)).split() == ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("one  two", ["one", "two"]),
-        ('"one two" three', ["one two", "three"]),
-        ("'it is' \"so\"", ["it is", "so"]),
-        (r'"a \"b\" \\ c"', [r'a "b" \ c']),
-        ("don't \"open", ["don't", '"open']),
-        ("\"\" ' '", []),
-        ("x " * 500, ["x"] * 50),
-    ],
-)
-def test_phrases(text: str, expected: list[str]) -> None:
-    assert phrases(text) == expected
