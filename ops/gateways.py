@@ -168,6 +168,7 @@ def _jmap(core: Core, settings: Settings, logins: Logins) -> Jmap:
         log,
         Fragments(),
         settings.hostname,
+        core.search,
     )
     return Jmap(services, credentials)
 

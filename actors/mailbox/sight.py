@@ -135,6 +135,17 @@ class Sight:
         versions = tuple((mirror.rows[number], mirror.flags[number]) for number in numbers)
         return self._made(("table", numbers), versions, lambda: _table([self._box(number) for number in numbers]))
 
+    @property
+    def made(self) -> dict[object, object]:
+        """What others keep with the mirror: to be bounded by them."""
+        return self._mirror.made
+
+    def version(self, numbers: Sequence[int], *, flags: bool) -> tuple[int, ...]:
+        """While it stays the same so do the rows of these mailboxes; and `flags`, theirs too."""
+        rows, marks = self._mirror.rows, self._mirror.flags
+        counts = [rows[number] for number in numbers]
+        return (*counts, *[marks[number] for number in numbers]) if flags else tuple(counts)
+
     def threads(self, threads: Iterable[int]) -> dict[int, list[int]]:
         """The emails of those of the threads that are seen, by date and then by number (RFC 8621 3)."""
         wanted = np.array(sorted(set(threads)), np.int64)
