@@ -19,6 +19,7 @@ from gateway.jmap import (
     mailboxes_query,
     mailboxes_set,
     snippets,
+    subscriptions,
     threads,
 )
 from gateway.jmap.standard import Answer
@@ -31,6 +32,8 @@ from mail.jmap.request import Call, Request
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "PushSubscription/get": subscriptions.get,
+    "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,

@@ -20,6 +20,7 @@ from gateway.access.parts import Log
 from gateway.imap.parts import AclMode, Directory, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.push.desk import Desk
 from mail.jmap.limits import Limits
 
 __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
@@ -148,5 +149,6 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    desk: Desk | None = None  # makes subscriptions to push; None: there are none
     indexes: Indexes | None = None  # without them, messages are read instead
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message

@@ -13,17 +13,20 @@ from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
 from mail.jmap.session import Account, Urls, session
 from mail.jmap.sorting import SORTS
+from mail.webpush import vapid
 
 API: Final = "/jmap/api"
 UPLOAD: Final = "/jmap/upload/{accountId}"
 DOWNLOAD: Final = "/jmap/download/{accountId}/{blobId}/{name}"
 EVENTS: Final = "/jmap/eventsource"
+SOCKET: Final = "/jmap/ws"
+_OF_ACCOUNTS: Final = frozenset({uri.MAIL})  # capabilities with things of an account
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -51,6 +54,10 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
             shown = {uri.MAIL: mail_capability(limits, own=False)}
             accounts[account_id(holder.id)] = Account(holder.login, personal=False, read_only=False, capabilities=shown)
     offered = capabilities(limits)
+    socket = base.replace("http", "ws", 1) + SOCKET
+    offered[uri.WEBSOCKET] = {"url": socket, "supportsPush": True}
+    if turn.services.desk is not None:
+        offered[vapid.CAPABILITY] = vapid.capability(await turn.services.desk.server_key())
     own = account_id(turn.account)
     urls = Urls(
         api=base + API,
@@ -58,4 +65,4 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
         upload=base + UPLOAD,
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
-    return session(turn.login, urls, offered, accounts, dict.fromkeys(offered, own))
+    return session(turn.login, urls, offered, accounts, {name: own for name in offered if name in _OF_ACCOUNTS})

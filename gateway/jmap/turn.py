@@ -60,13 +60,21 @@ class Turn:
     """A request's."""
 
     def __init__(
-        self, services: Services, account: int, login: str, using: frozenset[str], created: Mapping[str, str] | None
+        self,
+        services: Services,
+        account: int,
+        login: str,
+        using: frozenset[str],
+        created: Mapping[str, str] | None,
+        credential: str = "",
     ) -> None:
-        """`account`, `login`: of who asks. `created`: creation ids that came with the request."""
+        """`account`, `login`: of who asks. `created`: creation ids that came with the request. `credential`: what he
+        has logged in with, where that is told apart."""
         self.services = services
         self.account = account
         self.login = login
         self.using = using
+        self.credential = credential
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
