@@ -8,7 +8,7 @@ subjects are compared by i;unicode-casemap (`charset.fold`) where no collation i
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from mail.message.sorting import order
 
 DEFAULT: Final = (Comparator(property="receivedAt", is_ascending=False),)
 _THREADED_ABOVE: Final = 50_000  # numbers that are sorted in 20 ms
+_QUICK_ABOVE: Final = 200_000  # emails that are put in order in some 5 ms where they nearly are
+_EMAIL_BITS: Final = 31  # the other 32 are for seconds since 1970, or octets
 _BRIEFS: Final = {"subject": "subject", "from": "from_shown", "to": "to_shown"}
 _SPELLED: Final[dict[str, Callable[[Record], str]]] = {
     "subject": lambda record: record.base_subject,
@@ -33,6 +35,13 @@ _SPELLED: Final[dict[str, Callable[[Record], str]]] = {
     "to": sorting.shown_to,
 }
 _FOLDED: Final = (None, "i;unicode-casemap")
+
+
+class Before(NamedTuple):
+    """An order of before: of the rows of a scope that had these emails."""
+
+    places: Array
+    emails: Array
 
 
 class Orderer:
@@ -44,9 +53,18 @@ class Orderer:
         self._words = words
         self._pace = Pace(host.clock)
 
-    async def ordered(self, places: Array, sort: Sequence[Comparator]) -> Array:
-        """These rows of the scope (ascending) in order: a permutation of them."""
+    async def ordered(self, places: Array, sort: Sequence[Comparator], before: Before | None = None) -> Array:
+        """These rows of the scope (ascending) in order: a permutation of them. `before`: the same order, as it was."""
         sort = tuple(dict.fromkeys(sort)) or DEFAULT
+        if len(sort) == 1 and sort[0].property in ("receivedAt", "size") and len(places):
+            apart = len(places) > _QUICK_ABOVE
+            quickly = (
+                await asyncio.to_thread(self._quickly, places, sort[0], before)
+                if apart
+                else self._quickly(places, sort[0], before)
+            )
+            if quickly is not None:
+                return quickly
         if not sort[0].is_ascending:
             places = places[::-1]
         columns = await self._columns(places, sort)
@@ -56,6 +74,33 @@ class Orderer:
         else:
             found = places[order(columns, wanted)]
         return found
+
+    def _quickly(self, places: Array, one: Comparator, before: Before | None) -> Array | None:
+        """By one number a row and the email, both in one: to sort what is nearly sorted takes hardly any time."""
+        scope = self._finder.scope
+        numbers = scope.received_s if one.property == "receivedAt" else scope.rows.sizes.astype(np.int64)
+        if scope.emails[-1] >> _EMAIL_BITS or numbers.min() < 0 or numbers.max() >> (63 - _EMAIL_BITS):
+            return None
+        numbers = numbers << _EMAIL_BITS | scope.emails
+        if not one.is_ascending:
+            numbers = ~numbers
+        some = self._as_before(places, before) if before is not None else places if one.is_ascending else places[::-1]
+        found: Array = some[numbers[some].argsort(kind="stable")]
+        return found
+
+    def _as_before(self, places: Array, before: Before) -> Array:
+        """These rows: first those that were there, in the order that they had."""
+        emails, old = self._finder.scope.emails, before.emails
+        left = np.zeros(len(emails), bool)
+        left[places] = True
+        at = before.places
+        if not (len(old) <= len(emails) and np.array_equal(emails[: len(old)], old)):  # some have gone
+            row_of = emails.searchsorted(old)
+            row_of[row_of == len(emails)] = 0
+            at = row_of[at][emails[row_of[at]] == old[at]]
+        at = at[left[at]]
+        left[at] = False
+        return np.concatenate((at, np.flatnonzero(left)))
 
     async def _columns(self, places: Array, sort: Sequence[Comparator]) -> dict[str, Array]:
         briefs = await self._briefs(places) if any(map(_needs_briefs, sort)) else None
@@ -105,6 +150,16 @@ class Orderer:
             texts.append((written if one.collation == "i;octet" else written.upper())[:TEXT_BYTES_MAX])
         rank = {word: number for number, word in enumerate(sorted(set(texts)))}
         return np.array([rank[word] for word in texts], np.int64)
+
+
+async def collapsed(places: Array, threads: Array) -> Array:
+    """Of rows in order, the first of each thread; `threads`: of all rows."""
+
+    def work() -> Array:
+        found: Array = places[np.sort(np.unique(threads[places], return_index=True)[1])]
+        return found
+
+    return await asyncio.to_thread(work) if len(places) > _THREADED_ABOVE else work()
 
 
 def _needs_briefs(one: Comparator) -> bool:

@@ -16,9 +16,9 @@ from gateway.access.parts import Array
 from gateway.jmap import querying
 from gateway.jmap.email_columns import EmailScope
 from gateway.jmap.email_filters import Compiler, Depends, check, depends, only_mailbox
-from gateway.jmap.email_order import Orderer
+from gateway.jmap.email_order import Before, Orderer, collapsed
 from gateway.jmap.positions import Position, state
-from gateway.jmap.results import Found, results_of, room_of
+from gateway.jmap.results import Found, Kept, results_of, room_of
 from gateway.jmap.searching import EmailHost
 from gateway.jmap.session import COLLATIONS
 from gateway.jmap.standard import Answer, changes_since
@@ -100,25 +100,29 @@ class _Wanted(NamedTuple):
         version = sight.version(numbers, flags=self.depends.flags)
         key = (self.tree, self.sort, self.collapses, reached.who is None, numbers)
         kept, stamp = results_of(sight), _stamp(sight, reached)
-        held = kept.get(key, version) if self.is_fixed else None
-        if held is None:
-            room = room_of(sight)
-            held = await self._search(turn, reached, sight, EmailScope(sight, mailbox, wide=is_wide))
-            if self.is_fixed:
-                kept.put(key, version, held, room)
-        return Found(held, stamp)
+        held = kept.get(key) if self.is_fixed else None
+        if held is not None and held.version == version:
+            return Found(held.emails, stamp)
+        room = room_of(sight)
+        before = held.order if held is not None else None
+        scope = EmailScope(sight, mailbox, wide=is_wide)
+        emails, order = await self._search(turn, reached, list(sight.account.keywords), scope, before)
+        if self.is_fixed:
+            kept.put(key, Kept(version, emails, Before(order, scope.emails)), room)
+        return Found(emails, stamp)
 
-    async def _search(self, turn: Turn, reached: Reached, sight: Sight, scope: EmailScope) -> Array:
-        words = list(sight.account.keywords)
+    async def _search(
+        self, turn: Turn, reached: Reached, words: list[str], scope: EmailScope, before: Before | None
+    ) -> tuple[Array, Array]:
+        """Emails, and their rows in order. `words`: the account's keywords."""
         test = Compiler(lambda name: _number(turn, reached, name), words).compile(self.tree)
         host = EmailHost(turn.services, reached)
         finder = Finder(host, scope, Lookups(turn.services.indexes, reached.number))
         places = np.flatnonzero(await finder.run(test))
-        places = await Orderer(host, finder, words).ordered(places, self.sort)
+        order = places = await Orderer(host, finder, words).ordered(places, self.sort, before)
         if self.collapses:
-            places = places[np.sort(np.unique(scope.rows.threads[places], return_index=True)[1])]
-        emails: Array = scope.emails[places]
-        return emails
+            places = await collapsed(places, scope.rows.threads)
+        return scope.emails[places], order
 
     def _mailbox(self, turn: Turn, reached: Reached, sight: Sight) -> int | None:
         """The one that all of it is in, if it may be read."""

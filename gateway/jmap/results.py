@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 
 from actors.mailbox.sight import Sight
 from gateway.access.parts import Array
+from gateway.jmap.email_order import Before
 
 _NAME: Final = "results"  # in what is made of a mirror
-_EACH: Final = 4  # results of the whole account that are kept: 8 octets an email
-_LEAST: Final = 2000  # emails in all results of a small account
+_EACH: Final = 12  # numbers for each row of the account, of 8 octets: four results that have all of it
+_LEAST: Final = 5000  # in all results of a small account
 _RESULTS_MAX: Final = 100
-_EMPTY: Final = 20  # emails that one without any counts as
+_EMPTY: Final = 20  # that one without any counts as
 
 Version = tuple[int, ...]
 
@@ -39,35 +40,47 @@ class Found(NamedTuple):
         return int(places[0]) if len(places) else None
 
 
+class Kept(NamedTuple):
+    """What a query found. `order`: the rows of the scope that was searched, before threads were collapsed."""
+
+    version: Version
+    emails: Array
+    order: Before
+
+    @property
+    def weight(self) -> int:
+        """In numbers."""
+        return len(self.emails) + len(self.order.places) + len(self.order.emails) + _EMPTY
+
+
 class Results:
     """Those of one mirror."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[object, tuple[Version, Array]] = OrderedDict()
+        self._held: OrderedDict[object, Kept] = OrderedDict()
         self._weight = 0
 
-    def get(self, key: object, version: Version) -> Array | None:
-        """What was found, if it still holds."""
+    def get(self, key: object) -> Kept | None:
+        """What was found last: it holds if its version is that of now."""
         held = self._held.get(key)
-        if held is None or held[0] != version:
-            return None
-        self._held.move_to_end(key)
-        return held[1]
+        if held is not None:
+            self._held.move_to_end(key)
+        return held
 
-    def put(self, key: object, version: Version, emails: Array, room: int) -> None:
-        """Remember; `room`: emails in all."""
+    def put(self, key: object, kept: Kept, room: int) -> None:
+        """Remember; `room`: numbers in all."""
         self._drop(key)
-        if len(emails) > room:
+        if kept.weight > room:
             return
-        self._held[key] = (version, emails)
-        self._weight += len(emails) + _EMPTY
+        self._held[key] = kept
+        self._weight += kept.weight
         while self._weight > room or len(self._held) > _RESULTS_MAX:
             self._drop(next(iter(self._held)))
 
     def _drop(self, key: object) -> None:
         held = self._held.pop(key, None)
         if held is not None:
-            self._weight -= len(held[1]) + _EMPTY
+            self._weight -= held.weight
 
 
 def results_of(sight: Sight) -> Results:
@@ -81,5 +94,5 @@ def results_of(sight: Sight) -> Results:
 
 
 def room_of(sight: Sight) -> int:
-    """How many emails the results of this account may have."""
+    """How many numbers the results of this account may have."""
     return _EACH * sight.account.used_messages + _LEAST

@@ -1,7 +1,7 @@
 """Random mail, random changes of it, random queries of it, and what they must find by looking at every email."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors.mailbox.types import EmailEdit, Item
@@ -171,7 +171,8 @@ class Naive:
 
     def key(self, comparator: dict[str, Any], one: dict[str, Any]) -> Any:
         _raw, record = self.raws[one["id"]]
-        spell = {"i;octet": str, "i;ascii-casemap": ascii_upper}.get(comparator.get("collation", ""), fold)
+        spells: dict[str, Callable[[str], str]] = {"i;octet": str, "i;ascii-casemap": ascii_upper}
+        spell = spells.get(comparator.get("collation", ""), fold)
         match comparator["property"]:
             case "receivedAt":
                 return read_utc(one["receivedAt"]).timestamp()
