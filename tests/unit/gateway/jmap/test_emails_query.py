@@ -84,6 +84,8 @@ async def test_old_results_are_brought_up_to_date(seed: int) -> None:
             for _ in range(dice.randint(1, 4)):
                 await mail.change()
             await mail.hide(client)
+            emails = await mail.emails()
+            naive = {login: await Naive.of(world, login, MAIL, emails) for login in VIEWERS}
             for place, (login, arguments, old, since) in enumerate(asked):
                 changes = await world.call(
                     login,
@@ -95,6 +97,8 @@ async def test_old_results_are_brought_up_to_date(seed: int) -> None:
                 )
                 now = await _query(world, login, **arguments)
                 assert _spliced(old, changes) == now["ids"], (login, arguments, changes)
+                tree, sort, collapses = arguments["filter"], arguments["sort"], arguments["collapseThreads"]
+                assert now["ids"] == naive[login].find(tree, sort, collapses=collapses)
                 assert changes["newQueryState"] == now["queryState"]
                 assert changes["total"] == len(now["ids"])
                 asked[place] = (login, arguments, now["ids"], now["queryState"])
