@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
@@ -30,6 +31,8 @@ from mail.jmap.websocket import encode_response
 WELL_KNOWN: Final = "/.well-known/jmap"
 SESSION: Final = "/jmap/session"
 SCOPE: Final = "jmap"
+STATE_S: Final = 5.0  # that a session's state is known without a look
+STATES_MAX: Final = 20_000  # of accounts: about 200 bytes each
 _NOT_KEPT: Final = (("Cache-Control", "no-cache, no-store, must-revalidate"),)  # RFC 8620 2
 
 
@@ -42,6 +45,7 @@ class Jmap:
         self._streams = Streams(watcher)
         self._running: Counter[int] = Counter()
         self._transfers = Transfers()
+        self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
 
     def add_to(self, router: Router) -> None:
         """Say which paths are ours."""
@@ -114,7 +118,13 @@ class Jmap:
             return turn, await carry_out(turn, request)
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
-        state: str = (await session_of(self._turn(principal), base_of(exchange)))["state"]
+        """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
+        key, now = (principal.account, base_of(exchange)), self._services.clock.monotonic()
+        held = self._states.get(key)
+        if held is not None and held[0] > now:
+            return held[1]
+        state: str = (await session_of(self._turn(principal), key[1]))["state"]
+        self._states.put(key, (now + STATE_S, state))
         return state
 
     @property

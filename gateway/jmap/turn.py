@@ -7,7 +7,7 @@ is seen with is asked once a request. Nothing outlives the request.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from actors.mailbox.rights import READ
+from actors.mailbox.rights import READ, rights_of
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
 from gateway.access import ids
@@ -138,7 +138,7 @@ class Turn:
         for number in await self.services.mail.sharing(who.names):
             holder = await self.services.directory.account_with(number) if number != self.account else None
             if holder is not None:
-                sight = await self._sight(Reached(number, self.account, who))
-                if sight.listed:
-                    found.append((holder, any(READ in sight.rights(box) for box in sight.listed)))
+                boxes = (await self.services.mail.tree(number, who)).mailboxes  # without their rows
+                if boxes:
+                    found.append((holder, any(READ in rights_of(box.acl, who) for box in boxes)))
         return sorted(found, key=lambda one: one[0].login)
