@@ -36,6 +36,7 @@ from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
 from gateway.smtp.submitting import Submissions
 from mail.smtp.states import Role
+from ops.admin.server import AdminServer
 from ops.admin.signing import Shown
 from ops.core import Core
 from ops.intake import world
@@ -93,9 +94,10 @@ async def serve_gateways(
     tls: ssl.SSLContext | None,
     rules: Ruling,
     push: Pushing,
+    admin: AdminServer,
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
-    Raises Misconfigured."""
+    `admin`: its service is served over HTTPS too, where that is set. Raises Misconfigured."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
@@ -105,7 +107,8 @@ async def serve_gateways(
     readers = _readers(core, settings, secret, logins, tls)
     intake = world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins)
     smtp = SmtpServer(intake, SmtpMetrics(core.registry), tls=tls)
-    web = web_server(core, settings, tls, secret, logins, push, Sending(Submissions(intake, "JMAP"), core.queue))
+    sending = Sending(Submissions(intake, "JMAP"), core.queue)
+    web = web_server(core, settings, tls, secret, logins, push, sending, admin)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.mailbox import rights
-from actors.mailbox.sight import Counts, Sight
-from actors.mailbox.state import Mailbox
+from actors.mailbox.sight import Counts, Mailbox, Sight
 from actors.mailbox.types import INBOX, SEPARATOR
 from gateway.jmap.positions import Position, state
 from gateway.jmap.standard import Answer, changed, got, only

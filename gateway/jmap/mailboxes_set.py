@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.mailbox import names
-from actors.mailbox.sight import Sight
-from actors.mailbox.state import Mailbox
+from actors.mailbox.sight import Mailbox, Sight
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
 from cluster.errors import AlreadyExists, OverLimit, Unsuitable
 from gateway.jmap.mailboxes import SORT_ORDER, Shower

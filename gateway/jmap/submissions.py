@@ -60,7 +60,7 @@ async def query(turn: Turn, asked: standard.Query) -> Answer:
     """RFC 8621 7.3."""
     reached = await turn.owned(asked.account_id)
     records = await submissions(turn, reached)
-    results = _results(turn, reached, records, asked)
+    results = querying.Things(_results(turn, reached, records, asked))
     return querying.part(
         asked, records.state, results, records.id_of, lambda name: records.number_of(turn.created.find(name) or "")
     )
@@ -70,9 +70,10 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     """RFC 8621 7.4."""
     reached = await turn.owned(asked.account_id)
     records = await submissions(turn, reached)
-    changed = await changes_since(turn, reached, asked.since_query_state, KIND)
+    changed = records.numbers_in(await changes_since(turn, reached, asked.since_query_state, KIND))
     results = _results(turn, reached, records, asked)
-    return querying.changes(asked, records.state, results, records.numbers_in(changed), records.id_of)
+    places = [(place, number) for place, number in enumerate(results) if number in changed]
+    return querying.changes(asked, records.state, len(results), places, changed, records.id_of)
 
 
 async def submissions(turn: Turn, reached: Reached, *, all_begun: bool = False) -> Records[Submission]:

@@ -18,6 +18,7 @@ from gateway.jmap.turn import Turn
 from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
 from tests.unit.gateway.imap import world as imap
+from tests.unit.gateway.imap.indexed import IndexedWorld as IndexedImapWorld
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM
 from tests.unit.gateway.jmap.sending import Post, Way
 
@@ -43,6 +44,7 @@ class World(imap.World):
             self.dice,
             self.log,
             Fragments(),
+            indexes=self.indexes,
         )
         self.way = Way(self)
 
@@ -75,6 +77,10 @@ class World(imap.World):
         arguments.setdefault("accountId", account_id(ACCOUNTS[login]))
         ((_said, answer, _call),) = (await self.ask(login, [[name, arguments, "c"]]))["methodResponses"]
         return answer
+
+
+class IndexedWorld(World, IndexedImapWorld):
+    """Whose accounts have the indexes that a test makes."""
 
 
 def basic(login: str, password: str = imap.PASSWORD) -> str:
