@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
+from gateway.jmap import blob_calls, emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -22,6 +22,10 @@ from mail.jmap.request import Call, Request
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "Blob/copy": blob_calls.copy,
+    "Blob/upload": blob_calls.upload,
+    "Blob/get": blob_calls.get,
+    "Blob/lookup": blob_calls.lookup,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,

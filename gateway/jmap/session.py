@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from actors.mailbox.types import DEPTH_MAX
 from gateway.access.ids import account_id
+from gateway.jmap import blob_calls
 from gateway.jmap.turn import Turn
 from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
@@ -23,7 +24,7 @@ COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -43,12 +44,12 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     limits = turn.limits
     accounts = {
         account_id(turn.account): Account(
-            turn.login, personal=True, read_only=False, capabilities={uri.MAIL: mail_capability(limits, own=True)}
+            turn.login, personal=True, read_only=False, capabilities=_of_account(limits, own=True)
         )
     }
     for holder, readable in await turn.others():
         if readable:
-            shown = {uri.MAIL: mail_capability(limits, own=False)}
+            shown = _of_account(limits, own=False)
             accounts[account_id(holder.id)] = Account(holder.login, personal=False, read_only=False, capabilities=shown)
     offered = capabilities(limits)
     own = account_id(turn.account)
@@ -59,3 +60,7 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
     return session(turn.login, urls, offered, accounts, dict.fromkeys(offered, own))
+
+
+def _of_account(limits: Limits, *, own: bool) -> dict[str, Mapping[str, Any]]:
+    return {uri.MAIL: mail_capability(limits, own=own), uri.BLOB: blob_calls.capability(limits)}
