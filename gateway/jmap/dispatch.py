@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import blob_calls, emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, threads
+from gateway.jmap import blob_calls, emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, quotas, threads
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -39,6 +39,10 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Mailbox/set": mailboxes_set.set_,
     "Mailbox/query": mailboxes_query.query,
     "Mailbox/queryChanges": mailboxes_query.query_changes,
+    "Quota/get": quotas.get,
+    "Quota/changes": quotas.changes,
+    "Quota/query": quotas.query,
+    "Quota/queryChanges": quotas.query_changes,
 }
 
 

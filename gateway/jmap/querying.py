@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeVar
 
 from gateway.jmap.standard import Answer
+from mail.jmap.conditions import Condition
 from mail.jmap.errors import MethodError
+from mail.jmap.filters import Filter, Operator
 from mail.jmap.methods import standard
 
 LIMIT_MAX: Final = 5000  # ids told at once
@@ -73,6 +75,16 @@ def changes(
     if asked.calculate_total:
         answer["total"] = len(results)
     return answer
+
+
+def matching(tree: Filter | None, thing: Thing, matches: Callable[[Condition, Thing], bool]) -> bool:
+    """Whether a thing matches a filter; `matches`: whether it does one of its conditions."""
+    if tree is None:
+        return True
+    if isinstance(tree, Operator):
+        found = (matching(one, thing, matches) for one in tree.conditions)
+        return all(found) if tree.operator == "AND" else any(found) is (tree.operator == "OR")
+    return matches(tree, thing)
 
 
 def _place(results: Sequence[Thing], thing: Thing) -> int | None:

@@ -24,7 +24,7 @@ COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}, uri.QUOTA: {}}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -63,4 +63,4 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
 
 
 def _of_account(limits: Limits, *, own: bool) -> dict[str, Mapping[str, Any]]:
-    return {uri.MAIL: mail_capability(limits, own=own), uri.BLOB: blob_calls.capability(limits)}
+    return {uri.MAIL: mail_capability(limits, own=own), uri.BLOB: blob_calls.capability(limits), uri.QUOTA: {}}

@@ -5,6 +5,7 @@
     imap alice SELECT INBOX         a command over IMAP, which must succeed
     deliver alice                   a message from outside: the lines up to one that is a dot
     share alice INBOX bob lr        rights
+    quota alice 100000 50           what an account may hold: bytes and messages; 0 is no limit
     > [["Mailbox/get", {...}, "0"]] an array of calls (or a whole Request); more lines may follow, up to an empty one
     < [["Mailbox/get", {...}, "0"]] the methodResponses (or the whole Response)
 
@@ -59,6 +60,9 @@ class Case:
                     owner, name, other, rights = rest.split()
                     identifier = of_account(ACCOUNTS[other]) if other in ACCOUNTS else other
                     await self.world.mail.set_acl(ACCOUNTS[owner], name, identifier, rights)
+                case "quota":
+                    login, size, count = rest.split()
+                    await self.world.people.set_quota(login, quota_bytes=int(size), quota_messages=int(count))
                 case ">":
                     asked = self.filled(orjson.loads(block(rest, lines)))
                     answer = await self.world.ask(self.login, asked)
