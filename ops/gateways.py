@@ -168,6 +168,7 @@ def _jmap(core: Core, settings: Settings, logins: Logins) -> Jmap:
         log,
         Fragments(),
         settings.hostname,
+        settings.jmap,
     )
     return Jmap(services, credentials)
 

@@ -115,7 +115,8 @@ class Changes:
             if event.mailbox:
                 self._box(event.mailbox, wholly=True)
         elif isinstance(event, ev.SubscriptionChanged):
-            self._names.add(event.name)
+            if self._sight.who is None:  # nobody else's business
+                self._names.add(event.name)
         elif isinstance(event, ev.ObjectsChanged):
             self._objects.setdefault(event.kind, {}).update(dict.fromkeys(event.ids))
 

@@ -11,11 +11,23 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import blob_calls, emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, quotas, threads
+from gateway.jmap import (
+    blob_calls,
+    emails,
+    emails_set,
+    mailboxes,
+    mailboxes_query,
+    mailboxes_set,
+    principals,
+    quotas,
+    share_notices,
+    threads,
+)
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
 from mail.jmap.errors import MethodError
+from mail.jmap.methods.standard import OfAccount, Set
 from mail.jmap.methods.table import ECHO, METHODS, find
 from mail.jmap.request import Call, Request
 
@@ -39,6 +51,16 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Mailbox/set": mailboxes_set.set_,
     "Mailbox/query": mailboxes_query.query,
     "Mailbox/queryChanges": mailboxes_query.query_changes,
+    "Principal/get": principals.get,
+    "Principal/changes": principals.changes,
+    "Principal/set": principals.set_,
+    "Principal/query": principals.query,
+    "Principal/queryChanges": principals.query_changes,
+    "ShareNotification/get": share_notices.get,
+    "ShareNotification/changes": share_notices.changes,
+    "ShareNotification/set": share_notices.set_,
+    "ShareNotification/query": share_notices.query,
+    "ShareNotification/queryChanges": share_notices.query_changes,
     "Quota/get": quotas.get,
     "Quota/changes": quotas.changes,
     "Quota/query": quotas.query,
@@ -73,7 +95,11 @@ async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], bu
         arguments = references.resolve(call.arguments, responses, budget)
         if call.name == ECHO:
             return dict(arguments)
-        return await _handler(call.name)(turn, method.read(arguments, turn.using, turn.limits))
+        asked = method.read(arguments, turn.using, turn.limits)
+        handler = _handler(call.name)
+        if method.writes and isinstance(asked, Set | OfAccount):
+            await turn.check_writable(asked.account_id)
+        return await handler(turn, asked)
     except Trouble as trouble:
         turn.services.log.warning("jmap.trouble", method=call.name, why=trouble.log)
         raise method_error(trouble) from trouble

@@ -9,6 +9,7 @@ from typing import Any, Final
 from actors.mailbox.types import DEPTH_MAX
 from gateway.access.ids import account_id
 from gateway.jmap import blob_calls
+from gateway.jmap.principal_ids import of_user
 from gateway.jmap.turn import Turn
 from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
@@ -24,7 +25,7 @@ COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}, uri.QUOTA: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -39,27 +40,37 @@ def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
     }
 
 
+async def accounts_of(turn: Turn) -> dict[str, Account]:
+    """The accounts that the client reaches, his own first. What is shared with him he is subscribed to (RFC 9670 1.4)
+    as soon as he may read any of it."""
+    own = account_id(turn.account)
+    shown = {**_of_account(turn.limits, own=True), uri.PRINCIPALS: {"currentUserPrincipalId": of_user(turn.account)}}
+    accounts = {own: Account(turn.login, personal=True, read_only=False, capabilities=_owned(shown, own, turn.account))}
+    for holder, readable, writable in await turn.others():
+        if readable:
+            shown = _owned(_of_account(turn.limits, own=False), own, holder.id)
+            accounts[account_id(holder.id)] = Account(
+                holder.login, personal=False, read_only=not writable, capabilities=shown
+            )
+    return accounts
+
+
 async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     """The whole object. `base`: where we are reached, as in `https://mail.example.org`."""
-    limits = turn.limits
-    accounts = {
-        account_id(turn.account): Account(
-            turn.login, personal=True, read_only=False, capabilities=_of_account(limits, own=True)
-        )
-    }
-    for holder, readable in await turn.others():
-        if readable:
-            shown = _of_account(limits, own=False)
-            accounts[account_id(holder.id)] = Account(holder.login, personal=False, read_only=False, capabilities=shown)
-    offered = capabilities(limits)
-    own = account_id(turn.account)
+    offered = capabilities(turn.limits)
     urls = Urls(
         api=base + API,
         download=f"{base}{DOWNLOAD}?type={{type}}",
         upload=base + UPLOAD,
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
-    return session(turn.login, urls, offered, accounts, dict.fromkeys(offered, own))
+    own = account_id(turn.account)
+    return session(turn.login, urls, offered, await accounts_of(turn), dict.fromkeys(offered, own))
+
+
+def _owned(shown: dict[str, Mapping[str, Any]], own: str, owner: int) -> dict[str, Mapping[str, Any]]:
+    """With whose the account is (RFC 9670 1.5.2)."""
+    return {**shown, uri.PRINCIPALS_OWNER: {"accountIdForPrincipal": own, "principalId": of_user(owner)}}
 
 
 def _of_account(limits: Limits, *, own: bool) -> dict[str, Mapping[str, Any]]:

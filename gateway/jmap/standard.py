@@ -51,7 +51,7 @@ async def changed(
     name: Callable[[int], str],
 ) -> tuple[Answer, Changes]:
     """The answer to a /changes of things with numbers."""
-    since, until, entries = await _entries(turn, reached, asked.since_state, kind)
+    since, until, entries = await entries_since(turn, reached, asked.since_state, kind)
     mirror = await turn.services.mail.mirror(reached.number)
     most = min(asked.max_changes or TOLD_MAX, TOLD_MAX)
     sight = sight_of(mirror, reached.who)
@@ -93,7 +93,7 @@ async def changed(
 async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: str) -> Changes:
     """All that changed since a state, for who sees the account now: not to be kept over an await. Raises
     MethodError."""
-    since, _until, entries = await _entries(turn, reached, since_state, kind)
+    since, _until, entries = await entries_since(turn, reached, since_state, kind)
     if since.within:
         raise MethodError("cannotCalculateChanges")
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
@@ -102,9 +102,10 @@ async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: st
     return changes
 
 
-async def _entries(
+async def entries_since(
     turn: Turn, reached: Reached, since_state: str, kind: str
 ) -> tuple[Position, int, list[tuple[int, Entry]]]:
+    """What has happened since a state, up to the last change of a kind. Raises MethodError."""
     mirror = await turn.services.mail.mirror(reached.number)
     since = read_state(since_state, mirror.account.modseq)
     until = mirror.account.stamp(kind)
