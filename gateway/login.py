@@ -7,8 +7,8 @@ No secret is looked at while too many were wrong (gateway/logins.py); each that 
 
 import asyncio
 import binascii
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
 from cluster.clock import Dice
 from gateway.logins import Attempt, TooManyFailures
@@ -16,6 +16,8 @@ from mail import sasl
 
 NONCE_BYTES: Final = 18  # 24 characters of base64: never twice
 NOT_ONESELF: Final = "may not act as another"
+
+T = TypeVar("T")
 
 
 class Principal(Protocol):
@@ -35,15 +37,16 @@ class Principal(Protocol):
 class Directory(Protocol):
     """Who may log in. What is asked may raise Unavailable."""
 
-    async def verify(self, login: str, password: str) -> Principal | None:
-        """Who that is, None when the name or the password is wrong; slow by intent, off the event loop."""
+    async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
+        """Who that is, None when the name or the password is wrong, or not for this service; slow by intent, off the
+        event loop."""
         ...
 
     async def principal(self, login: str) -> Principal | None:
         """Who has that name, without proof."""
         ...
 
-    async def scram(self, login: str) -> sasl.ScramKeys | None:
+    async def scram(self, login: str, service: str = "") -> sasl.ScramKeys | sasl.ScramAny | None:
         """The keys to check a SCRAM exchange with, None when there is no such account."""
         ...
 
@@ -52,13 +55,13 @@ class Directory(Protocol):
         """Whether anybody is known who can say whose a token is."""
         ...
 
-    @property
-    def token_scope(self) -> str:
-        """What a token must be good for; empty: anything."""
+    def token_help(self, service: str) -> tuple[str, str]:
+        """What a token must be good for, empty: anything; and where a program reads how to get one, empty: nowhere."""
         ...
 
-    async def token(self, login: str, token: str) -> Principal | None:
-        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid."""
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
+        """Whose token this is; `login`: who it has to be, or empty. None when it is not valid, or not for this
+        service."""
         ...
 
 
@@ -71,15 +74,20 @@ class Login:
         directory: Directory,
         attempt: Attempt,
         *,
+        service: str,
         pause_s: float,
         dice: Dice,
         secret: bytes,
         bindings: Sequence[sasl.Binding] = (),
     ) -> None:
-        """`pause_s`: before the answer to a first failure. `bindings`: of the connection, where -PLUS is offered."""
+        """`service`: what somebody logs in to, as scopes name it. `pause_s`: before the answer to a first failure.
+        `bindings`: of the connection, where -PLUS is offered."""
         nonce = binascii.b2a_base64(dice.randbytes(NONCE_BYTES), newline=False).decode()
-        scope = directory.token_scope
-        self._exchange = sasl.begin(mechanism, nonce=nonce, secret=secret, bindings=bindings, scope=scope)
+        scope, configuration = directory.token_help(service)
+        self._exchange = sasl.begin(
+            mechanism, nonce=nonce, secret=secret, bindings=bindings, scope=scope, configuration=configuration
+        )
+        self._service = service
         self._directory = directory
         self._attempt = attempt
         self._pause_s = pause_s
@@ -104,19 +112,17 @@ class Login:
         """Nothing more is tried."""
         self._attempt.close()
 
-    async def _find(
-        self, question: sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken
-    ) -> bool | sasl.ScramKeys | None:
+    async def _find(self, question: sasl.NeedPassword | sasl.NeedScram | sasl.NeedToken) -> sasl.Found:
         match question:
             case sasl.NeedScram(user):
                 await _begin(self._attempt, user, "", self._pause_s)
-                return await self._directory.scram(user)
+                return await self._directory.scram(user, self._service)
             case sasl.NeedToken(user, token):
                 await _begin(self._attempt, user, token, self._pause_s)
-                self._verified = await self._directory.token(user, token)
+                self._verified = await self._directory.token(user, token, self._service)
             case sasl.NeedPassword(user, password):
                 await _begin(self._attempt, user, password, self._pause_s)
-                self._verified = await self._directory.verify(user, password)
+                self._verified = await self._directory.verify(user, password, self._service)
         return self._verified is not None
 
     async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
@@ -132,19 +138,31 @@ class Login:
 
 
 async def verify(
-    directory: Directory, attempt: Attempt, name: str, password: str, *, pause_s: float
+    directory: Directory, attempt: Attempt, name: str, password: str, *, service: str, pause_s: float
 ) -> Principal | None:
     """Whose name and password these are, where no exchange is needed; None after a pause. Raises as Login.step."""
     try:
-        await _begin(attempt, name, password, pause_s)
-        principal = await directory.verify(name, password)
-        if principal is None:
-            await _failed(attempt, pause_s)
-        else:
+        principal = await tried(attempt, name, password, directory.verify(name, password, service), pause_s=pause_s)
+        if principal is not None:
             await attempt.succeeded(principal.login)
         return principal
     finally:
         attempt.close()
+
+
+async def tried(attempt: Attempt, name: str, secret: str, check: Coroutine[Any, Any, T], *, pause_s: float) -> T:
+    """What a check of a secret says; false is told after a pause. Success is the caller's to note, and `attempt` to
+    close. Without `secret` each failure counts, also of what was tried before: where what is right changes. Raises as
+    Login.step."""
+    try:
+        await _begin(attempt, name, secret, pause_s)
+    except BaseException:
+        check.close()  # it was not looked at
+        raise
+    found = await check
+    if not found:
+        await _failed(attempt, pause_s)
+    return found
 
 
 async def _begin(attempt: Attempt, name: str, secret: str, pause_s: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from actors.directory.authorizations import check_issuer
 from cluster.dns.records import Table
 from cluster.dns.settings import servers_of
 from cluster.errors import Misconfigured
@@ -32,6 +33,8 @@ def mistakes(settings: "Settings") -> Iterator[str]:
     if settings.dns.servers:
         yield from _refused("dns.servers", servers_of, settings.dns)
     yield from _refused("dns.static", Table, settings.dns.static)
+    if issuer := settings.directory.authorization.issuer:
+        yield from _refused("directory.authorization.issuer", check_issuer, issuer)
     yield from _twice("milter", [one.name for one in settings.milter])
     for number, milter in enumerate(settings.milter):
         yield from _refused(f"milter[{number}].address", milter.where)

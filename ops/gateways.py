@@ -26,10 +26,6 @@ from gateway.access.server import Server as AccessServer
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
-from gateway.jmap.cache import Fragments
-from gateway.jmap.metrics import Metrics as JmapMetrics
-from gateway.jmap.parts import Services as JmapServices
-from gateway.jmap.routes import Jmap
 from gateway.logins import CountedLogins, Logins
 from gateway.pop3.metrics import Metrics as Pop3Metrics
 from gateway.pop3.parts import Services as Pop3Services
@@ -37,21 +33,15 @@ from gateway.pop3.server import Pop3Server
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
-from gateway.web.credentials import Credentials, Introspected
-from gateway.web.metrics import WebMetrics
-from gateway.web.mtasts import policy_resource
-from gateway.web.parts import WebServices
-from gateway.web.router import Router
-from gateway.web.server import WebServer
-from mail.jmap.limits import Limits
 from mail.smtp.states import Role
-from mail.trust import mtasts
 from ops.admin.signing import Shown
 from ops.core import Core
 from ops.intake import world
+from ops.pushing import Pushing
 from ops.reporting import reporting
 from ops.rules import Ruling
 from ops.settings import Listener, Settings
+from ops.web import web_server
 
 TLS_FOLDER: Final = "tls"  # of the data directory, where a certificate is made when none is given
 CERTIFICATE: Final = "certificate.pem"
@@ -100,6 +90,7 @@ async def serve_gateways(
     bound: Sequence[Bound],
     tls: ssl.SSLContext | None,
     rules: Ruling,
+    push: Pushing,
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
     Raises Misconfigured."""
@@ -115,7 +106,7 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = _web(core, settings, logins, tls)
+    web = web_server(core, settings, tls, secret, logins, push)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:
@@ -144,45 +135,22 @@ def _readers(
     }
 
 
-def _web(core: Core, settings: Settings, logins: Logins, tls: ssl.SSLContext | None) -> WebServer:
-    """All that is served over HTTPS."""
-    router = Router()
-    policy = settings.mta_sts.policy(settings.hostname)
-    router.add(mtasts.PATH, policy_resource(policy, core.directory))
-    _jmap(core, settings, logins).add_to(router)
-    services = WebServices(settings.web, WebMetrics(core.registry), core.clock, core.dice, structlog.get_logger())
-    return WebServer(router, services, tls)
-
-
-def _jmap(core: Core, settings: Settings, logins: Logins) -> Jmap:
-    """Mail over HTTPS."""
-    directory, log = core.directory, structlog.get_logger()
-    credentials = Credentials(directory, logins, Introspected(directory), core.clock, core.dice)
-    services = JmapServices(
-        core.mailboxes,
-        directory,
-        Limits(),
-        JmapMetrics(core.registry),
-        core.clock,
-        core.dice,
-        log,
-        Fragments(),
-        settings.hostname,
-        settings.jmap,
-    )
-    return Jmap(services, credentials)
-
-
 def _is_plain(listener: Listener) -> bool:
     """Whether its relay alone may connect, and has the TLS."""
     return listener.tls == "none" and listener.proxy_others == "refuse"
 
 
+def _counts(core: Core, settings: Settings) -> ThrottleClient:
+    """The cluster's."""
+    return ThrottleClient(core.calling, settings.throttling.lease_s)
+
+
 def _logins(core: Core, settings: Settings) -> CountedLogins:
     """Raises Misconfigured."""
-    counts = ThrottleClient(core.calling, settings.throttling.lease_s)
     domain = settings.directory.default_domain
-    return CountedLogins(settings.logins, counts, core.clock, core.dice, core.registry, default_domain=domain)
+    return CountedLogins(
+        settings.logins, _counts(core, settings), core.clock, core.dice, core.registry, default_domain=domain
+    )
 
 
 async def _serve(

@@ -1,7 +1,7 @@
 """Push put together from settings: for gateways, whose clients listen and subscribe, and for who pushes to them.
 
 The law: one watcher in a process. Who pushes for an account is the process that has the account's slot of the queue
-(ops/docs/decisions/0017).
+(ops/docs/decisions/0018).
 """
 
 from collections.abc import Callable, Collection

@@ -50,8 +50,9 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         tender = KeyTender(core.directory, core.resolver, core.clock, settings.dkim)
         while_open(stack, "dkim keys", tender.run(lambda: True))
         send_reports = sending_daily(stack, core, settings, lambda: True)
-        sending_pushes(stack, core, pushing(stack, core, settings), lambda: every)
-        await serve_gateways(stack, core, settings, bound, tls, rules)
+        push = pushing(stack, core, settings)
+        sending_pushes(stack, core, push, lambda: every)
+        await serve_gateways(stack, core, settings, bound, tls, rules, push)
         admin = AdminServer.over(
             core,
             data / SOCKET,

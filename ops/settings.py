@@ -52,8 +52,9 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["smtp", "submission", "lmtp", "imap", "pop3", "http", "https"],
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
-            "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: the MTA-STS "
-            "policy of [mta_sts], with TLS whatever `tls` says, but for what [web] says of `plaintext`."
+            "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: JMAP, "
+            "the log-in pages of [directory.authorization] and the MTA-STS policy of [mta_sts], with TLS whatever `tls` "
+            "says, but for what [web] says of `plaintext`."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -143,6 +144,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Listener(protocol="imap", host="::", port=993, tls="implicit"),
         Listener(protocol="pop3", host="::", port=110, tls="starttls"),
         Listener(protocol="pop3", host="::", port=995, tls="implicit"),
+        Listener(protocol="https", host="::", port=443, tls="implicit"),
         Listener(protocol="http", port=2080),
     )
     log: LogSettings = LogSettings()

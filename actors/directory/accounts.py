@@ -83,11 +83,13 @@ async def change(tx: Transaction, login: str, **fields: Any) -> Account:
 
 
 async def set_credentials(tx: Transaction, login: str, credentials: Credentials) -> None:
-    """Replace the password. Raises NotFound, Refused."""
+    """Replace the password, and end what was granted under the old one. Raises NotFound, Refused."""
     account = await named(tx, login)
     if account.shared:
         raise Refused(f"Nobody logs in as {account.login}: it is a shared account.")
     rows.put_credentials(tx, account.id, credentials)
+    tx.clear_range(*keys.grants(account.id))
+    tx.clear_range(*keys.codes(account.id))
 
 
 async def add_address(tx: Transaction, login: str, text: str) -> Account:

@@ -4,19 +4,23 @@ The law: asking never changes anything; an answer is never older than half a sec
 seen at once.
 """
 
+import hmac
 from collections.abc import AsyncIterator, Collection
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from actors.directory import dkim, rows
+from actors.directory import dkim, opaque, proofs, rows, scopes
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
+from actors.directory.authorizations import Authorizations, AuthorizationSettings
 from actors.directory.belonging import groups_of
 from actors.directory.cache import Cache
 from actors.directory.editor import PAGE_MAX, Editor
+from actors.directory.noting import Noting
 from actors.directory.passwords import Credentials
+from actors.directory.proofs import AppPassword, Proofs
 from actors.directory.state import Defaults, may_send_as, resolve
 from actors.directory.tokens import Ask, OauthSettings, Tokens
 from actors.directory.types import Account, Alias, Group, Local, NotLocal, OwnAddress, Principal, Resolution
@@ -24,7 +28,7 @@ from actors.directory.verifier import Verifier
 from cluster.clock import Clock, Dice
 from cluster.errors import Misconfigured, NotFound
 from cluster.meta.store import Store
-from mail.sasl import ScramKeys
+from mail.sasl import ScramAny
 from mail.trust.dkim_sign import SigningKey
 
 KEPT_TARGETS_MAX: Final = 16  # answers with more (large lists) are looked up each time, so the cache stays small
@@ -51,6 +55,24 @@ class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         float, Meta(description="How long a right password is known without checking it again; 0: never.", ge=0)
     ] = 120.0
     oauth: OauthSettings = OauthSettings()
+    authorization: AuthorizationSettings = AuthorizationSettings()
+
+
+class Proven(NamedTuple):
+    """Whose name and password were right. `needs_code`: that alone is not enough. `stamp`: another with each password
+    that is set."""
+
+    principal: Principal
+    needs_code: bool
+    stamp: bytes
+
+
+class _Known(NamedTuple):
+    """An account that may log in, with what proves it."""
+
+    account: Account
+    credentials: Credentials
+    proofs: Proofs
 
 
 class DirectoryClient(Editor):
@@ -69,6 +91,8 @@ class DirectoryClient(Editor):
         settings = settings or DirectorySettings()
         self._defaults = _defaults(settings)
         self._tokens = Tokens(settings.oauth, clock, dice, introspect) if settings.oauth.endpoint else None
+        self.authorizations = Authorizations(store, clock, dice, settings.authorization)
+        self._noting = Noting(store, clock)
         verifier = Verifier(
             clock,
             dice,
@@ -106,21 +130,51 @@ class DirectoryClient(Editor):
             self._cache.put(("elsewhere", address.rpartition("@")[2]), found, generation)
         return found
 
-    async def verify(self, login: str, password: str) -> Principal | None:
-        """Who logs in so, or None. Unknown, disabled and wrong take equally long. Raises Unavailable when busy."""
+    async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
+        """Who logs in so to a service (of `scopes.SERVICES`), or None: by an app password for it, or by the account's
+        own where there is no second factor. Unknown, disabled and wrong take equally long. Raises Unavailable when
+        busy."""
         known = await self._known(login)
-        right = await self._verifier.verify(known[1] if known else None, password)
-        return _principal(known[0]) if known and right else None
+        if known is not None:
+            fitting = known.proofs.fitting(known.account.id, password, service)
+            if fitting is not None:
+                await self._used(known.account.id, fitting)
+                return _principal(known.account)
+        right = await self._verifier.verify(known.credentials if known else None, password)
+        return _principal(known.account) if known and right and not known.proofs.second_factor else None
 
-    async def scram(self, login: str) -> ScramKeys | None:
-        """What a SCRAM-SHA-256 exchange for the login needs; None where it cannot log in."""
+    async def prove(self, login: str, password: str) -> Proven | None:
+        """Whose name and password these are, for a page that can ask for a code (`take_code`) too. No app password is
+        taken. As slow as `verify`."""
         known = await self._known(login)
-        return known[1].scram if known else None
+        right = await self._verifier.verify(known.credentials if known else None, password)
+        return _proven(known) if known and right else None
+
+    async def still(self, login: str, stamp: bytes) -> Proven | None:
+        """The same for who has proven it before; None where another password was set since, or nobody may log in."""
+        known = await self._known(login)
+        return _proven(known) if known and hmac.compare_digest(known.credentials.stamp, stamp) else None
+
+    async def scram(self, login: str, service: str = "") -> ScramAny | None:
+        """What a SCRAM-SHA-256 exchange for the login needs: the keys of each password that is good for the service;
+        None where it cannot log in so."""
+        known = await self._known(login)
+        if known is None:
+            return None
+        own = known.credentials.scram
+        found = [] if known.proofs.second_factor else [own]
+        found += [one.scram for one in known.proofs.app_passwords if scopes.covers(one.services, service)]
+        # All have one salt (`add_app_password`); the client is shown that of the first.
+        alike = tuple(one for one in found if (one.salt, one.iterations) == (own.salt, own.iterations))
+        return ScramAny(alike) if alike else None
 
     async def principal(self, login: str) -> Principal | None:
         """Who the login is, once it is proven; None where it cannot log in."""
         known = await self._known(login)
-        return _principal(known[0]) if known else None
+        return _principal(known.account) if known else None
+
+    async def _used(self, account: int, one: AppPassword) -> None:
+        await self._noting.used((account, one.id), lambda tx, now_ms: proofs.note_use(tx, account, one.id, now_ms))
 
     async def named(self, login: str) -> Account | None:
         """The account of a login, whether or not anybody may log in as it."""
@@ -209,27 +263,41 @@ class DirectoryClient(Editor):
 
     @property
     def takes_tokens(self) -> bool:
-        """Whether there is anybody to ask whose a token is."""
-        return self._tokens is not None
+        """Whether there is anybody who knows whose a token is: this server, or another that is asked."""
+        return self._tokens is not None or bool(self.authorizations.settings.issuer)
 
-    @property
-    def token_scope(self) -> str:
-        """What a token must be good for; empty: anything."""
-        return self._tokens.scope if self._tokens is not None else ""
+    def token_help(self, service: str) -> tuple[str, str]:
+        """What a token must be good for (empty: anything), and where programs read how to get one (empty: they cannot):
+        told to who has none that serves."""
+        if self._tokens is not None and self._tokens.scope:
+            return self._tokens.scope, ""
+        issuer = self.authorizations.settings.issuer
+        return (service, f"{issuer}/.well-known/oauth-authorization-server") if issuer else ("", "")
 
-    async def token(self, login: str, token: str) -> Principal | None:
-        """Whose access token this is; None when it is not valid, or not the login's where one is given.
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
+        """Whose access token for a service this is; None when it is not valid, or not the login's where one is given.
 
         Raises Unavailable when nobody can say.
         """
-        name = await self._tokens.login(token) if self._tokens is not None else None
-        if name is None:
-            return None
-        found = await self.principal(name)
+        found = await self._holder(token, service)
         if found is None or not login:
             return found
         wanted = await self.principal(login)
         return found if wanted is not None and wanted.account == found.account else None
+
+    async def _holder(self, token: str, service: str) -> Principal | None:
+        if token.startswith(opaque.Kind.ACCESS.value):  # ours: nobody else is asked, or told of it
+            granted = await self.authorizations.access(token)
+            if granted is None or not scopes.covers(granted.scopes, service):
+                return None
+            return await self.holder(granted.account)
+        name = await self._tokens.login(token) if self._tokens is not None else None
+        return await self.principal(name) if name is not None else None
+
+    async def holder(self, number: int) -> Principal | None:
+        """Who has an account with this number; None where nobody may log in to it."""
+        account = await self.account_with(number)
+        return _principal(account) if account is not None and not account.disabled and not account.shared else None
 
     async def members(self, address: str) -> tuple[str, ...] | None:
         """Where a list, a group or an alias leads to, as it is written there; None when there is no such."""
@@ -258,17 +326,23 @@ class DirectoryClient(Editor):
         none. Raises what the store does, Corrupt."""
         return await self._cache.found(("dkim", domain), lambda: dkim.signing_keys(self._store, domain)) or ()
 
-    async def _known(self, login: str) -> tuple[Account, Credentials] | None:
+    async def _known(self, login: str) -> _Known | None:
         """An account that may log in, with what proves it."""
 
-        async def look() -> tuple[Account, Credentials] | None:
+        async def look() -> _Known | None:
             account = await self._account(login)
             if account is None or account.disabled or account.shared:
                 return None
             credentials = await rows.credentials(self._store, account.id)
-            return (account, credentials) if credentials is not None else None
+            if credentials is None:
+                return None
+            return _Known(account, credentials, await proofs.proofs(self._store, account.id))
 
         return await self._cache.found(("login", login), look)
+
+
+def _proven(known: _Known) -> Proven:
+    return Proven(_principal(known.account), known.proofs.second_factor, known.credentials.stamp)
 
 
 def _principal(account: Account) -> Principal:

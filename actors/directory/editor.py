@@ -14,6 +14,7 @@ from actors.directory.addresses import parse, parse_domain
 from actors.directory.cache import Cache
 from actors.directory.key_editor import KeyEditor
 from actors.directory.passwords import Credentials
+from actors.directory.proof_editor import ProofEditor
 from actors.directory.types import (
     Account,
     AccountId,
@@ -35,7 +36,7 @@ PAGE_MAX: Final = 1000  # items of one listing call
 R = TypeVar("R")
 
 
-class Editor(KeyEditor):
+class Editor(KeyEditor, ProofEditor):
     """What an operator does; `DirectoryClient` is one."""
 
     def __init__(self, store: Store, clock: Clock, dice: Dice, verifier: Verifier, cache: Cache) -> None:
@@ -122,8 +123,12 @@ class Editor(KeyEditor):
         return await self._change(accounts.remove, login)
 
     async def set_password(self, login: str, password: str) -> None:
-        """Replace the password."""
-        await self._change(accounts.set_credentials, login, await self._verifier.derive(password))
+        """Replace the password; every token of the account ends with the old one (RFC 9700 4.14.2), app passwords
+        do not."""
+        account = await self.get_account(login)
+        kept = await rows.credentials(self._store, account.id)
+        salt = kept.scram.salt if kept is not None else b""
+        await self._change(accounts.set_credentials, login, await self._verifier.derive(password, salt))
 
     async def set_quota(
         self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None

@@ -12,6 +12,12 @@ The law: only this file knows the layout. Every key is under 511 bytes: a domain
     dm <hash of an address, 16 bytes> <domain> 0 <local part>   empty; a group that has that address as a member
     ds <domain> 0 <selector>            DkimKey: a signing key, but for its private half
     dp <domain> 0 <selector>            its private half (PKCS #8, DER); read to sign, and by nothing else
+    dx <account, 8 bytes> a <id, 8>     AppPassword
+    dx <account, 8 bytes> c <id, 8>     Code: an authorization code, also for a while after its use
+    dx <account, 8 bytes> f             SecondFactor
+    dx <account, 8 bytes> g <id, 8>     Grant: what a program may do for the account, with its tokens' digests
+    dy <user code>                      Device: one that waits to be let in
+    dz <when, ms, 8 bytes> <user code>  empty; the devices in the order in which they are forgotten
 """
 
 from hashlib import blake2b
@@ -121,6 +127,77 @@ def memberships(member: Address) -> Span:
 def membership_group(key: bytes) -> Address:
     """The group in a key made by `membership`."""
     return _address(key[2 + _HASH_BYTES :])
+
+
+def app_password(number: AccountId, ident: bytes) -> bytes:
+    """Where an app password is."""
+    return b"dx" + account_value(number) + b"a" + ident
+
+
+def app_passwords(number: AccountId) -> Span:
+    """All app passwords of an account."""
+    return _span(b"dx" + account_value(number) + b"a")
+
+
+def code(number: AccountId, ident: bytes) -> bytes:
+    """Where an authorization code is."""
+    return b"dx" + account_value(number) + b"c" + ident
+
+
+def codes(number: AccountId) -> Span:
+    """All authorization codes of an account."""
+    return _span(b"dx" + account_value(number) + b"c")
+
+
+def second_factor(number: AccountId) -> bytes:
+    """Where an account's second factor is."""
+    return b"dx" + account_value(number) + b"f"
+
+
+def grant(number: AccountId, ident: bytes) -> bytes:
+    """Where a grant is."""
+    return b"dx" + account_value(number) + b"g" + ident
+
+
+def grants(number: AccountId) -> Span:
+    """All grants of an account."""
+    return _span(b"dx" + account_value(number) + b"g")
+
+
+def proofs(number: AccountId) -> Span:
+    """All that lets an account in besides its password."""
+    return _span(b"dx" + account_value(number))
+
+
+def device(user_code: str) -> bytes:
+    """Where a device that waits is."""
+    return b"dy" + user_code.encode()
+
+
+def device_end(until_ms: int, user_code: str) -> bytes:
+    """Where it is noted when a device is forgotten."""
+    return b"dz" + until_ms.to_bytes(8, "big") + user_code.encode()
+
+
+def device_ends(until_ms: int = 2**63) -> Span:
+    """The devices that are forgotten before a moment."""
+    return (b"dz", b"dz" + until_ms.to_bytes(8, "big"))
+
+
+def device_ending(key: bytes) -> str:
+    """The user code in a key made by `device_end`."""
+    return key[10:].decode()
+
+
+def _span(prefix: bytes) -> Span:
+    """All keys with a prefix and something behind it; ends there, as accounts' numbers may be of any bytes."""
+    return (prefix, _next(prefix))
+
+
+def _next(prefix: bytes) -> bytes:
+    """The first key after all that have a prefix; none ends in 0xff but an account's number."""
+    short = prefix.rstrip(b"\xff")
+    return short[:-1] + bytes((short[-1] + 1,))
 
 
 def _memberships(member: Address) -> bytes:

@@ -5,6 +5,7 @@ All of it is slow on purpose, so `verifier.py` runs it in threads.
 """
 
 import base64
+import hashlib
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ SALT_BYTES: Final = 16  # RFC 9106 §3.1 recommends 16
 # RFC 7677 §4 names it; the client pays for it at each log-in. It is also what `mail.sasl.begin` shows for unknown
 # names: the two must agree, or they would tell who exists.
 SCRAM_ITERATIONS: Final = 15_000
+STAMP_BYTES: Final = 16
 PASSWORD_BYTES_MAX: Final = 1024  # far above what anyone types; bounds the work of preparing it
 
 _HASHER: Final = PasswordHasher(_TIME_COST, _MEMORY_KIBIBYTES, _PARALLELISM, _DIGEST_BYTES, SALT_BYTES)
@@ -37,6 +39,11 @@ class Credentials(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Credentials(…)"
+
+    @property
+    def stamp(self) -> bytes:
+        """Another with each password that is set; tells nothing of it."""
+        return hashlib.sha256(b"stamp\0" + self.argon2.encode()).digest()[:STAMP_BYTES]
 
 
 def prepare(password: str) -> str:

@@ -115,6 +115,11 @@ def drop_dkim_keys(tx: Transaction, name: str) -> None:
     tx.clear_range(*keys.dkim_privates(name))
 
 
+def put(tx: Transaction, key: bytes, record: msgspec.Struct) -> None:
+    """Write a record of a kind that this file does not know."""
+    tx.set(key, _encoded(record))
+
+
 def put_domain(tx: Transaction, record: Domain) -> None:
     """Write a domain."""
     tx.set(keys.domain(record.name), _encoded(record))
@@ -160,7 +165,8 @@ def drop_members(tx: Transaction, address: Address, record: Entry) -> None:
 
 
 def drop_account(tx: Transaction, number: AccountId, login: Address) -> None:
-    """Remove an account but for its addresses."""
+    """Remove an account but for its addresses, with all that lets it in."""
+    tx.clear_range(*keys.proofs(number))
     for key in (keys.account(number), keys.credentials(number), keys.login(login), keys.listed(keys.LOGINS, login)):
         tx.clear(key)
 

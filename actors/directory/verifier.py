@@ -11,9 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from actors.directory.passwords import SALT_BYTES, Credentials, derive, matches, prepare
+from actors.directory.passwords import SALT_BYTES, SCRAM_ITERATIONS, Credentials, derive, matches, prepare
 from cluster.clock import Clock, Dice
 from cluster.errors import Unavailable
+from mail.sasl import ScramKeys, derive_scram
 
 REMEMBERED_MAX: Final = 10_000  # 16-byte digests: about 2 MB
 KEY_BYTES: Final = 32  # BLAKE2b takes up to 64
@@ -49,10 +50,15 @@ class Verifier:
             task.add_done_callback(lambda done: self._finished(digest, done))
         return await asyncio.shield(task)
 
-    async def derive(self, password: str) -> Credentials:
-        """Credentials for a new password. Raises Refused for one that cannot be used, Unavailable when busy."""
-        salts = self._dice.randbytes(SALT_BYTES), self._dice.randbytes(SALT_BYTES)
+    async def derive(self, password: str, scram_salt: bytes = b"") -> Credentials:
+        """Credentials for a new password. Raises Refused for one that cannot be used, Unavailable when busy.
+        `scram_salt`: of the account's other passwords, where it has any."""
+        salts = self._dice.randbytes(SALT_BYTES), scram_salt or self._dice.randbytes(SALT_BYTES)
         return await self._work(derive, prepare(password), *salts)
+
+    async def scram_keys(self, password: str, salt: bytes) -> ScramKeys:
+        """For an app password. Raises Unavailable when busy."""
+        return await self._work(derive_scram, password, salt, SCRAM_ITERATIONS)
 
     def close(self) -> None:
         """Take no more work; what was begun ends by itself, after at most `waiting_max` checks."""

@@ -84,6 +84,10 @@ class Following:
         """Of the last change that was told."""
         return self._account.modseq
 
+    def state(self, kind: str) -> str:
+        """What a state is called in which a kind of thing is now (stamps.py); of what has no stamp, as all is."""
+        return str(self._account.stamps.get(kind, self.modseq))
+
     @property
     def tree(self) -> Tree:
         """All of it, as its owner sees it."""

@@ -23,7 +23,7 @@ _OF: Final[dict[type, tuple[str, ...]]] = {
     ev.MailboxCreated: (MAILBOX,),
     ev.MailboxRenamed: (MAILBOX,),
     ev.SubscriptionChanged: (MAILBOX,),
-    ev.AclChanged: (MAILBOX,),
+    ev.AclChanged: _ALL,  # others may see more, or less
     ev.RoleChanged: (MAILBOX,),
     ev.AnnotationsChanged: (MAILBOX,),
 }

@@ -52,6 +52,7 @@ async def exchange(
         mechanism,
         services.directory,
         services.logins.attempt(wire.ip),
+        service=services.service,
         pause_s=services.settings.login_failure_delay_s,
         dice=services.dice,
         secret=services.sasl_secret,
@@ -71,7 +72,7 @@ async def exchange(
 async def verify(wire: Wire, services: Services, name: str, password: str) -> Principal | None:
     """Whose name and password these are; None after a pause. Raises TooManyFailures, Unavailable."""
     attempt, pause_s = services.logins.attempt(wire.ip), services.settings.login_failure_delay_s
-    return await login.verify(services.directory, attempt, name, password, pause_s=pause_s)
+    return await login.verify(services.directory, attempt, name, password, service=services.service, pause_s=pause_s)
 
 
 async def _response(wire: Wire, challenge: bytes) -> bytes:

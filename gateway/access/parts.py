@@ -42,6 +42,11 @@ class Services(Protocol):
     """What every session of a gateway shares."""
 
     @property
+    def service(self) -> str:
+        """What it is, as scopes name it."""
+        ...
+
+    @property
     def directory(self) -> Directory:
         """Who may log in."""
         ...

@@ -446,3 +446,8 @@ class Services:
     deflaters: Deflaters = field(default_factory=Deflaters)
     arrangements: Arrangements = field(default_factory=Arrangements)
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message
+
+    @property
+    def service(self) -> str:
+        """As scopes name it."""
+        return "imap"

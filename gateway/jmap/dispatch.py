@@ -21,6 +21,7 @@ from gateway.jmap import (
     principals,
     quotas,
     share_notices,
+    subscriptions,
     threads,
 )
 from gateway.jmap.standard import Answer
@@ -38,6 +39,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Blob/upload": blob_calls.upload,
     "Blob/get": blob_calls.get,
     "Blob/lookup": blob_calls.lookup,
+    "PushSubscription/get": subscriptions.get,
+    "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,

@@ -21,6 +21,7 @@ from gateway.imap.parts import Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
 from gateway.jmap.settings import JmapSettings
+from gateway.push.desk import Desk
 from mail.jmap.limits import Limits
 
 __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
@@ -170,3 +171,4 @@ class Services:
     fragments: Fragments
     hostname: str = "localhost"
     settings: JmapSettings = field(default_factory=JmapSettings)
+    desk: Desk | None = None  # makes subscriptions to push; None: there are none

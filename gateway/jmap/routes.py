@@ -5,39 +5,47 @@ and what a request has to say is bounded before it is read.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
+from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
-from gateway.jmap.session import API, DOWNLOAD, UPLOAD, capabilities, session_of
+from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
+from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
 from gateway.jmap.turn import Turn
 from gateway.login import Principal
+from gateway.push.watcher import Watcher
 from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange
 from gateway.web.router import Router
 from mail.jmap.errors import RequestError
-from mail.jmap.request import decode, encode
+from mail.jmap.request import Request, decode, encode
+from mail.jmap.websocket import encode_response
 
 WELL_KNOWN: Final = "/.well-known/jmap"
 SESSION: Final = "/jmap/session"
 SCOPE: Final = "jmap"
+STATE_S: Final = 5.0  # that a session's state is known without a look
+STATES_MAX: Final = 20_000  # of accounts: about 200 bytes each
 _NOT_KEPT: Final = (("Cache-Control", "no-cache, no-store, must-revalidate"),)  # RFC 8620 2
 
 
 class Jmap:
     """The handlers."""
 
-    def __init__(self, services: Services, credentials: Credentials) -> None:
+    def __init__(self, services: Services, credentials: Credentials, watcher: Watcher) -> None:
         self._services = services
         self._credentials = credentials
+        self._streams = Streams(watcher)
         self._running: Counter[int] = Counter()
         self._transfers = Transfers()
+        self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
 
     def add_to(self, router: Router) -> None:
         """Say which paths are ours."""
@@ -46,6 +54,8 @@ class Jmap:
         router.add(API, self.api, methods=("POST",), cors=True)
         router.add(UPLOAD, self.upload, methods=("POST",), cors=True)
         router.add(DOWNLOAD, self.download, cors=True)
+        router.add(EVENTS, self.event_source, cors=True)
+        router.add(SOCKET, self.websocket, websocket=True)
 
     async def session(self, exchange: Exchange) -> Answer:
         """The Session object, at the well-known path too: a redirection (RFC 8620 2.2) loses what a client said."""
@@ -59,15 +69,30 @@ class Jmap:
         limits = self._services.limits
         try:
             async with self._one_more(principal.account):
-                body = await self._body(exchange)
-                with self._services.metrics.seconds.time():
-                    request = decode(body, limits, capabilities(limits))
-                    turn = self._turn(principal, request.using, request.created_ids)
-                    responses = await carry_out(turn, request)
-                    state = (await session_of(self._turn(principal), base_of(exchange)))["state"]
-                    return Answer(200, encode(responses, state, turn.created.json()), JSON)
+                request = decode(await self._body(exchange), limits, self._offered)
+                turn, responses = await self._carried_out(principal, request)
+                state = await self._session_state(principal, exchange)
+                return Answer(200, encode(responses, state, turn.created.json()), JSON)
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
+
+    async def event_source(self, exchange: Exchange) -> None:
+        """Changes, as they come."""
+        principal = await self._principal(exchange)
+        await self._streams.event_source(exchange, principal.account)
+
+    async def websocket(self, exchange: Exchange) -> None:
+        """Requests and changes."""
+        principal = await self._principal(exchange)
+
+        async def carry(request: Request, request_id: str | None) -> bytes:
+            async with self._one_more(principal.account):
+                turn, responses = await self._carried_out(principal, request)
+                state = await self._session_state(principal, exchange)
+                return encode_response(request_id, responses, state, turn.created.json())
+
+        limits = self._services.limits
+        await self._streams.websocket(exchange, principal.account, limits, frozenset(self._offered), carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
         """A new blob."""
@@ -86,6 +111,25 @@ class Jmap:
             if error.status != 413:
                 raise
             raise RequestError("limit", "The request is larger than allowed.", limit="maxSizeRequest") from None
+
+    async def _carried_out(self, principal: Principal, request: Request) -> tuple[Turn, list[tuple[str, Any, str]]]:
+        with self._services.metrics.seconds.time():
+            turn = self._turn(principal, request.using, request.created_ids)
+            return turn, await carry_out(turn, request)
+
+    async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
+        """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
+        key, now = (principal.account, base_of(exchange)), self._services.clock.monotonic()
+        held = self._states.get(key)
+        if held is not None and held[0] > now:
+            return held[1]
+        state: str = (await session_of(self._turn(principal), key[1]))["state"]
+        self._states.put(key, (now + STATE_S, state))
+        return state
+
+    @property
+    def _offered(self) -> Mapping[str, Any]:
+        return capabilities(self._services.limits)
 
     async def _principal(self, exchange: Exchange) -> Principal:
         return await self._credentials.principal(exchange, SCOPE)

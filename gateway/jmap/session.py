@@ -15,17 +15,23 @@ from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
 from mail.jmap.session import Account, Urls, session
 from mail.jmap.sorting import SORTS
+from mail.webpush import vapid
 
 API: Final = "/jmap/api"
 UPLOAD: Final = "/jmap/upload/{accountId}"
 DOWNLOAD: Final = "/jmap/download/{accountId}/{blobId}/{name}"
 EVENTS: Final = "/jmap/eventsource"
+SOCKET: Final = "/jmap/ws"
+_OF_ACCOUNTS: Final = frozenset({uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS})  # with things of an account
+    {uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS}
+)  # capabilities with things of an account
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
+    mine: dict[str, Mapping[str, Any]] = {uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}, **mine}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -58,14 +64,18 @@ async def accounts_of(turn: Turn) -> dict[str, Account]:
 async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     """The whole object. `base`: where we are reached, as in `https://mail.example.org`."""
     offered = capabilities(turn.limits)
+    socket = base.replace("http", "ws", 1) + SOCKET
+    offered[uri.WEBSOCKET] = {"url": socket, "supportsPush": True}
+    if turn.services.desk is not None:
+        offered[vapid.CAPABILITY] = vapid.capability(await turn.services.desk.server_key())
     urls = Urls(
         api=base + API,
         download=f"{base}{DOWNLOAD}?type={{type}}",
         upload=base + UPLOAD,
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
-    own = account_id(turn.account)
-    return session(turn.login, urls, offered, await accounts_of(turn), dict.fromkeys(offered, own))
+    own, accounts = account_id(turn.account), await accounts_of(turn)
+    return session(turn.login, urls, offered, accounts, {name: own for name in offered if name in _OF_ACCOUNTS})
 
 
 def _owned(shown: dict[str, Mapping[str, Any]], own: str, owner: int) -> dict[str, Mapping[str, Any]]:

@@ -7,7 +7,7 @@ is seen with is asked once a request. Nothing outlives the request.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from actors.mailbox.rights import ADMINISTER, CHANGE, MAKE, REMOVE
+from actors.mailbox.rights import ADMINISTER, CHANGE, MAKE, READ, REMOVE, rights_of
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
 from gateway.access import ids
@@ -70,13 +70,21 @@ class Turn:
     """A request's."""
 
     def __init__(
-        self, services: Services, account: int, login: str, using: frozenset[str], created: Mapping[str, str] | None
+        self,
+        services: Services,
+        account: int,
+        login: str,
+        using: frozenset[str],
+        created: Mapping[str, str] | None,
+        credential: str = "",
     ) -> None:
-        """`account`, `login`: of who asks. `created`: creation ids that came with the request."""
+        """`account`, `login`: of who asks. `created`: creation ids that came with the request. `credential`: what he
+        has logged in with, where that is told apart."""
         self.services = services
         self.account = account
         self.login = login
         self.using = using
+        self.credential = credential
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
@@ -140,7 +148,8 @@ class Turn:
     async def check_writable(self, account_id: str) -> None:
         """Raises MethodError where nothing in an account is for the client to change (RFC 8620 3.6.2)."""
         reached = await self.reach(account_id)
-        if reached.who is not None and not _is_writable(await self._sight(reached)):
+        sight = await self._sight(reached)
+        if not any(letter in CHANGES for number in sight.listed for letter in sight.rights(number)):
             raise MethodError("accountReadOnly")
 
     async def others(self) -> list[Other]:
@@ -150,11 +159,8 @@ class Turn:
         for number in await self.services.mail.sharing(who.names):
             holder = await self.services.directory.account_with(number) if number != self.account else None
             if holder is not None:
-                sight = await self._sight(Reached(number, self.account, who))
-                if sight.listed:
-                    found.append(Other(holder, bool(sight.readable), _is_writable(sight)))
+                boxes = (await self.services.mail.tree(number, who)).mailboxes  # without their rows
+                rights = frozenset("".join(rights_of(box.acl, who) for box in boxes))
+                if boxes:
+                    found.append(Other(holder, READ in rights, not rights.isdisjoint(CHANGES)))
         return sorted(found, key=lambda one: one.holder.login)
-
-
-def _is_writable(sight: Sight) -> bool:
-    return any(letter in CHANGES for number in sight.account.mailboxes for letter in sight.rights(number))

@@ -101,3 +101,8 @@ class Services:
     log: Log
     sasl_secret: bytes  # 16 bytes or more, the same over restarts: for the salt of users that do not exist
     logins: Logins = UNCOUNTED
+
+    @property
+    def service(self) -> str:
+        """As scopes name it."""
+        return "pop3"

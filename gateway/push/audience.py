@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from actors.mailbox.follow import Follow, News
 from actors.mailbox.rights import LOOKUP, rights_of
 from actors.mailbox.types import Who
+from gateway.access.ids import account_id
 from gateway.push import changing
 from mail.jmap import push
 from mail.jmap.websocket import encode_change
@@ -151,7 +152,8 @@ class Audience:
             bits = (heard.since(since) | missed.get(heard.number, 0)) & wanted
             bits &= changing.EVERYTHING if heard.own else changing.OF_OTHERS
             if bits and heard.is_visible(self.who):
-                changed[f"A{heard.number:x}"] = dict.fromkeys(changing.names_of(bits), str(heard.modseq))
+                following = heard.follow.following
+                changed[account_id(heard.number)] = {name: following.state(name) for name in changing.names_of(bits)}
         found = None
         if changed:
             mark = self.mark()

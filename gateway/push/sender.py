@@ -1,6 +1,6 @@
 """Pushes changes to all subscriptions of the accounts that are this process's to push for.
 
-The law: an account is one process's: that which has its slot (ops/docs/decisions/0017). What was pushed is written down
+The law: an account is one process's: that which has its slot (ops/docs/decisions/0018). What was pushed is written down
 soon after; whoever comes next goes on from there, and where that is not known, pushes too much. Nothing is pushed to
 who has not told his code, nor past the end of a subscription; what has ended is removed.
 """

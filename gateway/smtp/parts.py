@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from actors.directory.types import Principal, Resolution
 from actors.queue.outbox import Kept
 from actors.queue.types import Envelope
-from mail.sasl import ScramKeys
+from mail.sasl import ScramAny, ScramKeys
 
 Prepared: TypeAlias = Any
 """A message made ready by `Intake.prepare`; opaque here."""
@@ -24,11 +24,11 @@ class Directory(Protocol):
         Unavailable."""
         ...
 
-    async def verify(self, login: str, password: str) -> Principal | None:
+    async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
         """Whether this is the password; slow by intent, off the event loop. None when not. Raises Unavailable."""
         ...
 
-    async def scram(self, login: str) -> ScramKeys | None:
+    async def scram(self, login: str, service: str = "") -> ScramKeys | ScramAny | None:
         """The SCRAM-SHA-256 keys of a login. Raises Unavailable."""
         ...
 
@@ -41,12 +41,11 @@ class Directory(Protocol):
         """Whether anybody is known who can say whose a token is."""
         ...
 
-    @property
-    def token_scope(self) -> str:
-        """What a token must be good for; empty: anything."""
+    def token_help(self, service: str) -> tuple[str, str]:
+        """What a token must be good for, and where a program reads how to get one; empty: anything, nowhere."""
         ...
 
-    async def token(self, login: str, token: str) -> Principal | None:
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
         """Whose token this is; `login`: who it has to be, or empty. None when it is not valid. Raises Unavailable."""
         ...
 

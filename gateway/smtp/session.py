@@ -384,6 +384,7 @@ class Session:
             event.mechanism,
             world.directory,
             world.logins.attempt(self._ip),
+            service="smtp",
             pause_s=world.settings.auth_pause_s,
             dice=world.dice,
             secret=world.sasl_secret,

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from cluster.errors import NoRight, NotFound, Trouble
 from gateway.logins import TooManyFailures
-from gateway.web.answers import Answer, Headers, HttpError, refusal
+from gateway.web.answers import JSON, Answer, Headers, HttpError, refusal
 from gateway.web.compression import chosen, pack
 from gateway.web.cors import Origins
 from gateway.web.exchange import Exchange
@@ -34,6 +34,7 @@ _USUAL: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+_OF_DOCUMENTS: Final = ("content-security-policy", "referrer-policy")  # what is JSON neither runs nor leads anywhere
 _OWN: Final = (("Cross-Origin-Resource-Policy", "same-origin"),)
 _BODILESS: Final = (204, 304)
 
@@ -49,6 +50,7 @@ class Application:
         hsts_s = services.settings.hsts_s
         usual = _USUAL | ({"strict-transport-security": f"max-age={hsts_s}"} if hsts_s else {})
         self._usual = [(name.encode(), value.encode()) for name, value in usual.items()]
+        self._usual_of_data = [pair for pair in self._usual if pair[0].decode() not in _OF_DOCUMENTS]
         self._lines = lru_cache(maxsize=256)(self._encoded)  # most answers say what many say
         self._date = (0, b"")
         metrics = services.metrics
@@ -138,7 +140,7 @@ class Application:
         self, exchange: Exchange, status: int, content_type: str, headers: Headers, length: int | None = None
     ) -> None:
         """The head of an answer. Without a length its body has no end that is known."""
-        lines = [(b"date", self._now()), *self._lines(headers, self._shared(exchange))]
+        lines = [(b"date", self._now()), *self._lines(headers, self._shared(exchange), content_type == JSON)]
         if status not in _BODILESS:
             lines.append((b"content-type", content_type.encode("latin-1")))
             if length is not None:
@@ -147,11 +149,12 @@ class Application:
         kind = "websocket.http.response.start" if exchange.is_websocket else "http.response.start"
         await exchange.send({"type": kind, "status": status, "headers": lines})
 
-    def _encoded(self, headers: Headers, shared: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    def _encoded(self, headers: Headers, shared: Headers, is_data: bool) -> tuple[tuple[bytes, bytes], ...]:
         """What an answer says, as it goes over the line."""
         lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in (*headers, *shared)]
         said = {name for name, _ in lines}
-        return (*lines, *(pair for pair in self._usual if pair[0] not in said))
+        usual = self._usual_of_data if is_data else self._usual
+        return (*lines, *(pair for pair in usual if pair[0] not in said))
 
     def _shared(self, exchange: Exchange) -> Headers:
         """Who else may see it."""

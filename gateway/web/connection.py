@@ -299,6 +299,8 @@ class Connection(HttpToolsProtocol):
             return
         self.deadline = math.inf
         super().handle_websocket_upgrade()
+        # None of this is needed any more, and thousands of WebSockets are silent most of the time.
+        self.headers, self.url, self.scope, self.parser = [], b"", None, None  # type: ignore[assignment]
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle

@@ -43,9 +43,9 @@ class Introspected:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    async def principal(self, token: str, scope: str) -> Principal | None:  # noqa: ARG002 (the settings name one)
+    async def principal(self, token: str, scope: str) -> Principal | None:
         """Its owner. Raises Unavailable."""
-        return await self._directory.token("", token) if self._directory.takes_tokens else None
+        return await self._directory.token("", token, scope) if self._directory.takes_tokens else None
 
 
 class _Pair(NamedTuple):
@@ -84,7 +84,7 @@ class Credentials:
         if scheme == "bearer":
             found, error = await self._bearer.principal(rest, scope), "invalid_token"
         elif pair is not None:
-            found, error = await self._basic(exchange, pair, rest), ""
+            found, error = await self._basic(exchange, pair, rest, scope), ""
         else:
             raise self._unauthorized(exchange, scope, "invalid_request")
         if found is None:
@@ -94,16 +94,16 @@ class Credentials:
             raise self._unauthorized(exchange, scope, error)
         return found
 
-    async def _basic(self, exchange: Exchange, pair: _Pair, text: str) -> Principal | None:
+    async def _basic(self, exchange: Exchange, pair: _Pair, text: str, service: str) -> Principal | None:
         digest = self._digest(exchange.ip, text)
         if self._known.get(digest, 0.0) > self._clock.monotonic():
-            if found := await self._directory.verify(*pair):
+            if found := await self._directory.verify(*pair, service):
                 return found
             self._known.pop(digest, None)  # and it counts as any wrong one
         services = exchange.services
         attempt, pause_s = self._logins.attempt(exchange.ip), services.settings.login_failure_delay_s
         try:
-            found = await login.verify(self._directory, attempt, *pair, pause_s=pause_s)
+            found = await login.verify(self._directory, attempt, *pair, service=service, pause_s=pause_s)
         except TooManyFailures as refusal:
             services.metrics.logins.labels("held off").inc()
             services.log.info("web.login_held_off", conn=exchange.id, ip=exchange.ip, why=refusal.log)

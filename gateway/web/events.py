@@ -36,6 +36,10 @@ class EventStream:
         """One event, once there is room for it. Raises ConnectionError when the client is gone."""
         await self._exchange.send_piece(rendered(data, event, ident))
 
+    async def pass_on(self, piece: bytes) -> None:
+        """What is an event, or several, already. Raises as `send`."""
+        await self._exchange.send_piece(piece)
+
     async def comment(self, text: bytes = b"") -> None:
         """A line that says nothing: it keeps relays from closing what is silent."""
         await self._exchange.send_piece(b": " + b" ".join(text.split()) + b"\n\n")

@@ -66,9 +66,14 @@ class Exchange:
 
     def header(self, name: str) -> str:
         """A header's value (`name` in small letters), several joined as one list; empty where there is none."""
-        wanted = name.encode()
-        found = [value for key, value in self._scope["headers"] if key == wanted]
-        return (found[0] if len(found) == 1 else b", ".join(found)).decode("latin-1") if found else ""
+        return self._fields.get(name.encode(), b"").decode("latin-1")
+
+    @cached_property
+    def _fields(self) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for name, value in self._scope["headers"]:
+            found[name] = found[name] + b", " + value if name in found else value  # RFC 9110 §5.3
+        return found
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
@@ -108,8 +113,13 @@ class Exchange:
 
     async def body(self, limit: int) -> bytes:
         """All of it, unpacked. Raises HttpError (400, 413, 415), ConnectionError."""
-        pieces = [piece async for piece in self.stream(limit)]
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        size = int(self.header("content-length") or limit + 1)
+        if size <= limit and not self._read and not self.header("content-encoding"):
+            piece = await self._next()
+            if self._read:  # most came with their head
+                return piece
+            return piece + b"".join([more async for more in self.stream(limit)])
+        return b"".join([piece async for piece in self.stream(limit)])
 
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """It in pieces as they come; the client waits while they are dealt with. Raises as `body`."""
@@ -195,7 +205,11 @@ class Exchange:
         await self.send({"type": kind, "body": piece, "more_body": more})
 
     async def begin_stream(self, content_type: str, headers: Headers, kind: str) -> None:
-        """Answer with a body without an end. From here on the task is cancelled when it is over."""
+        """Answer with a body without an end. From here on the task is cancelled when it is over. Raises HttpError."""
+        if self.is_old:
+            raise HttpError(505)  # RFC 9112 §7.1: chunks cannot be sent
+        if self.method == "HEAD":
+            raise HttpError(405, headers=(("Allow", "GET, OPTIONS"),))
         assert self._application is not None
         await self._application.begin(self, 200, content_type, headers)
         self._attach(kind)

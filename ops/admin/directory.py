@@ -18,6 +18,7 @@ from actors.directory.types import Page
 from actors.mailbox.client import MailboxClient
 from ops.admin.erase import erase
 from ops.admin.errors import Unclear as Unclear  # other services have it from here
+from ops.admin.proofs import ProofCalls
 from ops.admin.signing import Shown, SigningCalls
 from wire import admin_pb2 as pb
 from wire import admin_pb2_grpc
@@ -29,7 +30,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Shared = types.Alias | types.MailingList | types.Group
 
 
-class DirectoryService(SigningCalls, admin_pb2_grpc.DirectoryServicer):
+class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryServicer):
     """The calls of rookery.admin.v1.Directory, as the schema tells them."""
 
     def __init__(self, directory: DirectoryClient, mailboxes: MailboxClient, shown: Shown = Shown()) -> None:  # noqa: B008

@@ -12,6 +12,7 @@ import click
 from ops.cli.connect import Admin, ask, data_option
 from ops.cli.output import Group, Size, json_option, plain, print_json, print_table, size
 from ops.cli.password import chosen, password_options
+from ops.cli.proofs import app_password, program, second_factor
 from wire import admin_pb2 as pb
 
 COUNT: Final = click.IntRange(0, 2**63 - 1)
@@ -204,6 +205,11 @@ def remove(address: str, yes: bool, data: Path) -> None:
 
     ask(data, removing)
     click.echo(f"Removed {address}.", err=True)
+
+
+account.add_command(app_password)
+account.add_command(second_factor)
+account.add_command(program)
 
 
 def _changing(request: pb.ChangeAccountRequest) -> Callable[[Admin], Awaitable[pb.Account]]:

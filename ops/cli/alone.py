@@ -27,6 +27,7 @@ DEMO_LISTENERS: Final = (
     Listener(protocol="imap", port=2993, tls="implicit"),
     Listener(protocol="pop3", port=2110, tls="starttls"),
     Listener(protocol="pop3", port=2995, tls="implicit"),
+    Listener(protocol="https", port=2443, tls="implicit"),
     Listener(protocol="http", port=2080),
 )
 DEMO_TEXT: Final = """\
@@ -37,6 +38,7 @@ Rookery serves {domain} on this machine; mail is kept in {data}.
   submission 127.0.0.1:2587 (STARTTLS), 127.0.0.1:2465 (TLS)
   IMAP       127.0.0.1:2143 (STARTTLS), 127.0.0.1:2993 (TLS)
   POP3       127.0.0.1:2110 (STARTTLS), 127.0.0.1:2995 (TLS)
+  JMAP       https://127.0.0.1:2443/.well-known/jmap
   metrics    http://127.0.0.1:2080/metrics
 
 Send a first message, from another terminal:

@@ -26,6 +26,7 @@ from ops.admin.server import SOCKET, AdminServer
 from ops.cli.version import current
 from ops.core import MESSAGE_THREADS, Core
 from ops.gateways import bind, given_certificate, serve_gateways, shown
+from ops.pushing import pushing
 from ops.roles.ground import Announced, Ground, founded
 from ops.rules import ruling
 from ops.settings import Settings
@@ -62,7 +63,8 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         session = ground.session(f"{place.host}:{admin.port}" if admin.port else "")
         stack.push_async_callback(session.resign)
         rules = await ruling(stack, reach.core, ground.settings)
-        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules)
+        push = pushing(stack, reach.core, ground.settings)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules, push)
         session.start()
         yield Announced(session)
 

@@ -91,6 +91,36 @@ class DirectoryStub:
                 request_serializer=wire_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.RemoveAccountResponse.FromString,
                 _registered_method=True)
+        self.AddAppPassword = channel.unary_unary(
+                '/rookery.admin.v1.Directory/AddAppPassword',
+                request_serializer=wire_dot_admin__pb2.AddAppPasswordRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.AddAppPasswordResponse.FromString,
+                _registered_method=True)
+        self.ListAppPasswords = channel.unary_stream(
+                '/rookery.admin.v1.Directory/ListAppPasswords',
+                request_serializer=wire_dot_admin__pb2.ListAppPasswordsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.AppPassword.FromString,
+                _registered_method=True)
+        self.RemoveAppPassword = channel.unary_unary(
+                '/rookery.admin.v1.Directory/RemoveAppPassword',
+                request_serializer=wire_dot_admin__pb2.RemoveAppPasswordRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.AppPassword.FromString,
+                _registered_method=True)
+        self.ResetSecondFactor = channel.unary_unary(
+                '/rookery.admin.v1.Directory/ResetSecondFactor',
+                request_serializer=wire_dot_admin__pb2.ResetSecondFactorRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.ResetSecondFactorResponse.FromString,
+                _registered_method=True)
+        self.ListPrograms = channel.unary_stream(
+                '/rookery.admin.v1.Directory/ListPrograms',
+                request_serializer=wire_dot_admin__pb2.ListProgramsRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Program.FromString,
+                _registered_method=True)
+        self.RemoveProgram = channel.unary_unary(
+                '/rookery.admin.v1.Directory/RemoveProgram',
+                request_serializer=wire_dot_admin__pb2.RemoveProgramRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.RemoveProgramResponse.FromString,
+                _registered_method=True)
         self.AddEntry = channel.unary_unary(
                 '/rookery.admin.v1.Directory/AddEntry',
                 request_serializer=wire_dot_admin__pb2.AddEntryRequest.SerializeToString,
@@ -209,6 +239,43 @@ class DirectoryServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveAccount(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddAppPassword(self, request, context):
+        """What lets somebody in besides the password.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAppPasswords(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveAppPassword(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetSecondFactor(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPrograms(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveProgram(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -335,6 +402,36 @@ def add_DirectoryServicer_to_server(servicer, server):
                     servicer.RemoveAccount,
                     request_deserializer=wire_dot_admin__pb2.RemoveAccountRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.RemoveAccountResponse.SerializeToString,
+            ),
+            'AddAppPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddAppPassword,
+                    request_deserializer=wire_dot_admin__pb2.AddAppPasswordRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.AddAppPasswordResponse.SerializeToString,
+            ),
+            'ListAppPasswords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListAppPasswords,
+                    request_deserializer=wire_dot_admin__pb2.ListAppPasswordsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.AppPassword.SerializeToString,
+            ),
+            'RemoveAppPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveAppPassword,
+                    request_deserializer=wire_dot_admin__pb2.RemoveAppPasswordRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.AppPassword.SerializeToString,
+            ),
+            'ResetSecondFactor': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetSecondFactor,
+                    request_deserializer=wire_dot_admin__pb2.ResetSecondFactorRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.ResetSecondFactorResponse.SerializeToString,
+            ),
+            'ListPrograms': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListPrograms,
+                    request_deserializer=wire_dot_admin__pb2.ListProgramsRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Program.SerializeToString,
+            ),
+            'RemoveProgram': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveProgram,
+                    request_deserializer=wire_dot_admin__pb2.RemoveProgramRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.RemoveProgramResponse.SerializeToString,
             ),
             'AddEntry': grpc.unary_unary_rpc_method_handler(
                     servicer.AddEntry,
@@ -686,6 +783,168 @@ class Directory:
             '/rookery.admin.v1.Directory/RemoveAccount',
             wire_dot_admin__pb2.RemoveAccountRequest.SerializeToString,
             wire_dot_admin__pb2.RemoveAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddAppPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/AddAppPassword',
+            wire_dot_admin__pb2.AddAppPasswordRequest.SerializeToString,
+            wire_dot_admin__pb2.AddAppPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAppPasswords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ListAppPasswords',
+            wire_dot_admin__pb2.ListAppPasswordsRequest.SerializeToString,
+            wire_dot_admin__pb2.AppPassword.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveAppPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/RemoveAppPassword',
+            wire_dot_admin__pb2.RemoveAppPasswordRequest.SerializeToString,
+            wire_dot_admin__pb2.AppPassword.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetSecondFactor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ResetSecondFactor',
+            wire_dot_admin__pb2.ResetSecondFactorRequest.SerializeToString,
+            wire_dot_admin__pb2.ResetSecondFactorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPrograms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/ListPrograms',
+            wire_dot_admin__pb2.ListProgramsRequest.SerializeToString,
+            wire_dot_admin__pb2.Program.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveProgram(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/RemoveProgram',
+            wire_dot_admin__pb2.RemoveProgramRequest.SerializeToString,
+            wire_dot_admin__pb2.RemoveProgramResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,13 @@ class DirectoryStub:
     ChangeAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeAccountRequest, _admin_pb2.Account]
     SetPassword: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetPasswordRequest, _admin_pb2.SetPasswordResponse]
     RemoveAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]
+    AddAppPassword: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddAppPasswordRequest, _admin_pb2.AddAppPasswordResponse]
+    """What lets somebody in besides the password."""
+    ListAppPasswords: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListAppPasswordsRequest, _admin_pb2.AppPassword]
+    RemoveAppPassword: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveAppPasswordRequest, _admin_pb2.AppPassword]
+    ResetSecondFactor: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ResetSecondFactorRequest, _admin_pb2.ResetSecondFactorResponse]
+    ListPrograms: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListProgramsRequest, _admin_pb2.Program]
+    RemoveProgram: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveProgramRequest, _admin_pb2.RemoveProgramResponse]
     AddEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddEntryRequest, _admin_pb2.Entry]
     """Aliases, lists and groups: addresses that stand for others."""
     ListEntries: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]
@@ -87,6 +94,13 @@ class DirectoryAsyncStub(DirectoryStub):
     ChangeAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeAccountRequest, _admin_pb2.Account]  # type: ignore[assignment]
     SetPassword: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetPasswordRequest, _admin_pb2.SetPasswordResponse]  # type: ignore[assignment]
     RemoveAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveAccountRequest, _admin_pb2.RemoveAccountResponse]  # type: ignore[assignment]
+    AddAppPassword: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddAppPasswordRequest, _admin_pb2.AddAppPasswordResponse]  # type: ignore[assignment]
+    """What lets somebody in besides the password."""
+    ListAppPasswords: _aio.UnaryStreamMultiCallable[_admin_pb2.ListAppPasswordsRequest, _admin_pb2.AppPassword]  # type: ignore[assignment]
+    RemoveAppPassword: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveAppPasswordRequest, _admin_pb2.AppPassword]  # type: ignore[assignment]
+    ResetSecondFactor: _aio.UnaryUnaryMultiCallable[_admin_pb2.ResetSecondFactorRequest, _admin_pb2.ResetSecondFactorResponse]  # type: ignore[assignment]
+    ListPrograms: _aio.UnaryStreamMultiCallable[_admin_pb2.ListProgramsRequest, _admin_pb2.Program]  # type: ignore[assignment]
+    RemoveProgram: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveProgramRequest, _admin_pb2.RemoveProgramResponse]  # type: ignore[assignment]
     AddEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddEntryRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     """Aliases, lists and groups: addresses that stand for others."""
     ListEntries: _aio.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]  # type: ignore[assignment]
@@ -183,6 +197,49 @@ class DirectoryServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.RemoveAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.RemoveAccountResponse, _abc.Awaitable[_admin_pb2.RemoveAccountResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddAppPassword(
+        self,
+        request: _admin_pb2.AddAppPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.AddAppPasswordResponse, _abc.Awaitable[_admin_pb2.AddAppPasswordResponse]]:
+        """What lets somebody in besides the password."""
+
+    @_abc_1.abstractmethod
+    def ListAppPasswords(
+        self,
+        request: _admin_pb2.ListAppPasswordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.AppPassword], _abc.AsyncIterator[_admin_pb2.AppPassword]]: ...
+
+    @_abc_1.abstractmethod
+    def RemoveAppPassword(
+        self,
+        request: _admin_pb2.RemoveAppPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.AppPassword, _abc.Awaitable[_admin_pb2.AppPassword]]: ...
+
+    @_abc_1.abstractmethod
+    def ResetSecondFactor(
+        self,
+        request: _admin_pb2.ResetSecondFactorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ResetSecondFactorResponse, _abc.Awaitable[_admin_pb2.ResetSecondFactorResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListPrograms(
+        self,
+        request: _admin_pb2.ListProgramsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Program], _abc.AsyncIterator[_admin_pb2.Program]]: ...
+
+    @_abc_1.abstractmethod
+    def RemoveProgram(
+        self,
+        request: _admin_pb2.RemoveProgramRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RemoveProgramResponse, _abc.Awaitable[_admin_pb2.RemoveProgramResponse]]: ...
 
     @_abc_1.abstractmethod
     def AddEntry(

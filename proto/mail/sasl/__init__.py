@@ -11,7 +11,19 @@ account exists.
 from mail.sasl.mechanisms import CLEAR_PASSWORD, MECHANISMS, begin, offered
 from mail.sasl.saslprep import NotPrintable, saslprep
 from mail.sasl.scram import Binding, derive_scram
-from mail.sasl.steps import Challenge, Done, Exchange, Failed, NeedPassword, NeedScram, NeedToken, ScramKeys, Step
+from mail.sasl.steps import (
+    Challenge,
+    Done,
+    Exchange,
+    Failed,
+    Found,
+    NeedPassword,
+    NeedScram,
+    NeedToken,
+    ScramAny,
+    ScramKeys,
+    Step,
+)
 
 __all__ = [
     "CLEAR_PASSWORD",
@@ -21,10 +33,12 @@ __all__ = [
     "Done",
     "Exchange",
     "Failed",
+    "Found",
     "NeedPassword",
     "NeedScram",
     "NeedToken",
     "NotPrintable",
+    "ScramAny",
     "ScramKeys",
     "Step",
     "begin",

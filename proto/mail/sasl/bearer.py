@@ -9,7 +9,7 @@ import re
 import msgspec
 
 from mail.sasl.saslprep import NotPrintable, saslprep
-from mail.sasl.steps import Challenge, Done, Failed, NeedToken, ScramKeys, Step
+from mail.sasl.steps import Challenge, Done, Failed, Found, NeedToken, Step
 
 TOKEN_BYTES_MAX = 8192  # a signed token with many claims has 2 to 4 kB; a line of AUTH ends at 12,288 (RFC 4954 4.3)
 MESSAGE_BYTES_MAX = TOKEN_BYTES_MAX + 1024
@@ -27,8 +27,9 @@ _BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/-]+=*) *")
 class _WithToken:
     """What the two share: one message, one question, and the refusal in two steps."""
 
-    def __init__(self, scope: str = "") -> None:
+    def __init__(self, scope: str = "", configuration: str = "") -> None:
         self._scope = scope
+        self._configuration = configuration
         self._user = ""
         self._asked = self._refused = False
 
@@ -43,7 +44,7 @@ class _WithToken:
             return Failed("message too long")
         return self._message(data)
 
-    def answer(self, found: bool | ScramKeys | None) -> Step:
+    def answer(self, found: Found) -> Step:
         """Whether the token is that user's."""
         if found is True:
             return Done(self._user, "")
@@ -87,7 +88,8 @@ class OAuthBearer(_WithToken):
 
     def _error(self) -> dict[str, str]:
         """RFC 7628 3.2.2."""
-        return {"status": "invalid_token"} | ({"scope": self._scope} if self._scope else {})
+        told = {"status": "invalid_token", "scope": self._scope, "openid-configuration": self._configuration}
+        return {key: value for key, value in told.items() if value}
 
 
 class XOAuth2(_WithToken):

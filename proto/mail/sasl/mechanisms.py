@@ -29,14 +29,21 @@ def offered(*, tls: bool, bound: bool = False, tokens: bool = False, clear: bool
 
 
 def begin(
-    name: str, *, nonce: str, secret: bytes, iterations: int = 15_000, bindings: Sequence[Binding] = (), scope: str = ""
+    name: str,
+    *,
+    nonce: str,
+    secret: bytes,
+    iterations: int = 15_000,
+    bindings: Sequence[Binding] = (),
+    scope: str = "",
+    configuration: str = "",
 ) -> Exchange:
     """A new exchange. Raises KeyError for a name that is none of ours.
 
     `nonce`: fresh, printable, no comma, 18 random bytes in base64 will do. `secret`: the server's own, 16 bytes or
     more, the same over restarts. `iterations`: what accounts have by default (RFC 7677 4 names 15,000).
-    `bindings`: what the connection can be bound by; where there are any, -PLUS is offered too. `scope`: of tokens, told
-    to whoever has none that serves.
+    `bindings`: what the connection can be bound by; where there are any, -PLUS is offered too. `scope`: of tokens, and
+    `configuration`: where a client reads how to get one, told to whoever has none that serves.
     """
     match name:
         case "PLAIN":
@@ -44,7 +51,7 @@ def begin(
         case "LOGIN":
             return Login()
         case "OAUTHBEARER":
-            return OAuthBearer(scope)
+            return OAuthBearer(scope, configuration)
         case "XOAUTH2":
             return XOAuth2(scope)
         case "SCRAM-SHA-256":

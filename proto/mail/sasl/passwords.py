@@ -1,7 +1,7 @@
 """PLAIN (RFC 4616) and LOGIN: the client sends the password itself. Only to be offered under TLS."""
 
 from mail.sasl.saslprep import NotPrintable, saslprep
-from mail.sasl.steps import Challenge, Done, Failed, NeedPassword, ScramKeys, Step
+from mail.sasl.steps import Challenge, Done, Failed, Found, NeedPassword, Step
 
 FIELD_BYTES_MAX = 255  # RFC 4616 2 leaves it to us; longer than any real name or password
 
@@ -25,7 +25,7 @@ class _WithPassword:
         except (UnicodeDecodeError, NotPrintable):
             return Failed("name or password cannot be read", self._user)
 
-    def answer(self, found: bool | ScramKeys | None) -> Step:
+    def answer(self, found: Found) -> Step:
         """Whether the password was right."""
         if found is not True:
             return Failed("wrong name or password", self._user)

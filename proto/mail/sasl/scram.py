@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mail.sasl.saslprep import NotPrintable, saslprep
-from mail.sasl.steps import Challenge, Done, Failed, NeedScram, ScramKeys, Step
+from mail.sasl.steps import Challenge, Done, Failed, Found, NeedScram, ScramAny, ScramKeys, Step
 
 SALT_BYTES = 16
 MESSAGE_BYTES_MAX = 2048  # a name, a nonce, a proof and a channel binding, with room
@@ -79,7 +79,7 @@ class Scram:
         self._first_bare = b""
         self._nonce = b""
         self._server_first = b""
-        self._keys: ScramKeys | None = None
+        self._keys: tuple[ScramKeys, ...] = ()
         self._known = False
         self._proven = False
 
@@ -89,19 +89,20 @@ class Scram:
             return Failed("SCRAM message too long", self._user)
         if self._proven:
             return Failed("something after the end", self._user) if data else Done(self._user, self._authzid)
-        if self._keys is not None:
+        if self._keys:
             return self._client_final(data, self._keys)
         if not data and not self._asked:
             self._asked = True
             return Challenge(b"")
         return self._client_first(data)
 
-    def answer(self, found: bool | ScramKeys | None) -> Step:
+    def answer(self, found: Found) -> Step:
         """The keys of the user, or None; then server-first-message."""
-        self._known = isinstance(found, ScramKeys)
-        self._keys = found if isinstance(found, ScramKeys) else self._fake_keys()
-        salt = binascii.b2a_base64(self._keys.salt, newline=False)
-        self._server_first = b"r=%b,s=%b,i=%d" % (self._nonce, salt, self._keys.iterations)
+        keys = found.keys if isinstance(found, ScramAny) else (found,) if isinstance(found, ScramKeys) else ()
+        self._known = bool(keys)
+        self._keys = keys or (self._fake_keys(),)
+        salt = binascii.b2a_base64(self._keys[0].salt, newline=False)
+        self._server_first = b"r=%b,s=%b,i=%d" % (self._nonce, salt, self._keys[0].iterations)
         return Challenge(self._server_first)
 
     def _client_first(self, data: bytes) -> Step:
@@ -136,7 +137,7 @@ class Scram:
         self._binding = self._bindings[kind]
         return None
 
-    def _client_final(self, data: bytes, keys: ScramKeys) -> Step:
+    def _client_final(self, data: bytes, keys: tuple[ScramKeys, ...]) -> Step:
         found = _CLIENT_FINAL.fullmatch(data)
         if found is None:
             return Failed("client-final-message cannot be read", self._user)
@@ -145,10 +146,11 @@ class Scram:
         if binding != binascii.b2a_base64(expected, newline=False) or nonce != self._nonce:
             return Failed("channel binding or nonce is another", self._user)
         auth_message = b",".join((self._first_bare, self._server_first, without_proof))
-        if not (_proves(proof, keys.stored_key, auth_message) and self._known):
+        proven = [one.server_key for one in keys if _proves(proof, one.stored_key, auth_message)]
+        if not (proven and self._known):
             return Failed("wrong name or password", self._user)
         self._proven = True
-        return Challenge(b"v=" + binascii.b2a_base64(_hmac(keys.server_key, auth_message), newline=False))
+        return Challenge(b"v=" + binascii.b2a_base64(_hmac(proven[0], auth_message), newline=False))
 
     def _fake_keys(self) -> ScramKeys:
         salt, key = (_hmac(self._secret, what + self._user.encode()) for what in (b"salt\0", b"key\0"))

@@ -12,6 +12,12 @@ class ScramKeys(NamedTuple):
     server_key: bytes
 
 
+class ScramAny(NamedTuple):
+    """The keys of several passwords, of which one has to be proven; all of one salt and count of iterations."""
+
+    keys: tuple[ScramKeys, ...]
+
+
 class Challenge(NamedTuple):
     """Send this to the client, and give its answer to `step`."""
 
@@ -29,7 +35,8 @@ class NeedPassword(NamedTuple):
 
 
 class NeedScram(NamedTuple):
-    """What are the keys of this user? `answer(ScramKeys)`, or `answer(None)` when there is no such user."""
+    """What are the keys of this user? `answer(ScramKeys)`, `answer(ScramAny)` where there are several passwords, or
+    `answer(None)` when there is no such user."""
 
     user: str
 
@@ -59,6 +66,7 @@ class Failed(NamedTuple):
     says: str = ""
 
 
+Found: TypeAlias = bool | ScramKeys | ScramAny | None
 Step: TypeAlias = Challenge | NeedPassword | NeedScram | NeedToken | Done | Failed
 
 
@@ -69,6 +77,6 @@ class Exchange(Protocol):
         """The initial response (empty when there was none), or the answer to a challenge."""
         ...
 
-    def answer(self, found: "bool | ScramKeys | None") -> Step:
+    def answer(self, found: "Found") -> Step:
         """The answer to NeedPassword, NeedScram or NeedToken."""
         ...

@@ -78,7 +78,8 @@ async def test_a_disabled_account_is_shut_out_of_everything(directory: Directory
 async def test_scram_keys_are_for_those_who_may_log_in(directory: DirectoryClient) -> None:
     keys = await directory.scram("alice")
     assert keys is not None
-    assert (len(keys.salt), len(keys.stored_key), len(keys.server_key)) == (16, 32, 32)
+    (own,) = keys.keys
+    assert (len(own.salt), len(own.stored_key), len(own.server_key)) == (16, 32, 32)
     assert await directory.scram("nobody") is None
 
 

@@ -91,15 +91,17 @@ class People:
         self.people = {one.login: one for one in people if not one.shared}
         self.members = {"staff": {BOB}}
         self.takes_tokens = True
-        self.token_scope = "imap"
 
-    async def verify(self, login: str, password: str) -> Person | None:
+    def token_help(self, service: str) -> tuple[str, str]:
+        return service, ""
+
+    async def verify(self, login: str, password: str, service: str = "") -> Person | None:
         return self.people.get(login) if password == PASSWORD else None
 
     async def principal(self, login: str) -> Person | None:
         return self.people.get(login)
 
-    async def token(self, login: str, token: str) -> Person | None:
+    async def token(self, login: str, token: str, service: str = "") -> Person | None:
         name = token.removeprefix("token.of.")
         return self.people.get(name) if token != name and login in {"", name} else None
 
@@ -139,7 +141,7 @@ class People:
         person.quota_messages = person.quota_messages if quota_messages is None else quota_messages
         return person
 
-    async def scram(self, login: str) -> sasl.ScramKeys | None:
+    async def scram(self, login: str, service: str = "") -> sasl.ScramKeys | None:
         return sasl.derive_scram(PASSWORD, _SALT, 4096) if login in self.people else None
 
 

@@ -38,7 +38,9 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.trouble: Trouble | None = None
         self.takes_tokens = False
-        self.token_scope = "mail"
+
+    def token_help(self, service: str) -> tuple[str, str]:
+        return "mail", ""
 
     def _fail(self) -> None:
         if self.trouble is not None:
@@ -57,18 +59,18 @@ class FakeDirectory:
             return Unknown(Why.NO_SUCH_ADDRESS)
         return Local(tuple(Target(account, f"{name}@example.test") for account in known[name]), detail)
 
-    async def verify(self, login: str, password: str) -> Principal | None:
+    async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
         self._fail()
         return ALICE if (login, password) == (ALICE.login, "demo") else None
 
-    async def scram(self, login: str) -> ScramKeys | None:
+    async def scram(self, login: str, service: str = "") -> ScramKeys | None:
         self._fail()
         return _KEYS if login == ALICE.login else None
 
     async def principal(self, login: str) -> Principal | None:
         return ALICE if login == ALICE.login else None
 
-    async def token(self, login: str, token: str) -> Principal | None:
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
         self._fail()
         return ALICE if token == "alices.token" and login in {"", ALICE.login} else None
 

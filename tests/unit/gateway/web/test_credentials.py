@@ -25,19 +25,24 @@ class Directory:
         self.password = "pâss"
         self.checks = 0
         self.takes_tokens = True
-        self.token_scope = ""
+        self.services: set[str] = set()
 
-    async def verify(self, login: str, password: str) -> Principal | None:
+    def token_help(self, service: str) -> tuple[str, str]:
+        return "", ""
+
+    async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
+        self.services.add(service)
         self.checks += 1
         return ALICE if login == "alice" and password == self.password else None
 
     async def principal(self, login: str) -> Principal | None:
         return None
 
-    async def scram(self, login: str) -> None:
+    async def scram(self, login: str, service: str = "") -> None:
         return None
 
-    async def token(self, login: str, token: str) -> Principal | None:
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
+        self.services.add(service)
         return ALICE if token == "good" else None
 
 
@@ -198,3 +203,11 @@ async def test_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     for ip in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
         await site.ask(basic("alice", "pâss"), ip)
     assert site.attempts.told == ["begin", "succeeded"] * 3
+
+
+async def test_who_logs_in_is_asked_about_for_the_service() -> None:
+    site = Site()
+    for _ in range(2):
+        assert (await site.ask(basic("alice", "p\u00e2ss"))).status == 200
+    assert (await site.ask("Bearer good")).status == 200
+    assert site.directory.services == {"mail"}

@@ -1,0 +1,146 @@
+"""What goes on after a request: event sources (RFC 8620 7.3) and WebSockets (RFC 8887).
+
+The law: how many one account may have open is bounded. Over a WebSocket requests are answered in the order they came;
+changes are told of between answers, never within one.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Self
+
+from cluster.errors import Trouble
+from gateway.push.audience import Listener
+from gateway.push.streams import events
+from gateway.push.watcher import Watcher
+from gateway.web.answers import HttpError
+from gateway.web.exchange import Exchange
+from gateway.web.websocket import POLICY, WebSocket
+from mail.jmap.errors import RequestError
+from mail.jmap.limits import Limits
+from mail.jmap.push import read_event_source
+from mail.jmap.request import Request
+from mail.jmap.websocket import (
+    SUBPROTOCOL,
+    PushDisable,
+    PushEnable,
+    encode_error,
+    read_message,
+)
+
+STREAMS_MAX: Final = 100  # of one account: devices and windows, and those of a shared login
+
+Carry = Callable[[Request, str | None], Awaitable[bytes]]
+"""Carries a request out; the answer as it is sent. Raises RequestError."""
+
+
+class Streams:
+    """Counts what is open."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._open: Counter[int] = Counter()
+
+    async def event_source(self, exchange: Exchange, account: int) -> None:
+        """Tell of changes until the client leaves."""
+        try:
+            wanted = read_event_source({name: values[0] for name, values in exchange.query.items()})
+        except ValueError as error:
+            raise HttpError(400, str(error)) from None
+        with self._one_more(account):
+            pieces = events(self._watcher, account, wanted, exchange.header("last-event-id"))
+            try:
+                first = await anext(pieces)  # what refuses it comes before the answer has begun
+                async with exchange.events() as stream:
+                    await stream.pass_on(first)
+                    async for piece in pieces:
+                        await stream.pass_on(piece)
+            finally:
+                await pieces.aclose()
+
+    async def websocket(
+        self, exchange: Exchange, account: int, limits: Limits, capabilities: frozenset[str], carry: Carry
+    ) -> None:
+        """Answer until the client leaves."""
+        with self._one_more(account):
+            async with exchange.websocket(SUBPROTOCOL) as socket, _Pushing(self._watcher, account, socket) as pushing:
+                async for text in socket:
+                    try:
+                        message = read_message(text.encode("utf-8", "surrogatepass"), limits, capabilities)
+                        if isinstance(message, PushEnable):
+                            await pushing.enable(message)
+                        elif isinstance(message, PushDisable):
+                            pushing.disable()
+                        else:
+                            await socket.send(await carry(message.request, message.id))
+                    except RequestError as error:
+                        await socket.send(encode_error(error))
+                    except Trouble as trouble:
+                        await socket.close(POLICY, trouble.says[:100])
+
+    def _one_more(self, account: int) -> "_Counted":
+        if self._open[account] >= STREAMS_MAX:
+            raise HttpError(429, "Too many streams are open")
+        return _Counted(self._open, account)
+
+
+class _Counted:
+    def __init__(self, counts: Counter[int], account: int) -> None:
+        self._counts = counts
+        self._account = account
+
+    def __enter__(self) -> None:
+        self._counts[self._account] += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self._counts[self._account] -= 1
+        if not self._counts[self._account]:
+            del self._counts[self._account]
+
+
+class _Pushing:
+    """What a WebSocket is told of, if anything."""
+
+    def __init__(self, watcher: Watcher, account: int, socket: WebSocket) -> None:
+        self._watcher = watcher
+        self._account = account
+        self._socket = socket
+        self._listener: Listener | None = None
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self.disable()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await self._task
+
+    async def enable(self, wanted: PushEnable) -> None:
+        """From now on, or with other types. Raises Trouble."""
+        self.disable()
+        types = None if wanted.types is None else wanted.types
+        self._listener = await self._watcher.listen(
+            self._account, types, mark=wanted.push_state or "", woken=self._ready.set
+        )
+        self._ready.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._tell(), name="jmap push")
+
+    def disable(self) -> None:
+        """No more."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    async def _tell(self) -> None:
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            told = self._listener.take() if self._listener is not None else None
+            if told is not None:
+                await self._socket.send(told.data)

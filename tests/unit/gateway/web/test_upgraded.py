@@ -1,0 +1,91 @@
+"""WebSockets: messages, and what of them is bounded (RFC 6455, RFC 7692)."""
+
+import zlib
+
+from tests.unit.gateway.web.world import Client, World
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: other, jmap\r\n"
+)
+
+
+def frame(data: bytes, first: int = 0x81) -> bytes:
+    """A client's, masked with nothing (RFC 6455 5.2)."""
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+    return bytes([first]) + size + b"\0\0\0\0" + data
+
+
+async def opened(world: World, more: bytes = b"") -> Client:
+    client = world.connect()
+    await client.send(HANDSHAKE + more + b"\r\n")
+    response = client.response(head_only=True)
+    assert response.status == 101
+    assert response.headers["sec-websocket-protocol"] == "jmap"
+    return client
+
+
+async def test_messages() -> None:
+    world = World()
+    client = await opened(world)
+    await client.send(frame(b"hello") + frame(b"wor", 0x01) + frame(b"ld", 0x80))
+    assert client.wire.out == b"\x81\x05HELLO\x81\x05WORLD"
+    assert world.counted("streams", kind="websocket") == 1
+    client.wire.out = b""
+    await client.send(frame((1000).to_bytes(2, "big"), 0x88))
+    assert client.wire.out == b"\x88\x02\x03\xe8"
+    assert client.wire.closed
+    assert world.ended == ["socket"]
+    assert world.counted("connections") == 0
+    assert world.counted("requests_total", route="/ws", method="GET", status="101") == 1
+
+
+async def test_octets_are_not_understood() -> None:
+    client = await opened(World())
+    await client.send(frame(b"\0", 0x82))
+    assert client.wire.out[2:4] == (1003).to_bytes(2, "big")
+
+
+async def test_a_message_is_bounded() -> None:
+    client = await opened(World(websocket_bytes_max=1024))
+    await client.send(frame(bytes(1000), 0x01) + frame(bytes(1000), 0x00))
+    assert client.wire.out[2:4] == (1009).to_bytes(2, "big")
+    assert client.wire.closed
+
+
+async def test_a_packed_message_is_bounded_unpacked() -> None:
+    client = await opened(World(websocket_bytes_max=100_000), b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -12)
+    bomb = (deflate.compress(bytes(10_000_000)) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    await client.send(frame(bomb, 0xC1))
+    assert client.wire.out[2:4] == (1009).to_bytes(2, "big")
+
+
+async def test_empty_fragments_are_few() -> None:
+    client = await opened(World())
+    await client.send(frame(b"", 0x01) + frame(b"", 0x00) * 2000)
+    assert client.wire.out[2:4] == (1009).to_bytes(2, "big")
+    assert client.wire.closed
+
+
+async def test_who_does_not_read_is_not_read_from() -> None:
+    world = World()
+    client = await opened(world)
+    client.connection.socket.pause_writing()
+    assert not client.wire.reading
+    await client.send(frame(b"a"))
+    assert client.wire.out == b""
+    client.connection.socket.resume_writing()
+    await client.settle()
+    assert client.wire.out == b"\x81\x01A"
+    assert client.wire.reading
+    client.connection.socket.pause_writing()
+    await world.wait(61)
+    assert client.wire.aborted
+
+
+async def test_the_subprotocol_must_be_asked_for() -> None:
+    client = World().connect()
+    await client.send(HANDSHAKE.replace(b"jmap", b"xmpp") + b"\r\n")
+    assert client.response().status == 400
+    assert client.wire.closed
