@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.mailbox import names
-from actors.mailbox.rights import ADMINISTER
+from actors.mailbox.rights import ADMINISTER, REMOVE
 from actors.mailbox.sight import Sight
 from actors.mailbox.state import Mailbox
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
@@ -113,6 +113,8 @@ class _Setter:
         """Remove one."""
         sight = await self._sight()
         box = self._box(sight, name)
+        if REMOVE not in sight.rights(box.id):  # before anything is told of what is in it
+            raise SetError("forbidden", "You may not remove this mailbox.")
         if any(names.is_below(other.name, box.name) for other in sight.listed.values()):
             raise SetError("mailboxHasChild")
         if (

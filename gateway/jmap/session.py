@@ -23,8 +23,6 @@ DOWNLOAD: Final = "/jmap/download/{accountId}/{blobId}/{name}"
 EVENTS: Final = "/jmap/eventsource"
 SOCKET: Final = "/jmap/ws"
 _OF_ACCOUNTS: Final = frozenset({uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS})  # with things of an account
-    {uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS}
-)  # capabilities with things of an account
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 

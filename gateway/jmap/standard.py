@@ -60,8 +60,7 @@ async def changed(
         changes = Changes(sight)
         for _modseq, entry in entries[:count]:
             changes.fold(entry)
-        if changes.unknown and kind != "Mailbox":
-            raise MethodError("cannotCalculateChanges")
+        _check_known(changes, kind)
         return changes
 
     count = len(entries)
@@ -99,7 +98,13 @@ async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: st
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
     for _modseq, entry in entries:
         changes.fold(entry)
+    _check_known(changes, kind)
     return changes
+
+
+def _check_known(changes: Changes, kind: str) -> None:
+    if changes.unknown_mailboxes if kind == "Mailbox" else changes.unknown:
+        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
 
 
 async def entries_since(
