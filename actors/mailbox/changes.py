@@ -38,6 +38,9 @@ class Changes:
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
         self._shown: set[int] = set()  # emails that may not have been seen before
+        self._later_emails: set[int] = set()
+        self._later_threads: set[int] = set()
+        self._hid: set[int] = set()  # mailboxes where rows were hidden or shown, of which some may be gone by now
         self._relinked: set[int] = set()  # threads, of emails that came, went, or were hidden or shown
         self._recounted: set[int] = set()  # threads, of emails of which it changed whether or where they are unread
         self._had: set[int] = set()  # threads of which an email that was there before went from somewhere
@@ -52,11 +55,16 @@ class Changes:
             if self._sight.who is None or self._concerns(event):
                 self._fold(event)
 
+    def before(self, later: "Changes") -> None:
+        """These are told before others, which are of the same moment: what comes into sight with those is not told of
+        with these."""
+        self._later_emails, self._later_threads = later._shown, later._relinked
+
     def emails(self) -> Told:
         """Emails."""
         seen = self._sight.find(self._touched)
         created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
-        known = set(created)
+        known = self._later_emails.union(created)
         updated = [email for email in self._touched if email in seen and email not in known]
         destroyed = [email for email in self._touched if email not in seen and email not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
@@ -66,7 +74,7 @@ class Changes:
         threads = self._relinked
         there = self._sight.threads(threads)
         created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
-        known = set(created)
+        known = self._later_threads.union(created)
         updated = [thread for thread in threads if thread in there and thread not in known]
         destroyed = [thread for thread in threads if thread not in there and thread not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
@@ -110,10 +118,10 @@ class Changes:
             self._flagged(event)
         elif isinstance(event, ev.MessagesExpunged):
             self._box(event.mailbox)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxDeleted):
             self._box(event.mailbox, wholly=True)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxCreated):
             self._made.add(event.mailbox)
             self._box(event.mailbox, wholly=True)
@@ -162,15 +170,18 @@ class Changes:
             self._box(event.mailbox)
             self._recounted.update(threads)
         if hides:
+            self._hid.add(event.mailbox)
             self._box(event.mailbox)
             self._shown.update(emails)
             self._relinked.update(threads)
 
-    def _left(self, left: bytes) -> None:
+    def _left(self, mailbox: int, left: bytes) -> None:
         known = leaving.decode(left)
         if known is None:
             self.unknown = self.unknown_mailboxes = True
             return
+        if mailbox in self._hid:
+            self._shown.update(one.email for one in known)
         for one in known:
             self._touch(one.email, one.thread)
             if one.shown and one.email not in self._new and one.email not in self._shown:

@@ -57,9 +57,10 @@ async def changed(
     sight = sight_of(mirror, reached.who)
 
     def of(count: int) -> Changes:
-        changes = Changes(sight)
-        for _modseq, entry in entries[:count]:
-            changes.fold(entry)
+        changes, later = Changes(sight), Changes(sight)
+        for place, (_modseq, entry) in enumerate(entries):
+            (changes if place < count else later).fold(entry)
+        changes.before(later)
         _check_known(changes, kind)
         return changes
 

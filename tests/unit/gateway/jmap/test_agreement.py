@@ -164,7 +164,7 @@ class Account:
     async def names(self) -> list[str]:
         """Of all mailboxes."""
         found = [_LIST.fullmatch(line.decode()) for line in await self.looking.ok('LIST "" *')]
-        return [one[2] for one in found if one is not None and r"\NonExistent" not in one[1]]
+        return [one[2] for one in found if one is not None and r"\Noselect" not in one[1]]
 
     async def examine(self, name: str, since: str = "") -> tuple[str, Box, list[bytes]]:
         """Its id, without rows."""
@@ -294,7 +294,7 @@ def numbers(text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("hosting", ["near", "far"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 async def test_both_show_the_same(seed: int, hosting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(World, "far", hosting == "far")
     dice = random.Random(seed)
