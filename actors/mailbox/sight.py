@@ -23,6 +23,7 @@ from actors.mailbox.types import DELETED, DRAFT, SEEN, Who
 READ_FLAGS: Final = SEEN | DRAFT  # with any of them an email is not unread (RFC 8621 2)
 _MADE_MAX: Final = 200  # things made of one mirror: a few of each mailbox somebody looks at
 Made = TypeVar("Made")
+Box = Mailbox  # as gateways call its type
 
 
 class Seen(NamedTuple):
