@@ -34,6 +34,7 @@ from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
 from mail.smtp.states import Role
+from ops.admin.server import AdminServer
 from ops.admin.signing import Shown
 from ops.core import Core
 from ops.intake import world
@@ -91,9 +92,10 @@ async def serve_gateways(
     tls: ssl.SSLContext | None,
     rules: Ruling,
     push: Pushing,
+    admin: AdminServer,
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
-    Raises Misconfigured."""
+    `admin`: its service is served over HTTPS too, where that is set. Raises Misconfigured."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
@@ -106,7 +108,7 @@ async def serve_gateways(
         SmtpMetrics(core.registry),
         tls=tls,
     )
-    web = web_server(core, settings, tls, secret, logins, push)
+    web = web_server(core, settings, tls, secret, logins, push, admin)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:

@@ -34,7 +34,8 @@ class Changes:
     def __init__(self, sight: Sight) -> None:
         self.unknown = False  # which emails and threads changed
         self.unknown_mailboxes = False
-        self._sight = sight
+        self.sight = sight
+        self._moved: set[int] = set()  # emails that came, went, or were hidden or shown, anywhere
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
         self._shown: set[int] = set()  # emails that may not have been seen before
@@ -52,7 +53,7 @@ class Changes:
     def fold(self, entry: ev.Entry) -> None:
         """One more entry, in the order of the log."""
         for event in entry.events:
-            if self._sight.who is None or self._concerns(event):
+            if self.sight.who is None or self._concerns(event):
                 self._fold(event)
 
     def before(self, later: "Changes") -> None:
@@ -60,9 +61,23 @@ class Changes:
         with these."""
         self._later_emails, self._later_threads = later._shown, later._relinked
 
+    def affected(self, *, flags: bool, threads: bool) -> set[int]:
+        """Emails that may have come into a list, gone from it, or moved in it. `flags`: their flags matter to it;
+        `threads`: and so do the other emails of their threads."""
+        found = set(self._touched) if flags else set(self._moved)
+        if threads:
+            of = self._relinked | ({one.thread for one in self.sight.find(found).values()} if flags else set())
+            found.update(email for emails in self.sight.threads(of).values() for email in emails)
+        return found
+
+    @property
+    def stored(self) -> set[int]:
+        """Emails that nobody had before."""
+        return self._new
+
     def emails(self) -> Told:
         """Emails."""
-        seen = self._sight.find(self._touched)
+        seen = self.sight.find(self._touched)
         created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
         known = self._later_emails.union(created)
         updated = [email for email in self._touched if email in seen and email not in known]
@@ -72,7 +87,7 @@ class Changes:
     def threads(self) -> Told:
         """Threads: those whose emails came or went."""
         threads = self._relinked
-        there = self._sight.threads(threads)
+        there = self.sight.threads(threads)
         created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
         known = self._later_threads.union(created)
         updated = [thread for thread in threads if thread in there and thread not in known]
@@ -85,11 +100,11 @@ class Changes:
 
     def mailboxes(self) -> tuple[Told, bool]:
         """Mailboxes, and whether of all that are updated only the counts have changed."""
-        listed, account = self._sight.listed, self._sight.account
+        listed, account = self.sight.listed, self.sight.account
         boxes = dict(self._boxes)
         # Wherever an email is it counts as read if it is read anywhere, and its thread with it.
-        threads = self._sight.threads(self._relinked | self._recounted)
-        for one in self._sight.find(email for emails in threads.values() for email in emails).values():
+        threads = self.sight.threads(self._relinked | self._recounted)
+        for one in self.sight.find(email for emails in threads.values() for email in emails).values():
             for number in one.mailboxes:
                 if number in listed:
                     boxes.setdefault(number, False)
@@ -140,31 +155,31 @@ class Changes:
     def _concerns(self, event: ev.Event) -> bool:
         """Whether an event is anything to one who is not the owner: he may see what it changes, or may have seen it."""
         if isinstance(event, ev.MessagesAdded | ev.FlagsChanged | ev.MessagesExpunged):
-            return event.mailbox in self._sight.readable
+            return event.mailbox in self.sight.readable
         if isinstance(event, ev.MailboxCreated | ev.MailboxRenamed | ev.RoleChanged | ev.AnnotationsChanged):
-            return event.mailbox in self._sight.listed
+            return event.mailbox in self.sight.listed
         if isinstance(event, ev.MailboxDeleted):  # who might see it then is not in the log
             self.unknown = self.unknown_mailboxes = True
             return False
         return isinstance(event, ev.AclChanged)
 
     def _box(self, number: int, *, wholly: bool = False) -> None:
-        if self._sight.who is not None and number not in self._sight.listed:
+        if self.sight.who is not None and number not in self.sight.listed:
             return
         self._boxes[number] = wholly or self._boxes.get(number, False)
 
     def _came(self, event: ev.MessagesAdded) -> None:
         self._box(event.mailbox)
         for row in event.rows:
-            self._touch(row.email, row.thread or row.email)
+            self._move(row.email, row.thread or row.email)
         if event.came != ev.COPIED:
             self._new.update(row.email for row in event.rows)
-        elif self._sight.who is not None:  # where it was before may not be for him to see
+        elif self.sight.who is not None:  # where it was before may not be for him to see
             self._shown.update(row.email for row in event.rows)
 
     def _flagged(self, event: ev.FlagsChanged) -> None:
         hides = bool((event.clear | event.set) & DELETED)
-        emails, threads = self._sight.at(event.mailbox, event.uids)
+        emails, threads = self.sight.at(event.mailbox, event.uids)
         self._touched.update(dict.fromkeys(emails))
         if (event.clear | event.set) & READ_FLAGS:
             self._box(event.mailbox)
@@ -173,6 +188,7 @@ class Changes:
             self._hid.add(event.mailbox)
             self._box(event.mailbox)
             self._shown.update(emails)
+            self._moved.update(emails)
             self._relinked.update(threads)
 
     def _left(self, mailbox: int, left: bytes) -> None:
@@ -183,18 +199,19 @@ class Changes:
         if mailbox in self._hid:
             self._shown.update(one.email for one in known)
         for one in known:
-            self._touch(one.email, one.thread)
+            self._move(one.email, one.thread)
             if one.shown and one.email not in self._new and one.email not in self._shown:
                 self._had.add(one.thread)
 
-    def _touch(self, email: int, thread: int) -> None:
+    def _move(self, email: int, thread: int) -> None:
         self._touched[email] = None
+        self._moved.add(email)
         self._relinked.add(thread)
 
     def _acl(self, event: ev.AclChanged) -> None:
         self._box(event.mailbox, wholly=True)
-        if self._sight.who is not None:  # all that is in it may have come, or gone, for him
+        if self.sight.who is not None:  # all that is in it may have come, or gone, for him
             self._made.add(event.mailbox)
             self.unknown = True
-            if event.mailbox not in self._sight.listed:  # whether it was before is not in the log
+            if event.mailbox not in self.sight.listed:  # whether it was before is not in the log
                 self.unknown_mailboxes = True

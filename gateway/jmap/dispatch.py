@@ -14,6 +14,7 @@ from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Ref
 from gateway.jmap import (
     blob_calls,
     emails,
+    emails_query,
     emails_set,
     mailboxes,
     mailboxes_query,
@@ -21,6 +22,7 @@ from gateway.jmap import (
     principals,
     quotas,
     share_notices,
+    snippets,
     subscriptions,
     threads,
 )
@@ -45,6 +47,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Thread/changes": threads.changes,
     "Email/get": emails.get,
     "Email/changes": emails.changes,
+    "Email/query": emails_query.query,
+    "Email/queryChanges": emails_query.query_changes,
+    "SearchSnippet/get": snippets.get,
     "Email/set": emails_set.set_,
     "Email/copy": emails_set.copy,
     "Email/import": emails_set.import_,

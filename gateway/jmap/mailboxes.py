@@ -6,7 +6,7 @@ The law: a mailbox is told of to whoever has the right to look it up; what is in
 from typing import Any, Final
 
 from actors.mailbox.rights import ADMINISTER
-from actors.mailbox.sight import Box, Counts, Sight
+from actors.mailbox.sight import Counts, Mailbox, Sight
 from actors.mailbox.types import INBOX, SEPARATOR
 from gateway.jmap import mailbox_rights
 from gateway.jmap.positions import Position, state
@@ -79,7 +79,7 @@ class Shower:
             return {}
         return mailbox_rights.share_with(self._sight.listed[number].acl)
 
-    def parent(self, box: Box) -> str | None:
+    def parent(self, box: Mailbox) -> str | None:
         """The nearest mailbox above that is there to be seen: levels in between need not be mailboxes."""
         name = box.name
         while SEPARATOR in name:

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.mailbox import names
 from actors.mailbox.rights import ADMINISTER, REMOVE
-from actors.mailbox.sight import Box, Sight
+from actors.mailbox.sight import Mailbox, Sight
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
 from cluster.errors import AlreadyExists, OverLimit, Unsuitable
 from gateway.jmap.mailbox_rights import Given
@@ -137,7 +137,7 @@ class _Setter:
 
         return dict.fromkeys(sorted(dict.fromkeys(asked), key=depth))
 
-    async def _move(self, sight: Sight, box: Box, now: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    async def _move(self, sight: Sight, box: Mailbox, now: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
         """Another name, or another parent."""
         if box.name == INBOX:
             raise invalid_properties(sorted({"name", "parentId"} & changes.keys()), "INBOX stays where it is.")
@@ -170,7 +170,7 @@ class _Setter:
             raise invalid_properties({"name": "there is a mailbox of that name"})
         return path
 
-    def _check_role(self, sight: Sight, role: str | None, box: Box | None) -> None:
+    def _check_role(self, sight: Sight, role: str | None, box: Mailbox | None) -> None:
         if role is None and (box is None or box.name != INBOX):
             return
         if self._reached.who is not None:
@@ -210,7 +210,7 @@ class _Setter:
     def _shower(self, sight: Sight) -> Shower:
         return Shower(self._reached, sight, shares=PRINCIPALS in self._turn.using)
 
-    def _box(self, sight: Sight, name: str) -> Box:
+    def _box(self, sight: Sight, name: str) -> Mailbox:
         number = self._reached.mailbox_of(self._turn.created.find(name) or "")
         box = sight.listed.get(number or 0)
         if box is None:

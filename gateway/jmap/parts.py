@@ -4,6 +4,7 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -14,6 +15,8 @@ from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Looked, Placed, Prepared, Role, Tree, Who
 from cluster.clock import Clock, Dice
+from gateway.access.finding.finder import LARGE_AT_ONCE
+from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Log
 from gateway.access.sharing import AclMode
 from gateway.imap import parts as imap
@@ -172,3 +175,5 @@ class Services:
     hostname: str = "localhost"
     settings: JmapSettings = field(default_factory=JmapSettings)
     desk: Desk | None = None  # makes subscriptions to push; None: there are none
+    indexes: Indexes | None = None  # without them, messages are read instead
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message

@@ -188,7 +188,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
 async def query(turn: Turn, asked: standard.Query) -> Answer:
     """RFC 9670 2.4."""
     book = await book_of(turn, asked.account_id)
-    results = await _results(turn, book, asked)
+    results = querying.Things(await _results(turn, book, asked))
     return querying.part(asked, await book.state(), results, str, turn.created.find, can_change=False)
 
 
@@ -197,7 +197,7 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     book = await book_of(turn, asked.account_id)
     state = await book.state()
     _check_same(state, asked.since_query_state)
-    return querying.changes(asked, state, await _results(turn, book, asked), (), str)
+    return querying.changes(asked, state, len(await _results(turn, book, asked)), (), (), str)
 
 
 def _check_same(state: str, since: str) -> None:

@@ -83,14 +83,16 @@ async def changes(turn: Turn, asked: standard.Changes) -> Answer:
 async def query(turn: Turn, asked: standard.Query) -> Answer:
     """RFC 9425 4.4."""
     now = await _now(turn, asked.account_id)
-    return querying.part(asked, now.state, _results(turn, asked, now), str, turn.created.find)
+    return querying.part(asked, now.state, querying.Things(_results(turn, asked, now)), str, turn.created.find)
 
 
 async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     """RFC 9425 4.5."""
     now = await _now(turn, asked.account_id)
     changed = [name for part in _differences(_read(asked.since_query_state), now) for name in part]
-    return querying.changes(asked, now.state, _results(turn, asked, now), changed, str)
+    results = _results(turn, asked, now)
+    places = querying.places_of(results, changed)
+    return querying.changes(asked, now.state, len(results), places, changed, str)
 
 
 async def _now(turn: Turn, account_id: str) -> Numbers:

@@ -79,7 +79,8 @@ async def query(turn: Turn, asked: standard.Query) -> Answer:
     """RFC 9670 3.6."""
     reached = await turn.owned(asked.account_id)
     position = await _state(turn, reached)
-    return querying.part(asked, position, await _results(turn, reached, asked), str, turn.created.find)
+    results = querying.Things(await _results(turn, reached, asked))
+    return querying.part(asked, position, results, str, turn.created.find)
 
 
 async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
@@ -87,7 +88,9 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     reached = await turn.owned(asked.account_id)
     position = await _state(turn, reached)
     changed = await objects.changed(turn, reached, asked.since_query_state, KIND)
-    return querying.changes(asked, position, await _results(turn, reached, asked), changed, str)
+    results = await _results(turn, reached, asked)
+    places = querying.places_of(results, changed)
+    return querying.changes(asked, position, len(results), places, changed, str)
 
 
 async def _state(turn: Turn, reached: Reached) -> str:

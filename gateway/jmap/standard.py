@@ -90,31 +90,32 @@ async def changed(
     return answer, changes
 
 
-async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: str) -> Changes:
-    """All that changed since a state, for who sees the account now: not to be kept over an await. Raises
-    MethodError."""
-    since, _until, entries = await entries_since(turn, reached, since_state, kind)
+async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: str) -> Changes:
+    """All that changed since a state, for who sees the account now: not to be kept over an await. `kinds`: the state
+    is that of the last change of any of these. Raises MethodError."""
+    since, _until, entries = await entries_since(turn, reached, since_state, *kinds)
     if since.within:
         raise MethodError("cannotCalculateChanges")
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
     for _modseq, entry in entries:
         changes.fold(entry)
-    _check_known(changes, kind)
+    _check_known(changes, *kinds)
     return changes
 
 
-def _check_known(changes: Changes, kind: str) -> None:
-    if changes.unknown_mailboxes if kind == "Mailbox" else changes.unknown:
-        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
+def _check_known(changes: Changes, *kinds: str) -> None:
+    """Raises MethodError."""
+    if any(changes.unknown_mailboxes if kind == "Mailbox" else changes.unknown for kind in kinds):
+        raise MethodError("cannotCalculateChanges")
 
 
 async def entries_since(
-    turn: Turn, reached: Reached, since_state: str, kind: str
+    turn: Turn, reached: Reached, since_state: str, *kinds: str
 ) -> tuple[Position, int, list[tuple[int, Entry]]]:
     """What has happened since a state, up to the last change of a kind. Raises MethodError."""
     mirror = await turn.services.mail.mirror(reached.number)
     since = read_state(since_state, mirror.account.modseq)
-    until = mirror.account.stamp(kind)
+    until = max(map(mirror.account.stamp, kinds))
     if until - since.modseq > CHANGES_MAX:
         raise MethodError("cannotCalculateChanges", "Too much has happened since.")
     entries: list[tuple[int, Entry]] = []

@@ -20,6 +20,7 @@ from gateway.jmap.turn import Turn
 from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
 from tests.unit.gateway.imap import world as imap
+from tests.unit.gateway.imap.indexed import IndexedWorld as IndexedImapWorld
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM, Person
 
 DORA = 15
@@ -44,6 +45,7 @@ class World(imap.World):
             random.Random(3),
             self.log,
             Fragments(),
+            indexes=self.indexes,
         )
 
     def knowing(self, principals: Principals) -> None:
@@ -70,6 +72,10 @@ class World(imap.World):
         arguments.setdefault("accountId", account_id(ACCOUNTS[login]))
         ((_said, answer, _call),) = (await self.ask(login, [[name, arguments, "c"]]))["methodResponses"]
         return answer
+
+
+class IndexedWorld(World, IndexedImapWorld):
+    """Whose accounts have the indexes that a test makes."""
 
 
 def basic(login: str, password: str = imap.PASSWORD) -> str:
