@@ -93,6 +93,7 @@ def _jmap(core: Core, settings: Settings, push: Pushing, sending: Sending) -> Jm
         structlog.get_logger(),
         Fragments(),
         settings.hostname,
+        settings.jmap,
         push.desk,
         sending,
         core.search,

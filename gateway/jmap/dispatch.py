@@ -12,6 +12,7 @@ import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
 from gateway.jmap import (
+    blob_calls,
     emails,
     emails_query,
     emails_set,
@@ -20,6 +21,9 @@ from gateway.jmap import (
     mailboxes_query,
     mailboxes_set,
     mdns,
+    principals,
+    quotas,
+    share_notices,
     snippets,
     submissions,
     submissions_set,
@@ -31,12 +35,18 @@ from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
 from mail.jmap.errors import MethodError
+from mail.jmap.methods.standard import OfAccount, Set
 from mail.jmap.methods.table import ECHO, METHODS, find
 from mail.jmap.request import Call, Request
 
+_SHARED: Final = frozenset({"Mailbox", "Email", "Blob"})  # kinds of which another's account may have any
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "Blob/copy": blob_calls.copy,
+    "Blob/upload": blob_calls.upload,
+    "Blob/get": blob_calls.get,
+    "Blob/lookup": blob_calls.lookup,
     "PushSubscription/get": subscriptions.get,
     "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
@@ -67,6 +77,20 @@ HANDLERS: Final[dict[str, Handler]] = {
     "EmailSubmission/queryChanges": submissions.query_changes,
     "MDN/send": mdns.send,
     "MDN/parse": mdns.parse_,
+    "Principal/get": principals.get,
+    "Principal/changes": principals.changes,
+    "Principal/set": principals.set_,
+    "Principal/query": principals.query,
+    "Principal/queryChanges": principals.query_changes,
+    "ShareNotification/get": share_notices.get,
+    "ShareNotification/changes": share_notices.changes,
+    "ShareNotification/set": share_notices.set_,
+    "ShareNotification/query": share_notices.query,
+    "ShareNotification/queryChanges": share_notices.query_changes,
+    "Quota/get": quotas.get,
+    "Quota/changes": quotas.changes,
+    "Quota/query": quotas.query,
+    "Quota/queryChanges": quotas.query_changes,
 }
 
 
@@ -97,7 +121,11 @@ async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], bu
         arguments = references.resolve(call.arguments, responses, budget)
         if call.name == ECHO:
             return dict(arguments)
-        return await _handler(call.name)(turn, method.read(arguments, turn.using, turn.limits))
+        asked = method.read(arguments, turn.using, turn.limits)
+        handler = _handler(call.name)
+        if method.writes and method.kind in _SHARED and isinstance(asked, Set | OfAccount):
+            await turn.check_writable(asked.account_id)
+        return await handler(turn, asked)
     except Trouble as trouble:
         turn.services.log.warning("jmap.trouble", method=call.name, why=trouble.log)
         raise method_error(trouble) from trouble

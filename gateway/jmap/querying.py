@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from gateway.jmap.standard import Answer
+from mail.jmap.conditions import Condition
 from mail.jmap.errors import MethodError
+from mail.jmap.filters import Filter, Operator
 from mail.jmap.methods import standard
 
 LIMIT_MAX: Final = 5000  # ids told at once
@@ -52,8 +54,11 @@ def part(
     results: Results[Thing],
     name: Callable[[Thing], str],
     find: Callable[[str], Thing | None],
+    *,
+    can_change: bool = True,
 ) -> Answer:
-    """The answer to a /query. `find`: the thing of an id. Raises MethodError."""
+    """The answer to a /query. `find`: the thing of an id; `can_change`: /queryChanges can tell what has changed since.
+    Raises MethodError."""
     total = len(results)
     if asked.anchor is not None:
         anchor = find(asked.anchor)
@@ -67,7 +72,7 @@ def part(
     answer: Answer = {
         "accountId": asked.account_id,
         "queryState": state,
-        "canCalculateChanges": True,
+        "canCalculateChanges": can_change,
         "position": position,
         "ids": [name(thing) for thing in results.part(position, position + limit)],
     }
@@ -100,3 +105,18 @@ def changes(
     if asked.calculate_total:
         answer["total"] = total
     return answer
+
+
+def places_of(results: Iterable[Thing], changed: Collection[Thing]) -> list[tuple[int, Thing]]:
+    """Where those of the things are that are in the results."""
+    return [(place, thing) for place, thing in enumerate(results) if thing in changed]
+
+
+def matching(tree: Filter | None, thing: Thing, matches: Callable[[Condition, Thing], bool]) -> bool:
+    """Whether a thing matches a filter; `matches`: whether it does one of its conditions."""
+    if tree is None:
+        return True
+    if isinstance(tree, Operator):
+        found = (matching(one, thing, matches) for one in tree.conditions)
+        return all(found) if tree.operator == "AND" else any(found) is (tree.operator == "OR")
+    return matches(tree, thing)

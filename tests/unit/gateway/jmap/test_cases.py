@@ -15,17 +15,21 @@
     sent far.test                   the last message that its server was sent: $envelope (an object), $message (a text)
     = $envelope {...}               that is so
     ~ $message REGEX                that is in it; with ! it is not
+    principals known                of whom users are told (gateway/jmap/settings.py)
+    acl alice Box                   asks for a mailbox's rights as they are kept, to be compared with `<`
+    session                         asks for the accounts of the session, to be compared with `<`
+    quota alice 100000 50           what an account may hold: bytes and messages; 0 is no limit
     > [["Mailbox/get", {...}, "0"]] an array of calls (or a whole Request); more lines may follow, up to an empty one
     < [["Mailbox/get", {...}, "0"]] the methodResponses (or the whole Response)
 
 In what is expected, "*" is any value, "$name" any value that is called so from then on, and the same value later; an
 object with a member "...": 0 may have others too. In what is asked "$name" stands for the value; `${name}` within a
-text. $alice, $bob, $carol and $team are account ids.
+text. $alice, $bob, $carol, $team and $dora are account ids.
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import orjson
@@ -33,6 +37,8 @@ import pytest
 
 from actors.mailbox.rights import of_account
 from gateway.access.ids import account_id
+from gateway.jmap.session import accounts_of
+from gateway.jmap.settings import Principals
 from tests.unit.gateway.imap.world import Client
 from tests.unit.gateway.jmap.sending import HOPS
 from tests.unit.gateway.jmap.world import ACCOUNTS, World
@@ -61,33 +67,34 @@ class Case:
                     continue
                 case "==":
                     self.login = rest
-                case "imap":
-                    login, _, command = rest.partition(" ")
-                    await (await self.client(login)).ok(str(self.filled(command)))
                 case "deliver":
                     raw = "\r\n".join(iter(lambda: next(lines), "."))
                     await self.world.deliver(raw.encode() + b"\r\n", ACCOUNTS[rest])
-                case "share":
-                    owner, name, other, rights = rest.split()
-                    identifier = of_account(ACCOUNTS[other]) if other in ACCOUNTS else other
-                    await self.world.mail.set_acl(ACCOUNTS[owner], name, identifier, rights)
                 case "addresses" | "hop" | "queue" | "queued" | "lend" | "stop-queue" | "wait" | "sent":
                     await self.post(word, rest, f"line {number}")
-                case "=":
-                    name, _, expected = rest.partition(" ")
-                    self.compare(orjson.loads(expected), self.named[name[1:]], f"line {number}")
-                case "~" | "!":
-                    name, _, pattern = rest.partition(" ")
-                    found = re.search(str(self.filled(pattern)), self.named[name[1:]])
-                    assert (found is not None) == (word == "~"), f"line {number}: {self.named[name[1:]]}"
+                case "=" | "~" | "!":
+                    self.check(word, rest, f"line {number}")
                 case ">":
                     asked = self.filled(orjson.loads(block(rest, lines)))
                     answer = await self.world.ask(self.login, asked)
                     answer = answer["methodResponses"] if isinstance(asked, list) else answer
+                case "session" | "acl":
+                    answer = await self.look(word, rest)
                 case "<":
                     self.compare(orjson.loads(block(rest, lines)), answer, f"line {number}")
+                case "imap" | "share" | "principals" | "quota":
+                    await self.setting(word, rest)
                 case _:
                     raise ValueError(f"line {number}: {line}")
+
+    def check(self, word: str, rest: str, where: str) -> None:
+        """What was named before."""
+        name, _, expected = rest.partition(" ")
+        if word == "=":
+            self.compare(orjson.loads(expected), self.named[name[1:]], where)
+        else:
+            found = re.search(str(self.filled(expected)), self.named[name[1:]])
+            assert (found is not None) == (word == "~"), f"{where}: {self.named[name[1:]]}"
 
     async def post(self, word: str, rest: str, where: str) -> None:
         """What is done on the way out."""
@@ -114,6 +121,30 @@ class Case:
                 mail, message = [one for one in way.hop.got if one[0].domain == rest][-1]
                 self.named["envelope"] = orjson.loads(msgspec.json.encode(mail))
                 self.named["message"] = message.decode()
+
+    async def look(self, word: str, rest: str) -> Any:
+        """What no call tells."""
+        if word == "acl":
+            owner, name = rest.split()
+            return dict((await self.world.mail.look(ACCOUNTS[owner], name)).info.acl)
+        accounts = await accounts_of(self.world.turn(self.login))
+        return orjson.loads(orjson.dumps({name: one.json() for name, one in accounts.items()}))
+
+    async def setting(self, word: str, rest: str) -> None:
+        """What others do, and administrators say."""
+        match word:
+            case "imap":
+                login, _, command = rest.partition(" ")
+                await (await self.client(login)).ok(str(self.filled(command)))
+            case "share":
+                owner, name, other, rights = rest.split()
+                identifier = of_account(ACCOUNTS[other]) if other in ACCOUNTS else other
+                await self.world.mail.set_acl(ACCOUNTS[owner], name, identifier, rights)
+            case "principals":
+                self.world.knowing(cast("Principals", rest))
+            case _:
+                login, size, count = rest.split()
+                await self.world.people.set_quota(login, quota_bytes=int(size), quota_messages=int(count))
 
     async def client(self, login: str) -> Client:
         if login not in self.clients:
