@@ -5,30 +5,25 @@ actors.directory.client; hosting passes them in.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
-from actors.mailbox.client import Message
 from actors.mailbox.follow import Follow, News
 from actors.mailbox.recent import Recent
 from actors.mailbox.types import (
     Acl,
     Added,
-    Annotations,
     Changed,
     Item,
-    Looked,
     MailboxInfo,
-    Prepared,
     Ranges,
-    Role,
     Tallied,
-    Tree,
     Who,
 )
 from cluster.clock import Clock, Dice
 from gateway import login
+from gateway.access import mail
 from gateway.access import parts as access
 from gateway.access.finding.finder import LARGE_AT_ONCE
 from gateway.access.finding.indexes import Indexes
@@ -224,12 +219,8 @@ class Hold(Protocol):
         ...
 
 
-class Mailboxes(Protocol):
-    """What may be asked of an account's mailboxes. Raises the classes of cluster/errors.py."""
-
-    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
-        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
-        ...
+class Mailboxes(mail.Mailboxes, Protocol):
+    """And what IMAP asks besides."""
 
     async def add(
         self,
@@ -248,64 +239,8 @@ class Mailboxes(Protocol):
         """Whether so much would fit the account's quota, as far as is known without reading the account."""
         ...
 
-    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
-        """One mailbox, for whoever may know of it."""
-        ...
-
-    async def tree(self, account: int, who: Who | None = None) -> Tree:
-        """All mailboxes with their counts; of another's, those that `who` may know of."""
-        ...
-
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
-        """CREATE; the number of what was made."""
-        ...
-
-    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
-        """DELETE."""
-        ...
-
-    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
-        """RENAME."""
-        ...
-
-    async def subscribe(self, account: int, name: str, on: bool) -> None:
-        """SUBSCRIBE, UNSUBSCRIBE."""
-        ...
-
-    async def set_acl(
-        self,
-        account: int,
-        name: str,
-        identifier: str,
-        rights: str,
-        mode: AclMode = "replace",
-        *,
-        who: Who | None = None,
-    ) -> None:
-        """SETACL, DELETEACL."""
-        ...
-
-    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
-        """Give a mailbox a special use, or none."""
-        ...
-
-    async def annotate(
-        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
-    ) -> None:
-        """SETMETADATA."""
-        ...
-
-    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations that are for who asks, of those of the mailboxes that are there; an empty name is the
-        account."""
-        ...
-
     async def tally(self, account: int, name: str, who: Who | None = None) -> Tallied:
         r"""How much of a mailbox is \Deleted."""
-        ...
-
-    async def sharing(self, names: Iterable[str]) -> Sequence[int]:
-        """The accounts that share anything with one of these identifiers."""
         ...
 
     async def vanished(self, account: int, mailbox: int, since: int, until: int) -> Ranges | None:
@@ -323,22 +258,10 @@ class Mailboxes(Protocol):
         changed."""
         ...
 
-    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
-        """All of the account's objects of a kind."""
-        ...
-
     async def put_objects(
         self, account: int, changes: Sequence[tuple[str, str, bytes | None]], *, since: int | None = None
     ) -> int:
         """Write objects, or remove them."""
-        ...
-
-    async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
-        """Messages by Email id; None for one that is gone meanwhile."""
-        ...
-
-    async def content(self, message: Message) -> bytes:
-        """The whole raw message."""
         ...
 
 

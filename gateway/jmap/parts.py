@@ -5,17 +5,17 @@ actors.directory.client; hosting passes them in.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from actors.directory.types import Group, Principal
-from actors.mailbox.client import Message
 from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
-from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Looked, Placed, Prepared, Role, Tree, Who
+from actors.mailbox.types import Edited, EmailEdit, Item, Placed, Who
 from actors.queue.types import Shown
 from cluster.clock import Clock, Dice
+from gateway.access import mail
 from gateway.access.finding.finder import LARGE_AT_ONCE
 from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Log
@@ -60,8 +60,8 @@ class Directory(imap.Directory, Protocol):
         ...
 
 
-class Mailboxes(Protocol):
-    """What may be asked of an account's mail. Raises the classes of cluster/errors.py."""
+class Mailboxes(mail.Mailboxes, Protocol):
+    """And what JMAP asks besides."""
 
     async def mirror(self, account: int) -> Mirror:
         """All of an account as of now."""
@@ -69,10 +69,6 @@ class Mailboxes(Protocol):
 
     def log(self, account: int, since: int, until: int) -> AsyncIterator[list[tuple[int, Entry]]]:
         """What happened after `since` up to `until`, by pages."""
-        ...
-
-    async def prepare(self, raw: bytes, *, inline_bytes_max: int = ...) -> Prepared:
-        """Read a new message and make its bytes ready to be added: with the command, or durable before it."""
         ...
 
     async def place(
@@ -95,79 +91,12 @@ class Mailboxes(Protocol):
         """The same bytes. Raises NotFound."""
         ...
 
-    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
-        """All of the account's objects of a kind."""
-        ...
-
     async def object(self, account: int, kind: str, name: str) -> bytes | None:
         """One of them."""
         ...
 
     async def put_objects(self, account: int, changes: Sequence[ObjectChange], *, since: int | None = None) -> int:
         """Write objects, or remove them; the MODSEQ of that."""
-        ...
-
-    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
-        """One mailbox, for whoever may know of it."""
-        ...
-
-    async def tree(self, account: int, who: Who | None = None) -> Tree:
-        """All mailboxes with their counts; of another's, those that `who` may know of."""
-        ...
-
-    async def create(self, account: int, name: str, role: Role = "", *, who: Who | None = None) -> int:
-        """Make a mailbox; its number."""
-        ...
-
-    async def delete(self, account: int, name: str, *, who: Who | None = None) -> None:
-        """Remove one with its messages."""
-        ...
-
-    async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
-        """Rename one with all below it."""
-        ...
-
-    async def subscribe(self, account: int, name: str, on: bool) -> None:
-        """Subscribe, or unsubscribe."""
-        ...
-
-    async def set_acl(
-        self,
-        account: int,
-        name: str,
-        identifier: str,
-        rights: str,
-        mode: AclMode = "replace",
-        *,
-        who: Who | None = None,
-    ) -> None:
-        """Say what an identifier may do with a mailbox."""
-        ...
-
-    async def set_role(self, account: int, name: str, role: Role, *, who: Who | None = None) -> None:
-        """Give a mailbox a special use, or none."""
-        ...
-
-    async def annotate(
-        self, account: int, name: str, pairs: Sequence[tuple[str, bytes | None]], *, who: Who | None = None
-    ) -> None:
-        """Set annotations of a mailbox."""
-        ...
-
-    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
-        """All annotations of these mailboxes."""
-        ...
-
-    async def sharing(self, names: Iterable[str]) -> Sequence[int]:
-        """The accounts that share anything with one of these identifiers."""
-        ...
-
-    async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
-        """Messages by Email id; None for one that is gone meanwhile."""
-        ...
-
-    async def content(self, message: Message) -> bytes:
-        """The whole raw message."""
         ...
 
 
