@@ -1,11 +1,11 @@
 """One request while it is carried out: who asks, with which capabilities, what was made by it so far.
 
 The law: an account that somebody may not see anything of is answered like one that is not there. Whose eyes an account
-is seen with is asked once a request. Nothing outlives the request.
+is seen with is asked once a request. Nothing outlives the request. What all its calls answer together is bounded.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from actors.mailbox.rights import READ, rights_of
 from actors.mailbox.sight import Sight, sight_of
@@ -17,6 +17,8 @@ from mail.jmap.creation import CreationIds
 from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
 from mail.jmap.methods.standard import Listed
+
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of all emails in it: more than the largest message
 
 
 class Reached(NamedTuple):
@@ -78,11 +80,18 @@ class Turn:
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
+        self._room_bytes = ANSWER_BYTES_MAX
 
     @property
     def limits(self) -> Limits:
         """What may be asked for."""
         return self.services.limits
+
+    def answers(self, count: int) -> None:
+        """So many more octets go into the answer. Raises MethodError where they are too many."""
+        self._room_bytes -= count
+        if self._room_bytes < 0:
+            raise MethodError("requestTooLarge", "The answer would be too large; ask for fewer emails.")
 
     async def reach(self, account_id: str, error: str = "accountNotFound") -> Reached:
         """An account of which the client may see anything. Raises MethodError (`error`)."""

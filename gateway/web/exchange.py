@@ -123,7 +123,7 @@ class Exchange:
 
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """It in pieces as they come; the client waits while they are dealt with. Raises as `body`."""
-        unpacker = self._unpacker()
+        unpacker = self._unpacker(limit)
         announced = self.header("content-length")
         if announced and int(announced) > limit:
             raise HttpError(413)
@@ -140,10 +140,10 @@ class Exchange:
         if unpacker is not None:
             unpacker.end()
 
-    def _unpacker(self) -> Unpacker | None:
+    def _unpacker(self, limit: int) -> Unpacker | None:
         coding = self.header("content-encoding").strip().lower()
         if coding in ("gzip", "x-gzip"):
-            return Unpacker()
+            return Unpacker(limit)
         if coding not in ("", "identity"):
             raise HttpError(415, headers=(("Accept-Encoding", "gzip"),))  # RFC 9110 §12.5.3
         return None
