@@ -52,8 +52,8 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
             "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: JMAP, "
-            "the log-in pages of [directory.authorization] and the MTA-STS policy of [mta_sts], with TLS whatever `tls` "
-            "says, but for what [web] says of `plaintext`."
+            "the log-in pages of [directory.authorization] and the MTA-STS policy of [mta_sts], with TLS whatever "
+            "`tls` says, but for what [web] says of `plaintext`."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (

@@ -14,7 +14,8 @@ from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
 from cluster.clock import Clock, Dice
 from gateway.access.parts import Log
-from gateway.imap.parts import AclMode, Directory, Holder
+from gateway.imap import parts as imap
+from gateway.imap.parts import AclMode, Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
 from gateway.push.desk import Desk
@@ -24,6 +25,14 @@ __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
 
 ObjectChange = tuple[str, str, bytes | None]
 Scope = Literal["", "jmap"]
+
+
+class Directory(imap.Directory, Protocol):
+    """Who may log in, what others may know of an account, and whether who has logged in would be let in still."""
+
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with is good still."""
+        ...
 
 
 class Mailboxes(Protocol):

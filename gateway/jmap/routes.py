@@ -14,6 +14,7 @@ import orjson
 from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
+from gateway.jmap.sentry import Sentry
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
 from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
@@ -42,7 +43,7 @@ class Jmap:
     def __init__(self, services: Services, credentials: Credentials, watcher: Watcher) -> None:
         self._services = services
         self._credentials = credentials
-        self._streams = Streams(watcher)
+        self._streams = Streams(watcher, Sentry(services.directory.stands, services.clock))
         self._running: Counter[int] = Counter()
         self._transfers = Transfers()
         self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
@@ -79,7 +80,7 @@ class Jmap:
     async def event_source(self, exchange: Exchange) -> None:
         """Changes, as they come."""
         principal = await self._principal(exchange)
-        await self._streams.event_source(exchange, principal.account)
+        await self._streams.event_source(exchange, principal)
 
     async def websocket(self, exchange: Exchange) -> None:
         """Requests and changes."""
@@ -92,7 +93,7 @@ class Jmap:
                 return encode_response(request_id, responses, state, turn.created.json())
 
         limits = self._services.limits
-        await self._streams.websocket(exchange, principal.account, limits, frozenset(self._offered), carry)
+        await self._streams.websocket(exchange, principal, limits, frozenset(self._offered), carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
         """A new blob."""
@@ -137,7 +138,7 @@ class Jmap:
     def _turn(
         self, principal: Principal, using: frozenset[str] = frozenset(), created: dict[str, str] | None = None
     ) -> Turn:
-        return Turn(self._services, principal.account, principal.login, using, created)
+        return Turn(self._services, principal.account, principal.login, using, created, principal.credential)
 
     @asynccontextmanager
     async def _one_more(self, account: int) -> AsyncIterator[None]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from gateway.access.ids import account_id
 from gateway.jmap import turn
-from tests.unit.gateway.jmap.world import ALICE, World
+from tests.unit.gateway.imap.world import ALICE
+from tests.unit.gateway.jmap.world import World
 
 MESSAGE = b"From: a@example.test\r\nSubject: x\r\n\r\n" + b"text " * 100 + b"\r\n"
 
@@ -37,7 +39,7 @@ async def test_all_calls_of_a_request_share_the_room_for_emails(monkeypatch: pyt
     async with World() as world:
         await world.deliver(MESSAGE, ALICE)
         mine = world.turn("alice")
-        reached = await mine.owned(turn.ids.account_id(ALICE))
+        reached = await mine.owned(account_id(ALICE))
         sight = await mine.sight(reached)
         (number,) = sight.table().rows.emails.tolist()
         asked = {"accountId": reached.id, "ids": [reached.email_id(number)], "fetchAllBodyValues": True}

@@ -40,7 +40,10 @@ class Process:
         self.client = client
         self.watcher = Watcher(world.mail, People(), world.time)
         self.pusher = Pusher(world.service, client, clock, random.Random(len(slots)), settings)
-        self.sender = Sender(client, world.mail, self.watcher, self.pusher, clock, lambda: self.slots, world.time)
+        stands = world.stands
+        self.sender = Sender(
+            client, world.mail, self.watcher, self.pusher, clock, lambda: self.slots, stands, timing=world.time
+        )
         self.desk = Desk(client, self.pusher, self.watcher, clock)
         self._world = world
 
@@ -59,6 +62,10 @@ class World:
         self.mail, self.store = Mail(), MemoryStore()
         self.service = Service(self.clock.now_ms() / 1000)
         self.processes: list[Process] = []
+        self.revoked: set[str] = set()
+
+    async def stands(self, account: int, credential: str) -> bool:
+        return credential not in self.revoked
 
     def process(self, slots: set[int] | None = None) -> Process:
         self.processes.append(Process(self, set(range(4096)) if slots is None else slots))
@@ -131,6 +138,28 @@ async def test_nothing_is_pushed_before_the_code_is_told(world: World) -> None:
     await world.run()
     assert world.service.content() == []
     assert world.mail[ALICE].subscriptions.keys() == {"P1"}
+
+
+async def test_it_ends_with_what_it_was_made_with(world: World) -> None:
+    process = world.process()
+    await world.subscribe(process, types=["Email"], credential="password:1")
+    await world.subscribe(process, name="P2", types=["Email"], credential="app:2")
+    await world.run()
+    world.revoked.add("password:1")
+    world.mail[ALICE].change("flags")
+    await world.run()
+    assert [message.path for message in world.service.taken] == ["/P2"]
+    assert world.mail[ALICE].subscriptions.keys() == {"P2"}
+
+
+async def test_it_is_gone_even_where_nothing_happens(world: World) -> None:
+    process = world.process()
+    await world.subscribe(process, credential="password:1")
+    await world.run()
+    world.revoked.add("password:1")
+    await process.sender.tend()
+    await world.run()
+    assert not world.mail[ALICE].subscriptions
 
 
 async def test_what_happened_before_the_sender_knew_is_pushed(world: World) -> None:
