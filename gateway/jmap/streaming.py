@@ -33,8 +33,9 @@ from mail.jmap.websocket import (
 
 STREAMS_MAX: Final = 100  # of one account: devices and windows, and those of a shared login
 
-Carry = Callable[[Request, str | None], Awaitable[bytes]]
-"""Carries a request out; the answer as it is sent. Raises RequestError."""
+Send = Callable[[bytes], Awaitable[None]]
+Carry = Callable[[Request, str | None, Send], Awaitable[None]]
+"""Carries a request out, and sends the answer. Raises RequestError."""
 
 
 class Streams:
@@ -82,7 +83,7 @@ class Streams:
                         elif isinstance(message, PushDisable):
                             pushing.disable()
                         else:
-                            await socket.send(await carry(message.request, message.id))
+                            await carry(message.request, message.id, socket.send)
                     except RequestError as error:
                         await socket.send(encode_error(error))
                     except Trouble as trouble:
