@@ -118,8 +118,8 @@ class People:
     async def group_named(self, address: str) -> str | None:
         return address if address in self.members else None
 
-    async def groups(self, account: int) -> list[str]:
-        return [name for name, members in self.members.items() if account in members]
+    async def groups(self, account: int) -> tuple[str, ...]:
+        return tuple(name for name, members in self.members.items() if account in members)
 
     async def set_quota(
         self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None
