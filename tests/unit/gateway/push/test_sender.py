@@ -40,10 +40,8 @@ class Process:
         self.client = client
         self.watcher = Watcher(world.mail, People(), world.time)
         self.pusher = Pusher(world.service, client, clock, random.Random(len(slots)), settings)
-        stands = world.stands
-        self.sender = Sender(
-            client, world.mail, self.watcher, self.pusher, clock, lambda: self.slots, stands, timing=world.time
-        )
+        mine = lambda: self.slots  # noqa: E731
+        self.sender = Sender(client, world.mail, self.watcher, self.pusher, clock, mine, world.stands, world.time)
         self.desk = Desk(client, self.pusher, self.watcher, clock)
         self._world = world
 
@@ -138,28 +136,6 @@ async def test_nothing_is_pushed_before_the_code_is_told(world: World) -> None:
     await world.run()
     assert world.service.content() == []
     assert world.mail[ALICE].subscriptions.keys() == {"P1"}
-
-
-async def test_it_ends_with_what_it_was_made_with(world: World) -> None:
-    process = world.process()
-    await world.subscribe(process, types=["Email"], credential="password:1")
-    await world.subscribe(process, name="P2", types=["Email"], credential="app:2")
-    await world.run()
-    world.revoked.add("password:1")
-    world.mail[ALICE].change("flags")
-    await world.run()
-    assert [message.path for message in world.service.taken] == ["/P2"]
-    assert world.mail[ALICE].subscriptions.keys() == {"P2"}
-
-
-async def test_it_is_gone_even_where_nothing_happens(world: World) -> None:
-    process = world.process()
-    await world.subscribe(process, credential="password:1")
-    await world.run()
-    world.revoked.add("password:1")
-    await process.sender.tend()
-    await world.run()
-    assert not world.mail[ALICE].subscriptions
 
 
 async def test_what_happened_before_the_sender_knew_is_pushed(world: World) -> None:
