@@ -30,6 +30,7 @@ def mistakes(settings: "Settings") -> Iterator[str]:
     yield from _refused("smtp.relay_from", networks, settings.smtp.relay_from)
     for number, listener in enumerate(settings.listen):
         yield from _refused(f"listen[{number}].proxy_from", networks, listener.proxy_from)
+    yield from _refused("api.networks", networks, settings.api.networks)
     if settings.dns.servers:
         yield from _refused("dns.servers", servers_of, settings.dns)
     yield from _refused("dns.static", Table, settings.dns.static)

@@ -15,6 +15,7 @@ from actors.queue.types import Change
 from actors.shell.shard import Shard
 from actors.trace.client import Tracing
 from cluster.errors import Trouble
+from gateway.jmap.submission_news import SubmissionNews
 from gateway.outbound.courier import Courier
 from gateway.outbound.deliverer import Deliverer
 from gateway.outbound.metrics import OutboundMetrics
@@ -59,6 +60,8 @@ async def delivering(
     schedule = Schedule(hands.choose or settings.queue.schedule.pace)
     outgoing = HereOrAway(core.directory, core.mailboxes, core.queue, core.blobs, core.clock)
     notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=hands.signer)
+    news = SubmissionNews(core.mailboxes, structlog.get_logger())
+    stack.push_async_callback(news.close)
     deliverer = Deliverer(
         lending,
         core.queue,
@@ -71,6 +74,7 @@ async def delivering(
         gate=hands.gate,
         tracing=hands.tracing,
         metrics=OutboundMetrics(core.registry),
+        settled=news,
     )
     shard.watched_by(deliverer)
     stack.push_async_callback(deliverer.stop, settings.drain_s * DRAIN_SHARE)

@@ -26,6 +26,7 @@ from gateway.access.server import Server as AccessServer
 from gateway.imap.metrics import Metrics as ImapMetrics
 from gateway.imap.parts import Services as ImapServices
 from gateway.imap.server import ImapServer
+from gateway.jmap.parts import Sending
 from gateway.logins import CountedLogins, Logins
 from gateway.pop3.metrics import Metrics as Pop3Metrics
 from gateway.pop3.parts import Services as Pop3Services
@@ -33,7 +34,9 @@ from gateway.pop3.server import Pop3Server
 from gateway.proxy import relays
 from gateway.smtp.metrics import Metrics as SmtpMetrics
 from gateway.smtp.server import SmtpServer
+from gateway.smtp.submitting import Submissions
 from mail.smtp.states import Role
+from ops.admin.server import AdminServer
 from ops.admin.signing import Shown
 from ops.core import Core
 from ops.intake import world
@@ -91,9 +94,10 @@ async def serve_gateways(
     tls: ssl.SSLContext | None,
     rules: Ruling,
     push: Pushing,
+    admin: AdminServer,
 ) -> None:
     """Serve on every bound port until the stack closes. `tls`: the given certificate; else one is made if needed.
-    Raises Misconfigured."""
+    `admin`: its service is served over HTTPS too, where that is set. Raises Misconfigured."""
     if tls is None and any(listener.tls != "none" or listener.protocol == "https" for listener in settings.listen):
         tls = server_context(
             *self_signed(Path(settings.data) / TLS_FOLDER, [settings.hostname], dt.datetime.now(dt.UTC))
@@ -101,12 +105,10 @@ async def serve_gateways(
     secret = await _secret(core.store, core.dice)
     logins = _logins(core, settings)
     readers = _readers(core, settings, secret, logins, tls)
-    smtp = SmtpServer(
-        world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins),
-        SmtpMetrics(core.registry),
-        tls=tls,
-    )
-    web = web_server(core, settings, tls, secret, logins, push)
+    intake = world(core, settings, rules, secret, reporting(stack, core, settings).hearing, logins=logins)
+    smtp = SmtpServer(intake, SmtpMetrics(core.registry), tls=tls)
+    sending = Sending(Submissions(intake, "JMAP"), core.queue)
+    web = web_server(core, settings, tls, secret, logins, push, sending, admin)
     closings = [reader.close for reader in readers.values()]
     stack.push_async_callback(_together, *closings, smtp.close, web.close)
     for listener, sock in bound:

@@ -1,16 +1,20 @@
-"""Makes the generated code of proto/wire from its schemas: `python -m ops.generate`. It is committed.
+"""Makes what is generated from the schemas of proto/wire: their code, and the description of the HTTP API in
+ops/docs/openapi.json. `python -m ops.generate`; it is committed.
 
 Generated files are never edited; tests/house compares them with what this makes.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "proto"  # a schema imports another as "wire/x.proto", its code as wire.x_pb2
+OPENAPI: Final = ROOT / "ops" / "docs" / "openapi.json"
 PATTERNS: Final = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 
 
@@ -45,12 +49,40 @@ def generate(out: Path, source: Path = SOURCE) -> list[Path]:
     return sorted(generated(out))
 
 
+def described(source: Path, name: str) -> bytes:
+    """A compiled schema with its comments.
+
+    Raises:
+        GenerateError: the schema is not valid.
+    """
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}", "--include_source_info"]
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = Path(folder) / "schema"
+        command += [f"--descriptor_set_out={compiled}", str(source / "wire" / name)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise GenerateError(done.stderr)
+        return compiled.read_bytes()
+
+
+def openapi() -> str:
+    """The description of the HTTP API, of the schema and the code that was made of it. Raises as `described`."""
+    # Only here: the code that is imported has to be made first.
+    from ops.admin.http.comments import comments_of
+    from ops.admin.http.document import document
+
+    comments = comments_of(described(SOURCE, "admin.proto"))
+    return json.dumps(document(comments), indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> None:
-    """Replace the generated code of the checkout."""
+    """Replace what is generated in the checkout."""
     for stale in list(generated(SOURCE)):
         (SOURCE / stale).unlink()
     for path in generate(SOURCE):
         print(Path("proto") / path)
+    OPENAPI.write_text(openapi())
+    print(OPENAPI.relative_to(ROOT))
 
 
 if __name__ == "__main__":

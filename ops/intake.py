@@ -26,9 +26,10 @@ from gateway.trust.signing import Signer
 from mail.trust import arc, dkim
 from mail.trust.dkim_canon import Signable
 from ops.core import Core
-from ops.outbound import NoticeSigner
+from ops.notices import NoticeSigner
 from ops.rules import Ruling
 from ops.settings import Settings
+from ops.vacations import vacations
 
 
 def world(
@@ -60,7 +61,8 @@ def _after(core: Core, settings: Settings, rules: Ruling, hearing: Sequence[Afte
     signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
     schedule = Schedule(pace_of(settings.queue.schedule, rules.tools))
     notices = Notices(settings.hostname, outgoing, schedule, core.clock, signer=signer)
-    return Several([Successes(notices, core.clock, structlog.get_logger()), *hearing])
+    successes = Successes(notices, core.clock, structlog.get_logger())
+    return Several([successes, vacations(core, settings), *hearing])
 
 
 def _keepers(core: Core, settings: Settings, rules: Ruling) -> Keepers | None:

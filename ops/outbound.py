@@ -29,8 +29,10 @@ from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer
 from ops.core import Core
 from ops.delivery import Hands, MakeHands
+from ops.notices import NoticeSigner
 from ops.rules import Ruling, ruling
 from ops.settings import Settings
+from ops.vacations import vacations
 
 
 def hands(rules: Ruling | None = None) -> MakeHands:
@@ -55,7 +57,8 @@ def hands(rules: Ruling | None = None) -> MakeHands:
         )
         stack.push_async_callback(remote.close)
         outbox = Outbox(core.queue, core.blobs, core.clock, core.threads)
-        courier = Locally(core.directory, core.mailboxes, Forwarding(outbox), remote)
+        heard = vacations(core, settings)
+        courier = Locally(core.directory, core.mailboxes, Forwarding(outbox), remote, heard)
         signer = NoticeSigner(Signer(core.directory, core.clock, settings.signing))
         throttles = known.throttles
         gate = OutboundGate(throttles, known.tools) if throttles is not None and throttles.has("outbound") else None
@@ -86,17 +89,6 @@ def _once(mail: Envelope, recipient: Recipient, address: str) -> bytes:
     """The same for the same message on the same way, however often its entry is lent; else never the same."""
     said = (mail.ident, mail.digest.hex(), str(mail.queued_ms), recipient.address, address)
     return hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).digest()
-
-
-class NoticeSigner:
-    """Signs notices with the key of their author's domain."""
-
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
-
-    async def sign(self, message: bytes, sender: str) -> bytes:
-        """The message with signatures in front, where the domain has keys."""
-        return await self._signer.sign(message, domain_of(sender)) + message
 
 
 class _Passing:

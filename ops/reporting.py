@@ -21,7 +21,7 @@ from mail.trust.dmarc_discovery import RegisteredDomain
 from mail.trust.psl import registered_domain
 from ops.admin.reports import SendNow
 from ops.core import Core, while_open
-from ops.outbound import NoticeSigner
+from ops.notices import NoticeSigner
 from ops.settings import Settings
 
 

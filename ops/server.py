@@ -52,7 +52,6 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
         send_reports = sending_daily(stack, core, settings, lambda: True)
         push = pushing(stack, core, settings)
         sending_pushes(stack, core, push, lambda: every)
-        await serve_gateways(stack, core, settings, bound, tls, rules, push)
         admin = AdminServer.over(
             core,
             data / SOCKET,
@@ -61,6 +60,7 @@ async def serving(settings: Settings, furnish: Callable[[Core], Awaitable[None]]
             shown=shown(settings),
             send_reports=send_reports,
         )
+        await serve_gateways(stack, core, settings, bound, tls, rules, push, admin)
         stack.push_async_callback(admin.stop)
         await admin.start()
         yield core

@@ -26,6 +26,7 @@ from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
+from gateway.jmap.settings import JmapSettings
 from gateway.logins import LoginSettings
 from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
@@ -40,7 +41,7 @@ from gateway.throttles import ThrottleSettings
 from gateway.trust.settings import TrustSettings
 from gateway.trust.signing import SigningSettings
 from gateway.web.settings import MtaStsSettings, WebSettings
-from ops.admin.settings import AdminSettings
+from ops.admin.settings import AdminSettings, ApiSettings
 from ops.checking import mistakes
 
 
@@ -52,8 +53,8 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="smtp: mail from other servers. submission: mail from people, who log in. lmtp: mail from a "
             "relay in front. imap: reading mail. pop3: fetching mail. http: metrics and health. https: JMAP, "
-            "the log-in pages of [directory.authorization] and the MTA-STS policy of [mta_sts], with TLS whatever "
-            "`tls` says, but for what [web] says of `plaintext`."
+            "the log-in pages of [directory.authorization], the HTTP API of [api] and the MTA-STS policy of [mta_sts], "
+            "with TLS whatever `tls` says, but for what [web] says of `plaintext`."
         ),
     ]
     host: Annotated[str, Meta(description="The address to listen on; `::` for all, `0.0.0.0` for all of IPv4.")] = (
@@ -164,6 +165,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
+    jmap: JmapSettings = JmapSettings()
     search: SearchSettings = SearchSettings()
     pop3: Pop3Settings = Pop3Settings()
     outbound: OutboundSettings = OutboundSettings()
@@ -176,6 +178,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     push: PushSettings = PushSettings()
     traces: TraceSettings = TraceSettings()
     admin: AdminSettings = AdminSettings()
+    api: ApiSettings = ApiSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import imaplib
 import smtplib
 import ssl
 import zlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -74,10 +74,12 @@ class Peopled:
 
 
 @contextlib.contextmanager
-def peopled(data: Path, settings: str = SETTINGS) -> Iterator[Peopled]:
-    """Start it; stop it at the end, which must succeed."""
+def peopled(
+    data: Path, settings: str = SETTINGS, furnish: Callable[[Core], Awaitable[None]] | None = None
+) -> Iterator[Peopled]:
+    """Start it; stop it at the end, which must succeed. `furnish`: what else it is to have."""
     self_signed(data / "tls", [HOST], dt.datetime.now(dt.UTC))  # clients compare it with the name they connect to
-    asyncio.run(_furnish(data))
+    asyncio.run(_furnish(data, furnish))
     server = Peopled(Running(data, settings).start())
     try:
         yield server
@@ -86,7 +88,7 @@ def peopled(data: Path, settings: str = SETTINGS) -> Iterator[Peopled]:
             assert server.running.stop() == 0, server.running.output.read_text(errors="replace")[-4000:]
 
 
-async def _furnish(data: Path) -> None:
+async def _furnish(data: Path, more: Callable[[Core], Awaitable[None]] | None) -> None:
     """The accounts, and an address of every other kind."""
     async with opened(data) as core:
         await core.directory.add_domain(DOMAIN)
@@ -94,6 +96,8 @@ async def _furnish(data: Path) -> None:
             *(core.directory.add_account(f"user{number}@{DOMAIN}", PASSWORD) for number in range(ACCOUNTS))
         )
         await _share(core)
+        if more is not None:
+            await more(core)
 
 
 async def _share(core: Core) -> None:

@@ -208,6 +208,18 @@ class Editor(KeyEditor, ProofEditor):
         """Remove a group."""
         return await self._change(shared.remove, Group, address)
 
+    async def get_alias(self, address: str) -> Alias:
+        """The alias. Raises NotFound."""
+        return await shared.named(self._store, Alias, address)
+
+    async def get_list(self, address: str) -> MailingList:
+        """The list. Raises NotFound."""
+        return await shared.named(self._store, MailingList, address)
+
+    async def get_group(self, address: str) -> Group:
+        """The group. Raises NotFound."""
+        return await shared.named(self._store, Group, address)
+
     async def get_domain(self, name: str) -> Domain:
         """The domain. Raises NotFound."""
         domain = await rows.domain(self._store, parse_domain(name))

@@ -9,7 +9,7 @@ The law: only this file knows the layout. Every key is under 511 bytes: a domain
     dl <domain> 0 <local part>          which account logs in by this address (8 bytes)
     de <domain> 0 <local part>          Entry: what the address is
     dk <kind> <domain> 0 <local part>   empty; the addresses of one kind in a domain, in order
-    dm <hash of an address, 16 bytes> <domain> 0 <local part>   empty; a group that has that address as a member
+    dm <hash of an address, 16 bytes> <domain> 0 <local part>   empty; a group or alias that leads to that address
     ds <domain> 0 <selector>            DkimKey: a signing key, but for its private half
     dp <domain> 0 <selector>            its private half (PKCS #8, DER); read to sign, and by nothing else
     dx <account, 8 bytes> a <id, 8>     AppPassword
@@ -114,18 +114,18 @@ def entry_address(key: bytes) -> Address:
 
 
 def membership(member: Address, group: Address) -> bytes:
-    """Where it is noted that a group may have a member; in lower case, so one has to look."""
+    """Where it is noted that a group or alias may have a member; in lower case, so one has to look."""
     return _memberships(member) + _path(group)
 
 
 def memberships(member: Address) -> Span:
-    """All groups that may have a member."""
+    """All groups and aliases that may have a member."""
     begin = _memberships(member)
     return (begin, begin + b"\xff")
 
 
 def membership_group(key: bytes) -> Address:
-    """The group in a key made by `membership`."""
+    """The group or alias in a key made by `membership`."""
     return _address(key[2 + _HASH_BYTES :])
 
 

@@ -12,7 +12,7 @@ from actors.directory import keys
 from actors.directory.addresses import Address, parse
 from actors.directory.passwords import Credentials
 from actors.directory.state import AccountsWith, DomainsNamed, EntriesAt, Question, Steps
-from actors.directory.types import Account, AccountId, DkimKey, Domain, Entry, Group
+from actors.directory.types import Account, AccountId, Alias, DkimKey, Domain, Entry, Group
 from cluster.errors import Corrupt, Refused
 from cluster.meta.store import Reader, Transaction
 
@@ -145,9 +145,8 @@ def put_entry(tx: Transaction, address: Address, record: Entry) -> None:
     """Write what an address is."""
     tx.set(keys.entry(address), _encoded(record))
     tx.set(keys.listed(keys.kind_of(record), address), b"")
-    if isinstance(record, Group):
-        for member in record.members:
-            tx.set(keys.membership(parse(member), address), b"")
+    for member in _led_to(record):
+        tx.set(keys.membership(parse(member), address), b"")
 
 
 def drop_entry(tx: Transaction, address: Address, record: Entry) -> None:
@@ -158,10 +157,19 @@ def drop_entry(tx: Transaction, address: Address, record: Entry) -> None:
 
 
 def drop_members(tx: Transaction, address: Address, record: Entry) -> None:
-    """A group's members are in it no more; of what is no group nothing."""
-    if isinstance(record, Group):
-        for member in record.members:
-            tx.clear(keys.membership(parse(member), address))
+    """A group or an alias leads to nobody any more; of what is neither nothing."""
+    for member in _led_to(record):
+        tx.clear(keys.membership(parse(member), address))
+
+
+def _led_to(record: Entry) -> tuple[str, ...]:
+    """Whom it has to be found from."""
+    match record:
+        case Group(members=members):
+            return members
+        case Alias(targets=targets):
+            return targets
+    return ()
 
 
 def drop_account(tx: Transaction, number: AccountId, login: Address) -> None:

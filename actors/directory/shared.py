@@ -13,7 +13,7 @@ from actors.directory.accounts import free, place
 from actors.directory.addresses import parse
 from actors.directory.types import Alias, Group, MailingList
 from cluster.errors import NotFound, Refused
-from cluster.meta.store import Transaction
+from cluster.meta.store import Reader, Transaction
 
 MEMBERS_MAX: Final = 1000  # of one; larger lists are lists of lists
 
@@ -63,10 +63,10 @@ async def remove(tx: Transaction, kind: type[Shared], text: str) -> Shared:
     return record
 
 
-async def named(tx: Transaction, kind: type[Shared], text: str) -> Shared:
+async def named(reader: Reader, kind: type[Shared], text: str) -> Shared:
     """The alias, list or group. Raises NotFound."""
-    address, _ = await place(tx, text)
-    record = await rows.entry(tx, address)
+    address, _ = await place(reader, text)
+    record = await rows.entry(reader, address)
     if not isinstance(record, kind):
         raise NotFound(f"There is no {_WORDS[kind]} {address}.")
     return record

@@ -6,8 +6,9 @@
     told.emails(), told.threads(), told.mailboxes(), told.objects("Identity")
 
 The law: whoever had a thing as it was at the first position, and takes what is told, has it as it is now. What was made
-and is gone since is not told. Where the log does not say which emails came or went for who asks, `unknown` is set: then
-nothing can be told of emails and threads.
+and is gone since is not told. Of what he may not see nobody is told anything. Where the log does not say which emails
+came or went for who asks, `unknown` is set: then nothing can be told of emails and threads; likewise
+`unknown_mailboxes`.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from actors.mailbox import events as ev
 from actors.mailbox import leaving
-from actors.mailbox.sight import Sight
+from actors.mailbox.sight import READ_FLAGS, Sight
 from actors.mailbox.types import DELETED
 
 
@@ -31,12 +32,18 @@ class Changes:
     """Folded from entries, for who sees `sight`."""
 
     def __init__(self, sight: Sight) -> None:
-        self.unknown = False
-        self._sight = sight
+        self.unknown = False  # which emails and threads changed
+        self.unknown_mailboxes = False
+        self.sight = sight
+        self._moved: set[int] = set()  # emails that came, went, or were hidden or shown, anywhere
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
         self._shown: set[int] = set()  # emails that may not have been seen before
+        self._later_emails: set[int] = set()
+        self._later_threads: set[int] = set()
+        self._hid: set[int] = set()  # mailboxes where rows were hidden or shown, of which some may be gone by now
         self._relinked: set[int] = set()  # threads, of emails that came, went, or were hidden or shown
+        self._recounted: set[int] = set()  # threads, of emails of which it changed whether or where they are unread
         self._had: set[int] = set()  # threads of which an email that was there before went from somewhere
         self._boxes: dict[int, bool] = {}  # mailboxes that changed: whether more than their counts
         self._made: set[int] = set()
@@ -46,13 +53,33 @@ class Changes:
     def fold(self, entry: ev.Entry) -> None:
         """One more entry, in the order of the log."""
         for event in entry.events:
-            self._fold(event)
+            if self.sight.who is None or self._concerns(event):
+                self._fold(event)
+
+    def before(self, later: "Changes") -> None:
+        """These are told before others, which are of the same moment: what comes into sight with those is not told of
+        with these."""
+        self._later_emails, self._later_threads = later._shown, later._relinked
+
+    def affected(self, *, flags: bool, threads: bool) -> set[int]:
+        """Emails that may have come into a list, gone from it, or moved in it. `flags`: their flags matter to it;
+        `threads`: and so do the other emails of their threads."""
+        found = set(self._touched) if flags else set(self._moved)
+        if threads:
+            of = self._relinked | ({one.thread for one in self.sight.find(found).values()} if flags else set())
+            found.update(email for emails in self.sight.threads(of).values() for email in emails)
+        return found
+
+    @property
+    def stored(self) -> set[int]:
+        """Emails that nobody had before."""
+        return self._new
 
     def emails(self) -> Told:
         """Emails."""
-        seen = self._sight.find(self._touched)
+        seen = self.sight.find(self._touched)
         created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
-        known = set(created)
+        known = self._later_emails.union(created)
         updated = [email for email in self._touched if email in seen and email not in known]
         destroyed = [email for email in self._touched if email not in seen and email not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
@@ -60,9 +87,9 @@ class Changes:
     def threads(self) -> Told:
         """Threads: those whose emails came or went."""
         threads = self._relinked
-        there = self._sight.threads(threads)
+        there = self.sight.threads(threads)
         created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
-        known = set(created)
+        known = self._later_threads.union(created)
         updated = [thread for thread in threads if thread in there and thread not in known]
         destroyed = [thread for thread in threads if thread not in there and thread not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
@@ -73,8 +100,14 @@ class Changes:
 
     def mailboxes(self) -> tuple[Told, bool]:
         """Mailboxes, and whether of all that are updated only the counts have changed."""
-        listed, account = self._sight.listed, self._sight.account
+        listed, account = self.sight.listed, self.sight.account
         boxes = dict(self._boxes)
+        # Wherever an email is it counts as read if it is read anywhere, and its thread with it.
+        threads = self.sight.threads(self._relinked | self._recounted)
+        for one in self.sight.find(email for emails in threads.values() for email in emails).values():
+            for number in one.mailboxes:
+                if number in listed:
+                    boxes.setdefault(number, False)
         for name in self._names:
             box = account.named(name)
             if box is not None:
@@ -100,10 +133,10 @@ class Changes:
             self._flagged(event)
         elif isinstance(event, ev.MessagesExpunged):
             self._box(event.mailbox)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxDeleted):
             self._box(event.mailbox, wholly=True)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxCreated):
             self._made.add(event.mailbox)
             self._box(event.mailbox, wholly=True)
@@ -119,44 +152,66 @@ class Changes:
         elif isinstance(event, ev.ObjectsChanged):
             self._objects.setdefault(event.kind, {}).update(dict.fromkeys(event.ids))
 
+    def _concerns(self, event: ev.Event) -> bool:
+        """Whether an event is anything to one who is not the owner: he may see what it changes, or may have seen it."""
+        if isinstance(event, ev.MessagesAdded | ev.FlagsChanged | ev.MessagesExpunged):
+            return event.mailbox in self.sight.readable
+        if isinstance(event, ev.MailboxCreated | ev.MailboxRenamed | ev.RoleChanged | ev.AnnotationsChanged):
+            return event.mailbox in self.sight.listed
+        if isinstance(event, ev.MailboxDeleted):  # who might see it then is not in the log
+            self.unknown = self.unknown_mailboxes = True
+            return False
+        return isinstance(event, ev.AclChanged)
+
     def _box(self, number: int, *, wholly: bool = False) -> None:
+        if self.sight.who is not None and number not in self.sight.listed:
+            return
         self._boxes[number] = wholly or self._boxes.get(number, False)
 
     def _came(self, event: ev.MessagesAdded) -> None:
         self._box(event.mailbox)
         for row in event.rows:
-            self._touch(row.email, row.thread or row.email)
+            self._move(row.email, row.thread or row.email)
         if event.came != ev.COPIED:
             self._new.update(row.email for row in event.rows)
-        elif self._sight.who is not None:  # where it was before may not be for him to see
+        elif self.sight.who is not None:  # where it was before may not be for him to see
             self._shown.update(row.email for row in event.rows)
 
     def _flagged(self, event: ev.FlagsChanged) -> None:
         hides = bool((event.clear | event.set) & DELETED)
-        if event.unseen or hides:
-            self._box(event.mailbox)
-        emails, threads = self._sight.at(event.mailbox, event.uids)
+        emails, threads = self.sight.at(event.mailbox, event.uids)
         self._touched.update(dict.fromkeys(emails))
+        if (event.clear | event.set) & READ_FLAGS:
+            self._box(event.mailbox)
+            self._recounted.update(threads)
         if hides:
+            self._hid.add(event.mailbox)
+            self._box(event.mailbox)
             self._shown.update(emails)
+            self._moved.update(emails)
             self._relinked.update(threads)
 
-    def _left(self, left: bytes) -> None:
+    def _left(self, mailbox: int, left: bytes) -> None:
         known = leaving.decode(left)
         if known is None:
-            self.unknown = True
+            self.unknown = self.unknown_mailboxes = True
             return
+        if mailbox in self._hid:
+            self._shown.update(one.email for one in known)
         for one in known:
-            self._touch(one.email, one.thread)
+            self._move(one.email, one.thread)
             if one.shown and one.email not in self._new and one.email not in self._shown:
                 self._had.add(one.thread)
 
-    def _touch(self, email: int, thread: int) -> None:
+    def _move(self, email: int, thread: int) -> None:
         self._touched[email] = None
+        self._moved.add(email)
         self._relinked.add(thread)
 
     def _acl(self, event: ev.AclChanged) -> None:
         self._box(event.mailbox, wholly=True)
-        if self._sight.who is not None:  # all that is in it may have come, or gone, for him
+        if self.sight.who is not None:  # all that is in it may have come, or gone, for him
             self._made.add(event.mailbox)
             self.unknown = True
+            if event.mailbox not in self.sight.listed:  # whether it was before is not in the log
+                self.unknown_mailboxes = True

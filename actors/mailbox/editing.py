@@ -172,9 +172,12 @@ class _Editing:
         come, gone = after - is_in, is_in - after
         for number in come:
             box = self._account.mailboxes.get(number)
-            if box is None or not rights.rights_of(box.acl, self._who):
+            if box is None:
                 raise _Unplaced
-            rights.need(box.acl, self._who, rights.INSERT)
+            try:
+                rights.need(box.acl, self._who, rights.INSERT)
+            except NotFound:  # he may not know of it
+                raise _Unplaced from None
         for number in gone:
             rights.need(self._account.mailboxes[number].acl, self._who, rights.DELETE + rights.EXPUNGE)
         words = self._new_words(one)
@@ -216,7 +219,7 @@ class _Editing:
         for number in (where.hidden.keys() if one.only == () else come) | gone:
             self._of(number).gone += where.rows(number)
         index, row = self._first(where)
-        thread = int(index.threads[row])
+        thread = int(index.threads_of(row))
         for number in sorted(come):
             allowed = rights.flags_allowed(self._account.mailboxes[number].acl, self._who)
             values = (one.email, flags & allowed, int(index.sizes[row]), int(index.dates[row]))

@@ -7,7 +7,7 @@ actors.directory.client; hosting passes them in.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
 from actors.mailbox.follow import Follow, News
@@ -30,10 +30,12 @@ from actors.mailbox.types import (
 from cluster.clock import Clock, Dice
 from gateway import login
 from gateway.access import parts as access
+from gateway.access.finding.finder import LARGE_AT_ONCE
+from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Array, Log, Pace
+from gateway.access.sharing import AclMode
 from gateway.imap.arrangements import Arrangements
 from gateway.imap.compressing import Deflaters
-from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -57,10 +59,8 @@ __all__ = [
     "Wire",
 ]
 
-LARGE_AT_ONCE: Final = 2  # large messages searched: folded, the text of one of 50 MB may take a gigabyte
 
 FlagsMode = Literal["add", "remove", "replace"]
-AclMode = Literal["replace", "add", "remove"]
 
 
 class Place(NamedTuple):
@@ -323,6 +323,16 @@ class Mailboxes(Protocol):
         changed."""
         ...
 
+    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
+        """All of the account's objects of a kind."""
+        ...
+
+    async def put_objects(
+        self, account: int, changes: Sequence[tuple[str, str, bytes | None]], *, since: int | None = None
+    ) -> int:
+        """Write objects, or remove them."""
+        ...
+
     async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
         """Messages by Email id; None for one that is gone meanwhile."""
         ...
@@ -343,6 +353,11 @@ class Holder(Protocol):
     @property
     def login(self) -> str:
         """Its address."""
+        ...
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """All its addresses."""
         ...
 
     @property
@@ -383,6 +398,10 @@ class Directory(login.Directory, Protocol):
 
     async def groups(self, account: int) -> Sequence[str]:
         """The addresses of the groups that an account is in, also through other groups."""
+        ...
+
+    async def accounts_of_group(self, address: str) -> Sequence[int]:
+        """The accounts that are in a group, also through other groups."""
         ...
 
     async def set_quota(

@@ -11,23 +11,51 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, subscriptions, threads
+from gateway.jmap import (
+    blob_calls,
+    emails,
+    emails_query,
+    emails_set,
+    identities,
+    mailboxes,
+    mailboxes_query,
+    mailboxes_set,
+    mdns,
+    principals,
+    quotas,
+    share_notices,
+    snippets,
+    submissions,
+    submissions_set,
+    subscriptions,
+    threads,
+    vacation,
+)
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
 from mail.jmap.errors import MethodError
+from mail.jmap.methods.standard import OfAccount, Set
 from mail.jmap.methods.table import ECHO, METHODS, find
 from mail.jmap.request import Call, Request
 
+_SHARED: Final = frozenset({"Mailbox", "Email", "Blob"})  # kinds of which another's account may have any
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "Blob/copy": blob_calls.copy,
+    "Blob/upload": blob_calls.upload,
+    "Blob/get": blob_calls.get,
+    "Blob/lookup": blob_calls.lookup,
     "PushSubscription/get": subscriptions.get,
     "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
     "Thread/changes": threads.changes,
     "Email/get": emails.get,
     "Email/changes": emails.changes,
+    "Email/query": emails_query.query,
+    "Email/queryChanges": emails_query.query_changes,
+    "SearchSnippet/get": snippets.get,
     "Email/set": emails_set.set_,
     "Email/copy": emails_set.copy,
     "Email/import": emails_set.import_,
@@ -37,6 +65,32 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Mailbox/set": mailboxes_set.set_,
     "Mailbox/query": mailboxes_query.query,
     "Mailbox/queryChanges": mailboxes_query.query_changes,
+    "Identity/get": identities.get,
+    "Identity/changes": identities.changes,
+    "Identity/set": identities.set_,
+    "VacationResponse/get": vacation.get,
+    "VacationResponse/set": vacation.set_,
+    "EmailSubmission/get": submissions.get,
+    "EmailSubmission/changes": submissions.changes,
+    "EmailSubmission/set": submissions_set.set_,
+    "EmailSubmission/query": submissions.query,
+    "EmailSubmission/queryChanges": submissions.query_changes,
+    "MDN/send": mdns.send,
+    "MDN/parse": mdns.parse_,
+    "Principal/get": principals.get,
+    "Principal/changes": principals.changes,
+    "Principal/set": principals.set_,
+    "Principal/query": principals.query,
+    "Principal/queryChanges": principals.query_changes,
+    "ShareNotification/get": share_notices.get,
+    "ShareNotification/changes": share_notices.changes,
+    "ShareNotification/set": share_notices.set_,
+    "ShareNotification/query": share_notices.query,
+    "ShareNotification/queryChanges": share_notices.query_changes,
+    "Quota/get": quotas.get,
+    "Quota/changes": quotas.changes,
+    "Quota/query": quotas.query,
+    "Quota/queryChanges": quotas.query_changes,
 }
 
 
@@ -67,7 +121,11 @@ async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], bu
         arguments = references.resolve(call.arguments, responses, budget)
         if call.name == ECHO:
             return dict(arguments)
-        return await _handler(call.name)(turn, method.read(arguments, turn.using, turn.limits))
+        asked = method.read(arguments, turn.using, turn.limits)
+        handler = _handler(call.name)
+        if method.writes and method.kind in _SHARED and isinstance(asked, Set | OfAccount):
+            await turn.check_writable(asked.account_id)
+        return await handler(turn, asked)
     except Trouble as trouble:
         turn.services.log.warning("jmap.trouble", method=call.name, why=trouble.log)
         raise method_error(trouble) from trouble

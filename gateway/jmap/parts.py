@@ -4,21 +4,29 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
+from actors.directory.types import Group, Principal
 from actors.mailbox.client import Message
 from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
-from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
+from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Looked, Placed, Prepared, Role, Tree, Who
+from actors.queue.types import Shown
 from cluster.clock import Clock, Dice
+from gateway.access.finding.finder import LARGE_AT_ONCE
+from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Log
+from gateway.access.sharing import AclMode
 from gateway.imap import parts as imap
-from gateway.imap.parts import AclMode, Holder
+from gateway.imap.parts import Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.jmap.settings import JmapSettings
 from gateway.push.desk import Desk
+from gateway.smtp.submitting import Submissions
 from mail.jmap.limits import Limits
 
 __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
@@ -28,10 +36,32 @@ Scope = Literal["", "jmap"]
 
 
 class Directory(imap.Directory, Protocol):
-    """Who may log in, what others may know of an account, and whether who has logged in would be let in still."""
+    """Who may log in, and whether who has would be let in still; who may send as whom, and what others may know of an
+    account and of groups."""
 
     async def stands(self, number: int, credential: str) -> bool:
         """Whether what somebody has logged in to an account with is good still."""
+        ...
+
+    async def addresses_of(self, account: int) -> Sequence[str]:
+        """The addresses that are an account's own, the login's first, and then the aliases that lead to it. Raises
+        Unavailable."""
+        ...
+
+    async def may_send_as(self, principal: Principal, address: str) -> bool:
+        """Whether the address is one of the principal's own. Raises Unavailable."""
+        ...
+
+    async def group(self, address: str) -> Group | None:
+        """A group."""
+        ...
+
+    async def neighbours(self, domains: Collection[str] | None, *, limit: int) -> Sequence[Holder | Group]:
+        """Accounts and groups of these domains, or of all."""
+        ...
+
+    async def version(self) -> str:
+        """What changes whenever any of it changes."""
         ...
 
 
@@ -80,6 +110,10 @@ class Mailboxes(Protocol):
 
     async def put_objects(self, account: int, changes: Sequence[ObjectChange], *, since: int | None = None) -> int:
         """Write objects, or remove them; the MODSEQ of that."""
+        ...
+
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it."""
         ...
 
     async def tree(self, account: int, who: Who | None = None) -> Tree:
@@ -142,6 +176,33 @@ class Mailboxes(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """What may be asked of mail on its way out. Raises NotFound, Refused, Unavailable."""
+
+    async def read(self, entry: bytes) -> Shown:
+        """An entry."""
+        ...
+
+    async def hold(self, entry: bytes, by: str = "") -> Shown:
+        """Lend it to nobody until it is released."""
+        ...
+
+    async def release(self, entry: bytes, by: str = "") -> Shown:
+        """End a hold."""
+        ...
+
+    async def cancel(self, entry: bytes, by: str = "") -> Shown:
+        """Never deliver it."""
+        ...
+
+
+class Sending(NamedTuple):
+    """The way out."""
+
+    submissions: Submissions
+    queue: Queue
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all requests of a process share."""
@@ -155,4 +216,8 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    settings: JmapSettings = field(default_factory=JmapSettings)
     desk: Desk | None = None  # makes subscriptions to push; None: there are none
+    sending: Sending | None = None  # None: nobody sends from here
+    indexes: Indexes | None = None  # without them, messages are read instead
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message

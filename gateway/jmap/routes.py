@@ -71,7 +71,7 @@ class Jmap:
         try:
             exchange.at_end(self._one_more(principal.account))
             request = decode(await self._body(exchange), limits, self._offered)
-            turn, responses = await self._carried_out(principal, request)
+            turn, responses = await self._carried_out(principal, request, exchange.ip)
             state = await self._session_state(principal, exchange)
             return Answer(200, encode(responses, state, turn.created.json()), JSON)
         except RequestError as error:
@@ -89,7 +89,7 @@ class Jmap:
         async def carry(request: Request, request_id: str | None, send: Callable[[bytes], Awaitable[None]]) -> None:
             done = self._one_more(principal.account)
             try:
-                turn, responses = await self._carried_out(principal, request)
+                turn, responses = await self._carried_out(principal, request, exchange.ip)
                 state = await self._session_state(principal, exchange)
                 await send(encode_response(request_id, responses, state, turn.created.json()))
             finally:
@@ -116,9 +116,11 @@ class Jmap:
                 raise
             raise RequestError("limit", "The request is larger than allowed.", limit="maxSizeRequest") from None
 
-    async def _carried_out(self, principal: Principal, request: Request) -> tuple[Turn, list[tuple[str, Any, str]]]:
+    async def _carried_out(
+        self, principal: Principal, request: Request, ip: str
+    ) -> tuple[Turn, list[tuple[str, Any, str]]]:
         with self._services.metrics.seconds.time():
-            turn = self._turn(principal, request.using, request.created_ids)
+            turn = self._turn(principal, request.using, request.created_ids, ip=ip)
             return turn, await carry_out(turn, request)
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
@@ -133,15 +135,21 @@ class Jmap:
 
     @property
     def _offered(self) -> Mapping[str, Any]:
-        return capabilities(self._services.limits)
+        return capabilities(self._services.limits, sends=self._services.sending is not None)
 
     async def _principal(self, exchange: Exchange) -> Principal:
         return await self._credentials.principal(exchange, SCOPE)
 
     def _turn(
-        self, principal: Principal, using: frozenset[str] = frozenset(), created: dict[str, str] | None = None
+        self,
+        principal: Principal,
+        using: frozenset[str] = frozenset(),
+        created: dict[str, str] | None = None,
+        *,
+        ip: str = "",
     ) -> Turn:
-        return Turn(self._services, principal.account, principal.login, using, created, principal.credential)
+        credential = principal.credential
+        return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
     def _one_more(self, account: int) -> Callable[[], None]:
         """Count a request; what is to be called when it is over. Raises RequestError."""

@@ -7,18 +7,20 @@ is seen with is asked once a request. Nothing outlives the request. What all its
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from actors.mailbox.rights import READ, rights_of
+from actors.directory.types import Principal
+from actors.mailbox.rights import ADMINISTER, CHANGE, MAKE, READ, REMOVE, rights_of
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
 from gateway.access import ids
 from gateway.access.whom import who_is
-from gateway.jmap.parts import Holder, Services
+from gateway.jmap.parts import Holder, Sending, Services
 from mail.jmap.creation import CreationIds
 from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
 from mail.jmap.methods.standard import Listed
 
-ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of all emails in it: more than the largest message
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of all emails and blobs in it: more than the largest message
+CHANGES: Final = CHANGE + MAKE + REMOVE + ADMINISTER  # with none of them there is nothing to change
 
 
 class Reached(NamedTuple):
@@ -58,6 +60,14 @@ class Reached(NamedTuple):
         return ids.thread_of(name, self.number, self.own)
 
 
+class Other(NamedTuple):
+    """An account that shares mail with the client: whether he may read any, and whether he may change anything."""
+
+    holder: Holder
+    readable: bool
+    writable: bool
+
+
 class Turn:
     """A request's."""
 
@@ -69,18 +79,33 @@ class Turn:
         using: frozenset[str],
         created: Mapping[str, str] | None,
         credential: str = "",
+        *,
+        ip: str = "",
     ) -> None:
         """`account`, `login`: of who asks. `created`: creation ids that came with the request. `credential`: what he
-        has logged in with, where that is told apart."""
+        has logged in with, where that is told apart. `ip`: where from."""
         self.services = services
         self.account = account
         self.login = login
+        self.ip = ip
         self.using = using
         self.credential = credential
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
         self._room_bytes = ANSWER_BYTES_MAX
+
+    @property
+    def sending(self) -> Sending:
+        """The way out. Raises MethodError where there is none."""
+        if self.services.sending is None:
+            raise MethodError("unknownMethod")
+        return self.services.sending
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return Principal(self.account, self.login)
 
     @property
     def limits(self) -> Limits:
@@ -91,7 +116,12 @@ class Turn:
         """So many more octets go into the answer. Raises MethodError where they are too many."""
         self._room_bytes -= count
         if self._room_bytes < 0:
-            raise MethodError("requestTooLarge", "The answer would be too large; ask for fewer emails.")
+            raise MethodError("requestTooLarge", "The answer would be too large; ask for less at once.")
+
+    @property
+    def own_id(self) -> str:
+        """The id of the account of who asks."""
+        return ids.account_id(self.account)
 
     async def reach(self, account_id: str, error: str = "accountNotFound") -> Reached:
         """An account of which the client may see anything. Raises MethodError (`error`)."""
@@ -139,15 +169,22 @@ class Turn:
     async def _sight(self, reached: Reached) -> Sight:
         return sight_of(await self.services.mail.mirror(reached.number), reached.who)
 
-    async def others(self) -> list[tuple[Holder, bool]]:
-        """The accounts that share mail with the client, in the order of their logins; and whether any of it may be
-        read."""
+    async def check_writable(self, account_id: str) -> None:
+        """Raises MethodError where nothing in an account is for the client to change (RFC 8620 3.6.2)."""
+        reached = await self.reach(account_id)
+        sight = await self._sight(reached)
+        if not any(letter in CHANGES for number in sight.listed for letter in sight.rights(number)):
+            raise MethodError("accountReadOnly")
+
+    async def others(self) -> list[Other]:
+        """The accounts that share mail with the client, in the order of their logins."""
         who = await who_is(self.services.directory, self.account)
-        found: list[tuple[Holder, bool]] = []
+        found: list[Other] = []
         for number in await self.services.mail.sharing(who.names):
             holder = await self.services.directory.account_with(number) if number != self.account else None
             if holder is not None:
                 boxes = (await self.services.mail.tree(number, who)).mailboxes  # without their rows
+                rights = frozenset("".join(rights_of(box.acl, who) for box in boxes))
                 if boxes:
-                    found.append((holder, any(READ in rights_of(box.acl, who) for box in boxes)))
-        return sorted(found, key=lambda one: one[0].login)
+                    found.append(Other(holder, READ in rights, not rights.isdisjoint(CHANGES)))
+        return sorted(found, key=lambda one: one.holder.login)

@@ -5,11 +5,11 @@ when the queue says that it is owed, and is not owed any more only when it is du
 """
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from actors.queue.types import Result, Shown, Work
+from actors.queue.types import Envelope, Result, Shown, Work
 from actors.trace.client import Tracing
 from actors.trace.types import Fact, Note
 from cluster.clock import Clock
@@ -37,6 +37,14 @@ class Ended(NamedTuple):
     why: str = ""
 
 
+class Settling(Protocol):
+    """Hears of attempts."""
+
+    def changed(self, mail: Envelope) -> None:
+        """One has ended, and the queue knows how."""
+        ...
+
+
 class Attempts:
     """Makes them."""
 
@@ -53,7 +61,9 @@ class Attempts:
         tracing: Tracing,
         metrics: OutboundMetrics,
         log: Log,
+        settled: Settling | None = None,
     ) -> None:
+        """`settled`: who is told that something has become of mail."""
         self._queue = queue
         self._courier = courier
         self._schedule = schedule
@@ -64,6 +74,7 @@ class Attempts:
         self._tracing = tracing
         self._metrics = metrics
         self._log = log
+        self._settled = settled
         self._telling = asyncio.Semaphore(NOTICES_AT_ONCE)
 
     async def make(self, work: Work) -> Ended | None:
@@ -131,6 +142,8 @@ class Attempts:
             self._metrics.results.labels(told.result.outcome, told.result.cause).inc(len(told.recipients))
         shown, _noted = await asyncio.gather(self._report(work, settled), self._note(work, settled))
         if shown is not None:
+            if self._settled is not None:
+                self._settled.changed(shown.mail)
             self._count(shown)
             await self.tell(work, shown)
 

@@ -17,7 +17,7 @@ from actors.trace.client import NOWHERE, Tracing
 from cluster.clock import Clock
 from cluster.errors import Moved, Trouble
 from gateway.outbound.agenda import Agenda, Place
-from gateway.outbound.attempt import Attempts, Ended
+from gateway.outbound.attempt import Attempts, Ended, Settling
 from gateway.outbound.courier import Courier
 from gateway.outbound.deliverysettings import DeliverySettings
 from gateway.outbound.destinations import Destination, Destinations
@@ -48,9 +48,10 @@ class Deliverer:
         gate: Gate | None = None,
         tracing: Tracing | None = None,
         metrics: OutboundMetrics | None = None,
+        settled: Settling | None = None,
     ) -> None:
         """`lending`: the shard here, `queue`: all of them. `find`: tells of all work in the slots that are the shard's
-        now (`due`); raises Unavailable."""
+        now (`due`); raises Unavailable. `settled`: who is told of what becomes of mail."""
         self._lending = lending
         self._clock = clock
         self._settings = settings
@@ -60,6 +61,7 @@ class Deliverer:
         self._attempts = Attempts(
             queue, courier, schedule, notices, clock, settings,
             gate=gate or Open(), tracing=tracing or NOWHERE, metrics=self._metrics, log=self._log,
+            settled=settled,
         )  # fmt: skip
         self._agenda = Agenda()
         self._destinations = Destinations(settings)

@@ -43,10 +43,28 @@ class Onward(Protocol):
         ...
 
 
+class Hearing(Protocol):
+    """Who is told of what was stored."""
+
+    async def delivered(
+        self, sender: str, recipients: list[str], message: bytes, ident: str, *, require_tls: bool = False
+    ) -> None:
+        """A message is in the mailboxes of these recipients. Raises nothing."""
+        ...
+
+
 class Locally:
     """A courier that keeps what is ours, and hands all else to another."""
 
-    def __init__(self, directory: Directory, mailboxes: Mailboxes, onward: Onward, remote: Courier) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        mailboxes: Mailboxes,
+        onward: Onward,
+        remote: Courier,
+        hearing: Hearing | None = None,
+    ) -> None:
+        self._hearing = hearing
         self._directory = directory
         self._mailboxes = mailboxes
         self._onward = onward
@@ -111,6 +129,10 @@ class Locally:
                 troubles.append(_failed(trouble))
         if troubles:
             return min(troubles, key=lambda one: one.outcome)  # deferred, where any is
+        if self._hearing is not None and mail.sender and found.targets:
+            await self._hearing.delivered(
+                mail.sender, [recipient.address], body, mail.ident, require_tls=mail.require_tls
+            )
         return Result("delivered", 250, "2.0.0", "stored", HERE, stored=bool(found.targets))
 
 

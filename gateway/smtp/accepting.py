@@ -53,6 +53,17 @@ class Ready(NamedTuple):
     held: str  # why a filter wants it looked at before it leaves
 
 
+class Accepted(NamedTuple):
+    """What became of a message. `answers`: one, or for LMTP one for each recipient. Where it was stored, `taken` are
+    its recipients as filters left them, `plan` is where they lead, and `outcome` what was stored of that."""
+
+    answers: tuple[Reply, ...]
+    taken: tuple[Taken, ...] = ()
+    plan: Routes | None = None
+    outcome: Mapping[Destination, Trouble | None] = {}
+    due_ms: int = 0  # 0: at once
+
+
 class Accepting:
     """Takes the messages of one connection."""
 
@@ -63,8 +74,8 @@ class Accepting:
         self._gates = gates
         self._resolve = resolve
 
-    async def take(self, arrived: Arrived) -> list[Reply]:
-        """The answers: one, or for LMTP one for each recipient. Raises Trouble: then nothing was promised."""
+    async def take(self, arrived: Arrived) -> Accepted:
+        """What becomes of it. Raises Trouble: then nothing was promised."""
         body = arrived.event.body
         head = trace.head_of(body)
         refusal = await self._objection(arrived, head)
@@ -78,7 +89,7 @@ class Accepting:
             return await self._refused(arrived, head, passed.reply, screened)
         if passed.discard:
             self._world.traces.tell(self._note(arrived, head, "discarded", ()))
-            return [_named(OK, arrived.ident)]
+            return Accepted((_named(OK, arrived.ident),))
         if passed.added or passed.removed:
             taken = await self._changed(arrived, passed)
             if isinstance(taken, Reply):
@@ -130,21 +141,29 @@ class Accepting:
                 arrived.story.fact("milter", "recipient not taken", address=address, why=found.text)
         return tuple(taken) if taken else why
 
-    async def _refused(self, arrived: Arrived, head: bytes, reply: Reply, screened: Screened) -> list[Reply]:
+    async def _refused(self, arrived: Arrived, head: bytes, reply: Reply, screened: Screened) -> Accepted:
         arrived.story.fact("refused", str(reply.code), why=reply.text)
         self._world.traces.tell(self._note(arrived, head, "refused" if reply.code >= 500 else "deferred", ()))
         applied = "reject" if reply is replies.DMARC_FAILED else "none"
         await self._after(arrived, screened, arrived.event.body, reply, applied, ())
-        return [reply]
+        return Accepted((reply,))
 
     async def _after(
-        self, arrived: Arrived, screened: Screened, message: bytes, reply: Reply, applied: str, here: tuple[RcptTo, ...]
+        self,
+        arrived: Arrived,
+        screened: Screened,
+        message: bytes,
+        reply: Reply,
+        applied: str,
+        here: tuple[RcptTo, ...],
+        *,
+        junk: bool = False,
     ) -> None:
         if self._world.after is None:
             return
         what = Answered(
             arrived.ident, arrived.origin.ip, arrived.mail, arrived.event.rcpts, here, message, reply,
-            screened.verdict, applied, screened.overridden,
+            screened.verdict, applied, screened.overridden, junk,
         )  # fmt: skip
         try:
             await self._world.after.answered(what)
@@ -194,7 +213,7 @@ class Accepting:
 
     # -- storing ---------------------------------------------------------------------------------------------------
 
-    async def _stored(self, ready: Ready, screened: Screened) -> list[Reply]:
+    async def _stored(self, ready: Ready, screened: Screened) -> Accepted:
         arrived, event = ready.arrived, ready.arrived.event
         due_ms = _due_ms(arrived.mail, arrived.taken_ms)
         taken = held(arrived.taken) if due_ms and self._world.outgoing is not None else arrived.taken
@@ -215,8 +234,10 @@ class Accepting:
             if one.accounts and delivery.verdict(outcome, needed).positive
         )
         applied = "quarantine" if screened.mailbox == JUNK else "none"  # by DMARC; what else puts it there is ours
-        await self._after(arrived, screened, ready.front + ready.body, best, applied, here)
-        return [_named(reply, arrived.ident) for reply in answers]
+        junk = ready.mailbox == JUNK
+        await self._after(arrived, screened, ready.front + ready.body, best, applied, here, junk=junk)
+        told = tuple(_named(reply, arrived.ident) for reply in answers)
+        return Accepted(told, tuple(taken), plan, outcome, due_ms)
 
     async def _deliver(self, ready: Ready, plan: Routes, due_ms: int) -> delivery.Outcome:
         world, arrived = self._world, ready.arrived
@@ -268,7 +289,7 @@ class Accepting:
 
         def store(entry: Onward) -> delivery.Store:
             mail = Envelope(domain=entry.domain, recipients=plan.entries[entry], digest=b"", size=0, **common)
-            idem = _idem(ready.arrived, entry)
+            idem = idem_of(ready.arrived.ident, entry)
             return lambda: outgoing.send(mail, kept, idem=idem, due_ms=due_ms, hold=ready.held)
 
         return {entry: store(entry) for entry in plan.entries}
@@ -301,7 +322,7 @@ class Accepting:
 
     def _entry(self, arrived: Arrived, onward: Onward) -> bytes:
         outgoing = self._world.outgoing
-        return outgoing.name_of(onward.domain, _idem(arrived, onward)) if outgoing is not None else b""
+        return outgoing.name_of(onward.domain, idem_of(arrived.ident, onward)) if outgoing is not None else b""
 
     def _told(self, arrived: Arrived, outcome: delivery.Outcome) -> None:
         """What went wrong is noted behind the first note, which was written before it was known."""
@@ -334,9 +355,9 @@ def _envelope(ready: Ready) -> dict[str, Any]:
     }
 
 
-def _idem(arrived: Arrived, onward: Onward) -> bytes:
+def idem_of(ident: str, onward: Onward) -> bytes:
     """The same for the same message and entry."""
-    return f"{arrived.ident}/{onward.number}".encode()
+    return f"{ident}/{onward.number}".encode()
 
 
 def _due_ms(mail: MailFrom, taken_ms: int) -> int:

@@ -22,7 +22,7 @@ from mail.smtp.replies import Reply
 class Answered(NamedTuple):
     """A message and its answer. `here`: the recipients that have an account of ours; `message`: as it was stored, with
     its trace, or as it came where it was refused; `applied`: none, quarantine or reject, of what DMARC asks for,
-    `overridden`: why it is less."""
+    `overridden`: why it is less. `junk`: it was put there."""
 
     ident: str
     ip: str
@@ -34,6 +34,7 @@ class Answered(NamedTuple):
     verdict: Verdict | None
     applied: str
     overridden: str
+    junk: bool = False
 
 
 class After(Protocol):

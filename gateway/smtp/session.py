@@ -7,23 +7,19 @@ durable, and every event is answered exactly once, whatever goes wrong.
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
-from actors.directory.types import Local, NotLocal, Principal, Unknown
+from actors.directory.types import Principal
 from cluster.errors import Trouble
 from gateway.login import Login
 from gateway.logins import TooManyFailures
 from gateway.mechanisms import PLUS
 from gateway.milter.peer import Peer
 from gateway.smtp import lookups, replies, trace
-from gateway.smtp.accepting import Accepting, Arrived
 from gateway.smtp.gates import Gates
 from gateway.smtp.memory import Memory
 from gateway.smtp.metrics import ListenerMetrics
 from gateway.smtp.offering import Offering
-from gateway.smtp.routing import Taken
-from gateway.smtp.screening import NOTHING
 from gateway.smtp.story import Story
+from gateway.smtp.transaction import Transaction
 from gateway.smtp.world import World
 from mail import sasl
 from mail.smtp.events import (
@@ -86,16 +82,13 @@ class Session:
         self._login: Login | None = None
         self._mechanism = ""  # of the last login
         self._held_off = 0
-        self._taken: list[Taken] = []
         self._messages = 0
         self._refusals = 0  # in this transaction
-        self._mail_from: MailFrom | None = None  # with the sender rewritten
-        self._mail_ms = 0  # when it came
         self._story = Story(world.clock)
         self._place = place or Place("", 0, "", 0)
         self._by_rule = by_rule
         self._gates = self._gated() if world.keepers is not None else None
-        self._accepting = Accepting(world, machine.host, self._gates, self._resolve)
+        self._transaction = Transaction(world, self._gates, self._story, machine.role, host=machine.host, ip=ip)
         told = {"listener": self._place.listener, "port": self._place.remote_port}
         self._story.of_connection("connection", "", ip=ip, role=machine.role.value, session=ident, **told)
 
@@ -171,22 +164,22 @@ class Session:
         self._world.log.info(
             "smtp.rejected", id=self._ident, ip=self._ip, code=event.reply.code, why=event.reply.text, line=line
         )
-        if self._mail_from is not None and self.machine.mail is None:
-            await self._message_rejected(self._mail_from, event.reply)
+        mail = self._transaction.mail
+        if mail is not None and self.machine.mail is None:
+            await self._message_rejected(mail, event.reply)
 
     async def _message_rejected(self, mail: MailFrom, reply: Reply) -> None:
         """The protocol machine itself refused a whole message, and its transaction is over."""
         self._messages += 1
         self._refusals = 0
         self._story.fact("refused", str(reply.code), why=reply.text)
-        recipients = tuple(one.rcpt.recipient for one in self._taken)
+        recipients = tuple(one.rcpt.recipient for one in self._transaction.taken)
         ident = f"{self._ident}.{self._messages}"
-        known = {"sender": mail.sender, "recipients": recipients, "began_ms": self._mail_ms}
+        known = {"sender": mail.sender, "recipients": recipients, "began_ms": self._transaction.began_ms}
         self._world.traces.tell(self._story.note(ident, "intake", "refused", **known))
         self._story.begin()
-        self._mail_from = None
-        if self._gates is not None:
-            await self._gates.over()
+        self._transaction.mail = None
+        await self._transaction.over()
 
     async def _cancelled(self, _event: AuthCancelled) -> None:
         self._end_login()
@@ -204,7 +197,7 @@ class Session:
             self._refuse("hello", event.name, reply)  # and a transaction goes on as it was (RFC 5321 4.1.4)
             return
         self._transaction_over()
-        self._mail_from = None
+        self._transaction.mail = None
         self._story.begin()
         self._story.of_connection("hello", "", verb=event.verb, name=event.name)
         if self._by_rule is not None:
@@ -219,87 +212,34 @@ class Session:
 
     async def _reset(self, _event: Reset) -> None:
         self._transaction_over()
-        self._mail_from = None
+        self._transaction.mail = None
         self._story.begin()
-        if self._gates is not None:
-            await self._gates.over()
+        await self._transaction.over()
         self.machine.accept()
 
     async def _mail(self, event: MailFrom) -> None:
         self._transaction_over()
         self._story.begin()
-        self._taken, self._mail_from = [], None
+        self._transaction.clear()
         if self._memory.full:
             self.machine.send(replies.BUSY)
             return
-        if event.sender and not await self._world.may_send_as(self.principal, [event.sender]):
-            self._refuse("sender", event.sender, replies.NOT_YOUR_ADDRESS)
+        helo = self.machine.hello.name if self.machine.hello else ""
+        ident = f"{self._ident}.{self._messages + 1}"
+        reply = await self._transaction.begin(event, self.principal, ident, helo=helo)
+        if reply is not None:
+            self._refuse("sender", event.sender, reply)
             return
-        self._mail_ms = self._world.clock.now_ms()
-        sender = event.sender
-        if self._gates is not None:
-            await self._known_of_envelope(event)
-            sender = await self._gates.sender(event)
-            reply = await self._gates.mail(event, f"{self._ident}.{self._messages + 1}")
-            if reply is not None:
-                self._refuse("sender", event.sender, reply)
-                return
-        self._mail_from = replace(event, sender=sender)
         self.machine.accept()
-
-    async def _known_of_envelope(self, event: MailFrom) -> None:
-        """Rules may name what SPF and iprev say: then these are checked before them."""
-        world, gates = self._world, self._gates
-        assert gates is not None
-        gates.facts |= NOTHING  # of the message before
-        screening = world.screens(self._ip, self.machine.role, self.principal)
-        if screening is not None and world.early_checks:
-            helo = self.machine.hello.name if self.machine.hello else ""
-            gates.facts |= await screening.of_envelope(self._ip, helo, event.sender)
 
     async def _rcpt(self, event: RcptTo) -> None:
-        gates = self._gates
-        address = event.recipient if gates is None else await gates.recipient(event)
-        taken = await self._resolve(event, address)
-        if isinstance(taken, Taken) and gates is not None:
-            taken = await gates.rcpt(event) or taken
-        if isinstance(taken, Reply):
+        reply = await self._transaction.add(event)
+        if reply is not None:
             self._metrics.recipients_refused.inc()
-            self._refuse("recipient", event.recipient, taken)
+            self._refuse("recipient", event.recipient, reply)
             return
-        self._taken.append(taken)
         self._metrics.recipients_taken.inc()
         self.machine.accept()
-
-    async def _resolve(self, rcpt: RcptTo, address: str) -> Taken | Reply:
-        """Where a recipient leads, or why it is refused. Raises Unavailable."""
-        trusted = self.principal is not None or self._world.relays(self._ip)
-        found = await self._world.directory.resolve(address, loosely=trusted)
-        match found:
-            case Local():
-                taken = Taken(rcpt, tuple(target.account for target in found.targets), found.elsewhere, address)
-                if not await self._have_room(taken.accounts):
-                    return replies.FULL
-            case NotLocal():
-                taken = Taken(rcpt, (), (address,), address)
-                if not await self._may_relay():
-                    return replies.RELAY_DENIED
-            case Unknown():
-                return replies.unknown(found)
-        return replies.NO_OUTBOUND if taken.elsewhere and self._world.outgoing is None else taken
-
-    async def _may_relay(self) -> bool:
-        """Whether mail to other servers is taken: from who has logged in, or as settings say."""
-        if self.principal is not None or self._world.relays(self._ip):
-            return True
-        return self._gates is not None and await self._gates.relays()
-
-    async def _have_room(self, accounts: tuple[int, ...]) -> bool:
-        size = self.machine.mail.size_bytes if self.machine.mail else 0  # as declared (RFC 1870)
-        for account in accounts:
-            if not await self._world.intake.has_room(account, size):
-                return False
-        return True
 
     def _refuse(self, what: str, address: str, reply: Reply) -> None:
         self._world.log.info(
@@ -317,15 +257,8 @@ class Session:
         origin = trace.Origin(
             machine.hello or Hello("HELO", ""), self._ip, machine.role, machine.tls, machine.authenticated
         )
-        ident, taken = f"{self._ident}.{self._messages}", tuple(self._taken)
-        mail = self._mail_from or event.mail
-        arrived = Arrived(event, mail, self._mail_ms, ident, origin, taken, self.principal, self._story)
-        try:
-            answers = await self._accepting.take(arrived)
-        finally:
-            self._mail_from = None
-            if self._gates is not None:
-                await self._gates.over()
+        ident = f"{self._ident}.{self._messages}"
+        answers = list((await self._transaction.take(event, ident, origin)).answers)
         self._told(event, ident, answers)
         self._story.begin()
         self._refusals = 0

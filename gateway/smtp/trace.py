@@ -26,6 +26,8 @@ class Origin(NamedTuple):
     role: Role
     tls: bool
     authenticated: bool
+    via: str = ""
+    """What it came by, where that is not SMTP: then of the client nothing is told."""
 
 
 def with_keyword(origin: Origin, *, smtputf8: bool) -> str:
@@ -38,11 +40,13 @@ def with_keyword(origin: Origin, *, smtputf8: bool) -> str:
 
 def received(origin: Origin, *, by: str, ident: str, now_ms: int, recipient: str = "", smtputf8: bool = False) -> bytes:
     """A Received field, folded, with its CRLF. `recipient` only when it is the only one (RFC 5321 7.2)."""
+    to = f"\r\n\tfor <{recipient}>" if recipient else ""
+    date = date_time(now_ms)
+    if origin.via:
+        return f"Received: by {by} with {origin.via} id {ident}{to};\r\n\t{date}\r\n".encode()
     address = f"[IPv6:{origin.ip}]" if ":" in origin.ip else f"[{origin.ip}]"
     name = origin.hello.name if _NAME.fullmatch(origin.hello.name) and len(origin.hello.name) <= 255 else "unknown"
     way = with_keyword(origin, smtputf8=smtputf8)
-    to = f"\r\n\tfor <{recipient}>" if recipient else ""
-    date = date_time(now_ms)
     return f"Received: from {name} ({address})\r\n\tby {by} with {way} id {ident}{to};\r\n\t{date}\r\n".encode()
 
 

@@ -79,7 +79,7 @@ class Audit:
 
     async def newest(self, limit: int, before_ms: int = 0) -> AsyncIterator[Change]:
         """Changes from the newest back."""
-        end = PREFIX + (before_ms.to_bytes(8, "big") if before_ms else b"\xff" * 8)
+        end = PREFIX + (before_ms.to_bytes(8, "big") if before_ms > 0 else b"\xff" * 8)
         while limit > 0 and (rows := await self._store.range(PREFIX, end, limit=min(limit, PAGE), reverse=True)):
             for _key, value in rows:
                 yield _decoder.decode(value)

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from actors.directory import types
+from actors.directory.addresses import parse
 from actors.directory.client import DirectoryClient
 from actors.directory.types import Page
 from actors.mailbox.client import MailboxClient
@@ -56,7 +57,7 @@ class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryService
 
     async def ListDomains(self, request: pb.ListDomainsRequest, context: Context) -> AsyncIterator[pb.Domain]:
         """All domains."""
-        async for domain in self._domains():
+        async for domain in _first(request.limit, self._domains(request.after)):
             yield _domain(domain)
 
     async def ChangeDomain(self, request: pb.ChangeDomainRequest, context: Context) -> pb.Domain:
@@ -99,9 +100,9 @@ class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryService
 
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Context) -> AsyncIterator[pb.Account]:
         """Accounts of a domain, or all."""
-        async for name in self._names(request.domain):
-            async for account in self._accounts(name):
-                yield await self._told(account, usage=request.usage)
+        found = self._each(request.domain, request.after, self._directory.list_accounts)
+        async for account in _first(request.limit, found):
+            yield await self._told(account, usage=request.usage)
 
     async def ChangeAccount(self, request: pb.ChangeAccountRequest, context: Context) -> pb.Account:
         """Change what is given."""
@@ -139,6 +140,16 @@ class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryService
             return _entry(await directory.add_list(entry.address, members, name=name))
         return _entry(await directory.add_group(entry.address, members, name=name))
 
+    async def GetEntry(self, request: pb.GetEntryRequest, context: Context) -> pb.Entry:
+        """One of them."""
+        directory = self._directory
+        reading: dict[type[Shared], Callable[[str], Awaitable[Shared]]] = {
+            types.Alias: directory.get_alias,
+            types.MailingList: directory.get_list,
+            types.Group: directory.get_group,
+        }
+        return _entry(await reading[_kind(request.kind)](request.address))
+
     async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> AsyncIterator[pb.Entry]:
         """Those of one kind, of a domain or all."""
         listing: dict[type[Shared], Callable[..., Awaitable[Page[Any]]]] = {
@@ -146,10 +157,9 @@ class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryService
             types.MailingList: self._directory.list_lists,
             types.Group: self._directory.list_groups,
         }
-        read = listing[_kind(request.kind)]
-        async for name in self._names(request.domain):
-            async for entry in _pages(partial(_page, read, name)):
-                yield _entry(entry)
+        found = self._each(request.domain, request.after, listing[_kind(request.kind)])
+        async for entry in _first(request.limit, found):
+            yield _entry(entry)
 
     async def ChangeEntry(self, request: pb.ChangeEntryRequest, context: Context) -> pb.Entry:
         """Change what is given."""
@@ -199,18 +209,27 @@ class DirectoryService(SigningCalls, ProofCalls, admin_pb2_grpc.DirectoryService
             told.usage.messages = tree.used_messages
         return told
 
-    def _domains(self) -> AsyncIterator[types.Domain]:
-        return _pages(lambda after: self._directory.list_domains(after=after, limit=PAGE))
+    def _domains(self, after: str = "") -> AsyncIterator[types.Domain]:
+        return _pages(lambda behind: self._directory.list_domains(after=behind, limit=PAGE), after)
 
     def _accounts(self, domain: str) -> AsyncIterator[types.Account]:
-        return _pages(lambda after: self._directory.list_accounts(domain, after=after, limit=PAGE))
+        return _pages(partial(_page, self._directory.list_accounts, domain))
 
-    async def _names(self, domain: str) -> AsyncIterator[str]:
-        """The domain that is named, or all."""
+    async def _each(self, domain: str, after: str, read: Callable[..., Awaitable[Page[Item]]]) -> AsyncIterator[Item]:
+        """What is listed by domain, of one or all; only what is behind an address."""
+        start = parse(after).domain if after else ""
+        async for name in self._names(domain, start):
+            async for item in _pages(partial(_page, read, name), after if name == start else ""):
+                yield item
+
+    async def _names(self, domain: str, start: str) -> AsyncIterator[str]:
+        """The domain that is named, or all from one on."""
         if domain:
             yield (await self._directory.get_domain(domain)).name
             return
-        async for found in self._domains():
+        if start:
+            yield (await self._directory.get_domain(start)).name
+        async for found in self._domains(start):
             yield found.name
 
 
@@ -218,9 +237,8 @@ async def _page(read: Callable[..., Awaitable[Page[Item]]], name: str, after: st
     return await read(name, after=after, limit=PAGE)
 
 
-async def _pages(read: Callable[[str], Awaitable[Page[Item]]]) -> AsyncIterator[Item]:
+async def _pages(read: Callable[[str], Awaitable[Page[Item]]], after: str = "") -> AsyncIterator[Item]:
     """All items of a listing."""
-    after = ""
     while True:  # ends: each page begins after the one before
         page = await read(after)
         for item in page.items:
@@ -228,6 +246,15 @@ async def _pages(read: Callable[[str], Awaitable[Page[Item]]]) -> AsyncIterator[
         if not page.after:
             return
         after = page.after
+
+
+async def _first(limit: int, items: AsyncIterator[Item]) -> AsyncIterator[Item]:
+    """So many of them; 0: all."""
+    async for item in items:
+        yield item
+        limit -= 1
+        if not limit:
+            return
 
 
 def _given(request: Message, field: str) -> Any:

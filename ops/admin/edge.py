@@ -4,7 +4,6 @@ The law: nobody unknown is served; a change is on record before it is made; no e
 a client, and each call that fails by our fault is logged.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -15,13 +14,11 @@ from google.protobuf.message import Message
 
 from cluster.errors import Fault, Trouble
 from ops.admin.access import OPEN_CALLS, Access, Denied
-from ops.admin.audit import DONE, Audit, Change, is_change
-from ops.admin.errors import FAULT, RETRY, code_of, text_of, trailers_of
+from ops.admin.audit import Audit, is_change
+from ops.admin.errors import DEFECT, FAULT, RETRY, code_of, text_of, trailers_of
+from ops.admin.recording import Recorder
 
-_DEFECT: Final = "The server failed at this; its log says more."
 _DEFECT_TRAILERS: Final = ((FAULT, Fault.US.value), (RETRY, "0"))
-
-Begun = tuple[bytes, Change]
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -32,8 +29,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
 
     def __init__(self, access: Access, audit: Audit) -> None:
         self._access = access
-        self._audit = audit
-        self._ending: set[asyncio.Task[None]] = set()  # at most one a call
+        self._recorder = Recorder(audit)
 
     async def intercept_service(
         self,
@@ -71,37 +67,15 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in i
 
     @asynccontextmanager
     async def _around(self, name: str, request: Any, context: Any) -> AsyncIterator[None]:
-        begun: Begun | None = None
         try:
             who = "" if name in OPEN_CALLS else self._access.who(context)
-            if is_change(name):
-                about = request if isinstance(request, Message) else await request.first()
-                begun = await self._audit.begin(who, name, about)
-            yield
-        except (Exception, asyncio.CancelledError) as error:
-            if begun is not None:
-                await self._end(begun, name, _outcome(error))
-            if isinstance(error, asyncio.CancelledError | grpc.aio.AbortError):  # the latter: gRPC's own has answered
-                raise
+            about = request if isinstance(request, Message) or not is_change(name) else await request.first()
+            async with self._recorder.recorded(who, name, about):
+                yield
+        except grpc.aio.AbortError:  # gRPC's own has answered
+            raise
+        except Exception as error:  # noqa: BLE001 - of what is none of ours nothing is told but that it is
             await _refuse(name, error, context)
-        else:
-            if begun is not None:
-                await self._end(begun, name, DONE)
-
-    async def _end(self, begun: Begun, name: str, outcome: str) -> None:
-        """Put the end on record, also when gRPC cancels the call meanwhile: its client may leave at any moment."""
-        ending = asyncio.create_task(self._ended(begun, name, outcome))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        await asyncio.shield(ending)
-
-    async def _ended(self, begun: Begun, name: str, outcome: str) -> None:
-        """The change is made or not, whatever becomes of its record's last word."""
-        structlog.get_logger().info("admin_change", call=name, who=begun[1].who, outcome=outcome)
-        try:
-            await self._audit.end(begun, outcome)
-        except Trouble as trouble:
-            structlog.get_logger().error("admin_record_failed", call=name, outcome=outcome, error=trouble.log)
 
 
 class _Requests:
@@ -132,12 +106,6 @@ class _Requests:
 _unary_stream: Final = grpc.unary_stream_rpc_method_handler
 
 
-def _outcome(error: BaseException) -> str:
-    if isinstance(error, Trouble):
-        return code_of(error).name.lower()
-    return "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
-
-
 async def _refuse(name: str, error: Exception, context: Any) -> NoReturn:
     if isinstance(error, Denied):
         structlog.get_logger().warning("admin_denied", call=name, peer=context.peer())
@@ -147,5 +115,5 @@ async def _refuse(name: str, error: Exception, context: Any) -> NoReturn:
             structlog.get_logger().error("admin_call_failed", call=name, error=error.log)
         await context.abort(code_of(error), text_of(error), trailers_of(error))
     structlog.get_logger().exception("admin_call_failed", call=name)
-    await context.abort(grpc.StatusCode.INTERNAL, _DEFECT, _DEFECT_TRAILERS)
+    await context.abort(grpc.StatusCode.INTERNAL, DEFECT, _DEFECT_TRAILERS)
     raise AssertionError("abort raises")

@@ -22,6 +22,7 @@ from cluster.errors import (
 )
 
 FAULT: Final = "rookery-fault"  # the trailer that says who has to act
+DEFECT: Final = "The server failed at this; its log says more."
 RETRY: Final = "rookery-retry"  # "1" where the same call may work later
 
 # The first that fits: subclasses stand before what they are a kind of.

@@ -49,7 +49,7 @@ class QueueService(admin_pb2_grpc.QueueServicer):
         which = msgspec.structs.replace(
             which, domain=which.domain or request.domain.lower(), status=which.status or request.status
         )
-        left, after = request.limit or LISTED, b""
+        left, after = request.limit or LISTED, _id(request.after) if request.after else b""
         while left:
             found = await self._queue.list(after, min(left, PAGE), which)
             for entry in found.entries[:left]:

@@ -81,8 +81,8 @@ class AdminServer:
     ) -> None:
         """`path`: the socket, in a directory that becomes its owner's alone. `shared`: others like this one may be on
         the same port of the network. `drain_s`: how long `stop` may take."""
-        self._service = service
-        self._audit = audit
+        self.service = service
+        self.audit = audit
         self._drain_s = drain_s
         self._options = (*OPTIONS, ("grpc.so_reuseport", int(shared)))
         self._path = path
@@ -151,22 +151,22 @@ class AdminServer:
             self.port = _listen(remote, door)
         for server in self._servers:
             await server.start()
-        await self._service.enter()
+        await self.service.enter()
 
     def _server(self, access: "Access") -> "grpc.aio.Server":
         import grpc
 
         from ops.admin.edge import Edge
 
-        server = grpc.aio.server(interceptors=(Edge(access, self._audit),), options=self._options)
-        self._service.add_to(server)
+        server = grpc.aio.server(interceptors=(Edge(access, self.audit),), options=self._options)
+        self.service.add_to(server)
         self._servers.append(server)
         return server
 
     async def stop(self) -> None:
         """Take no more calls, let those under way finish within the drain's time, then end them."""
         if self._servers:
-            await self._service.leave()
+            await self.service.leave()
             await asyncio.gather(*(server.stop(self._drain_s) for server in self._servers))
             self._path.unlink(missing_ok=True)
             self._servers = []

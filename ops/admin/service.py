@@ -2,9 +2,8 @@
 
 # ruff: noqa: N802, ARG002 (names and signatures are gRPC's)
 import os
-from collections.abc import AsyncIterator, Callable
-from functools import partial
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import grpc
 import msgspec
@@ -60,7 +59,9 @@ class AuditService(admin_pb2_grpc.AuditServicer):
 
 
 class AdminService:
-    """All of rookery.admin.v1, over one server's directory and mailboxes, with gRPC's own health and reflection."""
+    """All of rookery.admin.v1, over one server's directory and mailboxes, with gRPC's own health and reflection.
+
+    `servicers`: what carries out the calls of each service, for gRPC and for the HTTP API alike."""
 
     def __init__(
         self,
@@ -77,28 +78,26 @@ class AdminService:
         shown: Shown = Shown(),  # noqa: B008
         send_reports: SendNow | None = None,
     ) -> None:
-        add = admin_pb2_grpc
-        self._services: dict[str, Callable[[grpc.aio.Server], None]] = {
-            "Directory": partial(add.add_DirectoryServicer_to_server, DirectoryService(directory, mailboxes, shown)),
-            "Mailboxes": partial(add.add_MailboxesServicer_to_server, MailboxService(directory, mailboxes, clock)),
-            "Server": partial(add.add_ServerServicer_to_server, ServerService(clock, version)),
-            "Audit": partial(add.add_AuditServicer_to_server, AuditService(audit)),
-            "Traces": partial(add.add_TracesServicer_to_server, TraceService(traces)),
-            "Search": partial(add.add_SearchServicer_to_server, SearchService(directory, search)),
-            "Reports": partial(add.add_ReportsServicer_to_server, ReportService(reports, clock, send_reports)),
+        self.servicers: dict[str, Any] = {
+            "Directory": DirectoryService(directory, mailboxes, shown),
+            "Mailboxes": MailboxService(directory, mailboxes, clock),
+            "Server": ServerService(clock, version),
+            "Audit": AuditService(audit),
+            "Traces": TraceService(traces),
+            "Search": SearchService(directory, search),
+            "Reports": ReportService(reports, clock, send_reports),
         }
         # What is not there is not served, and so not told of by reflection.
         if cluster is not None:
-            clustered = ClusterService(cluster, directory, clock)
-            self._services["Cluster"] = partial(add.add_ClusterServicer_to_server, clustered)
+            self.servicers["Cluster"] = ClusterService(cluster, directory, clock)
         if queue is not None:
-            self._services["Queue"] = partial(add.add_QueueServicer_to_server, QueueService(queue, shown.routes))
+            self.servicers["Queue"] = QueueService(queue, shown.routes)
         self._health = HealthServicer()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register every service, health and reflection."""
-        for add in self._services.values():
-            add(server)
+        for name, servicer in self.servicers.items():
+            getattr(admin_pb2_grpc, f"add_{name}Servicer_to_server")(servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*self._names(), health.SERVICE_NAME, reflection.SERVICE_NAME], server)
 
@@ -108,7 +107,7 @@ class AdminService:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     def _names(self) -> list[str]:
-        return [f"{PACKAGE}.{name}" for name in self._services]
+        return [f"{PACKAGE}.{name}" for name in self.servicers]
 
     async def leave(self) -> None:
         """Say that all of it is about to end."""

@@ -4,22 +4,20 @@ The law: standard output has the answer and nothing else; everything about how i
 """
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ops.admin.plain import plain as plain  # as the HTTP API tells it
+
 PIPE_COLUMNS: Final = 1000  # a program that reads a table wants a row a line
 SENTENCE: Final = 300  # characters at most of what a list says of a command
-_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Function = TypeVar("Function", bound=Any)
@@ -38,37 +36,6 @@ class Group(click.Group):
 def json_option(function: Function) -> Function:
     """The option to print for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(function)
-
-
-def plain(message: Message) -> dict[str, Any]:
-    """A message as JSON can have it. Identifiers (fixed64) are hexadecimal, since JSON's numbers end at 53 bits."""
-    told: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        if isinstance(value, Mapping):  # to its descriptor a repeated message
-            told[field.name] = _mapping(field, value)
-        elif field.is_repeated:
-            told[field.name] = [_value(field, item) for item in value]
-        elif not field.has_presence or message.HasField(field.name):
-            told[field.name] = _value(field, value)
-    return told
-
-
-def _mapping(field: Any, values: Mapping[Any, Any]) -> dict[str, Any]:
-    kind = field.message_type.fields_by_name["value"]
-    return {str(key): _value(kind, values[key]) for key in values}
-
-
-def _value(field: Any, value: Any) -> Any:
-    if field.message_type is not None:
-        return plain(value)
-    if field.enum_type is not None:
-        prefix = _CAPITAL.sub("_", field.enum_type.name).upper() + "_"
-        name = field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else str(value)
-        return str(name).removeprefix(prefix).lower()
-    if field.type == FieldDescriptor.TYPE_FIXED64:
-        return f"{value:016x}"
-    return value
 
 
 def print_json(values: Iterable[Mapping[str, Any]]) -> None:

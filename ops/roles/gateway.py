@@ -64,7 +64,7 @@ async def gateway(settings: Settings, place: Place) -> AsyncIterator[Announced]:
         stack.push_async_callback(session.resign)
         rules = await ruling(stack, reach.core, ground.settings)
         push = pushing(stack, reach.core, ground.settings)
-        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules, push)
+        await serve_gateways(stack, reach.core, ground.settings, bound, tls, rules, push, admin)
         session.start()
         yield Announced(session)
 

@@ -286,12 +286,21 @@ Global___GetDomainRequest: _TypeAlias = GetDomainRequest  # noqa: Y015
 class ListDomainsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """0: all"""
+    after: _builtins.str
+    """only those behind this one"""
     def __init__(
         self,
+        *,
+        limit: _builtins.int = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,19 +544,27 @@ class ListAccountsRequest(_message.Message):
 
     DOMAIN_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     domain: _builtins.str
     """empty: all"""
     usage: _builtins.bool
     """asks each mailbox's owner: slow for many accounts"""
+    limit: _builtins.int
+    """0: all"""
+    after: _builtins.str
+    """only those behind this login"""
     def __init__(
         self,
         *,
         domain: _builtins.str = ...,
         usage: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "domain", b"domain", "limit", b"limit", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -996,23 +1013,53 @@ class AddEntryRequest(_message.Message):
 Global___AddEntryRequest: _TypeAlias = AddEntryRequest  # noqa: Y015
 
 @_typing.final
+class GetEntryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    kind: Global___EntryKind.ValueType
+    address: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: Global___EntryKind.ValueType = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEntryRequest: _TypeAlias = GetEntryRequest  # noqa: Y015
+
+@_typing.final
 class ListEntriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     kind: Global___EntryKind.ValueType
     domain: _builtins.str
     """empty: all"""
+    limit: _builtins.int
+    """0: all"""
+    after: _builtins.str
+    """only those behind this address"""
     def __init__(
         self,
         *,
         kind: Global___EntryKind.ValueType = ...,
         domain: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "domain", b"domain", "kind", b"kind", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1909,7 +1956,7 @@ class Change(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     who: _builtins.str
-    """"local:UID", "certificate:NAME", "token" """
+    """"local:UID", "certificate:NAME", "token", over HTTPS "account:LOGIN" """
     call: _builtins.str
     """Service.Method"""
     request: _builtins.str
@@ -2355,12 +2402,15 @@ class ListQueueRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     domain: _builtins.str
     """empty: all"""
     status: _builtins.str
     """waiting, lent, delivered, failed, cancelled; empty: all"""
     limit: _builtins.int
     """0: 1000"""
+    after: _builtins.str
+    """only those behind this id"""
     @_builtins.property
     def filter(self) -> Global___QueueFilter:
         """besides"""
@@ -2372,10 +2422,11 @@ class ListQueueRequest(_message.Message):
         status: _builtins.str = ...,
         limit: _builtins.int = ...,
         filter: Global___QueueFilter | None = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "filter", b"filter", "limit", b"limit", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "domain", b"domain", "filter", b"filter", "limit", b"limit", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

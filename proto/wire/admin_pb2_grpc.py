@@ -126,6 +126,11 @@ class DirectoryStub:
                 request_serializer=wire_dot_admin__pb2.AddEntryRequest.SerializeToString,
                 response_deserializer=wire_dot_admin__pb2.Entry.FromString,
                 _registered_method=True)
+        self.GetEntry = channel.unary_unary(
+                '/rookery.admin.v1.Directory/GetEntry',
+                request_serializer=wire_dot_admin__pb2.GetEntryRequest.SerializeToString,
+                response_deserializer=wire_dot_admin__pb2.Entry.FromString,
+                _registered_method=True)
         self.ListEntries = channel.unary_stream(
                 '/rookery.admin.v1.Directory/ListEntries',
                 request_serializer=wire_dot_admin__pb2.ListEntriesRequest.SerializeToString,
@@ -288,6 +293,12 @@ class DirectoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEntry(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEntries(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -436,6 +447,11 @@ def add_DirectoryServicer_to_server(servicer, server):
             'AddEntry': grpc.unary_unary_rpc_method_handler(
                     servicer.AddEntry,
                     request_deserializer=wire_dot_admin__pb2.AddEntryRequest.FromString,
+                    response_serializer=wire_dot_admin__pb2.Entry.SerializeToString,
+            ),
+            'GetEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntry,
+                    request_deserializer=wire_dot_admin__pb2.GetEntryRequest.FromString,
                     response_serializer=wire_dot_admin__pb2.Entry.SerializeToString,
             ),
             'ListEntries': grpc.unary_stream_rpc_method_handler(
@@ -971,6 +987,33 @@ class Directory:
             target,
             '/rookery.admin.v1.Directory/AddEntry',
             wire_dot_admin__pb2.AddEntryRequest.SerializeToString,
+            wire_dot_admin__pb2.Entry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rookery.admin.v1.Directory/GetEntry',
+            wire_dot_admin__pb2.GetEntryRequest.SerializeToString,
             wire_dot_admin__pb2.Entry.FromString,
             options,
             channel_credentials,

@@ -63,6 +63,7 @@ class DirectoryStub:
     RemoveProgram: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveProgramRequest, _admin_pb2.RemoveProgramResponse]
     AddEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddEntryRequest, _admin_pb2.Entry]
     """Aliases, lists and groups: addresses that stand for others."""
+    GetEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetEntryRequest, _admin_pb2.Entry]
     ListEntries: _grpc.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]
     ChangeEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangeEntryRequest, _admin_pb2.Entry]
     RemoveEntry: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveEntryRequest, _admin_pb2.RemoveEntryResponse]
@@ -103,6 +104,7 @@ class DirectoryAsyncStub(DirectoryStub):
     RemoveProgram: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveProgramRequest, _admin_pb2.RemoveProgramResponse]  # type: ignore[assignment]
     AddEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddEntryRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     """Aliases, lists and groups: addresses that stand for others."""
+    GetEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetEntryRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     ListEntries: _aio.UnaryStreamMultiCallable[_admin_pb2.ListEntriesRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     ChangeEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangeEntryRequest, _admin_pb2.Entry]  # type: ignore[assignment]
     RemoveEntry: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveEntryRequest, _admin_pb2.RemoveEntryResponse]  # type: ignore[assignment]
@@ -248,6 +250,13 @@ class DirectoryServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Entry, _abc.Awaitable[_admin_pb2.Entry]]:
         """Aliases, lists and groups: addresses that stand for others."""
+
+    @_abc_1.abstractmethod
+    def GetEntry(
+        self,
+        request: _admin_pb2.GetEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Entry, _abc.Awaitable[_admin_pb2.Entry]]: ...
 
     @_abc_1.abstractmethod
     def ListEntries(

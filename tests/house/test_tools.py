@@ -50,6 +50,10 @@ def test_generated_code_is_current(tmp_path: Path) -> None:
     assert not different, "proto/wire has changed: run python -m ops.generate"
 
 
+def test_the_description_of_the_api_is_current() -> None:
+    assert generate.OPENAPI.read_text() == generate.openapi(), "run python -m ops.generate"
+
+
 def _locked(name: str) -> dict[str, list[str]]:
     """Each package of a lock file with its versions (which one may depend on the Python)."""
     found: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ import msgspec
 
 from mail.smtp.replies import Reply
 
+DAY_MS = 86_400_000
 SOLICIT_CHARS_MAX = 1000  # RFC 3865 2.1: of all keywords together
 
 
@@ -91,6 +92,24 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
 Offering = Callable[[bool, bool], Offers]
 """What is offered, by whether TLS is active and whether the client has authenticated."""
+
+
+def told(offers: Offers, message_bytes_max: int) -> dict[str, list[str]]:
+    """Of the extensions those that are about messages, not about the way they come, with their arguments: for clients
+    that do not speak SMTP themselves (RFC 8621 1.3.2). Times are of whole days, so that it stays the same for one."""
+    until_ms = offers.hold_until_ms_max // DAY_MS * DAY_MS
+    arguments = {
+        "SIZE": ([str(message_bytes_max)], offers.size),
+        "8BITMIME": ([], offers.eightbitmime),
+        "SMTPUTF8": ([], offers.smtputf8),
+        "DSN": ([], offers.dsn),
+        "REQUIRETLS": ([], offers.requiretls),
+        "DELIVERBY": ([str(offers.deliver_by_s_min)] if offers.deliver_by_s_min else [], offers.deliverby),
+        "FUTURERELEASE": ([str(offers.hold_s_max), date_time(until_ms)], offers.hold_s_max > 0),
+        "MT-PRIORITY": ([offers.mt_profile] if offers.mt_profile else [], offers.mt_priority),
+        "NO-SOLICITING": ([",".join(offers.solicitations)] if offers.solicitations else [], offers.no_soliciting),
+    }
+    return {name: list(values) for name, (values, on) in arguments.items() if on}
 
 
 @lru_cache(maxsize=64)  # a handful of listeners, each with and without TLS and AUTH

@@ -4,7 +4,7 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 
 from tests.peopled import HOST, SETTINGS, Peopled, message, peopled
 from tests.running import PASSWORD, free_ports
+
+MAIL = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail")
 
 
 class Http:
@@ -37,9 +39,9 @@ class Http:
         assert status == 200, body
         return json.loads(body)
 
-    def call(self, *calls: Any) -> Any:
+    def call(self, *calls: Any, using: Sequence[str] = MAIL) -> Any:
         """The responses to some calls."""
-        request = {"using": ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"], "methodCalls": calls}
+        request = {"using": using, "methodCalls": calls}
         status, _headers, body = self.ask(
             "POST", "/jmap/api", json.dumps(request).encode(), **{"Content-Type": "application/json"}
         )

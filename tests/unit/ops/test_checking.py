@@ -19,6 +19,7 @@ ROUTE = '[[outbound.route]]\nname = "a"\nhost = "h"\n'
             '[[listen]]\nprotocol = "smtp"\nport = 25\nproxy_from = ["10.0.0.1/8"]',
             "listen[0].proxy_from: 10.0.0.1/8 has host bits set; write one",
         ),
+        ('[api]\nnetworks = ["home"]', "api.networks: 'home' does not appear to be an IPv4 or IPv6 network"),
         (
             '[directory.authorization]\nissuer = "http://mail.example"',
             "directory.authorization.issuer: 'http://mail.example' is not https://HOST",

@@ -18,7 +18,8 @@ from gateway.outbound.schedule import Circumstance, Pace
 from gateway.throttles import Entry, Refusal, Throttles
 from gateway.trust.signing import Signer, SigningSettings
 from ops.core import Core, opened
-from ops.outbound import Forwarding, NoticeSigner, OutboundGate, hands
+from ops.notices import NoticeSigner
+from ops.outbound import Forwarding, OutboundGate, hands
 from ops.settings import Settings
 
 BODY = b"From: a@far.test\r\nSubject: hello\r\n\r\nhello\r\n"

@@ -51,3 +51,29 @@ async def test_a_group_is_known_by_its_address_and_nothing_else_is(directory: Di
     assert await directory.group_named("Staff@EXAMPLE.test") == "staff@example.test"
     for address in ("news@example.test", "alice@example.test", "none@example.test", "staff@far.test", "@", ""):
         assert await directory.group_named(address) is None
+
+
+async def test_aliases_are_found_from_where_they_lead(directory: DirectoryClient) -> None:
+    account = await directory.get_account("alice@example.test")
+
+    async def addresses() -> tuple[str, ...]:
+        return await directory.addresses_of(account.id)
+
+    assert await addresses() == ("alice@example.test",)
+    await directory.add_address("alice@example.test", "ann@example.test")
+    await directory.add_alias("sales@example.test", ["bob@far.example", "Alice@example.test"])
+    await directory.add_alias("shop@example.test", ["sales@example.test"])
+    await directory.add_alias("other@example.test", ["bob@far.example"])
+    await directory.add_group("staff@example.test", ["alice@example.test"])
+    assert await addresses() == (
+        "alice@example.test", "ann@example.test", "sales@example.test", "shop@example.test",
+    )  # fmt: skip
+    assert await directory.groups(account.id) == ("staff@example.test",)
+    await directory.change_alias("sales@example.test", ["bob@far.example"])
+    assert await addresses() == ("alice@example.test", "ann@example.test")
+    await directory.change_alias("shop@example.test", ["ann@example.test"])
+    assert await addresses() == ("alice@example.test", "ann@example.test", "shop@example.test")
+    await directory.remove_alias("shop@example.test")
+    await directory.remove_address("alice@example.test", "ann@example.test")
+    assert await addresses() == ("alice@example.test",)
+    assert await directory.addresses_of(7) == ()

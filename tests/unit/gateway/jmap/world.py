@@ -1,8 +1,10 @@
-"""The world of the IMAP tests (alice, bob, carol, the shared team, the group staff), with JMAP on its mailboxes."""
+"""The world of the IMAP tests (alice, bob, carol, the shared team, the group staff), with JMAP on its mailboxes; and
+dora, who is of another domain."""
 
 import base64
 import random
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -13,44 +15,68 @@ from gateway.jmap.dispatch import carry_out
 from gateway.jmap.metrics import Metrics
 from gateway.jmap.parts import Services
 from gateway.jmap.session import capabilities
+from gateway.jmap.settings import JmapSettings, Principals
 from gateway.jmap.turn import Turn
 from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
 from tests.unit.gateway.imap import world as imap
-from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM
+from tests.unit.gateway.imap.indexed import IndexedWorld as IndexedImapWorld
+from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM, Person
+from tests.unit.gateway.jmap.sending import Post, Way
 
-ACCOUNTS = {"alice": ALICE, "bob": BOB, "carol": CAROL, "team": TEAM}
+DORA = 15
+ACCOUNTS = {"alice": ALICE, "bob": BOB, "carol": CAROL, "team": TEAM, "dora": DORA}
+LOGINS = {"dora": "dora@else.test"}
 
 
 class World(imap.World):
     """`jmap` are what all requests share."""
 
     limits = Limits()
+    people_type = Post
+    people: Post
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.dice = random.Random(3)
+        self.people.accounts["dora@else.test"] = self.people.people["dora"] = Person(DORA, "dora@else.test")
         self.jmap = Services(
             self.mail,
             self.people,
             self.limits,
             Metrics(CollectorRegistry()),
             self.clock,
-            random.Random(3),
+            self.dice,
             self.log,
             Fragments(),
+            indexes=self.indexes,
         )
+        self.way = Way(self)
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self.jmap = replace(self.jmap, sending=await self.way.start())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.way.stop()
+        await super().__aexit__(*exc)
+
+    def knowing(self, principals: Principals) -> None:
+        """From now on users are told of these principals."""
+        self.jmap = replace(self.jmap, settings=JmapSettings(principals=principals))
 
     def turn(self, login: str, using: frozenset[str] | None = None) -> Turn:
         """A request of somebody's."""
-        known = frozenset(capabilities(self.limits)) if using is None else using
-        return Turn(self.jmap, ACCOUNTS[login], login, known, None)
+        known = frozenset(capabilities(self.limits, sends=True)) if using is None else using
+        return Turn(self.jmap, ACCOUNTS[login], LOGINS.get(login, login), known, None)
 
     async def ask(self, login: str, request: Any) -> Any:
         """What is answered to a whole Request, or to an array of calls with all capabilities."""
-        known = capabilities(self.limits)
+        known = capabilities(self.limits, sends=True)
         whole = {"using": list(known), "methodCalls": request} if isinstance(request, list) else request
         read = decode(orjson.dumps(whole), self.limits, known)
-        turn = Turn(self.jmap, ACCOUNTS[login], login, read.using, read.created_ids)
+        turn = Turn(self.jmap, ACCOUNTS[login], LOGINS.get(login, login), read.using, read.created_ids)
         responses = await carry_out(turn, read)
         return orjson.loads(orjson.dumps(response(responses, "", turn.created.json())))
 
@@ -60,6 +86,10 @@ class World(imap.World):
         arguments.setdefault("accountId", account_id(ACCOUNTS[login]))
         ((_said, answer, _call),) = (await self.ask(login, [[name, arguments, "c"]]))["methodResponses"]
         return answer
+
+
+class IndexedWorld(World, IndexedImapWorld):
+    """Whose accounts have the indexes that a test makes."""
 
 
 def basic(login: str, password: str = imap.PASSWORD) -> str:

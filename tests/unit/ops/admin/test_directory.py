@@ -1,5 +1,7 @@
 """Domains, accounts and what leads to them, asked over the wire."""
 
+from typing import Any
+
 import grpc
 import pytest
 
@@ -139,3 +141,45 @@ async def test_errors_name_the_cause(
         await getattr(admin.directory, call)(requests[call])
     assert refused.value.code() is code
     assert words in from_status(refused.value).says
+
+
+async def test_lists_in_pages(admin: Admin, alice: pb.Account) -> None:
+    directory = admin.directory
+    await directory.AddDomain(pb.AddDomainRequest(name="b.example"))
+    for login in ("bob@example.org", "carol@b.example"):
+        await directory.AddAccount(pb.AddAccountRequest(login=login, password="correct horse"))
+
+    async def logins(**asked: Any) -> list[str]:
+        return [one.login async for one in directory.ListAccounts(pb.ListAccountsRequest(**asked))]
+
+    everybody = ["carol@b.example", ALICE, "bob@example.org"]
+    assert await logins() == everybody
+    assert [await logins(limit=2, after=after) for after in ("", everybody[1])] == [everybody[:2], everybody[2:]]
+    assert await logins(after=everybody[0]) == everybody[1:]
+    assert await logins(domain="example.org", after=ALICE) == everybody[2:]
+    assert [one.name async for one in directory.ListDomains(pb.ListDomainsRequest(after="b.example"))] == [
+        "example.org"
+    ]
+    for address in ("x@example.org", "x@b.example", "y@b.example"):
+        entry = pb.Entry(kind=pb.ENTRY_KIND_GROUP, address=address)
+        await directory.AddEntry(pb.AddEntryRequest(entry=entry))
+
+    async def groups(**asked: Any) -> list[str]:
+        request = pb.ListEntriesRequest(kind=pb.ENTRY_KIND_GROUP, **asked)
+        return [one.address async for one in directory.ListEntries(request)]
+
+    assert await groups(limit=1) == ["x@b.example"]
+    assert await groups(after="x@b.example") == ["y@b.example", "x@example.org"]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await logins(after="nobody")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("kind", [pb.ENTRY_KIND_ALIAS, pb.ENTRY_KIND_LIST, pb.ENTRY_KIND_GROUP])
+async def test_one_entry(admin: Admin, alice: pb.Account, kind: "pb.EntryKind.ValueType") -> None:
+    entry = pb.Entry(kind=kind, address="x@example.org", members=[ALICE])
+    made = await admin.directory.AddEntry(pb.AddEntryRequest(entry=entry))
+    assert await admin.directory.GetEntry(pb.GetEntryRequest(kind=kind, address="X@example.org")) == made
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await admin.directory.GetEntry(pb.GetEntryRequest(kind=kind, address=ALICE))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND

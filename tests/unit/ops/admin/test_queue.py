@@ -57,6 +57,7 @@ async def test_all_entries_some_and_the_first(queued: Admin) -> None:
     assert [entry.domain for entry in await listed(queued, domain="b.example")] == ["b.example"]
     assert await listed(queued, status="failed") == []
     assert len(await listed(queued, limit=2)) == 2
+    assert await listed(queued, after=entries[1].id) == entries[2:]
 
 
 async def test_an_entry_has_its_history(queued: Admin) -> None:
