@@ -70,9 +70,10 @@ class Names:
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address, not a name."""
+    """Whether it is an IP address, not a name: also in a spelling that only some resolvers know (`127.1`,
+    `0x7f000001`), which no name has, as no top-level domain begins with a digit (RFC 1123 2.1)."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return host.removesuffix(".").rpartition(".")[2][:1].isdigit()
     return True

@@ -33,6 +33,16 @@ class Principal(Protocol):
         """The name for logs."""
         ...
 
+    @property
+    def credential(self) -> str:
+        """With what, named for who asks later whether it is good still; empty: that is not told apart."""
+        ...
+
+    @property
+    def until_ms(self) -> int:
+        """When that ends by itself; 0: never."""
+        ...
+
 
 class Directory(Protocol):
     """Who may log in. What is asked may raise Unavailable."""

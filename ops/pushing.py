@@ -47,7 +47,7 @@ def pushing(stack: AsyncExitStack, core: Core, settings: Settings) -> Pushing:
 
 def sending_pushes(stack: AsyncExitStack, core: Core, parts: Pushing, slots: Callable[[], Collection[int]]) -> Sender:
     """Push to the subscriptions of all accounts in these slots, until the stack closes."""
-    sender = Sender(parts.client, core.mailboxes, parts.watcher, parts.pusher, core.clock, slots)
+    sender = Sender(parts.client, core.mailboxes, parts.watcher, parts.pusher, core.clock, slots, core.directory.stands)
     stack.push_async_callback(sender.stop)
     while_open(stack, "push sender", sender.run())
     return sender

@@ -158,6 +158,10 @@ class Authorizations:
         await self._store.transact(lambda tx: granting.revoke(tx, given, client, now))
         self._forget(given.account, given.grant)
 
+    async def stands(self, account: AccountId, ident: bytes) -> bool:
+        """Whether a grant is there still, and not over."""
+        return await granting.stands(self._store, account, ident, self._clock.now_ms())
+
     async def grants(self, account: AccountId) -> list[Grant]:
         """What an account has granted, the last used first."""
         return await granting.grants(self._store, account, self._clock.now_ms())

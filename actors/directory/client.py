@@ -11,7 +11,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from actors.directory import dkim, opaque, proofs, rows, scopes
+from actors.directory import dkim, opaque, proofs, rows, scopes, standing
 from actors.directory.accounts import place
 from actors.directory.addresses import BadAddress, parse, parse_domain
 from actors.directory.authorizations import Authorizations, AuthorizationSettings
@@ -139,9 +139,11 @@ class DirectoryClient(Editor):
             fitting = known.proofs.fitting(known.account.id, password, service)
             if fitting is not None:
                 await self._used(known.account.id, fitting)
-                return _principal(known.account)
+                return _principal(known.account, standing.by_app_password(fitting.id))
         right = await self._verifier.verify(known.credentials if known else None, password)
-        return _principal(known.account) if known and right and not known.proofs.second_factor else None
+        if known is None or not right or known.proofs.second_factor:
+            return None
+        return _principal(known.account, standing.by_password(known.credentials))
 
     async def prove(self, login: str, password: str) -> Proven | None:
         """Whose name and password these are, for a page that can ask for a code (`take_code`) too. No app password is
@@ -299,9 +301,29 @@ class DirectoryClient(Editor):
             granted = await self.authorizations.access(token)
             if granted is None or not scopes.covers(granted.scopes, service):
                 return None
-            return await self.holder(granted.account)
+            holder = await self.holder(granted.account)
+            if holder is None:
+                return None
+            return Principal(holder.account, holder.login, standing.by_grant(granted.grant), granted.until_ms)
         name = await self._tokens.login(token) if self._tokens is not None else None
         return await self.principal(name) if name is not None else None
+
+    async def is_token(self, token: str) -> bool:
+        """Whether it is a valid access token of this server, whatever it is good for."""
+        granted = await self.authorizations.access(token)
+        return granted is not None and await self.holder(granted.account) is not None
+
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with (`Principal.credential`) would let them in now."""
+        holder = await self.holder(number)
+        if holder is None:
+            return False
+        if (grant := standing.grant_of(credential)) is not None:
+            return await self.authorizations.stands(number, grant)
+        if not credential:
+            return True
+        known = await self._known(holder.login)
+        return known is not None and standing.proves(credential, known.credentials, known.proofs)
 
     async def holder(self, number: int) -> Principal | None:
         """Who has an account with this number; None where nobody may log in to it."""
@@ -354,8 +376,8 @@ def _proven(known: _Known) -> Proven:
     return Proven(_principal(known.account), known.proofs.second_factor, known.credentials.stamp)
 
 
-def _principal(account: Account) -> Principal:
-    return Principal(account.id, account.login)
+def _principal(account: Account, credential: str = "") -> Principal:
+    return Principal(account.id, account.login, credential)
 
 
 def _defaults(settings: DirectorySettings) -> Defaults:

@@ -262,6 +262,12 @@ async def revoke(tx: Transaction, given: Opaque, client: bytes, now: int) -> Non
         tx.clear(keys.grant(given.account, given.grant))
 
 
+async def stands(reader: Reader, account: AccountId, ident: bytes, now: int) -> bool:
+    """Whether a grant is there, and not over."""
+    value = await reader.get(keys.grant(account, ident))
+    return value is not None and rows.decode(value, Grant).until_ms > now
+
+
 async def grants(reader: Reader, account: AccountId, now: int) -> list[Grant]:
     """What an account has granted, the last used first."""
     found: list[Grant] = [rows.decode(value, Grant) for _, value in await reader.range(*keys.grants(account))]

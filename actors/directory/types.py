@@ -168,7 +168,10 @@ class Page(NamedTuple, Generic[Item]):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who has logged in."""
+    """Who has logged in. `credential`: with what, as `DirectoryClient.stands` knows it; empty: that is not told apart.
+    `until_ms`: when that ends by itself; 0: never."""
 
     account: AccountId
     login: str
+    credential: str = ""
+    until_ms: int = 0

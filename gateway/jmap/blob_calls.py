@@ -20,7 +20,6 @@ from mail.jmap.methods import special
 from mail.jmap.objects.blob import DIGESTS, Piece, check_digests, described, read_upload
 from mail.jmap.objects.names import unasked
 
-ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of one call
 TYPES: Final = ("Email", "Mailbox", "Thread")  # what is looked up (RFC 9404 4.3)
 
 
@@ -84,7 +83,7 @@ async def get(turn: Turn, asked: special.BlobGet) -> Answer:
     wanted = turn.wanted(asked)
     if wanted is None:
         raise invalid_arguments("Blobs are to be named.", "ids")
-    reader, told, missing, size = blobs.Reader(turn, reached), [], [], 0
+    reader, told, missing = blobs.Reader(turn, reached), [], []
     for blob in wanted:
         octets = await reader.read(blob)
         if octets is None:
@@ -93,9 +92,7 @@ async def get(turn: Turn, asked: special.BlobGet) -> Answer:
         if reader.left < 0:
             raise MethodError("requestTooLarge", "These blobs are too large to be read at once.")
         one = await threaded(len(octets), described, blob, octets, properties, asked.offset, asked.length)
-        size += sum(len(value) for value in one.values() if isinstance(value, str))
-        if size > ANSWER_BYTES_MAX:
-            raise MethodError("requestTooLarge", "The answer would be too large; ask for less.")
+        turn.answers(sum(len(value) for value in one.values() if isinstance(value, str)))
         told.append(one)
     return {"accountId": asked.account_id, "list": told, "notFound": missing}
 

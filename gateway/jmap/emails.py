@@ -26,7 +26,6 @@ from mail.jmap.errors import MethodError, invalid_arguments
 from mail.jmap.methods import special, standard
 from mail.jmap.objects.names import unasked
 
-ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of one call: more than the largest message
 _READ_AT_ONCE: Final = 64
 SYSTEM: Final = ("$seen", "$answered", "$flagged", "", "$draft")  # by the bits of types.py; \Deleted is none
 
@@ -83,7 +82,7 @@ async def rendered(
     missing: dict[int, bytes] = {}
     held = {one.email: fragments.get((reached.number, one.email, prefix, shown)) for one in emails}
     lacking = [email for email, fragment in held.items() if fragment is None] if shown.shown else []
-    size = sum(len(fragment or b"") for fragment in held.values())
+    turn.answers(sum(len(fragment or b"") for fragment in held.values()))
     for start in range(0, len(lacking), _READ_AT_ONCE):
         part = lacking[start : start + _READ_AT_ONCE]
         messages = await turn.services.mail.messages(reached.number, part)
@@ -96,9 +95,7 @@ async def rendered(
                 continue
             missing[email] = fragment
             fragments.put((reached.number, email, prefix, shown), fragment)
-            size += len(fragment)
-            if size > ANSWER_BYTES_MAX:
-                raise MethodError("requestTooLarge", "The answer would be too large; ask for fewer emails.")
+            turn.answers(len(fragment))
     told = _Told(reached, shown.metadata, words)
     for one in emails:
         fragment = (held[one.email] or missing.get(one.email)) if shown.shown else b""

@@ -14,6 +14,7 @@ import orjson
 from actors.mailbox.sight import Sight
 from actors.mailbox.types import ANSWERED, DRAFT, FLAGGED, SEEN, EmailEdit, Fault, Item
 from cluster.errors import NotFound, Trouble
+from gateway.access.parts import Pace
 from gateway.jmap import blobs, emails
 from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.setting import Outcome, each, set_error
@@ -115,7 +116,9 @@ async def parse(turn: Turn, asked: special.EmailParse) -> Answer:
     shown = emails.view_of(asked, tuple(asked.properties) if asked.properties is not None else PARSED)
     parsed: dict[str, Any] = {}
     not_parsable, not_found = [], []
+    pace = Pace(turn.services.clock)
     for name in dict.fromkeys(asked.ids):
+        await pace.breathe()
         blob = turn.created.find(name)
         raw = await blobs.read(turn, reached, blob) if blob is not None else None
         if raw is None or blob is None:
@@ -127,7 +130,9 @@ async def parse(turn: Turn, asked: special.EmailParse) -> Answer:
             continue
         told = parsed_metadata(shown.metadata, blob)
         parts = partial(blobs.part_of, blob)
-        parsed[name] = orjson.Fragment(splice(render(shown, record, raw, parts), told))
+        fragment = splice(render(shown, record, raw, parts), told)
+        turn.answers(len(fragment))
+        parsed[name] = orjson.Fragment(fragment)
     return {
         "accountId": asked.account_id,
         "parsed": parsed or None,

@@ -36,7 +36,12 @@ Scope = Literal["", "jmap"]
 
 
 class Directory(imap.Directory, Protocol):
-    """Who may log in, who may send as whom, and what others may know of an account and of groups."""
+    """Who may log in, and whether who has would be let in still; who may send as whom, and what others may know of an
+    account and of groups."""
+
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with is good still."""
+        ...
 
     async def addresses_of(self, account: int) -> Sequence[str]:
         """The addresses that are an account's own, the login's first, and then the aliases that lead to it. Raises

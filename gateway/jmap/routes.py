@@ -1,12 +1,12 @@
 """JMAP over HTTP (RFC 8620 2, 3).
 
 The law: nobody is answered who has not said who he is; requests of one account that run at the same time are bounded,
-and what a request has to say is bounded before it is read.
+and what a request has to say is bounded before it is read. A request runs until its client has read the answer: what
+slow readers make us hold is bounded by the same.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
+from gateway.jmap.sentry import Sentry
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
 from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
@@ -42,7 +43,7 @@ class Jmap:
     def __init__(self, services: Services, credentials: Credentials, watcher: Watcher) -> None:
         self._services = services
         self._credentials = credentials
-        self._streams = Streams(watcher)
+        self._streams = Streams(watcher, Sentry(services.directory.stands, services.clock))
         self._running: Counter[int] = Counter()
         self._transfers = Transfers()
         self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
@@ -68,31 +69,34 @@ class Jmap:
         principal = await self._principal(exchange)
         limits = self._services.limits
         try:
-            async with self._one_more(principal.account):
-                request = decode(await self._body(exchange), limits, self._offered)
-                turn, responses = await self._carried_out(principal, request, exchange.ip)
-                state = await self._session_state(principal, exchange)
-                return Answer(200, encode(responses, state, turn.created.json()), JSON)
+            exchange.at_end(self._one_more(principal.account))
+            request = decode(await self._body(exchange), limits, self._offered)
+            turn, responses = await self._carried_out(principal, request, exchange.ip)
+            state = await self._session_state(principal, exchange)
+            return Answer(200, encode(responses, state, turn.created.json()), JSON)
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
 
     async def event_source(self, exchange: Exchange) -> None:
         """Changes, as they come."""
         principal = await self._principal(exchange)
-        await self._streams.event_source(exchange, principal.account)
+        await self._streams.event_source(exchange, principal)
 
     async def websocket(self, exchange: Exchange) -> None:
         """Requests and changes."""
         principal = await self._principal(exchange)
 
-        async def carry(request: Request, request_id: str | None) -> bytes:
-            async with self._one_more(principal.account):
+        async def carry(request: Request, request_id: str | None, send: Callable[[bytes], Awaitable[None]]) -> None:
+            done = self._one_more(principal.account)
+            try:
                 turn, responses = await self._carried_out(principal, request, exchange.ip)
                 state = await self._session_state(principal, exchange)
-                return encode_response(request_id, responses, state, turn.created.json())
+                await send(encode_response(request_id, responses, state, turn.created.json()))
+            finally:
+                done()
 
         limits = self._services.limits
-        await self._streams.websocket(exchange, principal.account, limits, frozenset(self._offered), carry)
+        await self._streams.websocket(exchange, principal, limits, frozenset(self._offered), carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
         """A new blob."""
@@ -144,22 +148,23 @@ class Jmap:
         *,
         ip: str = "",
     ) -> Turn:
-        return Turn(self._services, principal.account, principal.login, using, created, ip=ip)
+        credential = principal.credential
+        return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
-    @asynccontextmanager
-    async def _one_more(self, account: int) -> AsyncIterator[None]:
-        """Count a request while it runs. Raises RequestError."""
+    def _one_more(self, account: int) -> Callable[[], None]:
+        """Count a request; what is to be called when it is over. Raises RequestError."""
         if self._running[account] >= self._services.limits.concurrent_requests_max:
             raise RequestError(
                 "limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429
             )
         self._running[account] += 1
-        try:
-            yield
-        finally:
+
+        def done() -> None:
             self._running[account] -= 1
             if not self._running[account]:
                 del self._running[account]
+
+        return done
 
 
 def base_of(exchange: Exchange) -> str:

@@ -1,16 +1,18 @@
 """What goes on after a request: event sources (RFC 8620 7.3) and WebSockets (RFC 8887).
 
-The law: how many one account may have open is bounded. Over a WebSocket requests are answered in the order they came;
-changes are told of between answers, never within one.
+The law: how many one account may have open is bounded, and none outlives what it was asked with (sentry.py). Over a
+WebSocket requests are answered in the order they came; changes are told of between answers, never within one.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
 from cluster.errors import Trouble
+from gateway.jmap.sentry import Sentry
+from gateway.login import Principal
 from gateway.push.audience import Listener
 from gateway.push.streams import events
 from gateway.push.watcher import Watcher
@@ -31,25 +33,29 @@ from mail.jmap.websocket import (
 
 STREAMS_MAX: Final = 100  # of one account: devices and windows, and those of a shared login
 
-Carry = Callable[[Request, str | None], Awaitable[bytes]]
-"""Carries a request out; the answer as it is sent. Raises RequestError."""
+Send = Callable[[bytes], Awaitable[None]]
+Carry = Callable[[Request, str | None, Send], Awaitable[None]]
+"""Carries a request out, and sends the answer. Raises RequestError."""
 
 
 class Streams:
     """Counts what is open."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, sentry: Sentry) -> None:
         self._watcher = watcher
+        self._sentry = sentry
         self._open: Counter[int] = Counter()
 
-    async def event_source(self, exchange: Exchange, account: int) -> None:
+    async def event_source(self, exchange: Exchange, who: Principal) -> None:
         """Tell of changes until the client leaves."""
         try:
             wanted = read_event_source({name: values[0] for name, values in exchange.query.items()})
         except ValueError as error:
             raise HttpError(400, str(error)) from None
-        with self._one_more(account):
-            pieces = events(self._watcher, account, wanted, exchange.header("last-event-id"))
+        task = asyncio.current_task()
+        assert task is not None
+        with self._one_more(who.account), self._sentry.over(who, task.cancel):  # which ends the answer as it should
+            pieces = events(self._watcher, who.account, wanted, exchange.header("last-event-id"))
             try:
                 first = await anext(pieces)  # what refuses it comes before the answer has begun
                 async with exchange.events() as stream:
@@ -60,11 +66,15 @@ class Streams:
                 await pieces.aclose()
 
     async def websocket(
-        self, exchange: Exchange, account: int, limits: Limits, capabilities: frozenset[str], carry: Carry
+        self, exchange: Exchange, who: Principal, limits: Limits, capabilities: frozenset[str], carry: Carry
     ) -> None:
         """Answer until the client leaves."""
-        with self._one_more(account):
-            async with exchange.websocket(SUBPROTOCOL) as socket, _Pushing(self._watcher, account, socket) as pushing:
+        with self._one_more(who.account):
+            async with (
+                exchange.websocket(SUBPROTOCOL) as socket,
+                _Pushing(self._watcher, who.account, socket) as pushing,
+                _ending(self._sentry, who, socket),
+            ):
                 async for text in socket:
                     try:
                         message = read_message(text.encode("utf-8", "surrogatepass"), limits, capabilities)
@@ -73,7 +83,7 @@ class Streams:
                         elif isinstance(message, PushDisable):
                             pushing.disable()
                         else:
-                            await socket.send(await carry(message.request, message.id))
+                            await carry(message.request, message.id, socket.send)
                     except RequestError as error:
                         await socket.send(encode_error(error))
                     except Trouble as trouble:
@@ -83,6 +93,24 @@ class Streams:
         if self._open[account] >= STREAMS_MAX:
             raise HttpError(429, "Too many streams are open")
         return _Counted(self._open, account)
+
+
+@asynccontextmanager
+async def _ending(sentry: Sentry, who: Principal, socket: WebSocket) -> AsyncIterator[None]:
+    """Within, a WebSocket is closed when its credential is good no more (RFC 8887 4.2)."""
+    closing: list[asyncio.Task[None]] = []
+
+    def end() -> None:
+        reason = "What you have logged in with is not valid any more"
+        closing.append(asyncio.get_running_loop().create_task(socket.close(POLICY, reason)))
+
+    with sentry.over(who, end):
+        try:
+            yield
+        finally:
+            for task in closing:
+                task.cancel()
+            await asyncio.gather(*closing, return_exceptions=True)
 
 
 class _Counted:

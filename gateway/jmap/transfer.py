@@ -1,12 +1,14 @@
 """Uploads and downloads (RFC 8620 6).
 
 The law: an upload is bounded before it is read, and durable before it is answered; a download never changes, so a
-client may keep it. What a client calls the type of what it downloads runs in no browser as part of our pages.
+client may keep it. How many large ones an account may have under way, or be slow to read, is bounded: more wait. What a
+client calls the type of what it downloads runs in no browser as part of our pages.
 """
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -21,6 +23,9 @@ from gateway.web.ranges import download
 from mail.jmap.errors import MethodError, RequestError
 
 PIECE_BYTES: Final = 64 * 1024
+SMALL_BYTES: Final = 1024 * 1024  # what is held of one: a mailbox full of pictures comes at once
+LARGE_MAX: Final = 4  # of an account at once: each is held while it is read
+WAIT_S: Final = 30.0
 HELD_BYTES_MAX: Final = 500_000_000  # of all uploads of a process at the same time, which are in memory
 RETRY_S: Final = "10"
 _TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; ?[ -~]{1,100})?")
@@ -33,6 +38,7 @@ class Transfers:
 
     def __init__(self) -> None:
         self._running: Counter[int] = Counter()
+        self._reading: dict[int, tuple[asyncio.Semaphore, list[int]]] = {}  # by account, and who uses it
         self._held = 0  # bytes of uploads that are not stored yet
 
     async def upload(self, exchange: Exchange, turn: Turn) -> Answer:
@@ -69,9 +75,12 @@ class Transfers:
             reached = await turn.reach(parameters["accountId"])
         except MethodError:
             raise HttpError(404) from None
+        done = await self._turn_of(exchange, turn.account)
         data = await blobs.read(turn, reached, parameters["blobId"])
         if data is None:
             raise HttpError(404)
+        if len(data) <= SMALL_BYTES:
+            done()
         whole = data
 
         async def read(start: int, end: int) -> AsyncIterator[bytes]:
@@ -81,6 +90,31 @@ class Transfers:
         headers = (_KEPT, _SANDBOX, attachment(parameters["name"]))
         tag = f'"{parameters["blobId"]}"'
         return download(exchange, len(data), read, content_type=media_type, tag=tag, headers=headers)
+
+    async def _turn_of(self, exchange: Exchange, account: int) -> Callable[[], None]:
+        """Wait until the account may have one more download; what says that it is over, at the end at the latest."""
+        slots, users = self._reading.setdefault(account, (asyncio.Semaphore(LARGE_MAX), [0]))
+        users[0] += 1
+
+        def leave() -> None:
+            users[0] -= 1
+            if not users[0]:
+                del self._reading[account]
+
+        exchange.at_end(leave)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await slots.acquire()
+        except TimeoutError:
+            raise HttpError(429, headers=(("Retry-After", str(round(WAIT_S))),)) from None
+        once = [slots.release]
+
+        def done() -> None:
+            if once:
+                once.pop()()
+
+        exchange.at_end(done)
+        return done
 
     @asynccontextmanager
     async def _body(self, exchange: Exchange, most: int) -> AsyncIterator[bytes]:

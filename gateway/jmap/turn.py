@@ -1,7 +1,7 @@
 """One request while it is carried out: who asks, with which capabilities, what was made by it so far.
 
 The law: an account that somebody may not see anything of is answered like one that is not there. Whose eyes an account
-is seen with is asked once a request. Nothing outlives the request.
+is seen with is asked once a request. Nothing outlives the request. What all its calls answer together is bounded.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +19,7 @@ from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
 from mail.jmap.methods.standard import Listed
 
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # of all emails and blobs in it: more than the largest message
 CHANGES: Final = CHANGE + MAKE + REMOVE + ADMINISTER  # with none of them there is nothing to change
 
 
@@ -92,6 +93,7 @@ class Turn:
         self.created = CreationIds(created, services.limits)
         self.also: list[tuple[str, dict[str, Any]]] = []  # answers of calls that a call made by itself
         self._reached: dict[str, Reached] = {}
+        self._room_bytes = ANSWER_BYTES_MAX
 
     @property
     def sending(self) -> Sending:
@@ -109,6 +111,12 @@ class Turn:
     def limits(self) -> Limits:
         """What may be asked for."""
         return self.services.limits
+
+    def answers(self, count: int) -> None:
+        """So many more octets go into the answer. Raises MethodError where they are too many."""
+        self._room_bytes -= count
+        if self._room_bytes < 0:
+            raise MethodError("requestTooLarge", "The answer would be too large; ask for less at once.")
 
     @property
     def own_id(self) -> str:

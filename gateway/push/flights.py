@@ -1,6 +1,7 @@
-"""Pushes under way: so many at once, and so many to one push service.
+"""Pushes under way: so many at once, so many to one push service, and so many of one account.
 
-The law: one slow service cannot hold up the others, and whoever waits for room is not forgotten.
+The law: neither one slow service nor one user with many of them can hold up the others, and whoever waits for room is
+not forgotten: where there is room in a lane that somebody waits for, one of them is ready.
 """
 
 import asyncio
@@ -15,6 +16,10 @@ from gateway.push.routes import Route
 
 AT_ONCE_MAX: Final = 64  # about 100 kB each while it lasts
 TO_ONE_MAX: Final = 32  # most people's devices are at one of three services
+OF_ONE_MAX: Final = 4  # as many services as a user has names for may be his, and take their time
+
+Lane = str | int
+"""An origin, or an account."""
 
 
 class Flights:
@@ -24,9 +29,9 @@ class Flights:
         """`fly`: pushes to one, and says itself what comes after."""
         self._fly = fly
         self._tasks: set[asyncio.Task[None]] = set()
-        self._to: dict[str, int] = {}
+        self._in: dict[Lane, int] = {}
         self._ready: deque[Route] = deque()
-        self._parked: dict[str, deque[Route]] = {}
+        self._parked: dict[Lane, deque[Route]] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -49,13 +54,29 @@ class Flights:
     def _next(self) -> None:
         while self._ready and len(self._tasks) < AT_ONCE_MAX:
             route = self._ready.popleft()
-            if self._to.get(route.origin, 0) >= TO_ONE_MAX:
-                self._parked.setdefault(route.origin, deque()).append(route)
+            lanes: tuple[Lane, Lane] = (route.account, route.origin)
+            full = next((lane for lane in lanes if not self._has_room(lane)), None)
+            if full is not None:
+                self._parked.setdefault(full, deque()).append(route)
+                for lane in lanes:  # it may have been the one that was ready
+                    self._wake(lane)
                 continue
-            self._to[route.origin] = self._to.get(route.origin, 0) + 1
+            for lane in lanes:
+                self._in[lane] = self._in.get(lane, 0) + 1
             task = asyncio.get_running_loop().create_task(self._run(route), name="push")
             self._tasks.add(task)
-            task.add_done_callback(partial(self._landed, route.origin))
+            task.add_done_callback(partial(self._landed, lanes))
+
+    def _has_room(self, lane: Lane) -> bool:
+        return self._in.get(lane, 0) < (OF_ONE_MAX if isinstance(lane, int) else TO_ONE_MAX)
+
+    def _wake(self, lane: Lane) -> None:
+        """One of those who wait for a lane, if it has room."""
+        parked = self._parked.get(lane)
+        if parked and self._has_room(lane):
+            self._ready.append(parked.popleft())
+            if not parked:
+                del self._parked[lane]
 
     async def _run(self, route: Route) -> None:
         try:
@@ -63,14 +84,11 @@ class Flights:
         except Exception as error:  # noqa: BLE001 - a defect must cost one push, not all
             structlog.get_logger().error("push.defect", error=repr(error), exc_info=error)
 
-    def _landed(self, origin: str, task: "asyncio.Task[None]") -> None:
+    def _landed(self, lanes: tuple[Lane, Lane], task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        self._to[origin] -= 1
-        if not self._to[origin]:
-            del self._to[origin]
-        parked = self._parked.get(origin)
-        if parked:
-            self._ready.append(parked.popleft())
-            if not parked:
-                del self._parked[origin]
+        for lane in lanes:
+            self._in[lane] -= 1
+            if not self._in[lane]:
+                del self._in[lane]
+            self._wake(lane)
         self._next()

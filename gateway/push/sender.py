@@ -2,7 +2,8 @@
 
 The law: an account is one process's: that which has its slot (ops/docs/decisions/0018). What was pushed is written down
 soon after; whoever comes next goes on from there, and where that is not known, pushes too much. Nothing is pushed to
-who has not told his code, nor past the end of a subscription; what has ended is removed.
+who has not told his code, nor past the end of a subscription or of what it was made with (RFC 8620 7.2); what has ended
+is removed.
 """
 
 import asyncio
@@ -47,6 +48,10 @@ class Objects(Protocol):
         ...
 
 
+Stands = Callable[[int, str], Awaitable[bool]]
+"""Whether what somebody has logged in to an account with is good still. Raises Trouble."""
+
+
 class Party:
     """An account with subscriptions."""
 
@@ -55,6 +60,7 @@ class Party:
         self.number = number
         self.listener = listener
         self.routes: dict[str, Route] = {}
+        self.credentials: frozenset[str] = frozenset()  # that its subscriptions were made with
         self.ends_ms = 0  # when the first of its subscriptions ends
         self.unwritten = False  # something was pushed since what was pushed was written
 
@@ -89,9 +95,11 @@ class Sender:
         pusher: Pusher,
         clock: Clock,
         mine: Callable[[], Collection[int]],
+        stands: Stands,
         timing: Timing | None = None,
     ) -> None:
         """`mine`: the slots that are this process's now. `timing`: None is the running loop."""
+        self._stands = stands
         self._client = client
         self._objects = objects
         self._watcher = watcher
@@ -178,11 +186,21 @@ class Sender:
         Trouble."""
         now_ms = self._clock.now_ms()
         for party in list(self._parties.values()):
-            if party.ends_ms <= now_ms:
+            if party.ends_ms <= now_ms or not await self._all_stand(party):
                 self.load(party.number)
         if 0 in self._slots:
             await self._client.sweep()
             await self._pusher.renew()
+
+    async def _all_stand(self, party: Party) -> bool:
+        """Whether all credentials of an account's subscriptions are good still; one is asked about at a time."""
+        try:
+            for credential in party.credentials:
+                if not await self._stands(party.number, credential):
+                    return False
+        except Trouble as trouble:
+            self._log.warning("push.credential_unknown", account=party.number, why=trouble.log)
+        return True
 
     def load(self, account: int) -> None:
         """Read its subscriptions, soon."""
@@ -220,7 +238,12 @@ class Sender:
         stored = await self._objects.objects(account, KIND)
         now_ms = self._clock.now_ms()
         found = [one for _name, value in stored if (one := decode(value)) is not None][:SUBSCRIPTIONS_MAX]
-        good = {one.id: one for one in found if now_ms < one.expires_ms and await self._pusher.signs(one)}
+        standing = {name: await self._stands(account, name) for name in {one.credential for one in found}}
+        good = {
+            one.id: one
+            for one in found
+            if now_ms < one.expires_ms and standing[one.credential] and await self._pusher.signs(one)
+        }
         ended = [one.id for one in found if one.id not in good]
         if ended:
             await self._objects.put_objects(account, [(KIND, name, None) for name in ended])
@@ -236,6 +259,7 @@ class Sender:
             listener = await self._watcher.listen(account, [KIND], woken=partial(self._changed, account))
             party = self._parties[account] = Party(account, listener)
             self.load(account)  # what happened while it began to listen
+        party.credentials = frozenset(one.credential for one in good.values())
         party.ends_ms = min(one.expires_ms for one in good.values())
         for name in party.routes.keys() - {one.id for one in good.values() if one.verified}:
             party.routes.pop(name).close()
@@ -337,6 +361,8 @@ class Sender:
             await self._remove(party, route)
 
     async def _told(self, route: Route, messages: Sequence[Mapping[str, Mapping[str, str]]]) -> Outcome:
+        if not await self._stands(route.account, route.subscription.credential):
+            return Outcome("gone", why="what it was made with is good no more")
         outcome = Outcome("taken")
         for message in messages:
             outcome = await self._pusher.tell(route.subscription, message)

@@ -15,6 +15,8 @@ from gateway.https import Names, is_address, session
 
 SECONDS: Final = 60.0  # for one report, all of it
 TYPE: Final = "application/tlsrpt+gzip"
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # all that is given out (RFC 4291 2.4, IANA)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 2.1
 
 
 class Poster(Protocol):
@@ -31,8 +33,21 @@ def is_public(address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = _within(found)
+        if inner is None and found not in _UNICAST:
+            return False
+        found = inner or found
+    return found.is_global and not found.is_multicast
+
+
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The address of IPv4 that packets to an address of IPv6 may end at: by the host itself, or by a translator."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour
 
 
 class HttpsPoster:

@@ -24,6 +24,7 @@ LINGER_BYTES: Final = (
     8 * 1024 * 1024
 )  # and so much that a client which still sends hears why it is refused (RFC 9112 9.6)
 LINGER_S: Final = 2.0
+PIECE_BYTES: Final = 256 * 1024  # of a body; most have fewer
 RETRY_S: Final = 10  # what a client is told when something is away
 ELSEWHERE: Final = "-"  # the route of what has none
 
@@ -83,6 +84,7 @@ class Application:
             peer.abort()
         finally:
             peer.attach(None)
+            exchange.end()
             self._count(exchange, self._services.clock.monotonic() - began)
 
     # from a request to its answer
@@ -130,7 +132,7 @@ class Application:
         headers = answer.headers if whole else (*answer.headers, ("Connection", "close"))
         await self.begin(exchange, answer.status, answer.content_type, headers, length)
         if isinstance(body, bytes):
-            await exchange.send_piece(b"" if answer.status in _BODILESS else body, more=not whole)
+            await _send(exchange, b"" if answer.status in _BODILESS else body, more=not whole)
         else:
             await _pour(exchange, body)
         if not whole:
@@ -236,6 +238,15 @@ def _handler(exchange: Exchange, route: Route | None, origins: Origins) -> Handl
         return answer
 
     return options
+
+
+async def _send(exchange: Exchange, body: bytes, *, more: bool) -> None:
+    """A whole body: a large one as there is room for it, so that the exchange lasts as long as its client reads."""
+    at = 0
+    while len(body) - at > PIECE_BYTES:
+        await exchange.send_piece(body[at : at + PIECE_BYTES])
+        at += PIECE_BYTES
+    await exchange.send_piece(body[at:] if at else body, more=more)
 
 
 async def _pour(exchange: Exchange, pieces: AsyncIterator[bytes]) -> None:

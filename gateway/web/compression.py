@@ -1,7 +1,8 @@
 """Smaller bodies: zstd or gzip of what we answer, gzip of what is asked (RFC 9110 §8.4, §12.5.3; RFC 8878, RFC 1952).
 
-The law: what is unpacked never grows over the limit of its handler, whatever it says of itself; only text that is
-worth it is packed, and a body of more than LARGE octets off the event loop.
+The law: what is unpacked never grows over the limit of its handler, whatever it says of itself, and has no more packed
+octets nor members than that is worth; only text that is worth it is packed, and a body of more than LARGE octets off
+the event loop.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ LARGE: Final = 128 * 1024  # about a millisecond of zstd
 ZSTD_LEVEL: Final = 3
 GZIP_LEVEL: Final = 4
 _GZIP: Final = 31  # zlib's word for a gzip header and the largest window
+MEMBERS_MAX: Final = 1000  # of one body; empty ones weigh nothing unpacked, and each takes a while to begin
+SLACK_BYTES: Final = 1024  # that a body may be longer packed than unpacked, besides a hundredth
 _MAKERS: Final = ("zstd", "gzip")  # the better first
 
 _TEXTUAL: Final = ("text/", "application/json", "application/problem+json", "application/javascript", "image/svg+xml")
@@ -50,15 +53,24 @@ def _gzip(body: bytes) -> bytes:
 class Unpacker:
     """A gzip body, unpacked as it comes; of several members each (RFC 1952 §2.2)."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        """`limit`: of all that comes of it."""
         self._inflate = zlib.decompressobj(_GZIP)
         self._begun = False
+        self._members = 1
+        self._packed_left = limit + limit // 100 + SLACK_BYTES
 
     def feed(self, data: bytes, most: int) -> bytes:
         """What that is, unpacked. Raises HttpError: 413 above `most` octets, 400 for what is no gzip."""
+        self._packed_left -= len(data)
+        if self._packed_left < 0:
+            raise HttpError(413)
         found = b""
         while data:
             if self._inflate.eof:
+                self._members += 1
+                if self._members > MEMBERS_MAX:
+                    raise HttpError(413)
                 self._inflate = zlib.decompressobj(_GZIP)
             try:
                 found += self._inflate.decompress(data, most - len(found) + 1)

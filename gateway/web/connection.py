@@ -256,6 +256,11 @@ class Connection(HttpToolsProtocol):
         if task is not None and (self.lost or self.stopping):
             task.cancel()
 
+    async def drained(self) -> None:
+        """Wait until the client of a WebSocket has read most of what was written, or is gone."""
+        if self.socket is not None:
+            await self.socket.writable.wait()
+
     def abort(self) -> None:
         """Cut the connection without a word."""
         self.transport.abort()

@@ -1,9 +1,10 @@
 """Whose a request is: a name with a password (Basic, RFC 7617) or an access token (Bearer, RFC 6750).
 
-The law: no password is looked at on a connection that others can read. A wrong one is counted for the whole cluster
-and answered late, and always alike (gateway/logins.py). A client that has logged in is only not counted again with
-each request: that its password is still right, the directory says each time, from what it remembers itself, so that a
-changed password or a closed account ends it. What is remembered here is keyed digests, for a short while, and few.
+The law: no password is looked at on a connection that others can read, or that a browser may have added by itself to
+what a page of another site does. A wrong one is counted for the whole cluster and answered late, and always alike
+(gateway/logins.py). A client that has logged in is only not counted again with each request: that its password is still
+right, the directory says each time, from what it remembers itself, so that a changed password or a closed account ends
+it. What is remembered here is keyed digests, for a short while, and few.
 
 A wrong token is answered at once and not counted: nobody guesses one, and every token is wrong one day, when its client
 must only be told so to fetch another.
@@ -29,23 +30,49 @@ HEADER_CHARS_MAX: Final = 8192
 KEY_BYTES: Final = 32
 
 
+class WrongScope(Exception):
+    """The token is valid, but not good for this."""
+
+
 class Bearer(Protocol):
     """Whose an access token is."""
 
     async def principal(self, token: str, scope: str) -> Principal | None:
-        """Its owner; None where it is not valid, or not good for `scope` (empty: anything). Raises Unavailable."""
+        """Its owner; None where it is not valid. Raises WrongScope where it is not good for `scope`, Unavailable."""
+        ...
+
+
+class Tokens(Protocol):
+    """actors.directory.client.DirectoryClient."""
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether anybody is known who can say whose a token is."""
+        ...
+
+    async def token(self, login: str, token: str, service: str = "") -> Principal | None:
+        """Whose token for this service this is."""
+        ...
+
+    async def is_token(self, token: str) -> bool:
+        """Whether it is a valid one of this server's own, whatever it is good for."""
         ...
 
 
 class Introspected:
-    """Tokens of the authorisation server that the directory asks ([directory.oauth])."""
+    """Tokens of ours, and of the authorisation server that the directory asks ([directory.oauth])."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Tokens) -> None:
         self._directory = directory
 
     async def principal(self, token: str, scope: str) -> Principal | None:
-        """Its owner. Raises Unavailable."""
-        return await self._directory.token("", token, scope) if self._directory.takes_tokens else None
+        """Its owner. Raises WrongScope, Unavailable."""
+        if not self._directory.takes_tokens:
+            return None
+        found = await self._directory.token("", token, scope)
+        if found is None and await self._directory.is_token(token):
+            raise WrongScope
+        return found
 
 
 class _Pair(NamedTuple):
@@ -81,8 +108,10 @@ class Credentials:
         if len(rest) > HEADER_CHARS_MAX:
             raise self._unauthorized(exchange, scope, "invalid_request")
         pair = _pair(rest) if scheme == "basic" and exchange.services.settings.basic else None
+        if pair is not None and added_by_a_browser(exchange):
+            raise HttpError(403, "A page of another site cannot use a password that the browser remembers")
         if scheme == "bearer":
-            found, error = await self._bearer.principal(rest, scope), "invalid_token"
+            found, error = await self._by_token(exchange, rest, scope), "invalid_token"
         elif pair is not None:
             found, error = await self._basic(exchange, pair, rest, scope), ""
         else:
@@ -93,6 +122,14 @@ class Credentials:
             exchange.services.log.info("web.login_failed", conn=exchange.id, login=name, ip=exchange.ip, how=scheme)
             raise self._unauthorized(exchange, scope, error)
         return found
+
+    async def _by_token(self, exchange: Exchange, token: str, scope: str) -> Principal | None:
+        try:
+            return await self._bearer.principal(token, scope)
+        except WrongScope:  # RFC 6750 3.1: to log in again with it is of no use
+            exchange.services.metrics.logins.labels("failed").inc()
+            way = f'Bearer realm="{REALM}", scope="{scope}", error="insufficient_scope"{self._challenge}'
+            raise HttpError(403, headers=(("WWW-Authenticate", way),)) from None
 
     async def _basic(self, exchange: Exchange, pair: _Pair, text: str, service: str) -> Principal | None:
         digest = self._digest(exchange.ip, text)
@@ -135,6 +172,21 @@ class Credentials:
         if exchange.services.settings.basic:
             ways += (("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"'),)
         return HttpError(401, headers=ways)
+
+
+def added_by_a_browser(exchange: Exchange) -> bool:
+    """Whether a password may have been added by a browser that remembers it, for a page of another site. What is no
+    WebSocket a script of such a page can only begin: what is answered it cannot read."""
+    if exchange.header("sec-fetch-site") == "cross-site" and exchange.header("sec-fetch-mode") in (
+        "no-cors",
+        "navigate",
+    ):
+        return True
+    origin = exchange.header("origin").lower()
+    if not exchange.is_websocket or not origin:  # no script can give a WebSocket a header
+        return False
+    own = f"{'https' if exchange.secure else 'http'}://{exchange.authority}"
+    return origin not in (own, own.removesuffix(":443"), *map(str.lower, exchange.services.settings.origins))
 
 
 def _pair(text: str) -> _Pair | None:

@@ -7,7 +7,7 @@ by ConnectionError, which a handler lets pass.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
@@ -46,6 +46,7 @@ class Exchange:
         self._send = send
         self._application: Application | None = None
         self._read = False  # all of the body
+        self._endings: list[Callable[[], object]] = []
 
     # what was asked
 
@@ -123,7 +124,7 @@ class Exchange:
 
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """It in pieces as they come; the client waits while they are dealt with. Raises as `body`."""
-        unpacker = self._unpacker()
+        unpacker = self._unpacker(limit)
         announced = self.header("content-length")
         if announced and int(announced) > limit:
             raise HttpError(413)
@@ -140,10 +141,10 @@ class Exchange:
         if unpacker is not None:
             unpacker.end()
 
-    def _unpacker(self) -> Unpacker | None:
+    def _unpacker(self, limit: int) -> Unpacker | None:
         coding = self.header("content-encoding").strip().lower()
         if coding in ("gzip", "x-gzip"):
-            return Unpacker()
+            return Unpacker(limit)
         if coding not in ("", "identity"):
             raise HttpError(415, headers=(("Accept-Encoding", "gzip"),))  # RFC 9110 §12.5.3
         return None
@@ -182,7 +183,17 @@ class Exchange:
         """The answer is an event stream: to be entered with `async with`."""
         return EventStream(self)
 
+    def at_end(self, callback: Callable[[], object]) -> None:
+        """Call it when all is over: the answer has been sent but for what its connection's buffer holds, or nobody is
+        there."""
+        self._endings.append(callback)
+
     # for what is in this package
+
+    def end(self) -> None:
+        """All is over."""
+        while self._endings:
+            self._endings.pop()()
 
     def use(self, application: "Application") -> None:
         """Who sends the heads of its answers."""
@@ -236,10 +247,11 @@ class Exchange:
         return text if text is not None else cast("bytes", message.get("bytes", b""))
 
     async def send_message(self, text: str) -> None:
-        """A message."""
+        """A message; until the client has read most of it."""
         self.sent_bytes += len(text)
         self.peer.sent(len(text))
         await self.send({"type": "websocket.send", "text": text})
+        await self.peer.drained()
 
     async def close_socket(self, code: int, reason: str) -> None:
         """The end of a WebSocket; nothing where it has ended."""

@@ -12,7 +12,7 @@ TEXT_MAX: Final = 4096
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _WEIGHED: Final = re.compile(rf"[ \t]*({_WORD})[ \t]*(?:;[ \t]*[qQ]=(0(?:\.[0-9]{{0,3}})?|1(?:\.0{{0,3}})?)[ \t]*)?")
-_TAG: Final = re.compile(r'[ \t,]*((?:W/)?"[!#-~\x80-\xff]*")[ \t]*(?=,|\Z)')
+_TAG: Final = re.compile(r'((?:W/)?"[!#-~\x80-\xff]*")[ \t]*(?=,|\Z)')
 
 
 @lru_cache(maxsize=256)  # a browser says the same with each request

@@ -75,6 +75,10 @@ class Peer(Protocol):
         """So many octets of a body."""
         ...
 
+    async def drained(self) -> None:
+        """Wait until the client of a WebSocket has read most of what was written."""
+        ...
+
     def abort(self) -> None:
         """Cut the connection without a word."""
         ...

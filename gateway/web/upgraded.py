@@ -1,7 +1,8 @@
 """One WebSocket connection: uvicorn's protocol within our bounds (RFC 6455, RFC 7692).
 
 The law: what the client does not read is bounded in octets and seconds, pongs included; a message is bounded in
-octets, unpacked, and in fragments. What it grew out of, the HTTP connection, stays the one that the server counts.
+octets, unpacked, and in fragments; nothing behind it is unpacked before it was taken. What it grew out of, the HTTP
+connection, stays the one that the server counts.
 """
 
 import math
@@ -20,6 +21,7 @@ FRAGMENTS_MAX: Final = 1000  # of one message; empty ones weigh nothing in octet
 CLOSE_S: Final = 2.0  # for the client's goodbye
 WINDOW_BITS: Final = 12
 TOO_BIG: Final = 1009
+SLICE_BYTES: Final = 4096  # read at once: of deflate a thousand times as much may come
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -36,6 +38,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             compress_settings={"memLevel": 5, "level": 4},
         )
         self.conn = ServerProtocol(extensions=[packing], max_size=config.ws_max_size, logger=self.conn.logger)
+        self._ahead = bytearray()  # came with a message that was not taken yet: of a read or two
         self._base: Connection = app_state["connection"]
         self._base.socket = self
 
@@ -61,7 +64,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         self._base.owner.received_bytes += len(data)
-        super().data_received(data)
+        self._ahead += data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Up to the next message."""
+        at = 0
+        while at < len(self._ahead) and not self.read_paused and not self.transport.is_closing():
+            piece = bytes(self._ahead[at : at + SLICE_BYTES])
+            at += len(piece)
+            super().data_received(piece)
+        del self._ahead[:at]
 
     def handle_cont(self, event: Frame) -> None:
         """One more fragment."""
@@ -77,6 +90,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
-            if self.writable.is_set() and not self.transport.is_closing():
+            self._read_on()
+            if not self.read_paused and self.writable.is_set() and not self.transport.is_closing():
                 self.transport.resume_reading()
         return message

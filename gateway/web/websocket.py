@@ -57,7 +57,10 @@ class WebSocket:
                 yield message
 
     async def send(self, text: str | bytes) -> None:
-        """One text message (bytes: its UTF-8), once there is room for it. Raises ConnectionError: nobody is there."""
+        """One text message (bytes: its UTF-8), once there is room for it. Raises ConnectionError: nobody is there,
+        or we have said goodbye."""
+        if self._closed:
+            raise ConnectionResetError
         await self._exchange.send_message(text if isinstance(text, str) else text.decode())
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:

@@ -1,13 +1,15 @@
 """Result references (RFC 8620 3.7): arguments taken from the responses to earlier calls of the same request.
 
 The law: an argument is taken from the first response with the call id, or the call fails; all references of a
-request together look at no more values than its budget.
+request together look at no more values, and put in no more octets, than its budget: what is put in twice may be
+answered twice, and what comes of that be put in again.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import orjson
 
 from mail.jmap.errors import MethodError, invalid_arguments
 from mail.jmap.limits import Limits
@@ -24,16 +26,27 @@ class ResultReference(msgspec.Struct, frozen=True):
 
 
 class Budget:
-    """How many values the references of one request may still look at."""
+    """How many values the references of one request may still look at, and how many octets of JSON they may put in."""
 
     def __init__(self, limits: Limits) -> None:
         self.left = limits.reference_steps_max
+        self.octets_left = limits.size_request_max_bytes  # as if the client had written it itself
         self.pointer_max_chars = limits.pointer_max_chars
 
     def spend(self, steps: int) -> None:
         self.left -= steps
         if self.left < 0:
             raise _failure("The references of this request look at too many values.")
+
+    def put_in(self, value: Any) -> None:
+        """A value becomes an argument."""
+        if self.octets_left >= 0:  # else nothing more is written to be measured
+            try:
+                self.octets_left -= len(orjson.dumps([[[[value]]]]))  # as deep as it may be answered
+            except TypeError:
+                raise _failure("What the reference leads to is nested too deeply.") from None
+        if self.octets_left < 0:
+            raise _failure("The references of this request put in too much.")
 
 
 def resolve(arguments: dict[str, Any], responses: Sequence[Response], budget: Budget) -> dict[str, Any]:
@@ -44,7 +57,8 @@ def resolve(arguments: dict[str, Any], responses: Sequence[Response], budget: Bu
         raise invalid_arguments("An argument is given both itself and as a reference.", *both)
     found = {name: value for name, value in arguments.items() if not name.startswith("#")}
     for name in referring:
-        found[name[1:]] = _value(arguments[name], responses, budget)
+        found[name[1:]] = value = _value(arguments[name], responses, budget)
+        budget.put_in(value)
     return found
 
 

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.running import DOMAIN, PASSWORD, Running, free_ports
 
@@ -75,9 +78,8 @@ def opens_imap(port: int, token: str) -> bool:
     return True
 
 
-def test_a_program_is_let_in_and_ends(running: tuple[int, int]) -> None:
-    https, imaps = running
-    browser = Browser(https)
+def let_in(browser: Browser, scope: str) -> tuple[str, str]:
+    """A program that alice lets in: its client_id, and a token."""
     said = json.dumps({"client_name": "Bird", "redirect_uris": ["http://127.0.0.1/back"]})
     status, _, body = browser.ask("POST", "/oauth/register", said, "application/json")
     assert status == 201
@@ -89,7 +91,7 @@ def test_a_program_is_let_in_and_ends(running: tuple[int, int]) -> None:
         "redirect_uri": BACK,
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
-        "scope": "imap offline_access",
+        "scope": scope,
     }
     _, _, page = browser.ask("GET", f"/oauth/authorize?{urlencode(asked)}")
     _, _, page = browser.post("/oauth/authorize", ticket=ticket(page), login=LOGIN, password=PASSWORD)
@@ -99,10 +101,47 @@ def test_a_program_is_let_in_and_ends(running: tuple[int, int]) -> None:
     fields = {"client_id": client_id, "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     status, _, body = browser.post("/oauth/token", grant_type="authorization_code", **fields)
     assert status == 200
-    token = json.loads(body)["access_token"]
+    return client_id, json.loads(body)["access_token"]
+
+
+def test_a_program_is_let_in_and_ends(running: tuple[int, int]) -> None:
+    https, imaps = running
+    browser = Browser(https)
+    client_id, token = let_in(browser, "imap offline_access")
     assert opens_imap(imaps, token)
     assert browser.post("/oauth/revoke", client_id=client_id, token=token)[0] == 200
     assert not opens_imap(imaps, token)
+
+
+def bearer(port: int, path: str, token: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPSConnection("localhost", port, context=ssl._create_unverified_context(), timeout=30)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    return connection.getresponse()
+
+
+def test_a_token_for_something_else_is_told_so(running: tuple[int, int]) -> None:
+    https, _ = running
+    answer = bearer(https, "/jmap/session", let_in(Browser(https), "imap")[1])
+    assert answer.status == 403
+    assert 'error="insufficient_scope"' in (answer.getheader("WWW-Authenticate") or "")
+
+
+def test_what_goes_on_ends_with_its_token(running: tuple[int, int]) -> None:
+    https, _ = running
+    browser = Browser(https)
+    client_id, token = let_in(browser, "jmap offline_access")
+    stream = bearer(https, "/jmap/eventsource?types=*&closeafter=no&ping=0", token)
+    assert stream.status == 200
+    fields = {"Authorization": f"Bearer {token}"}
+    trust, offered = ssl._create_unverified_context(), [Subprotocol("jmap")]
+    url = f"wss://localhost:{https}/jmap/ws"
+    with connect(url, ssl=trust, subprotocols=offered, additional_headers=fields) as socket:
+        assert browser.post("/oauth/revoke", client_id=client_id, token=token)[0] == 200
+        assert stream.read().startswith(b":")  # to its end, which is a whole one
+        with pytest.raises(ConnectionClosed):
+            socket.recv(30)
+        assert socket.close_code == 1008  # RFC 8887 4.2
+    assert bearer(https, "/jmap/session", token).status == 401
 
 
 def test_what_is_where_is_told(running: tuple[int, int]) -> None:

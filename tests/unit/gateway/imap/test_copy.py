@@ -105,7 +105,7 @@ async def test_what_is_expunged_while_the_target_is_found_puts_no_other_message_
     await alice.ok("SELECT INBOX")
     groups = world.people.groups
 
-    async def meanwhile(account: int) -> list[str]:
+    async def meanwhile(account: int) -> tuple[str, ...]:
         monkeypatch.undo()
         await expunged(world, 1)
         return await groups(account)

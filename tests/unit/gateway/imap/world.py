@@ -74,6 +74,8 @@ class Person:
         self.administrator = administrator
         self.quota_bytes = 0
         self.quota_messages = 0
+        self.credential = f"password of {login}"
+        self.until_ms = 0
 
 
 class People:
@@ -91,12 +93,16 @@ class People:
         self.people = {one.login: one for one in people if not one.shared}
         self.members = {"staff": {BOB}}
         self.takes_tokens = True
+        self.revoked: set[str] = set()
 
     def token_help(self, service: str) -> tuple[str, str]:
         return service, ""
 
     async def verify(self, login: str, password: str, service: str = "") -> Person | None:
         return self.people.get(login) if password == PASSWORD else None
+
+    async def stands(self, number: int, credential: str) -> bool:
+        return any(one.id == number for one in self.people.values()) and credential not in self.revoked
 
     async def principal(self, login: str) -> Person | None:
         return self.people.get(login)
@@ -114,8 +120,8 @@ class People:
     async def group_named(self, address: str) -> str | None:
         return address if address in self.members else None
 
-    async def groups(self, account: int) -> list[str]:
-        return [name for name, members in self.members.items() if account in members]
+    async def groups(self, account: int) -> tuple[str, ...]:
+        return tuple(name for name, members in self.members.items() if account in members)
 
     async def group(self, address: str) -> Group | None:
         return Group(address, (), address.title()) if address in self.members else None

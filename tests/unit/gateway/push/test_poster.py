@@ -161,6 +161,12 @@ async def test_nothing_is_sent_into_our_own_network(site: Site, address: str) ->
     assert site.service.asked == 0
 
 
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "a.0x7f"])
+async def test_an_address_in_another_spelling_is_none(site: Site, host: str) -> None:
+    answer = await site.poster(allowed=is_public)(f"https://{host}:{site.origin.rpartition(':')[2]}/agent", b"", {})
+    assert answer.forbidden
+
+
 @pytest.mark.parametrize("url", ["http://push.example.test/", "https://", "https://a@b/", "https://[/", "mailto:x"])
 async def test_what_is_no_url_is_never_sent_to(site: Site, url: str) -> None:
     assert (await site.poster()(url, b"", {})).forbidden

@@ -40,7 +40,8 @@ class Process:
         self.client = client
         self.watcher = Watcher(world.mail, People(), world.time)
         self.pusher = Pusher(world.service, client, clock, random.Random(len(slots)), settings)
-        self.sender = Sender(client, world.mail, self.watcher, self.pusher, clock, lambda: self.slots, world.time)
+        mine = lambda: self.slots  # noqa: E731
+        self.sender = Sender(client, world.mail, self.watcher, self.pusher, clock, mine, world.stands, world.time)
         self.desk = Desk(client, self.pusher, self.watcher, clock)
         self._world = world
 
@@ -59,6 +60,10 @@ class World:
         self.mail, self.store = Mail(), MemoryStore()
         self.service = Service(self.clock.now_ms() / 1000)
         self.processes: list[Process] = []
+        self.revoked: set[str] = set()
+
+    async def stands(self, account: int, credential: str) -> bool:
+        return credential not in self.revoked
 
     def process(self, slots: set[int] | None = None) -> Process:
         self.processes.append(Process(self, set(range(4096)) if slots is None else slots))

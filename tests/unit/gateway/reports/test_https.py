@@ -113,6 +113,14 @@ async def test_what_is_no_https_uri(uri: str) -> None:
         ("::ffff:8.8.8.8", True),
         ("fe80::1", False),
         ("2a00:1450::1", True),
+        ("64:ff9b::10.0.0.1", False),  # by a translator (RFC 6052)
+        ("64:ff9b::8.8.8.8", True),
+        ("64:ff9b:1::1", False),
+        ("2002:7f00:1::", False),  # 6to4
+        ("2002:a00:1::1", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
+        ("4000::1", False),
         ("x", False),
     ],
 )

@@ -41,6 +41,9 @@ class Directory:
     async def scram(self, login: str, service: str = "") -> None:
         return None
 
+    async def is_token(self, token: str) -> bool:
+        return token in ("good", "narrow")
+
     async def token(self, login: str, token: str, service: str = "") -> Principal | None:
         self.services.add(service)
         return ALICE if token == "good" else None
@@ -178,6 +181,63 @@ async def test_tokens() -> None:
     assert not site.attempts.told
     site.directory.takes_tokens = False
     assert (await site.ask("Bearer good")).status == 401
+
+
+async def test_a_token_for_something_else() -> None:
+    response = await Site().ask("Bearer narrow")
+    assert response.status == 403  # RFC 6750 3.1
+    assert response.headers["www-authenticate"] == (
+        'Bearer realm="Rookery", scope="mail", error="insufficient_scope", x="y"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n", 403),
+        ("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", 403),
+        ("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\nOrigin: https://b.test\r\n", 200),
+        ("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\n", 200),
+        ("Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n", 200),
+    ],
+)
+async def test_a_page_of_another_site_uses_no_remembered_password(fields: str, status: int) -> None:
+    site = Site()
+    assert (await site.ask(f"{basic('alice', 'pâss')}\r\n{fields}".removesuffix("\r\n"))).status == status
+    assert site.directory.checks == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("origin", "good"),
+    [
+        ("", True),
+        ("https://a.test", True),
+        ("https://A.test", True),
+        ("https://webmail.test", True),
+        ("https://evil.test", False),
+        ("https://a.test.evil.test", False),
+        ("http://a.test", False),
+        ("null", False),
+    ],
+)
+async def test_nor_a_websocket(origin: str, good: bool) -> None:
+    site = Site(origins=("https://webmail.test",))
+
+    async def socket(exchange: Exchange) -> None:
+        await site.credentials.principal(exchange)
+        async with exchange.websocket("jmap"):
+            pass
+
+    site.world.router.add("/own", socket, websocket=True)
+    client = site.world.connect()
+    line = f"Origin: {origin}\r\n" if origin else ""
+    await client.send(
+        f"GET /own HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        f"Sec-WebSocket-Protocol: jmap\r\n{line}Authorization: {basic('alice', 'pâss')}\r\n\r\n".encode()
+    )
+    assert client.response(head_only=True).status == (101 if good else 403)
+    await client.leave()
 
 
 async def test_passwords_may_be_unwanted() -> None:

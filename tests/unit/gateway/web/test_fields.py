@@ -15,6 +15,10 @@ class TestFields:
     def test_tags(self) -> None:
         assert tags('"a,b", W/"c" ,"", x') == ['"a,b"', 'W/"c"', '""']
 
+    def test_separators_without_tags_are_looked_at_once(self) -> None:
+        for _ in range(300):  # a second each, where all were looked at again from each
+            assert tags("," * 4096) == tags(" " * 4095 + "x") == []
+
     @given(st.text(max_size=80))
     def test_nothing_raises(self, text: str) -> None:
         assert all(0 <= weight <= 1 for weight in weights(text).values())

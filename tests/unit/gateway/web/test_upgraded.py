@@ -61,6 +61,24 @@ async def test_a_packed_message_is_bounded_unpacked() -> None:
     assert client.wire.out[2:4] == (1009).to_bytes(2, "big")
 
 
+async def test_packed_messages_are_unpacked_one_after_the_other() -> None:
+    world = World(websocket_bytes_max=1_000_000)
+    client = await opened(world, b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    socket = client.connection.socket
+    one = zlib.compressobj(9, zlib.DEFLATED, -12)
+    large = frame((one.compress(b" " * 900_000) + one.flush(zlib.Z_SYNC_FLUSH))[:-4], 0xC1)
+    socket.data_received(large * 50)  # before the handler has its turn
+    queued = [socket.queue.get_nowait() for _ in range(socket.queue.qsize())]
+    assert sum(len(message["text"]) for message in queued) < 6_000_000
+    for message in queued:
+        socket.queue.put_nowait(message)
+    taken = []
+    socket.transport.write = lambda data: taken.append(len(data))
+    await client.settle()
+    await client.settle()
+    assert len(taken) == 50  # and none is lost
+
+
 async def test_empty_fragments_are_few() -> None:
     client = await opened(World())
     await client.send(frame(b"", 0x01) + frame(b"", 0x00) * 2000)

@@ -37,8 +37,9 @@ CREATED = [
 ]
 QUICK = settings(max_examples=80, deadline=None, database=None)
 NAMES = st.text(max_size=4) | st.sampled_from(["a", "b", "a/b", "~", "~1", "", "*", "0", ":", '"', "\\", "\\:"])
+INTEGERS = st.integers(-(2**53) + 1, 2**53 - 1)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=5) | NAMES,
+    st.none() | st.booleans() | INTEGERS | st.text(max_size=5) | NAMES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=20,
 )
@@ -152,7 +153,7 @@ def test_every_place_can_be_referred_to(arguments: dict[str, Any]) -> None:
 
 
 @QUICK
-@given(st.lists(st.lists(st.integers(), max_size=3) | st.integers(), max_size=5))
+@given(st.lists(st.lists(INTEGERS, max_size=3) | INTEGERS, max_size=5))
 def test_a_star_makes_flat(items: list[Any]) -> None:
     reference = {"resultOf": "c", "name": "A", "path": "/list/*/x"}
     got = resolve({"#x": reference}, [("A", {"list": [{"x": one} for one in items]}, "c")], Budget(LIMITS))
