@@ -16,6 +16,7 @@ from gateway.jmap.session import capabilities
 from gateway.jmap.turn import Turn
 from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
+from tests.strict.jmap import answers
 from tests.unit.gateway.imap import world as imap
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM
 
@@ -46,13 +47,15 @@ class World(imap.World):
         return Turn(self.jmap, ACCOUNTS[login], login, known, None)
 
     async def ask(self, login: str, request: Any) -> Any:
-        """What is answered to a whole Request, or to an array of calls with all capabilities."""
+        """What is answered to a whole Request, or to an array of calls with all capabilities: always as it may be."""
         known = capabilities(self.limits)
         whole = {"using": list(known), "methodCalls": request} if isinstance(request, list) else request
         read = decode(orjson.dumps(whole), self.limits, known)
         turn = Turn(self.jmap, ACCOUNTS[login], login, read.using, read.created_ids)
         responses = await carry_out(turn, read)
-        return orjson.loads(orjson.dumps(response(responses, "", turn.created.json())))
+        told = orjson.loads(orjson.dumps(response(responses, "", turn.created.json())))
+        answers.read(whole, told)
+        return told
 
     async def call(self, login: str, name: str, **arguments: Any) -> Any:
         """The arguments of the answer to one call, on the caller's own account where none is said; an error as it is
