@@ -74,6 +74,15 @@ def read(request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         fail("response", "more than was asked for", answers)
 
 
+def read_problem(problem: Mapping[str, Any]) -> None:
+    """What is said of a request that is refused as a whole (RFC 8620 3.6.1)."""
+    kinds = ("unknownCapability", "notJSON", "notRequest", "limit")
+    v.members(
+        {"type": v.one_of(*(f"urn:ietf:params:jmap:error:{kind}" for kind in kinds)), "status": v.unsigned},
+        {"detail": v.string, "title": v.string, "limit": v.string},
+    )(problem, "problem")
+
+
 def plain(arguments: Arguments) -> Arguments | None:
     """The arguments, if they are known: None where some are results of other calls."""
     return None if any(name.startswith("#") for name in arguments) else arguments
