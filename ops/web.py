@@ -65,4 +65,5 @@ def _jmap(core: Core, settings: Settings, push: Pushing) -> JmapServices:
         Fragments(),
         settings.hostname,
         push.desk,
+        core.search,
     )

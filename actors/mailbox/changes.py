@@ -32,7 +32,8 @@ class Changes:
 
     def __init__(self, sight: Sight) -> None:
         self.unknown = False
-        self._sight = sight
+        self.sight = sight
+        self._moved: set[int] = set()  # emails that came, went, or were hidden or shown, anywhere
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
         self._shown: set[int] = set()  # emails that may not have been seen before
@@ -48,9 +49,23 @@ class Changes:
         for event in entry.events:
             self._fold(event)
 
+    def affected(self, *, flags: bool, threads: bool) -> set[int]:
+        """Emails that may have come into a list, gone from it, or moved in it. `flags`: their flags matter to it;
+        `threads`: and so do the other emails of their threads."""
+        found = set(self._touched) if flags else set(self._moved)
+        if threads:
+            of = self._relinked | ({one.thread for one in self.sight.find(found).values()} if flags else set())
+            found.update(email for emails in self.sight.threads(of).values() for email in emails)
+        return found
+
+    @property
+    def stored(self) -> set[int]:
+        """Emails that nobody had before."""
+        return self._new
+
     def emails(self) -> Told:
         """Emails."""
-        seen = self._sight.find(self._touched)
+        seen = self.sight.find(self._touched)
         created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
         known = set(created)
         updated = [email for email in self._touched if email in seen and email not in known]
@@ -60,7 +75,7 @@ class Changes:
     def threads(self) -> Told:
         """Threads: those whose emails came or went."""
         threads = self._relinked
-        there = self._sight.threads(threads)
+        there = self.sight.threads(threads)
         created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
         known = set(created)
         updated = [thread for thread in threads if thread in there and thread not in known]
@@ -73,7 +88,7 @@ class Changes:
 
     def mailboxes(self) -> tuple[Told, bool]:
         """Mailboxes, and whether of all that are updated only the counts have changed."""
-        listed, account = self._sight.listed, self._sight.account
+        listed, account = self.sight.listed, self.sight.account
         boxes = dict(self._boxes)
         for name in self._names:
             box = account.named(name)
@@ -125,20 +140,21 @@ class Changes:
     def _came(self, event: ev.MessagesAdded) -> None:
         self._box(event.mailbox)
         for row in event.rows:
-            self._touch(row.email, row.thread or row.email)
+            self._move(row.email, row.thread or row.email)
         if event.came != ev.COPIED:
             self._new.update(row.email for row in event.rows)
-        elif self._sight.who is not None:  # where it was before may not be for him to see
+        elif self.sight.who is not None:  # where it was before may not be for him to see
             self._shown.update(row.email for row in event.rows)
 
     def _flagged(self, event: ev.FlagsChanged) -> None:
         hides = bool((event.clear | event.set) & DELETED)
         if event.unseen or hides:
             self._box(event.mailbox)
-        emails, threads = self._sight.at(event.mailbox, event.uids)
+        emails, threads = self.sight.at(event.mailbox, event.uids)
         self._touched.update(dict.fromkeys(emails))
         if hides:
             self._shown.update(emails)
+            self._moved.update(emails)
             self._relinked.update(threads)
 
     def _left(self, left: bytes) -> None:
@@ -147,16 +163,17 @@ class Changes:
             self.unknown = True
             return
         for one in known:
-            self._touch(one.email, one.thread)
+            self._move(one.email, one.thread)
             if one.shown and one.email not in self._new and one.email not in self._shown:
                 self._had.add(one.thread)
 
-    def _touch(self, email: int, thread: int) -> None:
+    def _move(self, email: int, thread: int) -> None:
         self._touched[email] = None
+        self._moved.add(email)
         self._relinked.add(thread)
 
     def _acl(self, event: ev.AclChanged) -> None:
         self._box(event.mailbox, wholly=True)
-        if self._sight.who is not None:  # all that is in it may have come, or gone, for him
+        if self.sight.who is not None:  # all that is in it may have come, or gone, for him
             self._made.add(event.mailbox)
             self.unknown = True

@@ -86,6 +86,11 @@ class Index:
         threads: Array = self.emails - self._columns[_BACK][: self.count]
         return threads
 
+    def threads_of(self, rows: Array) -> Array:
+        """The same of some rows."""
+        threads: Array = self._columns[_EMAIL][rows] - self._columns[_BACK][rows]
+        return threads
+
     def find(self, ranges: Iterable[tuple[int, int]]) -> Array:
         """Row numbers of those UIDs in the inclusive ranges that exist."""
         uids, spans = self.uids, list(ranges)

@@ -93,23 +93,21 @@ class Sight:
         for number, box in self.readable.items():
             if not box.messages:
                 continue
-            order, ascending = self._order(number)
-            starts, ends = ascending.searchsorted(wanted), ascending.searchsorted(wanted, "right")
-            index = box.index
-            assert index is not None
-            for place in np.flatnonzero(starts < ends).tolist():
-                for row in order[starts[place] : ends[place]].tolist():
-                    flags = int(index.flags[row])
-                    if flags & DELETED:
-                        continue
-                    email = int(wanted[place])
-                    known = found.get(email)
-                    if known is None:
-                        size, date, thread = int(index.sizes[row]), int(index.dates[row]), int(index.threads[row])
-                        found[email] = Seen(email, (number,), flags, size, date, thread)
-                    else:
-                        holders = known.mailboxes if number in known.mailboxes else (*known.mailboxes, number)
-                        found[email] = known._replace(mailboxes=holders, flags=known.flags | flags)
+            rows = _hits(*self._order(number), wanted)
+            if not len(rows):
+                continue
+            index = _index(box)
+            columns = (index.emails[rows], index.flags[rows], index.sizes[rows], index.dates[rows])
+            values = zip(*[column.tolist() for column in columns], index.threads_of(rows).tolist(), strict=True)
+            for email, flags, size, date, thread in values:
+                if flags & DELETED:
+                    continue
+                known = found.get(email)
+                if known is None:
+                    found[email] = Seen(email, (number,), flags, size, date, thread)
+                else:
+                    holders = known.mailboxes if number in known.mailboxes else (*known.mailboxes, number)
+                    found[email] = known._replace(mailboxes=holders, flags=known.flags | flags)
         return found
 
     def at(self, number: int, uids: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
@@ -135,6 +133,17 @@ class Sight:
         versions = tuple((mirror.rows[number], mirror.flags[number]) for number in numbers)
         return self._made(("table", numbers), versions, lambda: _table([self._box(number) for number in numbers]))
 
+    @property
+    def made(self) -> dict[object, object]:
+        """What others keep with the mirror: to be bounded by them."""
+        return self._mirror.made
+
+    def version(self, numbers: Sequence[int], *, flags: bool) -> tuple[int, ...]:
+        """While it stays the same so do the rows of these mailboxes; and `flags`, theirs too."""
+        rows, marks = self._mirror.rows, self._mirror.flags
+        counts = [rows[number] for number in numbers]
+        return (*counts, *[marks[number] for number in numbers]) if flags else tuple(counts)
+
     def threads(self, threads: Iterable[int]) -> dict[int, list[int]]:
         """The emails of those of the threads that are seen, by date and then by number (RFC 8621 3)."""
         wanted = np.array(sorted(set(threads)), np.int64)
@@ -142,15 +151,12 @@ class Sight:
         for number, box in self.readable.items():
             if not box.messages:
                 continue
-            order, ascending = self._threads(number)
-            starts, ends = ascending.searchsorted(wanted), ascending.searchsorted(wanted, "right")
-            index = box.index
-            assert index is not None
-            for place in np.flatnonzero(starts < ends).tolist():
-                for row in order[starts[place] : ends[place]].tolist():
-                    if not int(index.flags[row]) & DELETED:
-                        emails = found.setdefault(int(wanted[place]), {})
-                        emails[int(index.emails[row])] = int(index.dates[row])
+            rows = _hits(*self._threads(number), wanted)
+            index = _index(box)
+            columns = (index.emails[rows], index.flags[rows], index.dates[rows], index.threads_of(rows))
+            for email, flags, date, thread in zip(*[column.tolist() for column in columns], strict=True):
+                if not flags & DELETED:
+                    found.setdefault(thread, {})[email] = date
         return {thread: sorted(emails, key=lambda email: (emails[email], email)) for thread, emails in found.items()}
 
     def counts(self, number: int) -> Counts:
@@ -230,17 +236,30 @@ def _sorted(numbers: Array) -> tuple[Array, Array]:
     return order, numbers[order]
 
 
+def _hits(order: Array, ascending: Array, wanted: Array) -> Array:
+    """The rows of wanted numbers, in the order of those."""
+    starts = ascending.searchsorted(wanted)
+    counts = ascending.searchsorted(wanted, "right") - starts
+    ends = counts.cumsum()
+    rows: Array = order[np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())]
+    return rows
+
+
 def _shown(box: Mailbox) -> _Columns:
     """Columns of the rows without \\Deleted, in the order of Rows."""
     index = _index(box)
     columns = (index.emails, index.flags, index.sizes, index.dates, index.threads)
     shown = index.flags & DELETED == 0
-    return [column[shown] for column in columns]
+    return [column.copy() for column in columns] if shown.all() else [column[shown] for column in columns]
 
 
 def _unique(parts: Sequence[_Columns]) -> Rows:
     """One row an email."""
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [_NONE] * 5
+    if not parts:
+        return Rows(*[_NONE] * 5)
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
+    if bool((columns[0][1:] > columns[0][:-1]).all()):  # as nearly always, of one mailbox
+        return Rows(*columns)
     order, emails = _sorted(columns[0])
     first = np.flatnonzero(np.diff(emails, prepend=-1))
     flags = columns[1][order]

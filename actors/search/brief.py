@@ -1,5 +1,5 @@
-"""Briefs: what SORT (RFC 5256, RFC 5957) and THREAD need of each message, and the dates that SEARCH SENT… compares, as
-columns.
+"""Briefs: what SORT (RFC 5256, RFC 5957) and THREAD need of each message, the dates that SEARCH SENT… compares, and
+whether anything is attached (RFC 8621 4.1.4), as columns.
 
 The law: a brief depends on its record alone, so one made of a record and one that was stored are equal. Texts are
 folded UTF-8 and compared by their octets. Ids are hashes of 64 bits: among a million there is one wrong pair in 30
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.errors import Corrupt
+from mail.jmap.email.bodies import has_attachment
 from mail.message import sorting
 from mail.message.record import Record
 from mail.message.thread import KEY_BYTES, is_reply, parents_of
@@ -26,8 +27,8 @@ UNKNOWN: Final = -(2**63)  # `sent_s` of a message without a valid date
 TEXTS: Final = ("subject", "from_", "to", "cc", "from_shown", "to_shown")  # columns of texts, in order
 TEXT_BYTES_MAX: Final = 1000  # of one: what is behind is not compared
 _END: Final = b"\xff"  # no UTF-8 has it
-_NUMBERS: Final = ("<i8", "<i2", "?", "<u8")  # sent_s, zone_min, replies, ids
-_VERSION: Final = 1
+_NUMBERS: Final = ("<i8", "<i2", "?", "?", "<u8")  # sent_s, zone_min, replies, attached, ids
+_VERSION: Final = 2
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,6 +38,7 @@ class Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sent_s: int
     zone_min: int
     reply: bool
+    attached: bool
     id: int
     parents: tuple[int, ...]
     subject: bytes
@@ -53,6 +55,7 @@ def brief_of(record: Record) -> Brief:
         UNKNOWN if record.sent_s is None else record.sent_s,
         record.sent_zone_min,
         is_reply(record.subject or ""),
+        has_attachment(record.root),
         id_of(record.message_id) if record.message_id else 0,
         tuple([id_of(one) for one in parents_of(record)]),
         _text(sorting.subject(record)),
@@ -108,6 +111,7 @@ class Columns(NamedTuple):
     sent_s: Array  # int64, UNKNOWN where there is no date
     zone_min: Array  # int16
     replies: Array  # bool
+    attached: Array  # bool
     ids: Array  # uint64
     starts: Array  # int64, one more than rows
     parents: Array  # uint64
@@ -124,7 +128,7 @@ class Columns(NamedTuple):
     @property
     def numbers(self) -> tuple[Array, ...]:
         """The columns of one number a row."""
-        return self.sent_s, self.zone_min, self.replies, self.ids
+        return self.sent_s, self.zone_min, self.replies, self.attached, self.ids
 
     @property
     def texts(self) -> tuple[Texts, ...]:
@@ -150,11 +154,12 @@ class Columns(NamedTuple):
     def weight(self) -> int:
         """About how many bytes of memory it has."""
         words = sum(len(text.words) * 48 + sum(map(len, text.words)) for text in self.texts)
-        return len(self) * (27 + 4 * len(self.texts)) + 8 * len(self.parents) + words
+        return len(self) * (28 + 4 * len(self.texts)) + 8 * len(self.parents) + words
 
 
 def _columns(numbers: Sequence[Array], starts: Array, parents: Array, texts: Sequence[Texts]) -> Columns:
-    return Columns(numbers[0], numbers[1], numbers[2], numbers[3], starts, parents, *texts)
+    sent_s, zone_min, replies, attached, ids = numbers
+    return Columns(sent_s, zone_min, replies, attached, ids, starts, parents, *texts)
 
 
 def columns_of(briefs: Sequence[Brief]) -> Columns:
@@ -164,6 +169,7 @@ def columns_of(briefs: Sequence[Brief]) -> Columns:
         np.array([brief.sent_s for brief in briefs], np.int64),
         np.array([brief.zone_min for brief in briefs], np.int16),
         np.array([brief.reply for brief in briefs], bool),
+        np.array([brief.attached for brief in briefs], bool),
         np.array([brief.id for brief in briefs], np.uint64),
         np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
         np.array([one for brief in briefs for one in brief.parents], np.uint64),
@@ -214,13 +220,13 @@ def decode(data: bytes) -> Columns:
         if data[:1] != bytes((_VERSION,)):
             raise ValueError(f"version {data[:1]!r}")  # noqa: TRY301 - one way out
         parts = msgspec.msgpack.decode(data[1:], type=list[bytes])
-        numbers = [np.frombuffer(part, kind) for part, kind in zip(parts[:4], _NUMBERS, strict=True)]
-        starts = np.concatenate(([0], np.cumsum(np.frombuffer(parts[4], "<u2"), dtype=np.int64)))
+        numbers = [np.frombuffer(part, kind) for part, kind in zip(parts[:5], _NUMBERS, strict=True)]
+        starts = np.concatenate(([0], np.cumsum(np.frombuffer(parts[5], "<u2"), dtype=np.int64)))
         texts = [
             Texts(np.frombuffer(codes, "<u4").astype(np.int32), words.split(_END)[:-1])
-            for codes, words in zip(parts[6::2], parts[7::2], strict=True)
+            for codes, words in zip(parts[7::2], parts[8::2], strict=True)
         ]
-        found = _columns(numbers, starts, np.frombuffer(parts[5], "<u8"), texts)
+        found = _columns(numbers, starts, np.frombuffer(parts[6], "<u8"), texts)
         _check(found)
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         raise Corrupt("A search index is damaged.", log=f"briefs: {error}") from error

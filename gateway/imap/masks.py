@@ -4,14 +4,14 @@ The law: the columns are of one moment, that of the command's start; a key is on
 """
 
 import datetime as dt
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
 from actors.mailbox.types import system_bit
 from gateway.access import ids
+from gateway.access.finding.questions import DAY_S, EPOCH_DAY
 from gateway.imap.parts import Array
-from gateway.imap.probes import DAY_S, EPOCH_DAY
 from gateway.imap.selected import Selection
 from mail.imap import search as key
 
@@ -37,6 +37,10 @@ class Scope(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def mask(self, wanted: object) -> Array:
+        """The truth of a search key for each row."""
+        return mask_of(cast("key.SearchKey", wanted), self)
 
 
 def scope_of(selection: Selection, rows: Array, *, now_ms: int, own: int) -> Scope:

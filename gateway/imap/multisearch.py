@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from cluster.errors import NotFound, Refused
-from gateway.imap.lookups import Lookups
+from gateway.access.finding.lookups import Lookups
 from gateway.imap.parts import Place
 from gateway.imap.returns import answer, saving
 from gateway.imap.search import asks_mod_sequence, finder_of, results_of
@@ -83,7 +83,7 @@ class _Search:
         if mailbox in self._done:
             return
         self._done.add(mailbox)
-        lookups = self._lookups.setdefault(selection.account, Lookups(session, selection.account))
+        lookups = self._lookups.setdefault(selection.account, Lookups(session.services.indexes, selection.account))
         finder = finder_of(session, selection, lookups, "part")
         found = await finder.find(command.key)
         results = results_of(finder, found, np.flatnonzero(found.mask), command.key)

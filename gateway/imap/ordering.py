@@ -11,16 +11,16 @@ from typing import Final
 import numpy as np
 
 from actors.search.brief import UNKNOWN, Columns, Texts, columns_of
+from gateway.access.finding.lookups import Lookups
+from gateway.access.finding.ranking import ranks
 from gateway.imap.finding import Finder
 from gateway.imap.inserting import Key
-from gateway.imap.lookups import Lookups
 from gateway.imap.masks import Scope
 from gateway.imap.parts import Array, Pace
 from gateway.imap.session import Session
 from mail.imap.sorting import SortCriterion, SortKey
 from mail.message.sorting import order
 
-_PIECE: Final = 8192  # texts sorted at once: about 4 ms
 _THREADED_ABOVE: Final = 50_000  # numbers that are sorted in 20 ms
 
 TEXTS: Final[dict[SortKey, str]] = {
@@ -54,7 +54,10 @@ async def ordered(
 
 async def sort_keys(session: Session, scope: Scope, criteria: Sequence[SortCriterion]) -> dict[int, Key]:
     """What each of a few messages is sorted by, by UID."""
-    finder, rows = Finder(session, scope, Lookups(session, scope.selection.account)), np.arange(len(scope))
+    finder, rows = (
+        Finder(session, scope, Lookups(session.services.indexes, scope.selection.account)),
+        np.arange(len(scope)),
+    )
     keys = {criterion.key for criterion in criteria}
     briefs = await finder.briefs(rows) if len(scope) and keys & {SortKey.DATE, *TEXTS} else columns_of(())
     columns: list[Sequence[int | bytes]] = []
@@ -113,30 +116,3 @@ def sent(finder: Finder, places: Array, briefs: Columns) -> Array:
     """The sent dates in UTC, else the internal ones (RFC 5256 2.2)."""
     dates: Array = np.where(briefs.sent_s == UNKNOWN, arrived(finder, places), briefs.sent_s)
     return dates
-
-
-async def ranks(texts: Texts, pace: Pace) -> Array:
-    """A number for each row that compares as its text does."""
-    used = texts.used()
-    order = await _sorted(used.words, pace)
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    found: Array = rank[used.codes]
-    return found
-
-
-async def _sorted(words: Sequence[bytes], pace: Pace) -> list[int]:
-    """The numbers of the words in their order. Runs are sorted, then merged two by two, with pauses between: sorting
-    all in one go would hold every other thread as well."""
-    key = words.__getitem__
-    runs = []
-    for start in range(0, len(words), _PIECE):
-        runs.append(sorted(range(start, min(start + _PIECE, len(words))), key=key))
-        await pace.breathe()
-    while len(runs) > 1:
-        merged = []
-        for at in range(0, len(runs), 2):
-            merged.append(sorted([*runs[at], *(runs[at + 1] if at + 1 < len(runs) else ())], key=key))
-            await pace.breathe()
-        runs = merged
-    return runs[0] if runs else []

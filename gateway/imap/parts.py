@@ -7,7 +7,7 @@ actors.directory.client; hosting passes them in.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from actors.mailbox.client import Message
 from actors.mailbox.follow import Follow, News
@@ -30,10 +30,11 @@ from actors.mailbox.types import (
 from cluster.clock import Clock, Dice
 from gateway import login
 from gateway.access import parts as access
+from gateway.access.finding.finder import LARGE_AT_ONCE
+from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Array, Log, Pace
 from gateway.imap.arrangements import Arrangements
 from gateway.imap.compressing import Deflaters
-from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.settings import ImapSettings
 from gateway.login import Principal
@@ -57,7 +58,6 @@ __all__ = [
     "Wire",
 ]
 
-LARGE_AT_ONCE: Final = 2  # large messages searched: folded, the text of one of 50 MB may take a gigabyte
 
 FlagsMode = Literal["add", "remove", "replace"]
 AclMode = Literal["replace", "add", "remove"]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from actors.mailbox.index import run_bounds
-from gateway.imap.finding import Which
+from gateway.access.finding.finder import Which
 from gateway.imap.parts import Array, Pace
 from gateway.imap.selected import Selection
 from gateway.imap.session import Session

@@ -6,9 +6,9 @@ any more (RFC 2180 4.3).
 
 import numpy as np
 
+from gateway.access.finding.lookups import Lookups
 from gateway.imap.bounds import searched
 from gateway.imap.finding import Finder, Found, Role
-from gateway.imap.lookups import Lookups
 from gateway.imap.masks import scope_of
 from gateway.imap.parts import Array
 from gateway.imap.returns import Results, answer, answer_plainly, has_mod_sequence, saving, which_of
@@ -59,7 +59,7 @@ def finder_of(
     now_ms = session.services.clock.now_ms()
     rows = np.arange(len(selection.uids)) if rows is None else rows
     scope = scope_of(selection, rows, now_ms=now_ms, own=session.account)
-    return Finder(session, scope, lookups or Lookups(session, selection.account), role)
+    return Finder(session, scope, lookups or Lookups(session.services.indexes, selection.account), role)
 
 
 def results_of(finder: Finder, found: Found, places: Array, wanted: key.SearchKey) -> Results:

@@ -12,13 +12,14 @@ from typing import Final
 import numpy as np
 
 from cluster.errors import Trouble
+from gateway.access.finding.lookups import Lookups
+from gateway.access.finding.matching import questions
 from gateway.imap.contexts import Context, Contexts
 from gateway.imap.fetch import fetch
 from gateway.imap.finding import Finder
 from gateway.imap.inserting import Insertion
-from gateway.imap.lookups import Lookups
 from gateway.imap.masks import Scope, scope_of
-from gateway.imap.matching import compile_key, questions
+from gateway.imap.matching import compile_key
 from gateway.imap.ordering import sort_keys
 from gateway.imap.parts import Array
 from gateway.imap.selected import Selection
@@ -146,7 +147,7 @@ async def _news(session: Session, selection: Selection, context: Context) -> Non
     if questions(compile_key(context.key)):
         judged = judged[:_READ_AT_ONCE]
     scope = _scope(session, selection, judged)
-    found = await Finder(session, scope, Lookups(session, selection.account)).find(context.key)
+    found = await Finder(session, scope, Lookups(session.services.indexes, selection.account)).find(context.key)
     new, was_judged = scope.uids[found.mask], context.judged
     context.judged = max(was_judged, int(judged[-1]))
     await _fetched(session, selection, context, new[(new > was_judged) & ~np.isin(new, context.members)])

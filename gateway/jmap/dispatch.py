@@ -11,7 +11,17 @@ from typing import Any, Final
 import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
-from gateway.jmap import emails, emails_set, mailboxes, mailboxes_query, mailboxes_set, subscriptions, threads
+from gateway.jmap import (
+    emails,
+    emails_query,
+    emails_set,
+    mailboxes,
+    mailboxes_query,
+    mailboxes_set,
+    snippets,
+    subscriptions,
+    threads,
+)
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
@@ -28,6 +38,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Thread/changes": threads.changes,
     "Email/get": emails.get,
     "Email/changes": emails.changes,
+    "Email/query": emails_query.query,
+    "Email/queryChanges": emails_query.query_changes,
+    "SearchSnippet/get": snippets.get,
     "Email/set": emails_set.set_,
     "Email/copy": emails_set.copy,
     "Email/import": emails_set.import_,

@@ -4,7 +4,7 @@ The law: what never changes is rendered once and kept; where an email is and its
 answer is bounded: what is too large is to be asked for in pieces.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -123,28 +123,29 @@ class _Told:
 
     def __init__(self, reached: Reached, names: tuple[str, ...], words: tuple[str, ...]) -> None:
         self._reached = reached
-        self._names = names
         self._words = words
         self._keywords: dict[int, dict[str, bool]] = {}
+        self._boxes: dict[tuple[int, ...], dict[str, bool]] = {}
+        known: dict[str, Callable[[Seen], Any]] = {  # METADATA of mail.jmap.email.names
+            "id": lambda one: reached.email_id(one.email),
+            "blobId": lambda one: blobs.message_id(reached, one.email),
+            "threadId": lambda one: reached.thread_id(one.thread),
+            "mailboxIds": self._mailbox_ids,
+            "keywords": lambda one: self.keywords(one.flags),
+            "receivedAt": lambda one: utc(one.date_ms // 1000),
+        }
+        self._readers = [(name, known[name]) for name in names]
 
     def of(self, one: Seen) -> Mapping[str, Any]:
         """Those of its properties that are asked for."""
-        reached = self._reached
-        told: dict[str, Any] = {}
-        for name in self._names:
-            if name == "id":
-                told[name] = reached.email_id(one.email)
-            elif name == "blobId":
-                told[name] = blobs.message_id(reached, one.email)
-            elif name == "threadId":
-                told[name] = reached.thread_id(one.thread)
-            elif name == "mailboxIds":
-                told[name] = {reached.mailbox_id(number): True for number in one.mailboxes}
-            elif name == "keywords":
-                told[name] = self.keywords(one.flags)
-            else:
-                told[name] = utc(one.date_ms // 1000)
-        return told
+        return {name: read(one) for name, read in self._readers}
+
+    def _mailbox_ids(self, one: Seen) -> dict[str, bool]:
+        held = self._boxes.get(one.mailboxes)
+        if held is None:
+            held = {self._reached.mailbox_id(number): True for number in one.mailboxes}
+            self._boxes[one.mailboxes] = held
+        return held
 
     def keywords(self, flags: int) -> dict[str, bool]:
         """RFC 8621 4.1.1."""

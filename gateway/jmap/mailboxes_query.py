@@ -30,8 +30,9 @@ async def query(turn: Turn, asked: special.MailboxQuery) -> Answer:
     sight = await turn.sight(reached)
     results = _results(turn, reached, sight, asked, as_tree=asked.sort_as_tree, filter_as_tree=asked.filter_as_tree)
     position = state(Position(sight.account.stamp("Mailbox")))
+    things = querying.Things(results)
     return querying.part(
-        asked, position, results, reached.mailbox_id, lambda name: reached.mailbox_of(turn.created.find(name) or "")
+        asked, position, things, reached.mailbox_id, lambda name: reached.mailbox_of(turn.created.find(name) or "")
     )
 
 
@@ -45,9 +46,9 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     changed = [] if only_counts and not told.created and not told.destroyed else [
         *told.created, *told.updated, *told.destroyed
     ]  # fmt: skip
-    return querying.changes(
-        asked, state(Position(sight.account.stamp("Mailbox"))), results, changed, reached.mailbox_id
-    )
+    places = [(place, number) for place, number in enumerate(results) if number in changed]
+    position = state(Position(sight.account.stamp("Mailbox")))
+    return querying.changes(asked, position, len(results), places, changed, reached.mailbox_id)
 
 
 def _results(

@@ -4,8 +4,9 @@ The law: nothing here is more than the gateway uses. The real ones are actors.ma
 actors.directory.client; hosting passes them in.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from actors.mailbox.client import Message
@@ -13,6 +14,8 @@ from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
 from cluster.clock import Clock, Dice
+from gateway.access.finding.finder import LARGE_AT_ONCE
+from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Log
 from gateway.imap.parts import AclMode, Directory, Holder
 from gateway.jmap.cache import Fragments
@@ -147,3 +150,5 @@ class Services:
     fragments: Fragments
     hostname: str = "localhost"
     desk: Desk | None = None  # makes subscriptions to push; None: there are none
+    indexes: Indexes | None = None  # without them, messages are read instead
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message

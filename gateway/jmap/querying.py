@@ -5,8 +5,8 @@ The law: a position counts from the end when it is negative, and an anchor that 
 longer than the limit; where the server cut it shorter than was asked for it says so.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
 from gateway.jmap.standard import Answer
 from mail.jmap.errors import MethodError
@@ -17,20 +17,47 @@ LIMIT_MAX: Final = 5000  # ids told at once
 Thing = TypeVar("Thing")
 
 
+class Results(Protocol[Thing]):
+    """All of them in their order."""
+
+    def __len__(self) -> int: ...
+
+    def part(self, begin: int, end: int) -> Iterable[Thing]:
+        """Those at these positions, as far as there are any."""
+        ...
+
+    def place(self, thing: Thing) -> int | None:
+        """Where it is; None: it is none of them."""
+        ...
+
+
+class Things(list[Thing]):
+    """A list of results."""
+
+    def part(self, begin: int, end: int) -> Iterable[Thing]:
+        """As of Results."""
+        return self[begin:end]
+
+    def place(self, thing: Thing) -> int | None:
+        """As of Results."""
+        try:
+            return self.index(thing)
+        except ValueError:
+            return None
+
+
 def part(
     asked: standard.Query,
     state: str,
-    results: Sequence[Thing],
+    results: Results[Thing],
     name: Callable[[Thing], str],
     find: Callable[[str], Thing | None],
-    *,
-    can_change: bool = True,
 ) -> Answer:
     """The answer to a /query. `find`: the thing of an id. Raises MethodError."""
     total = len(results)
     if asked.anchor is not None:
         anchor = find(asked.anchor)
-        place = _place(results, anchor) if anchor is not None else None
+        place = results.place(anchor) if anchor is not None else None
         if place is None:
             raise MethodError("anchorNotFound")
         position = max(0, place + asked.anchor_offset)
@@ -40,9 +67,9 @@ def part(
     answer: Answer = {
         "accountId": asked.account_id,
         "queryState": state,
-        "canCalculateChanges": can_change,
+        "canCalculateChanges": True,
         "position": position,
-        "ids": [name(thing) for thing in results[position : position + limit]],
+        "ids": [name(thing) for thing in results.part(position, position + limit)],
     }
     if asked.calculate_total:
         answer["total"] = total
@@ -54,29 +81,22 @@ def part(
 def changes(
     asked: standard.QueryChanges,
     state: str,
-    results: Sequence[Thing],
-    changed: Collection[Thing],
+    total: int,
+    places: Sequence[tuple[int, Thing]],
+    removed: Collection[Thing],
     name: Callable[[Thing], str],
 ) -> Answer:
-    """The answer to a /queryChanges: all that changed goes from the list, and what of it is in the results now comes
-    in again at its place. Raises MethodError."""
-    places = [(place, thing) for place, thing in enumerate(results) if thing in changed]
-    if asked.max_changes is not None and len(places) + len(changed) > asked.max_changes:
+    """The answer to a /queryChanges: all that changed goes from the list (`removed`), and what of it is in the results
+    now comes in again at its place (`places`, ascending). Raises MethodError."""
+    if asked.max_changes is not None and len(places) + len(removed) > asked.max_changes:
         raise MethodError("tooManyChanges")
     answer: dict[str, Any] = {
         "accountId": asked.account_id,
         "oldQueryState": asked.since_query_state,
         "newQueryState": state,
-        "removed": [name(thing) for thing in changed],
+        "removed": [name(thing) for thing in removed],
         "added": [{"id": name(thing), "index": place} for place, thing in places],
     }
     if asked.calculate_total:
-        answer["total"] = len(results)
+        answer["total"] = total
     return answer
-
-
-def _place(results: Sequence[Thing], thing: Thing) -> int | None:
-    try:
-        return list(results).index(thing)
-    except ValueError:
-        return None

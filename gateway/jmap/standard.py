@@ -90,10 +90,10 @@ async def changed(
     return answer, changes
 
 
-async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: str) -> Changes:
-    """All that changed since a state, for who sees the account now: not to be kept over an await. Raises
-    MethodError."""
-    since, _until, entries = await _entries(turn, reached, since_state, kind)
+async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: str) -> Changes:
+    """All that changed since a state, for who sees the account now: not to be kept over an await. `kinds`: the state
+    is that of the last change of any of these. Raises MethodError."""
+    since, _until, entries = await _entries(turn, reached, since_state, *kinds)
     if since.within:
         raise MethodError("cannotCalculateChanges")
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
@@ -103,11 +103,11 @@ async def changes_since(turn: Turn, reached: Reached, since_state: str, kind: st
 
 
 async def _entries(
-    turn: Turn, reached: Reached, since_state: str, kind: str
+    turn: Turn, reached: Reached, since_state: str, *kinds: str
 ) -> tuple[Position, int, list[tuple[int, Entry]]]:
     mirror = await turn.services.mail.mirror(reached.number)
     since = read_state(since_state, mirror.account.modseq)
-    until = mirror.account.stamp(kind)
+    until = max(map(mirror.account.stamp, kinds))
     if until - since.modseq > CHANGES_MAX:
         raise MethodError("cannotCalculateChanges", "Too much has happened since.")
     entries: list[tuple[int, Entry]] = []

@@ -42,6 +42,9 @@ def read_utc(text: str) -> datetime:
     return read_date(text)
 
 
+_PLAIN_CHARS: Final = len("2000-01-01T00:00:00")
+
+
 def date(when: datetime) -> str:
     """A Date in the time zone that the moment has."""
     if when.utcoffset() == timedelta(0):
@@ -51,6 +54,8 @@ def date(when: datetime) -> str:
 
 def utc(when: datetime | float) -> str:
     """A UTCDate of a moment, or of seconds since 1970."""
+    if isinstance(when, int):
+        return datetime.fromtimestamp(when, UTC).isoformat()[:_PLAIN_CHARS] + "Z"
     if not isinstance(when, datetime):
         when = datetime.fromtimestamp(when, UTC)
     plain = when.astimezone(UTC).replace(tzinfo=None)

@@ -57,12 +57,22 @@ def mailbox_cc(record: Record) -> str:
 
 def display_from(record: Record) -> str:
     """DISPLAYFROM (RFC 5957 4)."""
-    return fold(_display(record, record.from_, FROM))
+    return fold(shown_from(record))
 
 
 def display_to(record: Record) -> str:
     """DISPLAYTO (RFC 5957 4)."""
-    return fold(_display(record, record.to, TO))
+    return fold(shown_to(record))
+
+
+def shown_from(record: Record) -> str:
+    """DISPLAYFROM as it is written."""
+    return _display(record, record.from_, FROM)
+
+
+def shown_to(record: Record) -> str:
+    """DISPLAYTO as it is written."""
+    return _display(record, record.to, TO)
 
 
 def _mailbox(record: Record, addresses: tuple[Address, ...], field: int) -> str:

@@ -1,5 +1,7 @@
 """A world whose accounts have search indexes: the real ones, made in memory of the messages that a test says."""
 
+from typing import Any
+
 import numpy as np
 
 from actors.search.entry import Entry, entry_of
@@ -44,15 +46,19 @@ class MemoryIndexes:
 class IndexedWorld(World):
     """As World."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.indexes = self.memory = MemoryIndexes()
-        super().__init__()
+        super().__init__(**settings)
 
     async def index(self, *, mailbox: str = "INBOX", account: int = ALICE, recent: int = 0, left: int = 0) -> Asked:
         """Index a mailbox: all but the last `left` messages, the last `recent` of those as entries."""
         hold = await self.mail.select(account, mailbox, read_only=True, changed=lambda: None)
         emails = np.unique(hold.view.index.emails).tolist()
         await hold.close()
+        return await self.index_emails(emails, account, recent=recent, left=left)
+
+    async def index_emails(self, emails: list[int], account: int = ALICE, *, recent: int = 0, left: int = 0) -> Asked:
+        """Index these emails, which ascend, in the same way."""
         entries: list[Entry] = []
         for email, message in zip(emails, await self.mail.messages(account, emails), strict=True):
             assert message is not None

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.imap.matching import Bounds, Column, Every, Probe, Some, Truths, compile_key, questions
-from gateway.imap.probes import Candidate, Question
+from gateway.access.finding.matching import Bounds, Column, Every, Probe, Some, Truths, questions
+from gateway.access.finding.questions import Candidate, Question
+from gateway.imap.matching import compile_key
 from gateway.imap.relevancy import has_fuzzy, relevancy
 from mail.imap import search as key
 from mail.message.record import read_message

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from cluster.clock import ManualClock
-from gateway.imap import finding
-from gateway.imap.parts import LARGE_AT_ONCE
+from gateway.access.finding import finder as finding
+from gateway.access.finding.finder import LARGE_AT_ONCE
 from tests.unit.gateway.imap.world import Client, World, message
 
 

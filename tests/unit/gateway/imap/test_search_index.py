@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.imap import finding
+from gateway.access.finding import finder as finding
 from mail.message import content
 from mail.message.charset import fold
 from mail.message.header import unfold, values

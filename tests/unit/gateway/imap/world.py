@@ -24,8 +24,8 @@ from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
 from cluster.placement.claims import Alone
 from gateway.access import connection as access
+from gateway.access.finding.indexes import Indexes
 from gateway.imap.connection import Connection
-from gateway.imap.indexes import Indexes
 from gateway.imap.metrics import Metrics
 from gateway.imap.parts import Services
 from gateway.imap.server import ImapServer

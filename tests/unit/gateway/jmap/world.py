@@ -18,6 +18,7 @@ from mail.jmap.limits import Limits
 from mail.jmap.request import decode, response
 from tests.strict.jmap import answers
 from tests.unit.gateway.imap import world as imap
+from tests.unit.gateway.imap.indexed import IndexedWorld as IndexedImapWorld
 from tests.unit.gateway.imap.world import ALICE, BOB, CAROL, TEAM
 
 ACCOUNTS = {"alice": ALICE, "bob": BOB, "carol": CAROL, "team": TEAM}
@@ -39,6 +40,7 @@ class World(imap.World):
             random.Random(3),
             self.log,
             Fragments(),
+            indexes=self.indexes,
         )
 
     def turn(self, login: str, using: frozenset[str] | None = None) -> Turn:
@@ -63,6 +65,10 @@ class World(imap.World):
         arguments.setdefault("accountId", account_id(ACCOUNTS[login]))
         ((_said, answer, _call),) = (await self.ask(login, [[name, arguments, "c"]]))["methodResponses"]
         return answer
+
+
+class IndexedWorld(World, IndexedImapWorld):
+    """Whose accounts have the indexes that a test makes."""
 
 
 def basic(login: str, password: str = imap.PASSWORD) -> str:

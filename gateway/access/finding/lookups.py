@@ -10,10 +10,9 @@ import numpy as np
 
 from actors.search.brief import Columns, columns_of
 from actors.search.index import Matches, Scores
-from gateway.imap.indexes import TextIndex
-from gateway.imap.parts import Array
-from gateway.imap.probes import TextQuestion
-from gateway.imap.session import Session
+from gateway.access.finding.indexes import Indexes, TextIndex
+from gateway.access.finding.questions import TextQuestion
+from gateway.access.parts import Array
 
 _KEPT_MAX: Final = 32  # answers, for the other mailboxes of the same account
 _KEPT_EMAILS_MAX: Final = 4_000_000  # in all of them: 32 MB
@@ -22,8 +21,8 @@ _KEPT_EMAILS_MAX: Final = 4_000_000  # in all of them: 32 MB
 class Lookups:
     """One account's."""
 
-    def __init__(self, session: Session, account: int) -> None:
-        self._session = session
+    def __init__(self, indexes: Indexes | None, account: int) -> None:
+        self._indexes = indexes
         self._account = account
         self._index: TextIndex | None = None
         self._asked = False
@@ -33,11 +32,10 @@ class Lookups:
 
     async def index(self) -> TextIndex | None:
         """The index; None where there is none."""
-        indexes = self._session.services.indexes
-        if not self._asked and indexes is not None:
+        if not self._asked and self._indexes is not None:
             self._asked = True
-            await indexes.want(self._account)
-            self._index = await indexes.index_of(self._account)
+            await self._indexes.want(self._account)
+            self._index = await self._indexes.index_of(self._account)
         return self._index
 
     async def covered(self, emails: Array) -> Array:
