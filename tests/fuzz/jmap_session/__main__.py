@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.jmap_session`: play random requests until a promise is broken, and tell the least to break it."""
+"""`python -m tests.fuzz.jmap_session`: play random requests until a promise is broken, and tell what least breaks it."""
 
 import asyncio
 import json
