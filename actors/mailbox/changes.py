@@ -10,8 +10,9 @@ and is gone since is not told. Where the log does not say which emails came or w
 nothing can be told of emails and threads.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection
+from typing import Final, NamedTuple
 
 from actors.mailbox import events as ev
 from actors.mailbox import leaving
@@ -27,6 +28,9 @@ class Told(NamedTuple):
     destroyed: list[int]
 
 
+_NOTHING: Final = Counter[int]()
+
+
 class Changes:
     """Folded from entries, for who sees `sight`."""
 
@@ -36,9 +40,10 @@ class Changes:
         self._moved: set[int] = set()  # emails that came, went, or were hidden or shown, anywhere
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
-        self._shown: set[int] = set()  # emails that may not have been seen before
+        self._gained: dict[int, Counter[int]] = {}  # emails, and their rows that came or were shown, by mailbox
+        self._held: set[int] = set()  # emails that were seen before: somewhere they went or were hidden
         self._relinked: set[int] = set()  # threads, of emails that came, went, or were hidden or shown
-        self._had: set[int] = set()  # threads of which an email that was there before went from somewhere
+        self._had: set[int] = set()  # threads of which such an email is, or was
         self._boxes: dict[int, bool] = {}  # mailboxes that changed: whether more than their counts
         self._made: set[int] = set()
         self._names: set[str] = set()  # subscribed, or not any more
@@ -66,8 +71,8 @@ class Changes:
     def emails(self) -> Told:
         """Emails."""
         seen = self.sight.find(self._touched)
-        created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
-        known = set(created)
+        known = self._appeared(seen)
+        created = [email for email in self._touched if email in known]
         updated = [email for email in self._touched if email in seen and email not in known]
         destroyed = [email for email in self._touched if email not in seen and email not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
@@ -76,15 +81,24 @@ class Changes:
         """Threads: those whose emails came or went."""
         threads = self._relinked
         there = self.sight.threads(threads)
-        created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
+        of = self._had
+        appeared = self._appeared({email for thread in there.keys() - of for email in there[thread]})
+        created = [
+            thread for thread in threads if thread in there and thread not in of and appeared >= {*there[thread]}
+        ]
         known = set(created)
         updated = [thread for thread in threads if thread in there and thread not in known]
         destroyed = [thread for thread in threads if thread not in there and thread not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
 
-    def _is_new(self, thread: int, emails: Sequence[int]) -> bool:
-        """Whether nobody need have known it: no email of it was there before."""
-        return thread not in self._had and all(email in self._new or email in self._shown for email in emails)
+    def _appeared(self, emails: Collection[int]) -> set[int]:
+        """Those of the emails, all seen now, that were not seen before: they are new, or all that is seen of them
+        came or was shown."""
+        maybe = [email for email in emails if email in self._gained and email not in self._held | self._new]
+        rows = self.sight.tally(maybe)
+        return {
+            email for email in emails if email in self._new or (email in rows and rows[email] <= self._gained[email])
+        }
 
     def mailboxes(self) -> tuple[Told, bool]:
         """Mailboxes, and whether of all that are updated only the counts have changed."""
@@ -115,10 +129,10 @@ class Changes:
             self._flagged(event)
         elif isinstance(event, ev.MessagesExpunged):
             self._box(event.mailbox)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxDeleted):
             self._box(event.mailbox, wholly=True)
-            self._left(event.left)
+            self._left(event.mailbox, event.left)
         elif isinstance(event, ev.MailboxCreated):
             self._made.add(event.mailbox)
             self._box(event.mailbox, wholly=True)
@@ -143,8 +157,9 @@ class Changes:
             self._move(row.email, row.thread or row.email)
         if event.came != ev.COPIED:
             self._new.update(row.email for row in event.rows)
-        elif self.sight.who is not None:  # where it was before may not be for him to see
-            self._shown.update(row.email for row in event.rows)
+        else:
+            for row in event.rows:
+                self._gain(event.mailbox, row.email)
 
     def _flagged(self, event: ev.FlagsChanged) -> None:
         hides = bool((event.clear | event.set) & DELETED)
@@ -153,19 +168,37 @@ class Changes:
         emails, threads = self.sight.at(event.mailbox, event.uids)
         self._touched.update(dict.fromkeys(emails))
         if hides:
-            self._shown.update(emails)
             self._moved.update(emails)
             self._relinked.update(threads)
+            for email, thread in zip(emails, threads, strict=True):
+                if event.set & DELETED:
+                    self._hold(event.mailbox, email, thread)
+                else:
+                    self._gain(event.mailbox, email)
 
-    def _left(self, left: bytes) -> None:
+    def _left(self, mailbox: int, left: bytes) -> None:
         known = leaving.decode(left)
         if known is None:
             self.unknown = True
             return
         for one in known:
             self._move(one.email, one.thread)
-            if one.shown and one.email not in self._new and one.email not in self._shown:
-                self._had.add(one.thread)
+            if one.shown:
+                self._hold(mailbox, one.email, one.thread)
+
+    def _hold(self, mailbox: int, email: int, thread: int) -> None:
+        """It was seen there; unless it had come there only now, it was seen before. A mailbox that is gone counts for
+        all: whoever could not look into it is told of emails as known that he did not know."""
+        box = self.sight.account.mailboxes.get(mailbox)
+        gained = self._gained.get(email, _NOTHING)
+        if gained[mailbox]:
+            gained[mailbox] -= 1
+        elif email not in self._new and (box is None or mailbox in self.sight.readable):
+            self._held.add(email)
+            self._had.add(thread)
+
+    def _gain(self, mailbox: int, email: int) -> None:
+        self._gained.setdefault(email, Counter())[mailbox] += 1
 
     def _move(self, email: int, thread: int) -> None:
         self._touched[email] = None

@@ -9,7 +9,8 @@ keywords are those of any such row. What is made is kept with the mirror while t
 and is bounded by their number. Nothing here is kept over an await by who asks: arrays are read and not written to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -109,6 +110,25 @@ class Sight:
                     holders = known.mailboxes if number in known.mailboxes else (*known.mailboxes, number)
                     found[email] = known._replace(mailboxes=holders, flags=known.flags | flags)
         return found
+
+    def tally(self, emails: Collection[int]) -> dict[int, Counter[int]]:
+        """How many rows that are seen each of these has, by mailbox."""
+        found: dict[int, Counter[int]] = {}
+        for number, box in self.readable.items() if emails else ():
+            for email in self._shown_of(number, box, emails):
+                found.setdefault(email, Counter())[number] += 1
+        return found
+
+    def _shown_of(self, number: int, box: Mailbox, emails: Collection[int]) -> Iterator[int]:
+        """Once for each row in a mailbox."""
+        if not box.messages:
+            return
+        order, ascending = self._order(number)
+        index = _index(box)
+        for email in emails:
+            for row in order[ascending.searchsorted(email) : ascending.searchsorted(email, "right")].tolist():
+                if not int(index.flags[row]) & DELETED:
+                    yield email
 
     def at(self, number: int, uids: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
         """The emails of those rows of a mailbox that are still there, hidden ones too; and their threads."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.jmap_session`: play random requests until a promise is broken, and tell what least breaks it."""
+"""`python -m tests.fuzz.jmap_session`: play random requests until a promise is broken, and tell the least script."""
 
 import asyncio
 import json

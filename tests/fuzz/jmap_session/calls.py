@@ -42,20 +42,21 @@ def call(dice: Dice, number: int) -> list[Any]:
     known = [name for name in METHODS if name in HANDLERS]
     often = [name for name in _OFTEN if name in HANDLERS]
     chosen = dice.choice(often) if dice.random() < 0.5 else dice.choice(known)
-    arguments = _arguments(dice, METHODS[chosen])
-    if number and arguments and dice.random() < REFERS_SHARE:
-        _refer(dice, arguments, number)
+    made = arguments(dice, METHODS[chosen])[1]
+    if number and made and dice.random() < REFERS_SHARE:
+        _refer(dice, made, number)
     if dice.random() < SPOILT_SHARE:
-        arguments = _spoilt(dice, arguments)
-    return [chosen if dice.random() < 0.98 else dice.choice(list(METHODS)), arguments, f"c{number}"]
+        made = _spoilt(dice, made)
+    return [chosen if dice.random() < 0.98 else dice.choice(list(METHODS)), made, f"c{number}"]
 
 
-def _arguments(dice: Dice, method: Method) -> dict[str, Any]:
+def arguments(dice: Dice, method: Method) -> list[Any]:
+    """A call of a method, mostly of the types it takes."""
     made = {}
     for field in msgspec.structs.fields(method.arguments):
         if field.required or dice.random() < 0.4:
             made[field.encode_name] = _argument(dice, method, field.encode_name)
-    return made
+    return [method.name, made, "c"]
 
 
 def _argument(dice: Dice, method: Method, name: str) -> Any:

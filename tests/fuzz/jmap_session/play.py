@@ -66,9 +66,9 @@ class Player:
             await world.deliver(message(random.Random(step.seed)), ACCOUNTS[step.login])
             return
         known = capabilities(LIMITS)
-        request: dict[str, Any] = {"using": list(known), "methodCalls": self._filled(step.calls, step.login)}
+        request: dict[str, Any] = {"using": list(known), "methodCalls": self.filled(step.calls, step.login)}
         if step.created is not None:
-            request["createdIds"] = self._filled(step.created, step.login)
+            request["createdIds"] = self.filled(step.created, step.login)
         before = {number: await self._modseq(number) for number in ACCOUNTS.values()}
         try:
             read = decode(json.dumps(request).encode(), LIMITS, known)
@@ -82,7 +82,7 @@ class Player:
         defects = [line for line in world.log.lines if line["event"] == "jmap.defect"]
         assert not defects, defects
         answers.read(request, told)
-        self._learn(step.login, told)
+        self.learn(step.login, told)
         after = {number: await self._modseq(number) for number in ACCOUNTS.values()}
         assert all(after[number] >= before[number] for number in before)
         if not any(METHODS[name].writes for name, _arguments, _call in step.calls if name in METHODS):
@@ -91,18 +91,19 @@ class Player:
     async def _modseq(self, number: int) -> int:
         return (await self._world.mail.mirror(number)).account.modseq
 
-    def _filled(self, value: Any, login: str) -> Any:
+    def filled(self, value: Any, login: str) -> Any:
+        """With what stands for ids replaced."""
         if isinstance(value, str):
             found = _PLACE.fullmatch(value)
             return self._meant(found[1], int(found[2] or 0), login) if found else value
         if isinstance(value, list):
-            return [self._filled(one, login) for one in value]
+            return [self.filled(one, login) for one in value]
         if isinstance(value, dict):
-            return {self._path(name, login): self._filled(one, login) for name, one in value.items()}
+            return {self._path(name, login): self.filled(one, login) for name, one in value.items()}
         return value
 
     def _path(self, name: str, login: str) -> str:
-        return "/".join(str(self._filled(part, login)) for part in name.split("/"))
+        return "/".join(str(self.filled(part, login)) for part in name.split("/"))
 
     def _meant(self, kind: str, number: int, login: str) -> str:
         if kind == "O":
@@ -112,7 +113,7 @@ class Player:
         known = list(self._known.get(login, {}).get(kind, ()))
         return known[number % len(known)] if known else "x"
 
-    def _learn(self, login: str, value: Any) -> None:
+    def learn(self, login: str, value: Any) -> None:
         """The ids and states in an answer."""
         known = self._known.setdefault(login, {})
 
