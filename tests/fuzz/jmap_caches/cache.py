@@ -59,7 +59,10 @@ class Cache:
         for kind in KINDS:
             found = await self._get(kind, None)
             theirs = {one["id"]: one for one in found["list"]}
-            assert self.things[kind] == theirs, f"{self._login}: {kind}: {self.things[kind]} is not {theirs}"
+            mine = self.things[kind]
+            wrong = {name: (mine.get(name), theirs.get(name)) for name in mine.keys() | theirs.keys()}
+            wrong = {name: both for name, both in wrong.items() if both[0] != both[1]}
+            assert not wrong, f"{self._login}, in pages of {self._more}: {kind}, as known and as it is: {wrong}"
         for number, (kind, query) in enumerate(QUERIES):
             found = await self._ask(f"{kind}/query", **query)
             held = self.results[number][1]
