@@ -267,7 +267,7 @@ def transfer(
                 (index.flags[rows] & keeps).tolist(),
                 index.sizes[rows].tolist(),
                 index.dates[rows].tolist(),
-                index.threads[rows].tolist(),
+                index.threads_of(rows).tolist(),
                 strict=True,
             )
         )

@@ -216,7 +216,7 @@ class _Editing:
         for number in (where.hidden.keys() if one.only == () else come) | gone:
             self._of(number).gone += where.rows(number)
         index, row = self._first(where)
-        thread = int(index.threads[row])
+        thread = int(index.threads_of(row))
         for number in sorted(come):
             allowed = rights.flags_allowed(self._account.mailboxes[number].acl, self._who)
             values = (one.email, flags & allowed, int(index.sizes[row]), int(index.dates[row]))

@@ -86,7 +86,7 @@ class Index:
         threads: Array = self.emails - self._columns[_BACK][: self.count]
         return threads
 
-    def threads_of(self, rows: Array) -> Array:
+    def threads_of(self, rows: Array | int) -> Array:
         """The same of some rows."""
         threads: Array = self._columns[_EMAIL][rows] - self._columns[_BACK][rows]
         return threads

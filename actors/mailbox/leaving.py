@@ -26,7 +26,7 @@ def encode(index: Index, rows: Array) -> bytes:
     """Those rows."""
     emails = index.emails[rows]
     shown = index.flags[rows] & DELETED == 0
-    columns = np.stack([np.diff(emails, prepend=0), emails - index.threads[rows], shown]).astype("<i8")
+    columns = np.stack([np.diff(emails, prepend=0), emails - index.threads_of(rows), shown]).astype("<i8")
     return pack(columns.tobytes())
 
 

@@ -21,7 +21,7 @@ from actors.mailbox.views import Directing
 from cluster.errors import Trouble, Unavailable
 from cluster.meta.store import Store
 
-ROWS_MAX: Final = 4_000_000  # of all mirrors: 52 bytes each, and about as much for what is made of them
+ROWS_MAX: Final = 4_000_000  # of all mirrors: 52 bytes each, and up to three times that for what is made of them
 MIRRORS_MAX: Final = 5000  # about 10 kB each, besides rows
 HELD_MAX: Final = 5000  # entries that are told while it is read
 REACHED_S: Final = 5.0  # that what was committed takes to be told

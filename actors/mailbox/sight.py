@@ -137,7 +137,7 @@ class Sight:
             return [], []
         index = _index(box)
         rows = index.find(uids)
-        return index.emails[rows].tolist(), index.threads[rows].tolist()
+        return index.emails[rows].tolist(), index.threads_of(rows).tolist()
 
     def rows(self, number: int) -> Rows:
         """The emails in a mailbox that may be read."""

@@ -122,7 +122,7 @@ class _Wanted(NamedTuple):
         order = places = await Orderer(host, finder, words).ordered(places, self.sort, before)
         if self.collapses:
             places = await collapsed(places, scope.rows.threads)
-        return scope.emails[places], order
+        return scope.emails[places], order.astype(np.int32)
 
     def _mailbox(self, turn: Turn, reached: Reached, sight: Sight) -> int | None:
         """The one that all of it is in, if it may be read."""

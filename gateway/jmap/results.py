@@ -12,10 +12,10 @@ from gateway.access.parts import Array
 from gateway.jmap.email_order import Before
 
 _NAME: Final = "results"  # in what is made of a mirror
-_EACH: Final = 12  # numbers for each row of the account, of 8 octets: four results that have all of it
-_LEAST: Final = 5000  # in all results of a small account
+_ROW_BYTES: Final = 52  # of results, for each row of the account: as much as its columns take
+_LEAST_BYTES: Final = 50_000  # in all results of a small account
 _RESULTS_MAX: Final = 100
-_EMPTY: Final = 20  # that one without any counts as
+_EMPTY_BYTES: Final = 300  # of one without any emails
 
 Version = tuple[int, ...]
 
@@ -49,8 +49,8 @@ class Kept(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """In numbers."""
-        return len(self.emails) + len(self.order.places) + len(self.order.emails) + _EMPTY
+        """In octets; the emails of the scope are often also those of another's, or of the mirror's columns."""
+        return self.emails.nbytes + self.order.places.nbytes + self.order.emails.nbytes + _EMPTY_BYTES
 
 
 class Results:
@@ -68,7 +68,7 @@ class Results:
         return held
 
     def put(self, key: object, kept: Kept, room: int) -> None:
-        """Remember; `room`: numbers in all."""
+        """Remember; `room`: octets in all."""
         self._drop(key)
         if kept.weight > room:
             return
@@ -94,5 +94,5 @@ def results_of(sight: Sight) -> Results:
 
 
 def room_of(sight: Sight) -> int:
-    """How many numbers the results of this account may have."""
-    return _EACH * sight.account.used_messages + _LEAST
+    """How many octets the results of this account may have."""
+    return _ROW_BYTES * sight.account.used_messages + _LEAST_BYTES

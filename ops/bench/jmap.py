@@ -1,13 +1,18 @@
-"""What a mail client's commonest requests over JMAP cost in a mailbox of 100,000 messages: in this process, without
-HTTP.
+"""What a mail client's commonest requests over JMAP cost in a mailbox of 100,000 messages: in this process without
+HTTP, and the commonest of them over HTTPS from a server of its own.
 
-The law: every answer is checked before anything is timed. A request is what a client sends, octets in and octets out;
-times are those of one request after the other, and so is the CPU, which is this process's.
+The law: every answer is checked before anything is timed. A request is what a client sends, octets in and octets out.
+In this process times are those of one request after the other, and so is the CPU. Over HTTPS a few clients ask all the
+time, each on a connection that stays; the CPU is the server's alone.
 """
 
 import asyncio
+import base64
+import re
+import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +26,17 @@ from gateway.jmap.cache import Fragments
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.metrics import Metrics
 from gateway.jmap.parts import Services
-from gateway.jmap.session import capabilities
+from gateway.jmap.session import API, capabilities
 from gateway.jmap.turn import Turn
 from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
 from mail.jmap.request import decode, encode
+from ops.bench import processes
 from ops.bench.delivery import Scratch, Told
 from ops.bench.figures import Value
-from ops.bench.filling import add_accounts, add_varied
 from ops.bench.imap import loop_factory
-from ops.bench.peers import OURS, address
+from ops.bench.peers import HOST, OURS, PASSWORD, Rookery, address, free_ports
+from ops.bench.services import free_port
 from ops.bench.texts import letters
 from ops.bench.varied import Mailbox
 from ops.core import Core, opened
@@ -43,7 +49,12 @@ TIMES: Final = 200
 TIMES_QUICK: Final = 5
 CHANGES: Final = 1000
 SET: Final = 500
+CLIENTS: Final = 4
+SECONDS: Final = 5.0
+SECONDS_QUICK: Final = 0.5
+WARM_S: Final = 0.5
 ARRIVALS: Final = 20
+_LENGTH: Final = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 _USING: Final = [uri.CORE, uri.MAIL]
 _PROPERTIES: Final = [
     "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "size", "preview", "hasAttachment",
@@ -100,22 +111,91 @@ class Requests:
         return ("Email/query", asked), ("Email/get", {"#ids": ids, "properties": _PROPERTIES})
 
 
+@dataclass
+class OverHttps(Rookery):
+    """With JMAP."""
+
+    https: int = 0
+
+    @property
+    def settings(self) -> str:
+        """A certificate is made by the server."""
+        listener = f'[[listen]]\nprotocol = "https"\nport = {self.https}\n'
+        return super().settings.replace("[[listen]]", listener + "[[listen]]", 1)
+
+
 def measure(_make: object, scratch: Scratch, rounds: int, *, quick: bool, told: Told) -> Iterator[Value]:
-    """Fill once; all in this process."""
-    with asyncio.Runner(loop_factory=loop_factory) as runner, scratch() as directory:
-        told("jmap: filling")
-        yield from runner.run(_all(directory, rounds, told, quick=quick))
-
-
-async def _all(directory: Path, rounds: int, told: Told, *, quick: bool) -> list[Value]:
+    """Fill once."""
     mailbox = Mailbox(MESSAGES_QUICK if quick else MESSAGES)
+    with asyncio.Runner(loop_factory=loop_factory) as runner, scratch() as directory:
+        server = OverHttps(directory, free_ports(), https=free_port())
+        told("jmap: filling")
+        server.furnish(1)
+        server.fill_varied(mailbox)
+        body = runner.run(_page(directory))
+        for number in range(rounds):
+            told(f"jmap: round {number + 1} of {rounds}, over HTTPS")
+            with server.running() as roots:
+                yield from runner.run(_over_https(server.https, body, roots, SECONDS_QUICK if quick else SECONDS))
+        yield from runner.run(_all(directory, mailbox, rounds, told, quick=quick))
+
+
+async def _page(directory: Path) -> bytes:
+    """The request for one."""
     async with opened(directory / "data", StoreSettings()) as core:
-        await add_accounts(core, 1)
+        requests = await _requests(core)
+        return requests.request(*requests.page())
+
+
+async def _requests(core: Core) -> Requests:
+    account = (await core.directory.get_account(address(0))).id
+    requests = Requests(core, account)
+    boxes = (await core.mailboxes.tree(account)).mailboxes
+    requests.inbox = mailbox_id(account, account, next(box.id for box in boxes if box.name == INBOX))
+    return requests
+
+
+async def _over_https(port: int, body: bytes, roots: list[int], seconds: float) -> list[Value]:
+    """Each client waits for an answer before it asks again."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    basic = base64.b64encode(f"{address(0)}:{PASSWORD}".encode()).decode()
+    head = f"POST {API} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Basic {basic}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    until, count = 0.0, 0
+
+    async def client() -> None:
+        nonlocal count
+        reader, writer = await asyncio.open_connection(HOST, port, ssl=context, limit=1 << 20)
+        while time.perf_counter() < until:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            if not head.startswith(b"HTTP/1.1 200") or length is None:
+                raise RuntimeError(f"the server answered {head!r}")
+            answer = await reader.readexactly(int(length[1]))
+            if b'"Email/get"' not in answer:
+                raise RuntimeError(f"the server answered {answer[:200]!r}")
+            count += 1
+        writer.close()
+
+    until = time.perf_counter() + WARM_S
+    await client()
+    count, cpu_s, began = 0, processes.cpu_s(roots), time.perf_counter()
+    until = began + seconds
+    await asyncio.gather(*[client() for _ in range(CLIENTS)])
+    spent_s, cpu_s = time.perf_counter() - began, processes.cpu_s(roots) - cpu_s
+    what = f"Email/query of {PAGE}, newest first, and Email/get, over HTTPS, {CLIENTS} clients"
+    return [
+        Value(what, "requests/s", OURS, count / spent_s),
+        Value(f"{what}: CPU", "ms/request", OURS, cpu_s / count * 1000),
+    ]
+
+
+async def _all(directory: Path, mailbox: Mailbox, rounds: int, told: Told, *, quick: bool) -> list[Value]:
+    async with opened(directory / "data", StoreSettings()) as core:
+        requests = await _requests(core)
         account = (await core.directory.get_account(address(0))).id
-        await add_varied(core, mailbox.count)
-        requests = Requests(core, account)
-        boxes = (await core.mailboxes.tree(account)).mailboxes
-        requests.inbox = mailbox_id(account, account, next(box.id for box in boxes if box.name == INBOX))
         await _check(requests, mailbox)
         values: list[Value] = []
         for number in range(rounds):

@@ -25,6 +25,7 @@ PARTS: Final = {
     "searching": "SORT, THREAD and SEARCH in a mailbox of 100,000 messages, the first time and again",
     "told": "how soon a thousand idle sessions have all heard of a change, and CPU a session",
     "pushed": "how soon a thousand event sources of JMAP have all been told of a delivery, without HTTP; without peers",
+    "jmap": "a page of a mailbox of 100,000 over JMAP, and what changes; without peers",
     "resync": "coming back after 10,000 changes in a mailbox of 100,000 messages: QRESYNC and CHANGEDSINCE",
     "memory": "idle, with many accounts, with many connections",
     "large": "SELECT of a mailbox of a million messages",

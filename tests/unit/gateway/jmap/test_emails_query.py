@@ -104,6 +104,56 @@ async def test_old_results_are_brought_up_to_date(seed: int) -> None:
                 asked[place] = (login, arguments, now["ids"], now["queryState"])
 
 
+async def test_results_are_of_one_moment() -> None:
+    """What comes while a search reads is not in it, nor in its state: what changed since tells it."""
+    async with IndexedWorld() as world:
+        mail = await _furnished(world, random.Random(1), 5)
+        arguments: dict[str, Any] = {"filter": {"text": "example.org"}, "sort": [{"property": "from"}]}
+        came = 0
+
+        async def meanwhile() -> None:
+            nonlocal came
+            world.mail.meanwhile = None
+            await mail.store(2)
+            came += 2
+
+        world.mail.meanwhile = meanwhile
+        old = await _query(world, "alice", **arguments)
+        assert (len(old["ids"]), came) == (5, 2)
+        since = {"accountId": MAIL, "sinceQueryState": old["queryState"], **arguments}
+        world.mail.meanwhile = meanwhile
+        changes = await world.call("alice", "Email/queryChanges", **since)
+        assert came == 4
+        now = await _query(world, "alice", **arguments)
+        assert len(now["ids"]) == 9
+        assert _spliced(old["ids"], changes) == now["ids"]
+        assert changes["newQueryState"] == now["queryState"]
+        assert changes["removed"] == []
+
+        async def always() -> None:
+            world.mail.meanwhile = None
+            await mail.store(1)
+            world.mail.meanwhile = always
+
+        await always()
+        assert await world.call("alice", "Email/queryChanges", **since) == {"type": "cannotCalculateChanges"}
+
+
+async def test_what_is_asked_again_is_not_looked_for_again() -> None:
+    async with IndexedWorld() as world:
+        mail = await _furnished(world, random.Random(1), 5)
+        arguments: dict[str, Any] = {"filter": {"text": "example.org", "inMailbox": f"F{mail.boxes['INBOX']:x}"}}
+        first = await _query(world, "alice", **arguments)
+        read = world.mail.opened
+        assert read > 0
+        (email, *_), other = first["ids"], mail.boxes["Trash"]
+        await world.call("alice", "Email/set", accountId=MAIL, update={email: {"keywords/work": True}})
+        assert (await _query(world, "alice", **arguments))["ids"] == first["ids"]
+        assert world.mail.opened == read
+        await world.call("alice", "Email/set", accountId=MAIL, update={email: {"mailboxIds": {f"F{other:x}": True}}})
+        assert (await _query(world, "alice", **arguments))["ids"] == first["ids"][1:]
+
+
 def _spliced(old: list[str], changes: Any) -> list[str]:
     """RFC 8620 5.6."""
     removed = set(changes["removed"])

@@ -94,10 +94,9 @@ async def test_the_index_is_asked_and_little_is_read() -> None:
 def test_what_is_kept_of_results_is_bounded() -> None:
     results, none = Results(), np.empty(0, np.int64)
     for number in range(1000):
-        results.put(number, Kept((1,), np.arange(number), Before(none, none)), room=3000)
-    held = [number for number in range(1000) if results.get(number) is not None]
-    assert held == [998, 999]
-    results.put("large", Kept((1,), np.arange(4000), Before(none, none)), room=3000)
+        results.put(number, Kept((1,), np.arange(number), Before(none, none)), room=24_000)
+    assert [number for number in range(1000) if results.get(number) is not None] == [998, 999]
+    results.put("large", Kept((1,), np.arange(4000), Before(none, none)), room=24_000)
     assert results.get("large") is None
     for number in range(1000):
         results.put(number, Kept((1,), none, Before(none, none)), room=10**6)
