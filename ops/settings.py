@@ -26,6 +26,7 @@ from cluster.meta.settings import FoundationdbSettings, PostgresqlSettings
 from cluster.observe.logs import LogSettings
 from cluster.rules.choice import choices_in
 from gateway.imap.settings import ImapSettings
+from gateway.jmap.settings import JmapSettings
 from gateway.logins import LoginSettings
 from gateway.milter.settings import MilterSettings
 from gateway.outbound.deliverysettings import DeliverySettings
@@ -164,6 +165,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     mta_sts: MtaStsSettings = MtaStsSettings()
     imap: ImapSettings = ImapSettings()
+    jmap: JmapSettings = JmapSettings()
     search: SearchSettings = SearchSettings()
     pop3: Pop3Settings = Pop3Settings()
     outbound: OutboundSettings = OutboundSettings()

@@ -64,6 +64,7 @@ def _jmap(core: Core, settings: Settings, push: Pushing) -> JmapServices:
         structlog.get_logger(),
         Fragments(),
         settings.hostname,
+        settings.jmap,
         push.desk,
         core.search,
     )

@@ -5,6 +5,7 @@ seen at once.
 """
 
 import hmac
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from actors.directory.addresses import BadAddress, parse, parse_domain
 from actors.directory.authorizations import Authorizations, AuthorizationSettings
 from actors.directory.belonging import groups_of
 from actors.directory.cache import Cache
-from actors.directory.editor import Editor
+from actors.directory.editor import PAGE_MAX, Editor
 from actors.directory.noting import Noting
 from actors.directory.passwords import Credentials
 from actors.directory.proofs import AppPassword, Proofs
@@ -194,6 +195,62 @@ class DirectoryClient(Editor):
             return None
         found = await rows.entry(self._store, where)
         return found.address if isinstance(found, Group) else None
+
+    async def group(self, address: str) -> Group | None:
+        """A group by its address as it is kept; None when there is no such group."""
+
+        async def look() -> Group | None:
+            try:
+                found = await rows.entry(self._store, parse(address))
+            except BadAddress:
+                return None
+            return found if isinstance(found, Group) else None
+
+        return await self._cache.found(("group", address), look)
+
+    async def accounts_of_group(self, address: str) -> tuple[int, ...]:
+        """The accounts that are in a group, also through other groups; none where they are too many to be resolved."""
+        found = await self.resolve(address)
+        return tuple(target.account for target in found.targets) if isinstance(found, Local) else ()
+
+    async def version(self) -> str:
+        """What changes whenever the directory changes."""
+        return (await rows.version(self._store)).hex()
+
+    async def neighbours(self, domains: Collection[str] | None, *, limit: int) -> tuple[Account | Group, ...]:
+        """The accounts that may log in by an address of these domains, None: of any, and the groups there; `limit` at
+        most, of the first domains by name."""
+        names = sorted(domains) if domains is not None else await self._domain_names(limit)
+        found: list[Account | Group] = []
+        for name in names:
+            try:
+                async for one in self._in_domain(name):
+                    found.append(one)
+                    if len(found) >= limit:
+                        return tuple(found)
+            except (BadAddress, NotFound):  # no domain of ours, or not any more
+                continue
+        return tuple(found)
+
+    async def _domain_names(self, limit: int) -> list[str]:
+        page = await self.list_domains(limit=min(limit, PAGE_MAX))
+        return [domain.name for domain in page.items]
+
+    async def _in_domain(self, name: str) -> AsyncIterator[Account | Group]:
+        after = ""
+        while True:
+            accounts = await self.list_accounts(name, after=after, limit=PAGE_MAX)
+            for account in accounts.items:
+                if not account.disabled:
+                    yield account
+            if not (after := accounts.after):
+                break
+        while True:
+            groups = await self.list_groups(name, after=after, limit=PAGE_MAX)
+            for group in groups.items:
+                yield group
+            if not (after := groups.after):
+                break
 
     async def groups(self, account: int) -> tuple[str, ...]:
         """The addresses of the groups that an account is in, also through other groups."""

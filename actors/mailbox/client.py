@@ -293,8 +293,11 @@ class MailboxClient:
     async def keep(self, data: bytes) -> bytes:
         """Store bytes of which no message is made yet, and say their digest. They stay for the grace time of the
         sweeper (`keep_expunged_s`). Durable on return."""
-        digest = digest_of(data)
-        await self._blobs.put(digest, data)
+        if len(data) < THREADED_ABOVE_BYTES:
+            digest, packed = _packed(data)
+        else:
+            digest, packed = await asyncio.get_running_loop().run_in_executor(self._threads, _packed, data)
+        await self._blobs.put(digest, data, packed=packed)
         return digest
 
     async def kept(self, digest: bytes) -> bytes:
@@ -356,6 +359,10 @@ class MailboxClient:
         if len(content) > SMALL_BYTES or self._contents.has_room(len(content)):
             self._contents.put(message.digest, content, len(content))
         return content
+
+
+def _packed(data: bytes) -> tuple[bytes, bytes]:
+    return digest_of(data), pack(data)
 
 
 def _prepare(raw: bytes) -> tuple[bytes, bytes, bytes, tuple[bytes, ...]]:

@@ -172,9 +172,12 @@ class _Editing:
         come, gone = after - is_in, is_in - after
         for number in come:
             box = self._account.mailboxes.get(number)
-            if box is None or not rights.rights_of(box.acl, self._who):
+            if box is None:
                 raise _Unplaced
-            rights.need(box.acl, self._who, rights.INSERT)
+            try:
+                rights.need(box.acl, self._who, rights.INSERT)
+            except NotFound:  # he may not know of it
+                raise _Unplaced from None
         for number in gone:
             rights.need(self._account.mailboxes[number].acl, self._who, rights.DELETE + rights.EXPUNGE)
         words = self._new_words(one)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from actors.mailbox import events as ev
-from actors.mailbox.types import DELETED
+from actors.mailbox.types import DELETED, DRAFT
 
 EMAIL: Final = "Email"
 MAILBOX: Final = "Mailbox"
@@ -34,7 +34,7 @@ def kinds_of(event: ev.Event) -> Iterator[str]:
     if isinstance(event, ev.FlagsChanged):
         yield EMAIL
         hides = bool((event.clear | event.set) & DELETED)
-        if event.unseen or hides:
+        if event.unseen or hides or (event.clear | event.set) & DRAFT:  # a draft is not unread (RFC 8621 2)
             yield MAILBOX
         if hides:  # an email with it is none for JMAP (RFC 8621 4.1.1)
             yield THREAD

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from actors.mailbox.rights import ADMINISTER, ALL, need, rights_of
 from actors.mailbox.types import Acl, Who
+from gateway.access import sharing
 from gateway.imap.identifiers import is_owner, login_of, stored, told
 from gateway.imap.parts import AclMode, Place
 from gateway.imap.places import place
@@ -47,14 +48,7 @@ async def set_acl(session: Session, command: commands.SetAcl) -> Ok:
         raise Bad("This server has the rights " + RIGHTS)
     box = await _administered(session, command.mailbox)
     identifier = await stored(session.services.directory, box.where.account, command.identifier)
-    await session.services.mail.set_acl(
-        box.where.account,
-        box.where.name,
-        identifier,
-        without_virtual(command.rights),
-        _MODES[command.mode],
-        who=box.where.who,
-    )
+    await _give(session, box.where, identifier, without_virtual(command.rights), _MODES[command.mode])
     return Ok("SETACL completed")
 
 
@@ -64,7 +58,7 @@ async def delete_acl(session: Session, command: commands.DeleteAcl) -> Ok:
     people = session.services.directory
     shown = [identifier for identifier, _ in box.acl if await told(people, identifier) == command.identifier]
     identifier = shown[0] if shown else await stored(people, box.where.account, command.identifier)
-    await session.services.mail.set_acl(box.where.account, box.where.name, identifier, "", who=box.where.who)
+    await _give(session, box.where, identifier, "", "replace")
     return Ok("DELETEACL completed")
 
 
@@ -93,6 +87,13 @@ async def my_rights(session: Session, command: commands.MyRights) -> Ok:
 def told_rights(acl: Acl, who: Who | None) -> str:
     """What somebody may do, as MYRIGHTS says it."""
     return with_virtual(rights_of(acl, who))
+
+
+async def _give(session: Session, where: Place, identifier: str, rights: str, mode: AclMode) -> None:
+    assert session.principal is not None
+    by = sharing.By(session.account, session.principal.login)
+    box = sharing.Place(where.account, where.name, where.who)
+    await sharing.give(session.services, by, box, identifier, rights, mode)
 
 
 async def _administered(session: Session, name: str) -> _Box:

@@ -33,6 +33,7 @@ from gateway.access import parts as access
 from gateway.access.finding.finder import LARGE_AT_ONCE
 from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Array, Log, Pace
+from gateway.access.sharing import AclMode
 from gateway.imap.arrangements import Arrangements
 from gateway.imap.compressing import Deflaters
 from gateway.imap.metrics import Metrics
@@ -60,7 +61,6 @@ __all__ = [
 
 
 FlagsMode = Literal["add", "remove", "replace"]
-AclMode = Literal["replace", "add", "remove"]
 
 
 class Place(NamedTuple):
@@ -323,6 +323,16 @@ class Mailboxes(Protocol):
         changed."""
         ...
 
+    async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
+        """All of the account's objects of a kind."""
+        ...
+
+    async def put_objects(
+        self, account: int, changes: Sequence[tuple[str, str, bytes | None]], *, since: int | None = None
+    ) -> int:
+        """Write objects, or remove them."""
+        ...
+
     async def messages(self, account: int, emails: Sequence[int]) -> Sequence[Message | None]:
         """Messages by Email id; None for one that is gone meanwhile."""
         ...
@@ -343,6 +353,11 @@ class Holder(Protocol):
     @property
     def login(self) -> str:
         """Its address."""
+        ...
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """All its addresses."""
         ...
 
     @property
@@ -383,6 +398,10 @@ class Directory(login.Directory, Protocol):
 
     async def groups(self, account: int) -> Sequence[str]:
         """The addresses of the groups that an account is in, also through other groups."""
+        ...
+
+    async def accounts_of_group(self, address: str) -> Sequence[int]:
+        """The accounts that are in a group, also through other groups."""
         ...
 
     async def set_quota(

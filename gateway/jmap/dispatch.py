@@ -12,12 +12,16 @@ import orjson
 
 from cluster.errors import Corrupt, NoRight, NotFound, OverLimit, OverQuota, Refused, Stale, Trouble, Unavailable
 from gateway.jmap import (
+    blob_calls,
     emails,
     emails_query,
     emails_set,
     mailboxes,
     mailboxes_query,
     mailboxes_set,
+    principals,
+    quotas,
+    share_notices,
     snippets,
     subscriptions,
     threads,
@@ -26,12 +30,17 @@ from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap import references
 from mail.jmap.errors import MethodError
+from mail.jmap.methods.standard import OfAccount, Set
 from mail.jmap.methods.table import ECHO, METHODS, find
 from mail.jmap.request import Call, Request
 
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "Blob/copy": blob_calls.copy,
+    "Blob/upload": blob_calls.upload,
+    "Blob/get": blob_calls.get,
+    "Blob/lookup": blob_calls.lookup,
     "PushSubscription/get": subscriptions.get,
     "PushSubscription/set": subscriptions.set_,
     "Thread/get": threads.get,
@@ -50,6 +59,20 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Mailbox/set": mailboxes_set.set_,
     "Mailbox/query": mailboxes_query.query,
     "Mailbox/queryChanges": mailboxes_query.query_changes,
+    "Principal/get": principals.get,
+    "Principal/changes": principals.changes,
+    "Principal/set": principals.set_,
+    "Principal/query": principals.query,
+    "Principal/queryChanges": principals.query_changes,
+    "ShareNotification/get": share_notices.get,
+    "ShareNotification/changes": share_notices.changes,
+    "ShareNotification/set": share_notices.set_,
+    "ShareNotification/query": share_notices.query,
+    "ShareNotification/queryChanges": share_notices.query_changes,
+    "Quota/get": quotas.get,
+    "Quota/changes": quotas.changes,
+    "Quota/query": quotas.query,
+    "Quota/queryChanges": quotas.query_changes,
 }
 
 
@@ -80,7 +103,11 @@ async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], bu
         arguments = references.resolve(call.arguments, responses, budget)
         if call.name == ECHO:
             return dict(arguments)
-        return await _handler(call.name)(turn, method.read(arguments, turn.using, turn.limits))
+        asked = method.read(arguments, turn.using, turn.limits)
+        handler = _handler(call.name)
+        if method.writes and isinstance(asked, Set | OfAccount):
+            await turn.check_writable(asked.account_id)
+        return await handler(turn, asked)
     except Trouble as trouble:
         turn.services.log.warning("jmap.trouble", method=call.name, why=trouble.log)
         raise method_error(trouble) from trouble

@@ -5,6 +5,7 @@ follows its parent.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET
@@ -16,8 +17,8 @@ from gateway.jmap.positions import Position, state
 from gateway.jmap.session import COLLATIONS
 from gateway.jmap.standard import Answer, changes_since
 from gateway.jmap.turn import Reached, Turn
-from mail.jmap.conditions import MailboxCondition
-from mail.jmap.filters import Filter, Operator, read_filter
+from mail.jmap.conditions import Condition, MailboxCondition
+from mail.jmap.filters import read_filter
 from mail.jmap.methods import special, standard
 from mail.jmap.sorting import Comparator, read_sort
 
@@ -64,7 +65,8 @@ def _results(
             ordered.sort(key=_one(comparator, shown), reverse=True)
         else:
             ordered.sort(key=_one(comparator, shown))
-    matching = {number for number in ordered if _matches(tree, shown[number], turn)}
+    matches = partial(_matches, turn)
+    matching = {number for number in ordered if querying.matching(tree, shown[number], matches)}
     numbers = {one["id"]: number for number, one in shown.items()}
     if filter_as_tree:
         matching = {number for number in matching if _line_matches(shown, numbers, number, matching)}
@@ -81,12 +83,7 @@ def _one(comparator: Comparator, shown: dict[int, Shown]) -> Callable[[int], Any
     return lambda number: shown[number]["name"].casefold()
 
 
-def _matches(tree: Filter | None, shown: Shown, turn: Turn) -> bool:
-    if tree is None:
-        return True
-    if isinstance(tree, Operator):
-        found = (_matches(one, shown, turn) for one in tree.conditions)
-        return all(found) if tree.operator == "AND" else any(found) is (tree.operator == "OR")
+def _matches(turn: Turn, tree: Condition, shown: Shown) -> bool:
     assert isinstance(tree, MailboxCondition)
     if tree.parent_id is not UNSET:
         parent = turn.created.find(tree.parent_id) if tree.parent_id is not None else None

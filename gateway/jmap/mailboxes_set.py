@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.mailbox import names
+from actors.mailbox.rights import ADMINISTER, REMOVE
 from actors.mailbox.sight import Sight
 from actors.mailbox.state import Mailbox
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
 from cluster.errors import AlreadyExists, OverLimit, Unsuitable
+from gateway.jmap.mailbox_rights import Given
+from gateway.jmap.mailbox_sharing import Sharing
 from gateway.jmap.mailboxes import SORT_ORDER, Shower
 from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.setting import Outcome, each
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Reached, Turn
+from mail.jmap.capabilities import PRINCIPALS
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.methods import special
 from mail.jmap.objects.kinds import added
@@ -46,9 +50,11 @@ class _Setter:
         self._mail = turn.services.mail
         self._reached = reached
         self._removes_emails = removes_emails
+        self._sharing = Sharing(turn, reached)
 
     async def create(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Make one; what the client did not say of it."""
+        self._check_shares(given)
         made = MAILBOX.create(given, self._turn.created, self._turn.limits)
         sight = await self._sight()
         path = self._path(sight, made["name"], made["parentId"])
@@ -57,7 +63,7 @@ class _Setter:
         if made["sortOrder"] and self._reached.who is not None:
             raise invalid_properties(["sortOrder"], "Only its owner puts a mailbox in order.")
         if made["shareWith"] is not None:
-            raise invalid_properties(["shareWith"], "This cannot be set here.")
+            await self._sharing.plan((), made["shareWith"])
         number = await self._do(
             lambda: self._mail.create(self._reached.number, path, role or "", who=self._reached.who)
         )
@@ -66,21 +72,27 @@ class _Setter:
         if made["isSubscribed"] and self._reached.who is None:
             await self._mail.subscribe(self._reached.number, path, True)
         self._turn.created.add(name, self._reached.mailbox_id(number))
+        if made["shareWith"] is not None:
+            await self._share(number, made["shareWith"])
         sight = await self._sight()
         if number not in sight.listed:
             raise SetError("notFound")
-        shown = Shower(self._reached, sight).show(number, PROPERTIES["Mailbox"])
+        shown = self._shower(sight).show(number, PROPERTIES["Mailbox"])
         return {"id": shown["id"], **added({**given, "id": shown["id"]}, shown)}
 
     async def update(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any] | None:
         """Change one."""
         sight = await self._sight()
         box = self._box(sight, name)
-        shower = Shower(self._reached, sight)
-        now = {**shower.show(box.id, PROPERTIES["Mailbox"]), "shareWith": None}
+        shower = self._shower(sight)
+        self._check_shares(patch)
+        now = {**shower.show(box.id, PROPERTIES["Mailbox"]), "shareWith": shower.share_with(box.id)}
         changes = MAILBOX.update(now, patch, self._turn.created, self._turn.limits)
+        plan: dict[str, str] = {}
         if "shareWith" in changes:
-            raise invalid_properties(["shareWith"], "This cannot be set here.")
+            if ADMINISTER not in sight.rights(box.id):
+                raise SetError("forbidden", "You may not share this mailbox.")
+            plan = await self._sharing.plan(box.acl, changes["shareWith"] or {})
         if "role" in changes:
             self._check_role(sight, changes["role"], box)
         if self._reached.who is not None and changes.keys() & {"sortOrder", "isSubscribed", "role"}:
@@ -94,13 +106,16 @@ class _Setter:
             await self._order(path, changes["sortOrder"])
         if "isSubscribed" in changes:
             await self._mail.subscribe(self._reached.number, path, changes["isSubscribed"])
+        await self._do(lambda: self._sharing.carry_out(path, plan))
         return None
 
     async def destroy(self, name: str, _nothing: None) -> None:
         """Remove one."""
         sight = await self._sight()
         box = self._box(sight, name)
-        if any(names.is_below(other.name, box.name) for other in sight.account.mailboxes.values()):
+        if REMOVE not in sight.rights(box.id):  # before anything is told of what is in it
+            raise SetError("forbidden", "You may not remove this mailbox.")
+        if any(names.is_below(other.name, box.name) for other in sight.listed.values()):
             raise SetError("mailboxHasChild")
         if (
             not self._removes_emails
@@ -159,6 +174,8 @@ class _Setter:
     def _check_role(self, sight: Sight, role: str | None, box: Mailbox | None) -> None:
         if role is None and (box is None or box.name != INBOX):
             return
+        if self._reached.who is not None:
+            raise SetError("forbidden", "Only its owner gives a mailbox a role.")
         if role not in USES_TO_GIVE or (box is not None and box.name == INBOX):
             raise invalid_properties({"role": "it cannot be given to this mailbox"})
         if any(other.role == role and other is not box for other in sight.account.mailboxes.values()):
@@ -178,6 +195,21 @@ class _Setter:
             raise invalid_properties(["role"], error.says) from None
         except OverLimit as error:
             raise SetError("overQuota", error.says) from None
+
+    async def _share(self, number: int, wanted: Given) -> None:
+        box = (await self._sight()).listed.get(number)
+        if box is None:
+            raise SetError("notFound")
+        plan = await self._sharing.plan(box.acl, wanted)
+        await self._do(lambda: self._sharing.carry_out(box.name, plan))
+
+    def _check_shares(self, given: Mapping[str, Any]) -> None:
+        """The property is there for who uses RFC 9670 alone."""
+        if PRINCIPALS not in self._turn.using and any(name.partition("/")[0] == "shareWith" for name in given):
+            raise invalid_properties({"shareWith": "there is no such property"})
+
+    def _shower(self, sight: Sight) -> Shower:
+        return Shower(self._reached, sight, shares=PRINCIPALS in self._turn.using)
 
     def _box(self, sight: Sight, name: str) -> Mailbox:
         number = self._reached.mailbox_of(self._turn.created.find(name) or "")

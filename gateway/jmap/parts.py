@@ -5,21 +5,25 @@ actors.directory.client; hosting passes them in.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from actors.directory.types import Group
 from actors.mailbox.client import Message
 from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
-from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Placed, Prepared, Role, Tree, Who
+from actors.mailbox.types import Annotations, Edited, EmailEdit, Item, Looked, Placed, Prepared, Role, Tree, Who
 from cluster.clock import Clock, Dice
 from gateway.access.finding.finder import LARGE_AT_ONCE
 from gateway.access.finding.indexes import Indexes
 from gateway.access.parts import Log
-from gateway.imap.parts import AclMode, Directory, Holder
+from gateway.access.sharing import AclMode
+from gateway.imap import parts as imap
+from gateway.imap.parts import Holder
 from gateway.jmap.cache import Fragments
 from gateway.jmap.metrics import Metrics
+from gateway.jmap.settings import JmapSettings
 from gateway.push.desk import Desk
 from mail.jmap.limits import Limits
 
@@ -27,6 +31,22 @@ __all__ = ["AclMode", "Directory", "Holder", "Log", "Mailboxes", "Services"]
 
 ObjectChange = tuple[str, str, bytes | None]
 Scope = Literal["", "jmap"]
+
+
+class Directory(imap.Directory, Protocol):
+    """Who may log in, and what others may know of an account and of groups."""
+
+    async def group(self, address: str) -> Group | None:
+        """A group."""
+        ...
+
+    async def neighbours(self, domains: Collection[str] | None, *, limit: int) -> Sequence[Holder | Group]:
+        """Accounts and groups of these domains, or of all."""
+        ...
+
+    async def version(self) -> str:
+        """What changes whenever any of it changes."""
+        ...
 
 
 class Mailboxes(Protocol):
@@ -74,6 +94,10 @@ class Mailboxes(Protocol):
 
     async def put_objects(self, account: int, changes: Sequence[ObjectChange], *, since: int | None = None) -> int:
         """Write objects, or remove them; the MODSEQ of that."""
+        ...
+
+    async def look(self, account: int, name: str, who: Who | None = None) -> Looked:
+        """One mailbox, for whoever may know of it."""
         ...
 
     async def tree(self, account: int, who: Who | None = None) -> Tree:
@@ -149,6 +173,7 @@ class Services:
     log: Log
     fragments: Fragments
     hostname: str = "localhost"
+    settings: JmapSettings = field(default_factory=JmapSettings)
     desk: Desk | None = None  # makes subscriptions to push; None: there are none
     indexes: Indexes | None = None  # without them, messages are read instead
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))  # to search a message

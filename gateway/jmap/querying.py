@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from gateway.jmap.standard import Answer
+from mail.jmap.conditions import Condition
 from mail.jmap.errors import MethodError
+from mail.jmap.filters import Filter, Operator
 from mail.jmap.methods import standard
 
 LIMIT_MAX: Final = 5000  # ids told at once
@@ -52,6 +54,8 @@ def part(
     results: Results[Thing],
     name: Callable[[Thing], str],
     find: Callable[[str], Thing | None],
+    *,
+    can_change: bool = True,
 ) -> Answer:
     """The answer to a /query. `find`: the thing of an id. Raises MethodError."""
     total = len(results)
@@ -67,7 +71,7 @@ def part(
     answer: Answer = {
         "accountId": asked.account_id,
         "queryState": state,
-        "canCalculateChanges": True,
+        "canCalculateChanges": can_change,
         "position": position,
         "ids": [name(thing) for thing in results.part(position, position + limit)],
     }
@@ -100,3 +104,21 @@ def changes(
     if asked.calculate_total:
         answer["total"] = total
     return answer
+
+
+def matching(tree: Filter | None, thing: Thing, matches: Callable[[Condition, Thing], bool]) -> bool:
+    """Whether a thing matches a filter; `matches`: whether it does one of its conditions."""
+    if tree is None:
+        return True
+    if isinstance(tree, Operator):
+        found = (matching(one, thing, matches) for one in tree.conditions)
+        return all(found) if tree.operator == "AND" else any(found) is (tree.operator == "OR")
+    return matches(tree, thing)
+
+
+def listed_changes(
+    asked: standard.QueryChanges, state: str, results: Sequence[str], changed: Collection[str]
+) -> Answer:
+    """The same of a list of ids. Raises MethodError."""
+    places = [(place, name) for place, name in enumerate(results) if name in changed]
+    return changes(asked, state, len(results), places, changed, str)

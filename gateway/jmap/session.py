@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from actors.mailbox.types import DEPTH_MAX
 from gateway.access.ids import account_id
+from gateway.jmap import blob_calls
+from gateway.jmap.principal_ids import of_user
 from gateway.jmap.turn import Turn
 from mail.jmap import capabilities as uri
 from mail.jmap.limits import Limits
@@ -20,13 +22,14 @@ UPLOAD: Final = "/jmap/upload/{accountId}"
 DOWNLOAD: Final = "/jmap/download/{accountId}/{blobId}/{name}"
 EVENTS: Final = "/jmap/eventsource"
 SOCKET: Final = "/jmap/ws"
-_OF_ACCOUNTS: Final = frozenset({uri.MAIL})  # capabilities with things of an account
+_OF_ACCOUNTS: Final = frozenset({uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS})  # with things of an account
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
 def capabilities(limits: Limits) -> dict[str, Mapping[str, Any]]:
     """What is offered to everybody."""
-    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}}
+    mine: dict[str, Mapping[str, Any]] = {uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
+    return {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}, **mine}
 
 
 def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
@@ -41,28 +44,42 @@ def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
     }
 
 
+async def accounts_of(turn: Turn) -> dict[str, Account]:
+    """The accounts that the client reaches, his own first. What is shared with him he is subscribed to (RFC 9670 1.4)
+    as soon as he may read any of it."""
+    own = account_id(turn.account)
+    shown = {**_of_account(turn.limits, own=True), uri.PRINCIPALS: {"currentUserPrincipalId": of_user(turn.account)}}
+    accounts = {own: Account(turn.login, personal=True, read_only=False, capabilities=_owned(shown, own, turn.account))}
+    for holder, readable, writable in await turn.others():
+        if readable:
+            shown = _owned(_of_account(turn.limits, own=False), own, holder.id)
+            accounts[account_id(holder.id)] = Account(
+                holder.login, personal=False, read_only=not writable, capabilities=shown
+            )
+    return accounts
+
+
 async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     """The whole object. `base`: where we are reached, as in `https://mail.example.org`."""
-    limits = turn.limits
-    accounts = {
-        account_id(turn.account): Account(
-            turn.login, personal=True, read_only=False, capabilities={uri.MAIL: mail_capability(limits, own=True)}
-        )
-    }
-    for holder, readable in await turn.others():
-        if readable:
-            shown = {uri.MAIL: mail_capability(limits, own=False)}
-            accounts[account_id(holder.id)] = Account(holder.login, personal=False, read_only=False, capabilities=shown)
-    offered = capabilities(limits)
+    offered = capabilities(turn.limits)
     socket = base.replace("http", "ws", 1) + SOCKET
     offered[uri.WEBSOCKET] = {"url": socket, "supportsPush": True}
     if turn.services.desk is not None:
         offered[vapid.CAPABILITY] = vapid.capability(await turn.services.desk.server_key())
-    own = account_id(turn.account)
     urls = Urls(
         api=base + API,
         download=f"{base}{DOWNLOAD}?type={{type}}",
         upload=base + UPLOAD,
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
+    own, accounts = account_id(turn.account), await accounts_of(turn)
     return session(turn.login, urls, offered, accounts, {name: own for name in offered if name in _OF_ACCOUNTS})
+
+
+def _owned(shown: dict[str, Mapping[str, Any]], own: str, owner: int) -> dict[str, Mapping[str, Any]]:
+    """With whose the account is (RFC 9670 1.5.2)."""
+    return {**shown, uri.PRINCIPALS_OWNER: {"accountIdForPrincipal": own, "principalId": of_user(owner)}}
+
+
+def _of_account(limits: Limits, *, own: bool) -> dict[str, Mapping[str, Any]]:
+    return {uri.MAIL: mail_capability(limits, own=own), uri.BLOB: blob_calls.capability(limits), uri.QUOTA: {}}

@@ -51,17 +51,17 @@ async def changed(
     name: Callable[[int], str],
 ) -> tuple[Answer, Changes]:
     """The answer to a /changes of things with numbers."""
-    since, until, entries = await _entries(turn, reached, asked.since_state, kind)
+    since, until, entries = await entries_since(turn, reached, asked.since_state, kind)
     mirror = await turn.services.mail.mirror(reached.number)
     most = min(asked.max_changes or TOLD_MAX, TOLD_MAX)
     sight = sight_of(mirror, reached.who)
 
     def of(count: int) -> Changes:
-        changes = Changes(sight)
-        for _modseq, entry in entries[:count]:
-            changes.fold(entry)
-        if changes.unknown and kind != "Mailbox":
-            raise MethodError("cannotCalculateChanges")
+        changes, later = Changes(sight), Changes(sight)
+        for place, (_modseq, entry) in enumerate(entries):
+            (changes if place < count else later).fold(entry)
+        changes.before(later)
+        _check_known(changes, kind)
         return changes
 
     count = len(entries)
@@ -93,18 +93,26 @@ async def changed(
 async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: str) -> Changes:
     """All that changed since a state, for who sees the account now: not to be kept over an await. `kinds`: the state
     is that of the last change of any of these. Raises MethodError."""
-    since, _until, entries = await _entries(turn, reached, since_state, *kinds)
+    since, _until, entries = await entries_since(turn, reached, since_state, *kinds)
     if since.within:
         raise MethodError("cannotCalculateChanges")
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
     for _modseq, entry in entries:
         changes.fold(entry)
+    for kind in kinds:
+        _check_known(changes, kind)
     return changes
 
 
-async def _entries(
+def _check_known(changes: Changes, kind: str) -> None:
+    if changes.unknown_mailboxes if kind == "Mailbox" else changes.unknown:
+        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
+
+
+async def entries_since(
     turn: Turn, reached: Reached, since_state: str, *kinds: str
 ) -> tuple[Position, int, list[tuple[int, Entry]]]:
+    """What has happened since a state, up to the last change of a kind. Raises MethodError."""
     mirror = await turn.services.mail.mirror(reached.number)
     since = read_state(since_state, mirror.account.modseq)
     until = max(map(mirror.account.stamp, kinds))

@@ -21,6 +21,8 @@ from gateway.web.ranges import download
 from mail.jmap.errors import MethodError, RequestError
 
 PIECE_BYTES: Final = 64 * 1024
+HELD_BYTES_MAX: Final = 500_000_000  # of all uploads of a process at the same time, which are in memory
+RETRY_S: Final = "10"
 _TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; ?[ -~]{1,100})?")
 _KEPT: Final = ("Cache-Control", "private, immutable, max-age=31536000")  # RFC 8620 6.2
 _SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
@@ -31,14 +33,15 @@ class Transfers:
 
     def __init__(self) -> None:
         self._running: Counter[int] = Counter()
+        self._held = 0  # bytes of uploads that are not stored yet
 
     async def upload(self, exchange: Exchange, turn: Turn) -> Answer:
         """RFC 8620 6.1."""
         limits, account_id = turn.limits, exchange.parameters["accountId"]
         try:
             await turn.reach(account_id)
-            async with self._one_more(turn):
-                data = await exchange.body(limits.size_upload_max_bytes)
+            async with self._one_more(turn), self._body(exchange, limits.size_upload_max_bytes) as data:
+                size = len(data)
                 media_type = exchange.header("content-type") or OCTETS
                 blob = await uploads.keep(turn.services, turn.account, data, media_type)
         except MethodError:
@@ -53,7 +56,7 @@ class Transfers:
                 raise
             told = RequestError("limit", "The upload is larger than allowed.", limit="maxSizeUpload", status=413)
             return Answer(413, told.body(), PROBLEM)
-        made = {"accountId": account_id, "blobId": blob, "type": media_type, "size": len(data)}
+        made = {"accountId": account_id, "blobId": blob, "type": media_type, "size": size}
         return Answer(201, orjson.dumps(made), JSON)
 
     async def download(self, exchange: Exchange, turn: Turn) -> Answer:
@@ -78,6 +81,24 @@ class Transfers:
         headers = (_KEPT, _SANDBOX, attachment(parameters["name"]))
         tag = f'"{parameters["blobId"]}"'
         return download(exchange, len(data), read, content_type=media_type, tag=tag, headers=headers)
+
+    @asynccontextmanager
+    async def _body(self, exchange: Exchange, most: int) -> AsyncIterator[bytes]:
+        """What is uploaded, counted while it is held. Raises HttpError (503 where too much is), ConnectionError."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            async for piece in exchange.stream(most):
+                size += len(piece)
+                self._held += len(piece)
+                if self._held > HELD_BYTES_MAX:
+                    raise HttpError(503, headers=(("Retry-After", RETRY_S),))
+                pieces.append(piece)
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            yield data
+        finally:
+            self._held -= size
 
     @asynccontextmanager
     async def _one_more(self, turn: Turn) -> AsyncIterator[None]:

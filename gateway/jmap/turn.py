@@ -5,9 +5,9 @@ is seen with is asked once a request. Nothing outlives the request.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from actors.mailbox.rights import READ, rights_of
+from actors.mailbox.rights import ADMINISTER, CHANGE, MAKE, READ, REMOVE, rights_of
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
 from gateway.access import ids
@@ -17,6 +17,8 @@ from mail.jmap.creation import CreationIds
 from mail.jmap.errors import MethodError
 from mail.jmap.limits import Limits
 from mail.jmap.methods.standard import Listed
+
+CHANGES: Final = CHANGE + MAKE + REMOVE + ADMINISTER  # with none of them there is nothing to change
 
 
 class Reached(NamedTuple):
@@ -56,6 +58,14 @@ class Reached(NamedTuple):
         return ids.thread_of(name, self.number, self.own)
 
 
+class Other(NamedTuple):
+    """An account that shares mail with the client: whether he may read any, and whether he may change anything."""
+
+    holder: Holder
+    readable: bool
+    writable: bool
+
+
 class Turn:
     """A request's."""
 
@@ -83,6 +93,11 @@ class Turn:
     def limits(self) -> Limits:
         """What may be asked for."""
         return self.services.limits
+
+    @property
+    def own_id(self) -> str:
+        """The id of the account of who asks."""
+        return ids.account_id(self.account)
 
     async def reach(self, account_id: str, error: str = "accountNotFound") -> Reached:
         """An account of which the client may see anything. Raises MethodError (`error`)."""
@@ -134,15 +149,22 @@ class Turn:
     async def _sight(self, reached: Reached) -> Sight:
         return sight_of(await self.services.mail.mirror(reached.number), reached.who)
 
-    async def others(self) -> list[tuple[Holder, bool]]:
-        """The accounts that share mail with the client, in the order of their logins; and whether any of it may be
-        read."""
+    async def check_writable(self, account_id: str) -> None:
+        """Raises MethodError where nothing in an account is for the client to change (RFC 8620 3.6.2)."""
+        reached = await self.reach(account_id)
+        sight = await self._sight(reached)
+        if not any(letter in CHANGES for number in sight.listed for letter in sight.rights(number)):
+            raise MethodError("accountReadOnly")
+
+    async def others(self) -> list[Other]:
+        """The accounts that share mail with the client, in the order of their logins."""
         who = await who_is(self.services.directory, self.account)
-        found: list[tuple[Holder, bool]] = []
+        found: list[Other] = []
         for number in await self.services.mail.sharing(who.names):
             holder = await self.services.directory.account_with(number) if number != self.account else None
             if holder is not None:
                 boxes = (await self.services.mail.tree(number, who)).mailboxes  # without their rows
+                rights = frozenset("".join(rights_of(box.acl, who) for box in boxes))
                 if boxes:
-                    found.append((holder, any(READ in rights_of(box.acl, who) for box in boxes)))
-        return sorted(found, key=lambda one: one[0].login)
+                    found.append(Other(holder, READ in rights, not rights.isdisjoint(CHANGES)))
+        return sorted(found, key=lambda one: one.holder.login)

@@ -1,20 +1,26 @@
 """What somebody has uploaded, and may make messages of (RFC 8620 6.1).
 
 The law: bytes are durable before their blob id is told, and nobody has them by that id but who uploaded them. How many
-one may have is bounded: the oldest are forgotten first, after LIVE_MS at the earliest.
+one may have is bounded, also where he uploads much at the same time: the oldest are forgotten first, after LIVE_MS at
+the earliest.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from cluster.errors import Corrupt, NotFound, OverQuota
+from cluster.blobs.blobs import digest_of
+from cluster.errors import Corrupt, NotFound, OverQuota, Stale, Unavailable
+from gateway.jmap.beside import threaded
 from gateway.jmap.parts import ObjectChange, Services
 
 KIND: Final = "Upload"
 LIVE_MS: Final = 24 * 3600 * 1000  # RFC 8620 6: an hour at least
 UPLOADS_MAX: Final = 1000  # of one account
 UPLOADS_BYTES_MAX: Final = 500_000_000  # of one account, at the same time
+FORGOTTEN_AT_ONCE: Final = 100
+TRIES: Final = 32  # more than there are uploads of one account at the same time: of those that meet, one gets through
 _PREFIX: Final = "U"
 _VERSION: Final = 1
 
@@ -34,17 +40,20 @@ _decoder: Final = msgspec.msgpack.Decoder(Upload)
 
 async def keep(services: Services, account: int, data: bytes, media_type: str) -> str:
     """Store bytes and give their blob id. Raises OverQuota, Unavailable."""
-    now_ms = services.clock.now_ms()
-    held = [(name, _read(stored)) for name, stored in await services.mail.objects(account, KIND)]
-    gone: list[ObjectChange] = [(KIND, name, None) for name, one in held if one.at_ms + LIVE_MS < now_ms]
-    forgotten = {name for _kind, name, _value in gone}
-    live = [one for name, one in held if name not in forgotten]
-    if len(live) >= UPLOADS_MAX or sum(one.size for one in live) + len(data) > UPLOADS_BYTES_MAX:
-        raise OverQuota("You have uploaded too much that is in no message yet; try again in some hours.")
-    digest = await services.mail.keep(data)
-    upload = _encode(Upload(_VERSION, len(data), media_type[:255], now_ms))
-    await services.mail.put_objects(account, [*gone[:100], (KIND, digest.hex(), upload)])
-    return _PREFIX + digest.hex()
+    name = (await threaded(len(data), digest_of, data)).hex()
+    _gone(await _held(services, account), services.clock.now_ms(), name, len(data))  # before anything is stored
+    await services.mail.keep(data)
+    for _ in range(TRIES):
+        since = (await services.mail.mirror(account)).account.stamp(KIND)
+        now_ms = services.clock.now_ms()
+        gone = _gone(await _held(services, account), now_ms, name, len(data))
+        upload = _encode(Upload(_VERSION, len(data), media_type[:255], now_ms))
+        try:
+            await services.mail.put_objects(account, [*gone, (KIND, name, upload)], since=since)
+        except Stale:  # another was uploaded meanwhile, and counts
+            continue
+        return _PREFIX + name
+    raise Unavailable("You upload too much at the same time; try again.", log="uploads meet again and again")
 
 
 async def find(services: Services, account: int, blob: str) -> Upload | None:
@@ -63,6 +72,20 @@ async def read(services: Services, account: int, blob: str) -> bytes | None:
         return await services.mail.kept(bytes.fromhex(blob[1:]))
     except NotFound:  # swept
         return None
+
+
+async def _held(services: Services, account: int) -> list[tuple[str, Upload]]:
+    return [(name, _read(stored)) for name, stored in await services.mail.objects(account, KIND)]
+
+
+def _gone(held: Sequence[tuple[str, Upload]], now_ms: int, name: str, size: int) -> list[ObjectChange]:
+    """The oldest, which may be forgotten when `name` of this size comes. Raises OverQuota: there is no room for it."""
+    old = sorted((one.at_ms, other) for other, one in held if one.at_ms + LIVE_MS < now_ms and other != name)
+    forgotten = {other for _at, other in old}
+    live = [one.size for other, one in held if other not in forgotten and other != name]
+    if len(live) >= UPLOADS_MAX or sum(live) + size > UPLOADS_BYTES_MAX:
+        raise OverQuota("You have uploaded too much that is in no message yet; try again in some hours.")
+    return [(KIND, other, None) for _at, other in old[:FORGOTTEN_AT_ONCE]]
 
 
 def _read(stored: bytes) -> Upload:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from actors.directory.client import DirectoryClient, DirectorySettings
-from actors.directory.types import Local, NotLocal, Principal, Unknown, Why
+from actors.directory.types import Group, Local, NotLocal, Principal, Unknown, Why
 from cluster.clock import ManualClock
 from cluster.config import document, load
 from cluster.errors import Misconfigured
@@ -154,3 +154,40 @@ async def test_members_of_what_leads_to_others(directory: DirectoryClient) -> No
     assert await directory.members("none@example.test") == ()
     for other in ("alice@example.test", "nobody@example.test", "a@far.test", "", "@"):
         assert await directory.members(other) is None
+
+
+async def test_neighbours_are_those_of_the_domains(directory: DirectoryClient) -> None:
+    await directory.add_domain("other.test")
+    await directory.add_account("zoe@other.test", "demo")
+    await directory.add_account("bert@example.test", "demo")
+    await directory.add_account("gone@example.test", "demo")
+    await directory.set_disabled("gone@example.test", True)
+    await directory.add_group("crew@example.test", ["alice@example.test"], name="The Crew")
+
+    async def names(domains: set[str] | None, limit: int = 100) -> list[str]:
+        found = await directory.neighbours(domains, limit=limit)
+        return [one.address if isinstance(one, Group) else one.login for one in found]
+
+    of_one = ["alice@example.test", "bert@example.test", "crew@example.test"]
+    assert await names({"example.test"}) == of_one
+    assert await names(None) == [*of_one, "zoe@other.test"]
+    assert await names({"other.test", "nowhere.test", "", "a b"}) == ["zoe@other.test"]
+    assert await names(None, limit=2) == of_one[:2]
+    assert await names(set()) == []
+
+
+async def test_groups_and_who_is_in_them(directory: DirectoryClient) -> None:
+    alice = await directory.get_account("alice@example.test")
+    await directory.add_group("crew@example.test", ["alice@example.test"], name="The Crew")
+    await directory.add_group("all@example.test", ["crew@example.test"])
+    before = await directory.version()
+    found = await directory.group("crew@example.test")
+    assert found is not None
+    assert found.name == "The Crew"
+    assert await directory.accounts_of_group("all@example.test") == (alice.id,)
+    for address in ("alice@example.test", "nobody@example.test", "nonsense", ""):
+        assert await directory.group(address) is None
+    assert await directory.accounts_of_group("nobody@example.test") == ()
+    assert await directory.version() == before
+    await directory.remove_group("all@example.test")
+    assert await directory.version() != before

@@ -93,7 +93,7 @@ class _Stage:
     def __init__(self, world: World, given: str, rights: str) -> None:
         self._world = world
         self._rights = rights
-        self._acl = _given(given, rights)
+        self._acl = acl_giving(given, rights)
 
     async def enter(self) -> None:
         self._alice, self._bob = await self._world.connect("alice"), await self._world.connect("bob")
@@ -160,7 +160,7 @@ class _Stage:
         return re.sub(r"(BOX|FULL|OWN)((?:/\w+)?)", name, text)
 
 
-def _given(way: str, rights: str) -> list[tuple[str, str]]:
+def acl_giving(way: str, rights: str) -> list[tuple[str, str]]:
     """An ACL by which bob, who is in the group `staff`, has these rights."""
     user = f"user:{BOB:x}"
     if way == "negative":

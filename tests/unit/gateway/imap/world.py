@@ -7,12 +7,13 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Self, cast
 
 from prometheus_client import CollectorRegistry
 
+from actors.directory.types import Group
 from actors.mailbox.client import MailboxClient, Message
 from actors.mailbox.metrics import ShardMetrics
 from actors.mailbox.shard import Shard
@@ -68,6 +69,7 @@ class Person:
     def __init__(self, account: int, login: str, *, shared: bool = False, administrator: bool = False) -> None:
         self.account = self.id = account
         self.login = login
+        self.addresses = (login,)
         self.shared = shared
         self.administrator = administrator
         self.quota_bytes = 0
@@ -114,6 +116,22 @@ class People:
 
     async def groups(self, account: int) -> list[str]:
         return [name for name, members in self.members.items() if account in members]
+
+    async def group(self, address: str) -> Group | None:
+        return Group(address, (), address.title()) if address in self.members else None
+
+    async def version(self) -> str:
+        return repr((sorted(self.accounts), self.members))
+
+    async def neighbours(self, domains: Collection[str] | None, *, limit: int) -> list[Person | Group]:
+        groups = [Group(address, (), address.title()) for address in self.members]
+        everybody: list[tuple[str, Person | Group]] = [(one.login, one) for one in self.accounts.values()]
+        everybody += [(one.address, one) for one in groups]
+        chosen = [one for address, one in everybody if domains is None or address.partition("@")[2] in domains]
+        return chosen[:limit]
+
+    async def accounts_of_group(self, address: str) -> list[int]:
+        return sorted(self.members.get(address, ()))
 
     async def set_quota(
         self, login: str, *, quota_bytes: int | None = None, quota_messages: int | None = None

@@ -5,23 +5,29 @@
     imap alice SELECT INBOX         a command over IMAP, which must succeed
     deliver alice                   a message from outside: the lines up to one that is a dot
     share alice INBOX bob lr        rights
+    principals known                of whom users are told (gateway/jmap/settings.py)
+    acl alice Box                   asks for a mailbox's rights as they are kept, to be compared with `<`
+    session                         asks for the accounts of the session, to be compared with `<`
+    quota alice 100000 50           what an account may hold: bytes and messages; 0 is no limit
     > [["Mailbox/get", {...}, "0"]] an array of calls (or a whole Request); more lines may follow, up to an empty one
     < [["Mailbox/get", {...}, "0"]] the methodResponses (or the whole Response)
 
 In what is expected, "*" is any value, "$name" any value that is called so from then on, and the same value later; an
 object with a member "...": 0 may have others too. In what is asked "$name" stands for the value; `${name}` within a
-text. $alice, $bob, $carol and $team are account ids.
+text. $alice, $bob, $carol, $team and $dora are account ids.
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from actors.mailbox.rights import of_account
 from gateway.access.ids import account_id
+from gateway.jmap.session import accounts_of
+from gateway.jmap.settings import Principals
 from tests.unit.gateway.imap.world import Client
 from tests.unit.gateway.jmap.world import ACCOUNTS, World
 
@@ -63,10 +69,30 @@ class Case:
                     asked = self.filled(orjson.loads(block(rest, lines)))
                     answer = await self.world.ask(self.login, asked)
                     answer = answer["methodResponses"] if isinstance(asked, list) else answer
+                case "session" | "acl":
+                    answer = await self.look(word, rest)
                 case "<":
                     self.compare(orjson.loads(block(rest, lines)), answer, f"line {number}")
+                case "principals" | "quota":
+                    await self.setting(word, rest)
                 case _:
                     raise ValueError(f"line {number}: {line}")
+
+    async def look(self, word: str, rest: str) -> Any:
+        """What no call tells."""
+        if word == "acl":
+            owner, name = rest.split()
+            return dict((await self.world.mail.look(ACCOUNTS[owner], name)).info.acl)
+        accounts = await accounts_of(self.world.turn(self.login))
+        return orjson.loads(orjson.dumps({name: one.json() for name, one in accounts.items()}))
+
+    async def setting(self, word: str, rest: str) -> None:
+        """What administrators say."""
+        if word == "principals":
+            self.world.knowing(cast("Principals", rest))
+        else:
+            login, size, count = rest.split()
+            await self.world.people.set_quota(login, quota_bytes=int(size), quota_messages=int(count))
 
     async def client(self, login: str) -> Client:
         if login not in self.clients:
