@@ -8,6 +8,7 @@ import pytest
 from jmap import CreationRef
 from jmap.auth import BasicAuth
 from jmap.client import JMAPClient
+from jmap.models.push import StateChange
 from jmap.push import EventSourceClient, Ping
 from jmap.sync import ChangeStream, QuerySpec, QueryView
 
@@ -47,7 +48,7 @@ def connect(https: tuple[Peopled, int]) -> Iterator[Connect]:
 def by_role(client: JMAPClient, role: str) -> str:
     with client.batch() as batch:
         boxes = batch.mail.mailbox.get(ids=None)
-    return next(box.id for box in boxes.result.items if box.role == role)
+    return next(str(box.id) for box in boxes.result.items if box.role == role)
 
 
 def test_reading(https: tuple[Peopled, int], connect: Connect) -> None:
@@ -175,6 +176,7 @@ def test_hearing_of_a_delivery(https: tuple[Peopled, int], connect: Connect) -> 
             if isinstance(event, Ping):
                 heard.set()  # it listens
                 continue
+            assert isinstance(event, StateChange)
             moved.extend(set(types) for types in event.changed.values())
             return
 
