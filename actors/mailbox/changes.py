@@ -11,13 +11,13 @@ came or went for who asks, `unknown` is set: then nothing can be told of emails 
 `unknown_mailboxes`.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from actors.mailbox import events as ev
 from actors.mailbox import leaving
 from actors.mailbox.sight import READ_FLAGS, Sight
-from actors.mailbox.types import DELETED
+from actors.mailbox.types import DELETED, SEPARATOR, Ranges
 
 
 class Told(NamedTuple):
@@ -26,6 +26,9 @@ class Told(NamedTuple):
     created: list[int]
     updated: list[int]
     destroyed: list[int]
+
+
+_NOTHING: Final[Mapping[int, bool]] = {}
 
 
 class Changes:
@@ -38,15 +41,18 @@ class Changes:
         self._moved: set[int] = set()  # emails that came, went, or were hidden or shown, anywhere
         self._touched: dict[int, None] = {}  # emails; an ordered set
         self._new: set[int] = set()  # emails that were stored
-        self._shown: set[int] = set()  # emails that may not have been seen before
-        self._later_emails: set[int] = set()
-        self._later_threads: set[int] = set()
-        self._hid: set[int] = set()  # mailboxes where rows were hidden or shown, of which some may be gone by now
+        self._maybe: set[int] = set()  # emails of which some row came or was shown
+        self._held: set[int] = set()  # emails that were seen at first, by a row that is not there any more
+        # Of rows that came, were hidden or shown: whether they were seen at first; by mailbox and UID.
+        self._was_seen: dict[int, dict[int, bool]] = {}
+        self._later: Changes | None = None
         self._relinked: set[int] = set()  # threads, of emails that came, went, or were hidden or shown
         self._recounted: set[int] = set()  # threads, of emails of which it changed whether or where they are unread
-        self._had: set[int] = set()  # threads of which an email that was there before went from somewhere
+        self._had: set[int] = set()  # threads of which an email was seen at first, by a row that was hidden or went
         self._boxes: dict[int, bool] = {}  # mailboxes that changed: whether more than their counts
         self._made: set[int] = set()
+        self._arranged: set[str] = set()  # names of mailboxes that came, so that they may be above others
+        self._orphans = False  # some went
         self._names: set[str] = set()  # subscribed, or not any more
         self._objects: dict[str, dict[str, None]] = {}
 
@@ -59,7 +65,7 @@ class Changes:
     def before(self, later: "Changes") -> None:
         """These are told before others, which are of the same moment: what comes into sight with those is not told of
         with these."""
-        self._later_emails, self._later_threads = later._shown, later._relinked
+        self._later = later
 
     def affected(self, *, flags: bool, threads: bool) -> set[int]:
         """Emails that may have come into a list, gone from it, or moved in it. `flags`: their flags matter to it;
@@ -78,9 +84,9 @@ class Changes:
     def emails(self) -> Told:
         """Emails."""
         seen = self.sight.find(self._touched)
-        created = [email for email in self._touched if email in seen and email in (self._new | self._shown)]
-        known = self._later_emails.union(created)
-        updated = [email for email in self._touched if email in seen and email not in known]
+        appeared, coming = self._appeared(seen), self._coming(seen)
+        created = [email for email in seen if email in appeared and email not in coming]
+        updated = [email for email in seen if email not in appeared and email not in coming]
         destroyed = [email for email in self._touched if email not in seen and email not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
 
@@ -88,15 +94,32 @@ class Changes:
         """Threads: those whose emails came or went."""
         threads = self._relinked
         there = self.sight.threads(threads)
-        created = [thread for thread in threads if thread in there and self._is_new(thread, there[thread])]
-        known = self._later_threads.union(created)
-        updated = [thread for thread in threads if thread in there and thread not in known]
+        appeared = self._threads_appeared(there)
+        coming = self._later._threads_appeared(there) if self._later is not None else set()
+        created = [thread for thread in there if thread in appeared and thread not in coming]
+        updated = [thread for thread in there if thread not in appeared and thread not in coming]
         destroyed = [thread for thread in threads if thread not in there and thread not in self._new]
         return Told(sorted(created), sorted(updated), sorted(destroyed))
 
-    def _is_new(self, thread: int, emails: Sequence[int]) -> bool:
-        """Whether nobody need have known it: no email of it was there before."""
-        return thread not in self._had and all(email in self._new or email in self._shown for email in emails)
+    def _appeared(self, emails: Collection[int]) -> set[int]:
+        """Those of the emails, all seen now, that were not seen at first: they are new, or none of their rows was."""
+        maybe = [email for email in emails if email in self._maybe and email not in self._held | self._new]
+        known = {
+            email
+            for email, number, uid, shown in self.sight.places(maybe)
+            if self._was_seen.get(number, _NOTHING).get(uid, shown)
+        }
+        return self._new.intersection(emails).union(maybe) - known
+
+    def _coming(self, emails: Collection[int]) -> set[int]:
+        """Those that appear in what is told later: they were not there in between."""
+        return self._later._appeared(emails) if self._later is not None else set()
+
+    def _threads_appeared(self, there: Mapping[int, Sequence[int]]) -> set[int]:
+        """Those of the threads of which nothing was seen at first."""
+        maybe = [thread for thread in there if thread in self._relinked and thread not in self._had]
+        appeared = self._appeared({email for thread in maybe for email in there[thread]})
+        return {thread for thread in maybe if appeared.issuperset(there[thread])}
 
     def mailboxes(self) -> tuple[Told, bool]:
         """Mailboxes, and whether of all that are updated only the counts have changed."""
@@ -108,6 +131,7 @@ class Changes:
             for number in one.mailboxes:
                 if number in listed:
                     boxes.setdefault(number, False)
+        boxes.update(dict.fromkeys(self._below(), True))
         for name in self._names:
             box = account.named(name)
             if box is not None:
@@ -122,6 +146,13 @@ class Changes:
         only_counts = bool(updated) and not any(boxes[number] for number in updated)
         return Told(sorted(created), sorted(updated), sorted(destroyed)), only_counts
 
+    def _below(self) -> Iterator[int]:
+        """Mailboxes that may have another parent: one above them came, or none is."""
+        for number, box in self.sight.listed.items() if self._arranged or self._orphans else ():
+            above = [name for name in _above(box.name) if name in self._arranged]
+            if above or (self._orphans and SEPARATOR in box.name):
+                yield number
+
     def objects(self, kind: str) -> list[str]:
         """Ids of a kind that were written or removed: which of them are there now is for who reads them to see."""
         return list(self._objects.get(kind, ()))
@@ -133,20 +164,15 @@ class Changes:
             self._flagged(event)
         elif isinstance(event, ev.MessagesExpunged):
             self._box(event.mailbox)
-            self._left(event.mailbox, event.left)
+            self._left(event.mailbox, event.left, event.uids)
         elif isinstance(event, ev.MailboxDeleted):
+            self._orphans = True
             self._box(event.mailbox, wholly=True)
-            self._left(event.mailbox, event.left)
-        elif isinstance(event, ev.MailboxCreated):
-            self._made.add(event.mailbox)
-            self._box(event.mailbox, wholly=True)
+            self._left(event.mailbox, event.left, None)
         elif isinstance(event, ev.AclChanged):
             self._acl(event)
-        elif isinstance(event, ev.MailboxRenamed | ev.RoleChanged):
-            self._box(event.mailbox, wholly=True)
-        elif isinstance(event, ev.AnnotationsChanged):
-            if event.mailbox:
-                self._box(event.mailbox, wholly=True)
+        elif isinstance(event, ev.MailboxCreated | ev.MailboxRenamed | ev.RoleChanged | ev.AnnotationsChanged):
+            self._set(event)
         elif isinstance(event, ev.SubscriptionChanged):
             self._names.add(event.name)
         elif isinstance(event, ev.ObjectsChanged):
@@ -168,39 +194,53 @@ class Changes:
             return
         self._boxes[number] = wholly or self._boxes.get(number, False)
 
+    def _set(self, event: ev.MailboxCreated | ev.MailboxRenamed | ev.RoleChanged | ev.AnnotationsChanged) -> None:
+        if isinstance(event, ev.MailboxCreated):
+            self._made.add(event.mailbox)
+        if isinstance(event, ev.MailboxCreated | ev.MailboxRenamed):
+            self._arranged.add(event.name)
+            self._orphans |= isinstance(event, ev.MailboxRenamed)
+        if event.mailbox:
+            self._box(event.mailbox, wholly=True)
+
     def _came(self, event: ev.MessagesAdded) -> None:
         self._box(event.mailbox)
+        seen = self._was_seen.setdefault(event.mailbox, {})
         for row in event.rows:
             self._move(row.email, row.thread or row.email)
-        if event.came != ev.COPIED:
-            self._new.update(row.email for row in event.rows)
-        elif self.sight.who is not None:  # where it was before may not be for him to see
-            self._shown.update(row.email for row in event.rows)
+            seen[row.uid] = False
+        (self._maybe if event.came == ev.COPIED else self._new).update(row.email for row in event.rows)
 
     def _flagged(self, event: ev.FlagsChanged) -> None:
-        hides = bool((event.clear | event.set) & DELETED)
         emails, threads = self.sight.at(event.mailbox, event.uids)
         self._touched.update(dict.fromkeys(emails))
         if (event.clear | event.set) & READ_FLAGS:
             self._box(event.mailbox)
             self._recounted.update(threads)
-        if hides:
-            self._hid.add(event.mailbox)
+        if (event.clear | event.set) & DELETED:
             self._box(event.mailbox)
-            self._shown.update(emails)
             self._moved.update(emails)
             self._relinked.update(threads)
+            hides, seen = bool(event.set & DELETED), self._was_seen.setdefault(event.mailbox, {})
+            for uid in _each(event.uids):
+                seen.setdefault(uid, hides)
+            if hides:
+                self._had.update(threads)
+            else:
+                self._maybe.update(emails)
 
-    def _left(self, mailbox: int, left: bytes) -> None:
+    def _left(self, mailbox: int, left: bytes, uids: Ranges | None) -> None:
+        """`uids`: of the same rows; None: of all that were there."""
         known = leaving.decode(left)
         if known is None:
             self.unknown = self.unknown_mailboxes = True
             return
-        if mailbox in self._hid:
-            self._shown.update(one.email for one in known)
-        for one in known:
+        seen = self._was_seen.get(mailbox, _NOTHING)
+        numbers = [0] * len(known) if uids is None else list(_each(uids))
+        for one, uid in zip(known, numbers, strict=True):
             self._move(one.email, one.thread)
-            if one.shown and one.email not in self._new and one.email not in self._shown:
+            if seen.get(uid, one.shown) and one.email not in self._new:
+                self._held.add(one.email)
                 self._had.add(one.thread)
 
     def _move(self, email: int, thread: int) -> None:
@@ -212,6 +252,19 @@ class Changes:
         self._box(event.mailbox, wholly=True)
         if self.sight.who is not None:  # all that is in it may have come, or gone, for him
             self._made.add(event.mailbox)
-            self.unknown = True
+            self._orphans = self.unknown = True
             if event.mailbox not in self.sight.listed:  # whether it was before is not in the log
                 self.unknown_mailboxes = True
+
+
+def _each(uids: Ranges) -> Iterator[int]:
+    """Ranges are of rows that are there: no more than those."""
+    for low, high in uids:
+        yield from range(low, high + 1)
+
+
+def _above(name: str) -> Iterator[str]:
+    """The names of all levels above."""
+    while SEPARATOR in name:
+        name = name.rpartition(SEPARATOR)[0]
+        yield name

@@ -163,12 +163,16 @@ def set_flags(account: Account, command: SetFlags, _context: Context) -> Decisio
     after = before & ~np.int64(clear) | np.int64(set_)
     changing = before != after
     decision = Decision()
-    for part in row_chunks(index, rows[changing]):
-        was, becomes = index.flags[part] & SEEN, (index.flags[part] & ~np.int64(clear) | np.int64(set_)) & SEEN
-        unseen = int(np.count_nonzero(was)) - int(np.count_nonzero(becomes))
-        uids = ranges_of(index.uids[part])
-        decision.events.append((*define, ev.FlagsChanged(box.id, uids, clear, set_, unseen)))
-        define = ()
+    turned = (before ^ after) & DELETED != 0
+    for some, mask in ((rows[changing & ~turned], ~DELETED), (rows[changing & turned], -1)):
+        # Apart, so that the log says of which messages \\Deleted has changed: JMAP's clients see them come and go.
+        clears, sets = clear & mask, set_ & mask
+        for part in row_chunks(index, some):
+            was, becomes = index.flags[part] & SEEN, (index.flags[part] & ~np.int64(clears) | np.int64(sets)) & SEEN
+            unseen = int(np.count_nonzero(was)) - int(np.count_nonzero(becomes))
+            uids = ranges_of(index.uids[part])
+            decision.events.append((*define, ev.FlagsChanged(box.id, uids, clears, sets, unseen)))
+            define = ()
     _note_failed(decision, failed)
     changed = ranges_of(index.uids[rows[changing]])
     decision.reply = lambda account: Changed(account.modseq, changed, failed)

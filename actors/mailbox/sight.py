@@ -9,7 +9,7 @@ keywords are those of any such row. What is made is kept with the mirror while t
 and is bounded by their number. Nothing here is kept over an await by who asks: arrays are read and not written to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -112,6 +112,17 @@ class Sight:
                     holders = known.mailboxes if number in known.mailboxes else (*known.mailboxes, number)
                     found[email] = known._replace(mailboxes=holders, flags=known.flags | flags)
         return found
+
+    def places(self, emails: Collection[int]) -> Iterator[tuple[int, int, int, bool]]:
+        """All rows of these in mailboxes that may be read: the email, the mailbox, the UID, and whether it is seen."""
+        for number, box in self.readable.items() if emails else ():
+            if not box.messages:
+                continue
+            order, ascending = self._order(number)
+            index = _index(box)
+            for email in emails:
+                for row in order[ascending.searchsorted(email) : ascending.searchsorted(email, "right")].tolist():
+                    yield email, number, int(index.uids[row]), not int(index.flags[row]) & DELETED
 
     def at(self, number: int, uids: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
         """The emails of those rows of a mailbox that are still there, hidden ones too; and their threads."""

@@ -10,6 +10,7 @@ from typing import Final
 
 _ID: Final = re.compile(r"(?:A([0-9a-f]{1,16})_)?([FET])([0-9a-f]{1,16})")
 _ACCOUNT: Final = re.compile(r"A([0-9a-f]{1,16})")
+_NUMBER_MAX: Final = 2**63 - 1  # columns of numbers hold no more
 
 
 def account_id(account: int) -> str:
@@ -21,7 +22,7 @@ def account_of(identifier: str) -> int | None:
     """The account of that id; None: it cannot be one."""
     found = _ACCOUNT.fullmatch(identifier)
     number = int(found[1], 16) if found else 0
-    return number if number and account_id(number) == identifier else None
+    return number if 0 < number <= _NUMBER_MAX and account_id(number) == identifier else None
 
 
 def mailbox_id(account: int, own: int, number: int) -> str:
@@ -63,4 +64,4 @@ def _number(kind: str, identifier: str, account: int, own: int) -> int | None:
     if found is None:
         return None
     number = int(found[3], 16)
-    return number if _id(kind, account, own, number) == identifier else None
+    return number if number <= _NUMBER_MAX and _id(kind, account, own, number) == identifier else None

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from actors.mailbox.sight import Sight
@@ -20,7 +21,7 @@ from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.setting import Outcome, each, set_error
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Reached, Turn
-from mail.jmap.dates import read_utc
+from mail.jmap.convert import Moment, convert
 from mail.jmap.email.create import plan_of, write
 from mail.jmap.email.errors import Refused
 from mail.jmap.email.imported import is_email, parsed_metadata, received_at
@@ -180,8 +181,8 @@ async def _create(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dic
         problems["keywords"] = str(error)
     if given.get("receivedAt") is not None:
         try:
-            received = int(read_utc(given["receivedAt"]).timestamp() * 1000)
-        except (ValueError, TypeError):
+            received = int(convert(given["receivedAt"], Moment) * 1000)
+        except msgspec.ValidationError:
             problems["receivedAt"] = "it is no UTCDate"
     if problems:
         raise invalid_properties(problems)
@@ -284,7 +285,7 @@ def flags_of(keywords: Iterable[str]) -> tuple[int, tuple[str, ...]]:
 
 async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outcome) -> None:
     """All updates and removals, in one command."""
-    edits: dict[int, tuple[EmailEdit, str, bool]] = {}
+    edits: dict[int, tuple[EmailEdit, list[str], bool]] = {}  # an email may be named by its id and by a reference
     destroyed = {found for name in asked.destroy or () if (found := turn.created.find(name)) is not None}
     sight = await turn.sight(reached)
 
@@ -295,10 +296,12 @@ async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outc
         number = reached.email_of(found or "")
         if number is None:
             raise SetError("notFound")
+        if number in edits:
+            raise SetError("invalidPatch", "There is another patch of this email in the call.")
         read = objects.read_update(patch, turn.created, turn.limits)
         if read.rest:
             await _check_same(turn, reached, number, read.rest)
-        edits[number] = (_edit_of(reached, sight, number, read), name, False)
+        edits[number] = (_edit_of(reached, sight, number, read), [name], False)
 
     await each(asked.update, update, {}, outcome.not_updated)
     for name in dict.fromkeys(asked.destroy or ()):
@@ -306,19 +309,20 @@ async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outc
         if number is None:
             outcome.not_destroyed[name] = SetError("notFound").json()
         else:
-            edits[number] = (EmailEdit(number, only=()), name, True)
+            edits.setdefault(number, (EmailEdit(number, only=()), [], True))[1].append(name)
     if not edits:
         return
     reply = await turn.services.mail.edit(reached.number, [one for one, _, _ in edits.values()], who=reached.who)
     failed = dict(reply.failed)
-    for number, (_, name, is_destroyed) in edits.items():
+    for number, (_, names, is_destroyed) in edits.items():
         fault = failed.get(number)
         if fault is not None:
-            (outcome.not_destroyed if is_destroyed else outcome.not_updated)[name] = _FAULTS[fault]().json()
+            told = _FAULTS[fault]().json()
+            (outcome.not_destroyed if is_destroyed else outcome.not_updated).update(dict.fromkeys(names, told))
         elif is_destroyed:
-            outcome.destroyed.append(name)
+            outcome.destroyed += names
         else:
-            outcome.updated[name] = None
+            outcome.updated |= dict.fromkeys(names)
 
 
 def _edit_of(reached: Reached, sight: Sight, number: int, read: objects.EmailUpdate) -> EmailEdit:

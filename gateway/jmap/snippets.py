@@ -31,7 +31,7 @@ async def get(turn: Turn, asked: special.SearchSnippetGet) -> Answer:
     tree = read_filter("Email", asked.filter, turn.limits)
     check(tree)
     subject, body = _words(tree, ("text", "subject")), _words(tree, ("text", "body"))
-    names = {name: reached.email_of(turn.created.find(name) or "") for name in dict.fromkeys(asked.email_ids)}
+    names = {name: reached.email_of(name) for name in turn.meant(asked.email_ids)}
     seen = (await turn.sight(reached)).find([number for number in names.values() if number is not None])
     wanted = {name: number for name, number in names.items() if number is not None and number in seen}
     shower = _Shower(EmailHost(turn.services, reached), subject, body)

@@ -95,7 +95,7 @@ async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: 
     is that of the last change of any of these. Raises MethodError."""
     since, _until, entries = await entries_since(turn, reached, since_state, *kinds)
     if since.within:
-        raise MethodError("cannotCalculateChanges")
+        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
     for _modseq, entry in entries:
         changes.fold(entry)
@@ -106,7 +106,7 @@ async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: 
 def _check_known(changes: Changes, *kinds: str) -> None:
     """Raises MethodError."""
     if any(changes.unknown_mailboxes if kind == "Mailbox" else changes.unknown for kind in kinds):
-        raise MethodError("cannotCalculateChanges")
+        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
 
 
 async def entries_since(

@@ -4,7 +4,7 @@ The law: an account that somebody may not see anything of is answered like one t
 is seen with is asked once a request. Nothing outlives the request. What all its calls answer together is bounded.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.directory.types import Principal
@@ -153,7 +153,11 @@ class Turn:
     def wanted(self, asked: Listed) -> list[str] | None:
         """The ids that a /get asks for, each once, references to what this request made replaced; None: all."""
         names = asked.wanted()
-        return None if names is None else list(dict.fromkeys(self.created.find(name) or name for name in names))
+        return None if names is None else self.meant(names)
+
+    def meant(self, names: Iterable[str]) -> list[str]:
+        """Each once, references to what this request made replaced where there is such a thing."""
+        return list(dict.fromkeys(self.created.find(name) or name for name in names))
 
     async def implied(self, name: str, call: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         """A call that another makes by itself; its answer follows that one's (RFC 8620 5.4)."""

@@ -78,6 +78,7 @@ class Knower:
         """Take what was told, and find that nothing else is different."""
         assert len({*told.created, *told.updated, *told.destroyed}) == sum(map(len, told))
         assert mine.keys() >= {*told.updated}
+        assert self.who is not None or not mine.keys() & {*told.created}, "it is told as new what was there before"
         for number in (*told.created, *told.updated):
             mine[number] = now[number]
         for number in told.destroyed:
