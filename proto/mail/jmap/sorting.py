@@ -1,6 +1,7 @@
 """Comparators of /query (RFC 8620 5.5, RFC 8621 4.4.2).
 
 The law: what leaves here names a property that its type can be sorted by, and a collation that is offered, or none.
+Other members of a Comparator mean nothing: jmapc, a client library that is much used, sends those of the query.
 """
 
 from collections.abc import Container
@@ -52,7 +53,7 @@ def _comparator(kind: str, value: dict[str, Any], collations: Container[str]) ->
         read = convert({name: one for name, one in value.items() if name in _KNOWN}, Comparator)
     except msgspec.ValidationError as problem:
         raise invalid_arguments(f"Not a Comparator: {problem}", "sort") from None
-    if read.property not in SORTS[kind] or not value.keys() <= _KNOWN:
+    if read.property not in SORTS[kind]:
         raise MethodError("unsupportedSort", f"{kind} cannot be sorted by {read.property[:100]!r} in this way.")
     if read.collation is not None and read.collation not in collations:
         raise MethodError("unsupportedSort", f"There is no collation {read.collation[:100]!r} here.")
