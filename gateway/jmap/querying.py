@@ -65,7 +65,7 @@ def part(
         place = results.place(anchor) if anchor is not None else None
         if place is None:
             raise MethodError("anchorNotFound")
-        position = max(0, place + asked.anchor_offset)
+        position = min(max(0, place + asked.anchor_offset), total)  # an Int, whatever the offset
     else:
         position = asked.position if asked.position >= 0 else max(0, total + asked.position)
     limit = min(LIMIT_MAX if asked.limit is None else asked.limit, LIMIT_MAX)
