@@ -42,13 +42,17 @@ async def unselect(session: Session, _command: commands.Unselect) -> Ok:
 async def _open(session: Session, command: commands.Select | commands.Examine, *, read_only: bool) -> Ok:
     if command.qresync is not None:
         resync.check(session, command.qresync)
-    if session.selection is not None:
+    was_selected = session.selection is not None
+    if was_selected:
         await session.leave()  # also when there is no such place
-        session.answer(b"*", b"OK", "The mailbox that was selected is not any more", codes.CLOSED.decode())
     if command.condstore:
         session.enable(("CONDSTORE",))
-    where = await place(session, command.mailbox)
-    selection = await session.enter(where, read_only=read_only)
+    try:
+        where = await place(session, command.mailbox)
+        selection = await session.enter(where, read_only=read_only)
+    finally:
+        if was_selected:  # with what follows it, in one piece
+            session.answer(b"*", b"OK", "The mailbox that was selected is not any more", codes.CLOSED.decode())
     session.wire.write(selection.greeting())
     object_id = mailbox_id(where.account, session.account, selection.hold.info.id)
     session.wire.write(render.untagged_line(b"OK", "Its name for ever", codes.mailbox_id_code(object_id)))

@@ -89,6 +89,7 @@ port = {ports.imap}
 [imap]
 plaintext_login = true
 connections_per_ip_max = {IMAP_PER_IP_MAX}
+connections_per_account_max = {IMAP_PER_IP_MAX}
 [store]
 kind = "postgresql"
 blobs = "store"

@@ -125,6 +125,7 @@ port = {self.ports.imap}
 [imap]
 plaintext_login = true
 connections_per_ip_max = {self.connections}
+connections_per_account_max = {self.connections}
 [trust]
 checks = [{", ".join(f'"{check}"' for check in self.checks)}]
 [store]

@@ -49,11 +49,11 @@ CASES_QUICK: Final = (Case(5, 20), Case(1, 10))
 class Ear(Swift):
     """A client that idles, and says so to the crowd when it hears a line with the word that all wait for."""
 
-    crowd: "Crowd"
+    crowd: "Crowd | None" = None  # until it idles
 
     def heard(self, data: bytes) -> None:
         """Of one change there is one such line; both servers say it whole."""
-        if self.crowd.word in data:
+        if self.crowd is not None and self.crowd.word in data:
             self.crowd.hears()
 
 
