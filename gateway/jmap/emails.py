@@ -33,7 +33,8 @@ SYSTEM: Final = ("$seen", "$answered", "$flagged", "", "$draft")  # by the bits 
 async def get(turn: Turn, asked: special.EmailGet) -> Answer:
     """RFC 8621 4.2."""
     reached = await turn.reach(asked.account_id)
-    shown = view_of(asked, tuple(asked.properties) if asked.properties is not None else unasked("Email", turn.using))
+    properties = tuple(asked.properties) if asked.properties is not None else unasked("Email", turn.using)
+    shown = view_of(asked, properties if "id" in properties else ("id", *properties))
     sight = await turn.sight(reached)
     wanted = turn.wanted(asked)
     if wanted is None:
@@ -57,8 +58,6 @@ async def changes(turn: Turn, asked: standard.Changes) -> Answer:
 
 def view_of(asked: special.EmailGet, properties: tuple[str, ...]) -> View:
     """What is to be shown. Raises MethodError."""
-    if "id" not in properties:
-        properties = ("id", *properties)
     try:
         return view(
             properties,

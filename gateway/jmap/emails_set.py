@@ -22,6 +22,7 @@ from gateway.jmap.setting import Outcome, each, set_error
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Reached, Turn
 from mail.jmap.convert import Moment, convert
+from mail.jmap.dates import utc
 from mail.jmap.email.create import plan_of, write
 from mail.jmap.email.errors import Refused
 from mail.jmap.email.imported import is_email, parsed_metadata, received_at
@@ -30,7 +31,7 @@ from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.ids import Ids
 from mail.jmap.methods import special, standard
 from mail.jmap.objects import email as objects
-from mail.jmap.objects.kinds import same
+from mail.jmap.objects.kinds import added, same
 from mail.jmap.objects.names import PARSED
 from mail.message.record import read_message
 
@@ -49,8 +50,7 @@ _FAULTS: Final[Mapping[Fault, Callable[[], SetError]]] = {
 async def set_(turn: Turn, asked: standard.Set) -> Answer:
     """RFC 8621 4.6."""
     reached = await turn.reach(asked.account_id)
-    old = (await turn.sight(reached)).account.stamp("Email")
-    check_state(asked.if_in_state, old)
+    old = await _state(turn, reached, asked.if_in_state)
     turn.created.need_room(len(asked.create or ()))
     outcome = Outcome()
     await _together(asked.create or {}, partial(_create, turn, reached), outcome.created, outcome.not_created)
@@ -64,8 +64,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
 async def import_(turn: Turn, asked: special.EmailImport) -> Answer:
     """RFC 8621 4.8."""
     reached = await turn.reach(asked.account_id)
-    old = (await turn.sight(reached)).account.stamp("Email")
-    check_state(asked.if_in_state, old)
+    old = await _state(turn, reached, asked.if_in_state)
     turn.created.need_room(len(asked.emails))
     outcome = Outcome()
     await _together(asked.emails, partial(_import, turn, reached), outcome.created, outcome.not_created)
@@ -85,9 +84,8 @@ async def copy(turn: Turn, asked: standard.Copy) -> Answer:
     """RFC 8621 4.7."""
     reached = await turn.reach(asked.account_id)
     source = await turn.reach(asked.from_account_id, "fromAccountNotFound")
-    check_state(asked.if_from_in_state, (await turn.sight(source)).account.stamp("Email"))
-    old = (await turn.sight(reached)).account.stamp("Email")
-    check_state(asked.if_in_state, old)
+    await _state(turn, source, asked.if_from_in_state)
+    old = await _state(turn, reached, asked.if_in_state)
     turn.created.need_room(len(asked.create))
     outcome = Outcome()
     await _together(asked.create, partial(_copy, turn, reached, source), outcome.created, outcome.not_created)
@@ -142,6 +140,14 @@ async def parse(turn: Turn, asked: special.EmailParse) -> Answer:
     }
 
 
+async def _state(turn: Turn, reached: Reached, given: str | None) -> int:
+    """The stamp of now. Raises MethodError where a client's state is another."""
+    account = (await turn.sight(reached)).account
+    stamp = account.stamp("Email")
+    check_state(given, stamp, account.modseq)
+    return stamp
+
+
 # making them
 
 
@@ -176,7 +182,7 @@ async def _create(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dic
     except ValueError as error:
         problems["mailboxIds"] = str(error)
     try:
-        keywords = objects.keyword_set(given.get("keywords") or {})
+        keywords = objects.keyword_set({} if given.get("keywords") is None else given["keywords"])
     except ValueError as error:
         problems["keywords"] = str(error)
     if given.get("receivedAt") is not None:
@@ -186,12 +192,21 @@ async def _create(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dic
             problems["receivedAt"] = "it is no UTCDate"
     if problems:
         raise invalid_properties(problems)
+    if len(mailboxes) > turn.limits.objects_set_max:
+        raise SetError("tooManyMailboxes")
     plan = plan_of(given)
     content = await _contents(turn, reached, plan.blob_ids())
     now_ms = turn.services.clock.now_ms()
     message_id = f"{turn.services.dice.randbytes(_MESSAGE_ID_BYTES).hex()}@{turn.services.hostname}"
     raw = write(plan, content, message_id, now_ms)
-    return await _store(turn, reached, raw, mailboxes, keywords, received or now_ms)
+    received = now_ms if received is None else received
+    made = await _store(turn, reached, raw, mailboxes, keywords, received)
+    made |= added(given, {"keywords": dict.fromkeys(sorted(keywords), True), "receivedAt": utc(received // 1000)})
+    if "message-id" not in plan.fields:
+        made["messageId"] = [message_id]
+    if "date" not in plan.fields:
+        made["sentAt"] = utc(now_ms // 1000)
+    return made
 
 
 async def _contents(turn: Turn, reached: Reached, names: Sequence[str]) -> dict[str, bytes]:
@@ -213,7 +228,7 @@ async def _import(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dic
     placed = objects.read_import(given, turn.created, turn.limits)
     raw = await blobs.read(turn, reached, placed.source)
     if raw is None:
-        raise SetError("blobNotFound", notFound=[placed.source])
+        raise invalid_properties({"blobId": "there is no such blob"})
     record = read_message(raw)
     if not is_email(raw, record):
         raise SetError("invalidEmail", "This is no message.")

@@ -20,7 +20,7 @@ from gateway.jmap.standard import Answer, got, only
 from gateway.jmap.turn import Reached, Turn
 from mail.jmap.errors import SetError
 from mail.jmap.methods import standard
-from mail.jmap.objects.kinds import added
+from mail.jmap.objects.kinds import added, retold
 from mail.jmap.objects.mailbox import IDENTITY
 
 KIND: Final = "Identity"
@@ -65,7 +65,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     reached = await turn.owned(asked.account_id)
     records = await identities(turn, reached)
     old = records.state
-    check_state(asked.if_in_state, records.stamp)
+    check_state(asked.if_in_state, records.stamp, (await turn.sight(reached)).account.modseq)
     turn.created.need_room(len(asked.create or ()))
     outcome, setter = Outcome(), _Setter(turn, reached, records)
     await each(asked.create, setter.create, outcome.created, outcome.not_created)
@@ -172,8 +172,8 @@ class _Setter:
         self._turn.created.add(name, known)
         return added(given, _json(known, one))
 
-    async def update(self, name: str, patch: Mapping[str, Any]) -> None:
-        async def write() -> None:
+    async def update(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any] | None:
+        async def write() -> dict[str, Any] | None:
             number, one = self._find(name)
             if self.records.id_of(number) in self.leaving:
                 raise SetError("willDestroy")
@@ -181,8 +181,9 @@ class _Setter:
             changed = IDENTITY.update(current, patch, self._turn.created, self._turn.limits)
             if changed:
                 await self._write(number, replace(one, **{_FIELDS[known]: value for known, value in changed.items()}))
+            return retold(patch, changed)
 
-        await again(write)
+        return await again(write)
 
     async def destroy(self, name: str, _value: None) -> None:
         async def write() -> None:

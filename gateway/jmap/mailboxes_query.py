@@ -33,7 +33,12 @@ async def query(turn: Turn, asked: special.MailboxQuery) -> Answer:
     position = state(Position(sight.account.stamp("Mailbox")))
     things = querying.Things(results)
     return querying.part(
-        asked, position, things, reached.mailbox_id, lambda name: reached.mailbox_of(turn.created.find(name) or "")
+        asked,
+        position,
+        things,
+        reached.mailbox_id,
+        lambda name: reached.mailbox_of(turn.created.find(name) or ""),
+        can_change=not (asked.sort_as_tree or asked.filter_as_tree),  # /queryChanges knows no trees
     )
 
 

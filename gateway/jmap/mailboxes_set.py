@@ -4,14 +4,14 @@ The law: each mailbox is changed by the commands that IMAP has, so both obey the
 cannot have refuses all of it before anything of it is done, as far as that can be known.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from actors.mailbox import names
 from actors.mailbox.rights import ADMINISTER, REMOVE
 from actors.mailbox.sight import Mailbox, Sight
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
-from cluster.errors import AlreadyExists, OverLimit, Unsuitable
+from cluster.errors import AlreadyExists, OverLimit, Refused, Unsuitable
 from gateway.jmap.mailbox_rights import Given
 from gateway.jmap.mailbox_sharing import Sharing
 from gateway.jmap.mailboxes import SORT_ORDER, Shower
@@ -22,25 +22,65 @@ from gateway.jmap.turn import Reached, Turn
 from mail.jmap.capabilities import PRINCIPALS
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.methods import special
-from mail.jmap.objects.kinds import added
+from mail.jmap.objects.kinds import added, retold
 from mail.jmap.objects.mailbox import MAILBOX
 from mail.jmap.objects.names import PROPERTIES
+
+Doing = Callable[[str, Any], Awaitable[Any]]
+TRIES: Final = 4  # of what others hinder that are changed in the same call
 
 
 async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     """RFC 8621 2.5."""
     reached = await turn.reach(asked.account_id)
-    old = (await turn.sight(reached)).account.stamp("Mailbox")
-    check_state(asked.if_in_state, old)
+    account = (await turn.sight(reached)).account
+    old = account.stamp("Mailbox")
+    check_state(asked.if_in_state, old, account.modseq)
     turn.created.need_room(len(asked.create or ()))
     outcome, setter = Outcome(), _Setter(turn, reached, removes_emails=asked.on_destroy_remove_emails)
-    await each(asked.create, setter.create, outcome.created, outcome.not_created)
-    await each(asked.update, setter.update, outcome.updated, outcome.not_updated)
     gone: dict[str, Any] = {}
+    await each(parents_first(asked.create or {}), setter.create, outcome.created, outcome.not_created)
+    await each(asked.update, setter.update, outcome.updated, outcome.not_updated)
     await each(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed)
+    await _hindered(asked, setter, outcome, gone)
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
+
+
+def parents_first(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Creates in an order in which each comes after what it refers to (RFC 8620 5.3)."""
+    ordered: dict[str, Mapping[str, Any]] = {}
+    for first in given:
+        line: dict[str, Mapping[str, Any]] = {}
+        name = first
+        while name in given and name not in ordered and name not in line:
+            line[name] = given[name]
+            parent = given[name].get("parentId")
+            name = parent[1:] if isinstance(parent, str) and parent.startswith("#") else ""
+        ordered |= reversed(line.items())
+    return ordered
+
+
+async def _hindered(asked: special.MailboxSet, setter: "_Setter", outcome: Outcome, gone: dict[str, Any]) -> None:
+    """Try again what failed, for what hindered it may be gone by what came after it: only what there is in the end has
+    to be valid (RFC 8620 5.3). Backwards at first, as names are handed on from the last to the first."""
+    removed: dict[str, Any] = dict.fromkeys(asked.destroy or ())
+    parts: tuple[tuple[Mapping[str, Any], Doing, dict[str, Any], dict[str, Any]], ...] = (
+        (asked.create or {}, setter.create, outcome.created, outcome.not_created),
+        (asked.update or {}, setter.update, outcome.updated, outcome.not_updated),
+        (removed, setter.destroy, gone, outcome.not_destroyed),
+    )
+    before = 0
+    for _ in range(TRIES):
+        count = sum(len(done) for _given, _do, done, _failed in parts)
+        if count == before or not any(failed for _given, _do, _done, failed in parts):
+            return
+        before = count
+        for given, do, done, failed in parts:
+            await each({name: given[name] for name in reversed(failed)}, do, done, {})
+            for name in failed.keys() & done.keys():
+                del failed[name]
 
 
 class _Setter:
@@ -106,7 +146,9 @@ class _Setter:
         if "isSubscribed" in changes:
             await self._mail.subscribe(self._reached.number, path, changes["isSubscribed"])
         await self._do(lambda: self._sharing.carry_out(path, plan))
-        return None
+        sight = await self._sight()
+        after = Shower(self._reached, sight).show(box.id, ()) if box.id in sight.listed else {}
+        return retold(patch, {name: value for name, value in after.items() if name in changes})
 
     async def destroy(self, name: str, _nothing: None) -> None:
         """Remove one."""
@@ -166,8 +208,14 @@ class _Setter:
             path = above.name + SEPARATOR + name
         if len(path.encode()) > NAME_BYTES_MAX or path.count(SEPARATOR) >= DEPTH_MAX:
             raise invalid_properties({"parentId": "the mailbox would be too deep, or its whole name too long"})
-        if path.upper() == INBOX:
-            raise invalid_properties({"name": "there is a mailbox of that name"})
+        try:
+            path = names.normal(path)
+        except Refused as error:
+            raise invalid_properties(["name"], error.says) from None
+        other = sight.account.named(path)
+        if other is not None and other.id in sight.listed:
+            more = {"existingId": self._reached.mailbox_id(other.id), "properties": ["name"]}
+            raise SetError("alreadyExists", "There is a mailbox of that name.", **more)
         return path
 
     def _check_role(self, sight: Sight, role: str | None, box: Mailbox | None) -> None:

@@ -32,10 +32,11 @@ def read_state(text: str, newest: int) -> Position:
     return Position(int(found[1]), int(found[2] or 0))
 
 
-def check_state(given: str | None, stamp: int) -> None:
-    """Raises MethodError if something has changed since the state that a client wants to change."""
+def check_state(given: str | None, stamp: int, newest: int) -> None:
+    """Raises MethodError if something has changed since the state that a client wants to change, or it is none that
+    there was. `newest`: the account's MODSEQ."""
     if given is None:
         return
     found = _STATE.fullmatch(given)
-    if found is None or found[2] or int(found[1]) < stamp:
+    if found is None or found[2] or not stamp <= int(found[1]) <= newest:
         raise MethodError("stateMismatch")

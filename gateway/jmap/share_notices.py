@@ -57,7 +57,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     reached = await turn.owned(asked.account_id)
     account = (await turn.sight(reached)).account
     old = account.stamp(KIND)
-    check_state(asked.if_in_state, old)
+    check_state(asked.if_in_state, old, account.modseq)
     forbidden = SetError("forbidden", "Only the server makes and changes these.").json()
     outcome = Outcome(
         not_created=dict.fromkeys(asked.create or (), forbidden),

@@ -33,7 +33,7 @@ async def set_(turn: Turn, asked: special.EmailSubmissionSet) -> Answer:
     reached = await turn.owned(asked.account_id)
     records = await submissions(turn, reached, all_begun=asked.if_in_state is not None)
     old = records.state
-    check_state(asked.if_in_state, records.stamp)
+    check_state(asked.if_in_state, records.stamp, (await turn.sight(reached)).account.modseq)
     turn.created.need_room(len(asked.create or ()))
     known = await identities(turn, reached) if asked.create else None
     outcome, setter = Outcome(), _Setter(turn, reached, records, known)

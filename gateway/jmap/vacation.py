@@ -16,6 +16,7 @@ from gateway.vacation.record import KIND, SINGLETON, VERSION, Vacation, decode, 
 from mail.jmap.dates import read_utc, utc
 from mail.jmap.errors import SetError
 from mail.jmap.methods import standard
+from mail.jmap.objects.kinds import retold
 from mail.jmap.objects.mailbox import VACATION_RESPONSE
 
 _MS: Final = 1000
@@ -33,16 +34,16 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     """RFC 8621 8.2."""
     reached = await turn.owned(asked.account_id)
     old, _vacation = await _read(turn, reached)
-    check_state(asked.if_in_state, old)
+    check_state(asked.if_in_state, old, (await turn.sight(reached)).account.modseq)
     outcome = Outcome()
 
     async def only_one(_name: str, _value: Any) -> None:
         raise SetError("singleton", "There is one, always.")
 
-    async def update(name: str, patch: Mapping[str, Any]) -> None:
+    async def update(name: str, patch: Mapping[str, Any]) -> dict[str, Any] | None:
         if name != SINGLETON:
             raise SetError("notFound")
-        await again(lambda: _update(turn, reached, patch))
+        return await again(lambda: _update(turn, reached, patch))
 
     await each(asked.create, only_one, {}, outcome.not_created)
     await each(asked.update, update, outcome.updated, outcome.not_updated)
@@ -53,12 +54,12 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
 
 
-async def _update(turn: Turn, reached: Reached, patch: Mapping[str, Any]) -> None:
+async def _update(turn: Turn, reached: Reached, patch: Mapping[str, Any]) -> dict[str, Any] | None:
     stamp, vacation = await _read(turn, reached)
     current = _json(vacation)
     changed = VACATION_RESPONSE.update(current, patch, turn.created, turn.limits)
     if not changed:
-        return
+        return None
     whole = current | changed
     made = Vacation(
         VERSION,
@@ -70,6 +71,7 @@ async def _update(turn: Turn, reached: Reached, patch: Mapping[str, Any]) -> Non
         whole["htmlBody"],
     )
     await turn.services.mail.put_objects(reached.number, [(KIND, SINGLETON, encode(made))], since=stamp)
+    return retold(patch, {name: _json(made)[name] for name in changed})
 
 
 async def _read(turn: Turn, reached: Reached) -> tuple[int, Vacation]:

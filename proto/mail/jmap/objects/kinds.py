@@ -135,3 +135,10 @@ def same(one: Any, other: Any) -> bool:
 def added(given: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
     """What a client must be told of a new object: all that it did not send, or not in this form (RFC 8620 5.3)."""
     return {name: value for name, value in made.items() if name not in given or not same(given[name], value)}
+
+
+def retold(patch: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a client must be told of an object that it has changed: what it sent is there in another form (RFC 8620
+    5.3). None: nothing."""
+    sent = {name: value for name, value in patch.items() if value is not None and name in after}
+    return {name: after[name] for name, value in sent.items() if not same(value, after[name])} or None
