@@ -58,7 +58,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
         turn.created.add(name, made["id"])
     await _edit(turn, reached, asked, outcome)
     new = (await turn.sight(reached)).account.stamp("Email")
-    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
+    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
 
 
 async def import_(turn: Turn, asked: special.EmailImport) -> Answer:

@@ -75,7 +75,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     destroyed: dict[str, Any] = {}
     await each(gone, setter.destroy, destroyed, outcome.not_destroyed)
     outcome.destroyed = list(destroyed)
-    return outcome.answer(asked.account_id, old, setter.records.state)
+    return outcome.answer(asked.account_id, old, setter.records.state, turn.created.find)
 
 
 async def identities(turn: Turn, reached: Reached) -> Records[Identity]:

@@ -45,7 +45,7 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     await _hindered(asked, setter, outcome, gone)
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
-    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)))
+    return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
 
 
 def parents_first(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

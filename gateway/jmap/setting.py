@@ -1,9 +1,9 @@
 """What /set, /copy and /import of all types have in common: the three kinds of success, and of failure (RFC 8620 5.3).
 
-The law: each object that was named is told of once: what became of it, or why nothing did.
+The law: each object that was named is told of: what became of it, or why nothing did; by its id where it has one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,18 +23,35 @@ class Outcome:
     not_updated: dict[str, Any] = field(default_factory=dict)
     not_destroyed: dict[str, Any] = field(default_factory=dict)
 
-    def answer(self, account_id: str | None, old: str | None, new: str | None) -> dict[str, Any]:
-        """The answer to a /set."""
+    def answer(
+        self,
+        account_id: str | None,
+        old: str | None,
+        new: str | None,
+        find: Callable[[str], str | None] = lambda name: name,
+    ) -> dict[str, Any]:
+        """The answer to a /set. `find`: the id that a name means, for `#x` is none, and ids are told (RFC 8620 5.3)."""
+        updated = {find(name) or name: told for name, told in self.updated.items()}
+        destroyed = list(dict.fromkeys(find(name) or name for name in self.destroyed))
         return {
             **({"accountId": account_id} if account_id is not None else {}),
             **({"oldState": old, "newState": new} if new is not None else {}),
             "created": self.created or None,
-            "updated": self.updated or None,
-            "destroyed": self.destroyed or None,
+            "updated": updated or None,
+            "destroyed": destroyed or None,
             "notCreated": self.not_created or None,
-            "notUpdated": self.not_updated or None,
-            "notDestroyed": self.not_destroyed or None,
+            "notUpdated": _by_id(self.not_updated, find, updated) or None,
+            "notDestroyed": _by_id(self.not_destroyed, find, destroyed) or None,
         }
+
+
+def _by_id(failed: Mapping[str, Any], find: Callable[[str], str | None], told: Container[str]) -> dict[str, Any]:
+    """An object with two names, of which one is told of as done, keeps the other for what failed."""
+    found: dict[str, Any] = {}
+    for name, error in failed.items():
+        known = find(name)
+        found[name if known is None or known in told or known in failed else known] = error
+    return found
 
 
 async def each(

@@ -59,16 +59,17 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     old = account.stamp(KIND)
     check_state(asked.if_in_state, old, account.modseq)
     forbidden = SetError("forbidden", "Only the server makes and changes these.").json()
+    unknown = SetError("notFound").json()
+    held = await _held(turn, reached)
     outcome = Outcome(
         not_created=dict.fromkeys(asked.create or (), forbidden),
-        not_updated=dict.fromkeys(asked.update or (), forbidden),
+        not_updated={name: forbidden if name in held else unknown for name in asked.update or ()},
     )
-    held = await _held(turn, reached)
     for name in dict.fromkeys(asked.destroy or ()):
         if name in held:
             outcome.destroyed.append(name)
         else:
-            outcome.not_destroyed[name] = SetError("notFound").json()
+            outcome.not_destroyed[name] = unknown
     new = old
     if outcome.destroyed:
         new = await turn.services.mail.put_objects(reached.number, [(KIND, name, None) for name in outcome.destroyed])

@@ -45,7 +45,7 @@ async def set_(turn: Turn, asked: special.EmailSubmissionSet) -> Answer:
     await each(gone, surely(setter.destroy), destroyed, outcome.not_destroyed)
     outcome.destroyed = list(destroyed)
     await _on_success(turn, asked, setter.emails)
-    return outcome.answer(asked.account_id, old, records.state)
+    return outcome.answer(asked.account_id, old, records.state, turn.created.find)
 
 
 def surely(do: Callable[[str, Any], Awaitable[Any]]) -> Callable[[str, Any], Awaitable[Any]]:

@@ -69,7 +69,7 @@ async def set_(turn: Turn, asked: standard.Changed) -> Answer:
     await each(asked.update, update, outcome.updated, outcome.not_updated)
     await each(dict.fromkeys(asked.destroy or ()), destroy, gone, outcome.not_destroyed)
     outcome.destroyed = list(gone)
-    return outcome.answer(None, None, None)
+    return outcome.answer(None, None, None, turn.created.find)
 
 
 async def _create(turn: Turn, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
