@@ -4,7 +4,8 @@ The law: each mailbox is changed by the commands that IMAP has, so both obey the
 cannot have refuses all of it before anything of it is done, as far as that can be known.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from actors.mailbox import names
@@ -15,6 +16,7 @@ from cluster.errors import AlreadyExists, OverLimit, Refused, Unsuitable
 from gateway.jmap.mailbox_rights import Given
 from gateway.jmap.mailbox_sharing import Sharing
 from gateway.jmap.mailboxes import SORT_ORDER, Shower
+from gateway.jmap.mailboxes_order import Part, hindered, parents_first
 from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.setting import Outcome, each
 from gateway.jmap.standard import Answer
@@ -26,8 +28,7 @@ from mail.jmap.objects.kinds import added, retold
 from mail.jmap.objects.mailbox import MAILBOX
 from mail.jmap.objects.names import PROPERTIES
 
-Doing = Callable[[str, Any], Awaitable[Any]]
-TRIES: Final = 4  # of what others hinder that are changed in the same call
+_ASIDE_BYTES: Final = 4
 
 
 async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
@@ -39,48 +40,17 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     turn.created.need_room(len(asked.create or ()))
     outcome, setter = Outcome(), _Setter(turn, reached, removes_emails=asked.on_destroy_remove_emails)
     gone: dict[str, Any] = {}
-    await each(parents_first(asked.create or {}), setter.create, outcome.created, outcome.not_created)
-    await each(asked.update, setter.update, outcome.updated, outcome.not_updated)
-    await each(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed)
-    await _hindered(asked, setter, outcome, gone)
+    parts = (
+        Part(parents_first(asked.create or {}), setter.create, outcome.created, outcome.not_created),
+        Part(asked.update or {}, setter.update, outcome.updated, outcome.not_updated),
+        Part(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed),
+    )
+    for part in parts:
+        await each(part.given, part.do, part.done, part.failed)
+    await hindered(parts, turn.created.find, setter.aside)
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
-
-
-def parents_first(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Creates in an order in which each comes after what it refers to (RFC 8620 5.3)."""
-    ordered: dict[str, Mapping[str, Any]] = {}
-    for first in given:
-        line: dict[str, Mapping[str, Any]] = {}
-        name = first
-        while name in given and name not in ordered and name not in line:
-            line[name] = given[name]
-            parent = given[name].get("parentId")
-            name = parent[1:] if isinstance(parent, str) and parent.startswith("#") else ""
-        ordered |= reversed(line.items())
-    return ordered
-
-
-async def _hindered(asked: special.MailboxSet, setter: "_Setter", outcome: Outcome, gone: dict[str, Any]) -> None:
-    """Try again what failed, for what hindered it may be gone by what came after it: only what there is in the end has
-    to be valid (RFC 8620 5.3). Backwards at first, as names are handed on from the last to the first."""
-    removed: dict[str, Any] = dict.fromkeys(asked.destroy or ())
-    parts: tuple[tuple[Mapping[str, Any], Doing, dict[str, Any], dict[str, Any]], ...] = (
-        (asked.create or {}, setter.create, outcome.created, outcome.not_created),
-        (asked.update or {}, setter.update, outcome.updated, outcome.not_updated),
-        (removed, setter.destroy, gone, outcome.not_destroyed),
-    )
-    before = 0
-    for _ in range(TRIES):
-        count = sum(len(done) for _given, _do, done, _failed in parts)
-        if count == before or not any(failed for _given, _do, _done, failed in parts):
-            return
-        before = count
-        for given, do, done, failed in parts:
-            await each({name: given[name] for name in reversed(failed)}, do, done, {})
-            for name in failed.keys() & done.keys():
-                del failed[name]
 
 
 class _Setter:
@@ -99,6 +69,7 @@ class _Setter:
         path = self._path(sight, made["name"], made["parentId"])
         role = made["role"]
         self._check_role(sight, role, None)
+        self._check_free(sight, path)
         if made["sortOrder"] and self._reached.who is not None:
             raise invalid_properties(["sortOrder"], "Only its owner puts a mailbox in order.")
         if made["shareWith"] is not None:
@@ -187,14 +158,35 @@ class _Setter:
         path = self._path(sight, changes.get("name", now["name"]), parent)
         if names.is_below(path, box.name):
             raise invalid_properties(["parentId"], "A mailbox cannot be moved below itself.")
-        await self._do(lambda: self._mail.rename(self._reached.number, box.name, path, who=self._reached.who))
-        if self._reached.who is None:  # a mailbox that is subscribed stays so, by its new name
-            moved = [box.name, *(o.name for o in sight.account.mailboxes.values() if names.is_below(o.name, box.name))]
-            for name in moved:
-                if name in sight.account.subscriptions:
-                    await self._mail.subscribe(self._reached.number, path + name[len(box.name) :], True)
-                    await self._mail.subscribe(self._reached.number, name, False)
+        self._check_free(sight, path)
+        await self._rename(sight, box, path)
         return path
+
+    async def _rename(self, sight: Sight, box: Mailbox, path: str) -> None:
+        own = box.name
+        below = [other.name for other in sight.account.mailboxes.values() if names.is_below(other.name, own)]
+        await self._do(lambda: self._mail.rename(self._reached.number, own, path, who=self._reached.who))
+        if self._reached.who is None:  # a mailbox that is subscribed stays so, by its new name
+            for name in [own, *below]:
+                if name in sight.account.subscriptions:
+                    await self._mail.subscribe(self._reached.number, path + name[len(own) :], True)
+                    await self._mail.subscribe(self._reached.number, name, False)
+
+    @asynccontextmanager
+    async def aside(self, name: str) -> AsyncIterator[None]:
+        """A mailbox has another name, and its own again at the end unless it got a new one by then."""
+        sight = await self._sight()
+        box = self._box(sight, name)
+        own = box.name
+        apart = f"{own}-{self._turn.services.dice.randbytes(_ASIDE_BYTES).hex()}"
+        await self._rename(sight, box, apart)
+        try:
+            yield
+        finally:
+            sight = await self._sight()
+            left = sight.account.named(apart)
+            if left is not None and sight.account.named(own) is None:
+                await self._rename(sight, left, own)
 
     def _path(self, sight: Sight, name: str, parent: str | None) -> str:
         """The whole name. Raises SetError."""
@@ -212,11 +204,13 @@ class _Setter:
             path = names.normal(path)
         except Refused as error:
             raise invalid_properties(["name"], error.says) from None
+        return path
+
+    def _check_free(self, sight: Sight, path: str) -> None:
         other = sight.account.named(path)
         if other is not None and other.id in sight.listed:
             more = {"existingId": self._reached.mailbox_id(other.id), "properties": ["name"]}
             raise SetError("alreadyExists", "There is a mailbox of that name.", **more)
-        return path
 
     def _check_role(self, sight: Sight, role: str | None, box: Mailbox | None) -> None:
         if role is None and (box is None or box.name != INBOX):
