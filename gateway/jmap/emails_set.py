@@ -316,6 +316,7 @@ async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outc
         read = objects.read_update(patch, turn.created, turn.limits)
         if read.rest:
             await _check_same(turn, reached, number, read.rest)
+        _check_count(turn, reached, sight, number, read.mailboxes)
         edits[number] = (_edit_of(reached, sight, number, read), [name], False)
 
     await each(asked.update, update, {}, outcome.not_updated)
@@ -338,6 +339,16 @@ async def _edit(turn: Turn, reached: Reached, asked: standard.Set, outcome: Outc
             outcome.destroyed += names
         else:
             outcome.updated |= dict.fromkeys(names)
+
+
+def _check_count(turn: Turn, reached: Reached, sight: Sight, number: int, change: objects.Marks) -> None:
+    """maxMailboxesPerEmail. Raises SetError."""
+    most = turn.limits.objects_set_max
+    if len(sight.account.mailboxes) > most and (change.all or change.more):
+        seen = sight.find([number]).get(number)
+        held = frozenset(reached.mailbox_id(box) for box in seen.mailboxes) if seen is not None else frozenset()
+        if len(change.apply(held)) > most:
+            raise SetError("tooManyMailboxes")
 
 
 def _edit_of(reached: Reached, sight: Sight, number: int, read: objects.EmailUpdate) -> EmailEdit:

@@ -198,6 +198,8 @@ class _Setter:
             if above is None:
                 raise invalid_properties({"parentId": "there is no such mailbox"})
             path = above.name + SEPARATOR + name
+        elif self._reached.who is not None:  # mayCreateTopLevelMailbox
+            raise SetError("forbidden", "Only its owner has mailboxes that are below none.")
         if len(path.encode()) > NAME_BYTES_MAX or path.count(SEPARATOR) >= DEPTH_MAX:
             raise invalid_properties({"parentId": "the mailbox would be too deep, or its whole name too long"})
         try:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.access.ids import account_id
 from gateway.jmap import turn
+from mail.jmap.limits import Limits
 from tests.unit.gateway.imap.world import ALICE
 from tests.unit.gateway.jmap.world import World
 
@@ -47,3 +48,28 @@ async def test_all_calls_of_a_request_share_the_room_for_emails(monkeypatch: pyt
         answer = await world.ask("alice", [["Email/get", asked, str(at)] for at in range(3)])
     told = [(name, told.get("type")) for name, told, _call in answer["methodResponses"]]
     assert told == [("Email/get", None), ("Email/get", None), ("error", "requestTooLarge")]
+
+
+async def test_an_email_is_in_no_more_mailboxes_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "limits", Limits(objects_set_max=2))
+    async with World() as world:
+        boxes = [one["id"] for one in (await world.call("alice", "Mailbox/get"))["list"]]
+        made = await world.call(
+            "alice",
+            "Email/set",
+            create={
+                "two": {"mailboxIds": dict.fromkeys(boxes[:2], True)},
+                "three": {"mailboxIds": dict.fromkeys(boxes[:3], True)},
+            },
+        )
+        email = made["created"]["two"]["id"]
+        patches = [
+            {f"mailboxIds/{boxes[1]}": True},
+            {f"mailboxIds/{boxes[2]}": True},
+            {f"mailboxIds/{boxes[2]}": True, f"mailboxIds/{boxes[0]}": None},
+            {"mailboxIds": dict.fromkeys(boxes[:3], True)},
+        ]
+        answers = [await world.call("alice", "Email/set", update={email: patch}) for patch in patches]
+    assert made["notCreated"] == {"three": {"type": "tooManyMailboxes"}}
+    refused = [answer["notUpdated"] for answer in answers]
+    assert refused == [None, {email: {"type": "tooManyMailboxes"}}, None, {email: {"type": "tooManyMailboxes"}}]
