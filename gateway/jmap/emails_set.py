@@ -26,6 +26,7 @@ from mail.jmap.dates import utc
 from mail.jmap.email.create import plan_of, write
 from mail.jmap.email.errors import Refused
 from mail.jmap.email.imported import is_email, parsed_metadata, received_at
+from mail.jmap.email.names import BODIES, PART
 from mail.jmap.email.view import render, splice
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.ids import Ids
@@ -37,6 +38,7 @@ from mail.message.record import read_message
 
 SIDE_BY_SIDE: Final = 16  # messages that are made ready at once
 _MESSAGE_ID_BYTES: Final = 16
+_BODY: Final = frozenset({*BODIES, "bodyStructure", "bodyValues"})
 _BITS: Final[Mapping[str, int]] = {"$seen": SEEN, "$answered": ANSWERED, "$flagged": FLAGGED, "$draft": DRAFT}
 _FAULTS: Final[Mapping[Fault, Callable[[], SetError]]] = {
     "missing": lambda: SetError("notFound"),
@@ -375,8 +377,10 @@ def _numbers(reached: Reached, sight: Sight, names: Iterable[str]) -> tuple[int,
 
 
 async def _check_same(turn: Turn, reached: Reached, number: int, rest: Mapping[str, Any]) -> None:
-    """What never changes may be sent again, as it is. Raises SetError."""
-    asked = special.EmailGet(account_id=reached.id, properties=list(rest))
+    """What never changes may be sent again, as it is, or as much of a body as was asked for. Raises SetError."""
+    asked = special.EmailGet(account_id=reached.id, properties=list(rest), fetch_all_body_values="bodyValues" in rest)
+    if not _BODY.isdisjoint(rest):
+        asked.body_properties = sorted(PART)
     sight = await turn.sight(reached)
     seen = sight.find([number])
     if number not in seen:
@@ -385,5 +389,22 @@ async def _check_same(turn: Turn, reached: Reached, number: int, rest: Mapping[s
     shown = emails.view_of(asked, tuple(rest))
     found = await emails.rendered(turn, reached, [seen[number]], shown, words)
     now = orjson.loads(orjson.dumps(found.get(reached.email_id(number), {})))
-    if wrong := [name for name, value in rest.items() if name not in now or not same(now[name], value)]:
+    if wrong := [name for name, value in rest.items() if name not in now or not _is_as(name, value, now[name])]:
         raise invalid_properties(dict.fromkeys(wrong, "it never changes"))
+
+
+def _is_as(name: str, given: Any, now: Any) -> bool:
+    return _is_of(given, now) if name in _BODY else same(given, now)
+
+
+def _is_of(given: Any, now: Any) -> bool:
+    """Whether a body, or a part of one, has all this."""
+    if isinstance(given, list) and isinstance(now, list):
+        return len(given) == len(now) and all(map(_is_of, given, now))
+    if not isinstance(given, dict) or not isinstance(now, dict):
+        return same(given, now)
+    if given.get("isTruncated") is True and isinstance(begin := given.get("value"), str) and "isTruncated" in now:
+        given = given | {"isTruncated": now["isTruncated"]}
+        if now["value"].startswith(begin):
+            given["value"] = now["value"]
+    return all(name in now and _is_of(value, now[name]) for name, value in given.items())
