@@ -96,10 +96,13 @@ def imap(server: Running, name: str = "alice", *, reads_slowly: bool = False) ->
     return client
 
 
-def pop3(server: Running, name: str = "alice", *, reads_slowly: bool = False) -> Client:
-    """Logged in."""
+def pop3(server: Running, name: str = "alice", *, reads_slowly: bool = False, utf8: bool = False) -> Client:
+    """Logged in. `utf8`: messages are to be sent as they are (RFC 6856 2.1)."""
     client = Client(server.ports["pop3"], reads_slowly=reads_slowly)
     client.line()
+    if utf8:
+        client.send(b"UTF8\r\n")
+        assert client.line().startswith(b"+OK")
     client.send(b"USER %b@%b\r\nPASS %b\r\n" % (name.encode(), DOMAIN.encode(), PASSWORD.encode()))
     assert client.line().startswith(b"+OK")
     assert client.line().startswith(b"+OK")

@@ -90,7 +90,7 @@ def test_retr_ends_where_the_message_does(server: Running) -> None:
     for raw in raws:
         client.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(raw), raw))
         assert client.line().startswith(b"a OK")
-    client = pop3(server, "bob")
+    client = pop3(server, "bob", utf8=True)
     client.send(b"STAT\r\n")
     first = int(client.line().split()[1]) - MESSAGES + 1
     for number, raw in enumerate(raws, first):
