@@ -205,9 +205,12 @@ def _made(kind: str) -> Type:
 
 
 def _each_once(where: str, given: list[str], done: Any, failed: Any) -> None:
-    """Each that was given is in one of the two, under the name it was given by."""
+    """Each that was given is in one of the two, under the name it was given by; what is a reference (`#`) under the id
+    that it means, which may be that of another one given, or under itself where it means nothing."""
     told = [*(done or ()), *(failed or ())]
-    if sorted(set(given)) != sorted(told):
+    names = {name for name in given if not name.startswith("#")}
+    meant = set(told) - names
+    if len(set(told)) != len(told) or not names <= set(told) or len(meant) > len(set(given) - names):
         fail(where, f"not each of {given} is told of once", told)
 
 
