@@ -206,11 +206,12 @@ def _made(kind: str) -> Type:
 
 def _each_once(where: str, given: list[str], done: Any, failed: Any) -> None:
     """Each that was given is in one of the two, under the name it was given by; what is a reference (`#`) under the id
-    that it means, which may be that of another one given, or under itself where it means nothing."""
+    that it means, or under itself where it means nothing. Only what was given both ways may be in both."""
     told = [*(done or ()), *(failed or ())]
     names = {name for name in given if not name.startswith("#")}
-    meant = set(told) - names
-    if len(set(told)) != len(told) or not names <= set(told) or len(meant) > len(set(given) - names):
+    references = len(set(given)) - len(names)
+    twice = len(told) - len(set(told))
+    if not names <= set(told) or twice + len(set(told) - names) > references:
         fail(where, f"not each of {given} is told of once", told)
 
 
