@@ -66,10 +66,7 @@ def _results(
     shown = {number: shower.show(number, ()) for number in sight.listed}
     ordered = sorted(shown, key=lambda number: (sight.listed[number].name.casefold(), number))
     for comparator in reversed(sort):
-        if not comparator.is_ascending:
-            ordered.sort(key=_one(comparator, shown), reverse=True)
-        else:
-            ordered.sort(key=_one(comparator, shown))
+        ordered.sort(key=_one(comparator, shown), reverse=not comparator.is_ascending)
     matches = partial(_matches, turn)
     matching = {number for number in ordered if querying.matching(tree, shown[number], matches)}
     numbers = {one["id"]: number for number, one in shown.items()}

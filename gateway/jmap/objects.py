@@ -10,9 +10,8 @@ from collections.abc import Collection
 from actors.mailbox import events as ev
 from actors.mailbox.events import Entry
 from gateway.jmap.positions import Position, state
-from gateway.jmap.standard import TOLD_MAX, Answer, entries_since
+from gateway.jmap.standard import TOLD_MAX, Answer, entries_since, whole_entries_since
 from gateway.jmap.turn import Reached, Turn
-from mail.jmap.errors import MethodError
 from mail.jmap.methods import standard
 
 
@@ -47,10 +46,8 @@ async def changes(turn: Turn, reached: Reached, asked: standard.Changes, kind: s
 
 async def changed(turn: Turn, reached: Reached, since_state: str, kind: str) -> list[str]:
     """The ids of all that were made or removed since a state. Raises MethodError."""
-    since, _until, entries = await entries_since(turn, reached, since_state, kind)
-    if since.within:
-        raise MethodError("cannotCalculateChanges")
-    return list(dict.fromkeys(name for _modseq, entry in entries for name in _names(entry, kind)))
+    entries = await whole_entries_since(turn, reached, since_state, kind)
+    return list(dict.fromkeys(name for entry in entries for name in _names(entry, kind)))
 
 
 def _names(entry: Entry, kind: str) -> list[str]:

@@ -93,11 +93,9 @@ async def changed(
 async def changes_since(turn: Turn, reached: Reached, since_state: str, *kinds: str) -> Changes:
     """All that changed since a state, for who sees the account now: not to be kept over an await. `kinds`: the state
     is that of the last change of any of these. Raises MethodError."""
-    since, _until, entries = await entries_since(turn, reached, since_state, *kinds)
-    if since.within:
-        raise MethodError("cannotCalculateChanges", "What was shared has changed.")
+    entries = await whole_entries_since(turn, reached, since_state, *kinds)
     changes = Changes(sight_of(await turn.services.mail.mirror(reached.number), reached.who))
-    for _modseq, entry in entries:
+    for entry in entries:
         changes.fold(entry)
     _check_known(changes, *kinds)
     return changes
@@ -125,6 +123,14 @@ async def entries_since(
         if len(entries) != until - since.modseq:
             raise MethodError("cannotCalculateChanges", "Not all that has happened since is known.")
     return since, until, entries
+
+
+async def whole_entries_since(turn: Turn, reached: Reached, since_state: str, *kinds: str) -> list[Entry]:
+    """The same, for what cannot go on within an entry. Raises MethodError."""
+    since, _until, entries = await entries_since(turn, reached, since_state, *kinds)
+    if since.within:
+        raise MethodError("cannotCalculateChanges", "This state is one that /changes has told a part up to.")
+    return [entry for _modseq, entry in entries]
 
 
 def _as_many(fits: Callable[[int], bool], count: int) -> int:

@@ -5,6 +5,7 @@ half done. A state tells of all of that.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -21,9 +22,9 @@ from gateway.jmap.submission_reports import with_reports
 from gateway.jmap.submission_status import call_back, in_step, looked_up
 from gateway.jmap.submitting import finish, notes
 from gateway.jmap.turn import Reached, Turn
-from mail.jmap.conditions import EmailSubmissionCondition
+from mail.jmap.conditions import Condition, EmailSubmissionCondition
 from mail.jmap.errors import MethodError, SetError
-from mail.jmap.filters import Filter, Operator, read_filter
+from mail.jmap.filters import read_filter
 from mail.jmap.methods import standard
 from mail.jmap.sorting import read_sort
 
@@ -72,7 +73,7 @@ async def query_changes(turn: Turn, asked: standard.QueryChanges) -> Answer:
     records = await submissions(turn, reached)
     changed = records.numbers_in(await changes_since(turn, reached, asked.since_query_state, KIND))
     results = _results(turn, reached, records, asked)
-    places = [(place, number) for place, number in enumerate(results) if number in changed]
+    places = querying.places_of(results, changed)
     return querying.changes(asked, records.state, len(results), places, changed, records.id_of)
 
 
@@ -127,7 +128,8 @@ async def _finish_begun(turn: Turn, reached: Reached, records: Records[Submissio
 def _results(turn: Turn, reached: Reached, records: Records[Submission], asked: standard.Filtered) -> list[int]:
     tree = read_filter("EmailSubmission", asked.filter, turn.limits)
     sort = read_sort("EmailSubmission", asked.sort, COLLATIONS, turn.limits)
-    found = [number for number, one in records.all.items() if _matches(tree, turn, reached, one)]
+    matches = partial(_matches, turn, reached)
+    found = [number for number, one in records.all.items() if querying.matching(tree, one, matches)]
     found.sort(key=lambda number: (records.all[number].send_ms, number))
     for comparator in reversed(sort):
         key = _KEYS[comparator.property]
@@ -135,12 +137,7 @@ def _results(turn: Turn, reached: Reached, records: Records[Submission], asked: 
     return found
 
 
-def _matches(tree: Filter | None, turn: Turn, reached: Reached, one: Submission) -> bool:
-    if tree is None:
-        return True
-    if isinstance(tree, Operator):
-        found = (_matches(part, turn, reached, one) for part in tree.conditions)
-        return all(found) if tree.operator == "AND" else any(found) is (tree.operator == "OR")
+def _matches(turn: Turn, reached: Reached, tree: Condition, one: Submission) -> bool:
     assert isinstance(tree, EmailSubmissionCondition)
 
     def among(names: Any, own: str) -> bool:
