@@ -9,8 +9,9 @@ import errno
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from urllib.parse import urlsplit
 
 from cluster.dns.resolver import Resolver
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import aiohttp
 
 HEAD_BYTES_MAX: Final = 8192  # of each line of a response's head
+WHY_CHARS_MAX: Final = 200
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # all that is given out (RFC 4291 2.4, IANA)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 2.1
 
 
 def session(names: "Names", context: ssl.SSLContext, seconds: float) -> "aiohttp.ClientSession":
@@ -77,3 +81,81 @@ def is_address(host: str) -> bool:
     except ValueError:
         return host.removesuffix(".").rpartition(".")[2][:1].isdigit()
     return True
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public network."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = _within(found)
+        if inner is None and found not in _UNICAST:
+            return False
+        found = inner or found
+    return found.is_global and not found.is_multicast
+
+
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The address of IPv4 that packets to an address of IPv6 may end at: by the host itself, or by a translator."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour
+
+
+class Answer(NamedTuple):
+    """What came of a post. `status` 0: there was none, and `why` says why. `forbidden`: nothing is sent there, ever."""
+
+    status: int
+    retry_after: str = ""
+    why: str = ""
+    forbidden: bool = False
+
+
+class Poster:
+    """Posts with aiohttp, which is imported with the first post; names are looked up with our own resolver."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        *,
+        context: ssl.SSLContext | None = None,
+        allowed: Callable[[str], bool] = is_public,
+        seconds: float,
+    ) -> None:
+        """`context`: whom to trust; None: the system's authorities. `allowed`: whether an address may be sent to."""
+        self._context = context
+        self._names = Names(resolver, allowed, "no public address that is known now")
+        self._allowed = allowed
+        self._seconds = seconds
+
+    async def post(self, url: str, body: bytes, fields: Mapping[str, str]) -> Answer:
+        """Post it. Raises nothing for any URL or answer."""
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            return Answer(0, why="no URI", forbidden=True)
+        if parts.scheme.lower() != "https" or not host or parts.username is not None:
+            return Answer(0, why="no https URI of a host", forbidden=True)
+        if is_address(host) and not self._allowed(host):
+            return Answer(0, why=f"{host} is no public address", forbidden=True)
+        return await self._post(url, body, fields)
+
+    async def _post(self, url: str, body: bytes, fields: Mapping[str, str]) -> Answer:
+        import aiohttp  # 0.3 s, which most processes never need
+
+        if self._context is None:
+            self._context = ssl.create_default_context()
+        try:
+            async with (
+                session(self._names, self._context, self._seconds) as opened,
+                opened.post(url, data=body, headers=dict(fields), allow_redirects=False) as response,
+            ):
+                why = "" if 200 <= response.status < 300 else f"HTTP status {response.status}"
+                return Answer(response.status, response.headers.get("Retry-After", ""), why)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return Answer(0, why=(str(error) or type(error).__name__)[:WHY_CHARS_MAX])

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from actors.push.client import PushClient
+from gateway.https import is_public
 from gateway.push.desk import Desk
 from gateway.push.poster import HttpsPoster
 from gateway.push.pusher import Pusher
 from gateway.push.sender import Sender
 from gateway.push.watcher import Watcher
-from gateway.reports.https import is_public
 from ops.core import Core, while_open
 from ops.settings import Settings
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.push.poster import Answer
+from gateway.https import Answer
 from mail.webpush.requesting import TTL_S_MAX
 from tests.webpush import Agent, sender
 

@@ -17,9 +17,9 @@ from cluster.certificates import self_signed, server_context
 from cluster.clock import ManualClock
 from cluster.dns.memory import MemoryResolver
 from cluster.meta.memory import MemoryStore
+from gateway.https import is_public
 from gateway.push.poster import HttpsPoster
 from gateway.push.pusher import Pusher
-from gateway.reports.https import is_public
 from mail.jmap import subscriptions as subs
 from mail.jmap.subscriptions import Asked
 from tests.unit.gateway.push.service import Service

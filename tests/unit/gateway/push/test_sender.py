@@ -12,10 +12,10 @@ from actors.push.client import IDLE_MS, PushClient, slot_of
 from cluster.clock import ManualClock
 from cluster.errors import OverLimit
 from cluster.meta.memory import MemoryStore
+from gateway.https import Answer
 from gateway.push import desk as desks
 from gateway.push import routes
 from gateway.push.desk import Desk
-from gateway.push.poster import Answer
 from gateway.push.pusher import KEYS_S, Pusher, pieces, topic_of
 from gateway.push.sender import RETRY_S, SLOTS_S, Sender
 from gateway.push.settings import PushSettings

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from cluster.certificates import self_signed, server_context
-from gateway.reports.https import TYPE, HttpsPoster, is_public
+from gateway.https import is_public
+from gateway.reports.https import TYPE, HttpsPoster
 from tests.unit.gateway.trust.resolving import Resolver
 
 BODY = b"\x1f\x8b a report"
