@@ -57,7 +57,7 @@ def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
 async def accounts_of(turn: Turn) -> dict[str, Account]:
     """The accounts that the client reaches, his own first. What is shared with him he is subscribed to (RFC 9670 1.4)
     as soon as he may read any of it."""
-    own = account_id(turn.account)
+    own = turn.own_id
     shown = {**_of_account(turn.limits, own=True), uri.PRINCIPALS: {"currentUserPrincipalId": of_user(turn.account)}}
     if turn.services.sending is not None:
         shown |= {uri.SUBMISSION: await submission_capability(turn), uri.VACATION: {}, uri.MDN: {}}
@@ -84,7 +84,7 @@ async def session_of(turn: Turn, base: str) -> dict[str, Any]:
         upload=base + UPLOAD,
         event_source=f"{base}{EVENTS}?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
     )
-    own, accounts = account_id(turn.account), await accounts_of(turn)
+    own, accounts = turn.own_id, await accounts_of(turn)
     return session(turn.login, urls, offered, accounts, {name: own for name in offered if name in _OF_ACCOUNTS})
 
 

@@ -146,7 +146,7 @@ class Turn:
             return Reached(number, number, None)
         who = await who_is(self.services.directory, self.account)
         holder = await self.services.directory.account_with(number)
-        if holder is None or not (await self._sight(Reached(number, self.account, who))).listed:
+        if holder is None or not (await self.sight(Reached(number, self.account, who))).listed:
             raise MethodError(error)
         return Reached(number, self.account, who)
 
@@ -168,15 +168,12 @@ class Turn:
 
     async def sight(self, reached: Reached) -> Sight:
         """What the client sees of an account now: not to be kept over an await."""
-        return await self._sight(reached)
-
-    async def _sight(self, reached: Reached) -> Sight:
         return sight_of(await self.services.mail.mirror(reached.number), reached.who)
 
     async def check_writable(self, account_id: str) -> None:
         """Raises MethodError where nothing in an account is for the client to change (RFC 8620 3.6.2)."""
         reached = await self.reach(account_id)
-        sight = await self._sight(reached)
+        sight = await self.sight(reached)
         if not any(letter in CHANGES for number in sight.listed for letter in sight.rights(number)):
             raise MethodError("accountReadOnly")
 
