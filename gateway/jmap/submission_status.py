@@ -21,7 +21,6 @@ READS_MAX: Final = 500  # entries looked at by one call
 STORED: Final = Status("yes", "250 2.1.5 Stored")
 QUEUED: Final = Status("queued", "250 2.0.0 Queued")
 NOWHERE: Final = Status("unknown", "250 2.0.0 Ok")  # a filter took it
-FORGOTTEN: Final = "The queue has forgotten what became of it"
 CANCELED: Final = Status("no", "554 5.7.0 Canceled by its sender")
 STOPPED: Final = Status("no", "554 5.7.0 Canceled by an administrator")
 _BY: Final = "its sender, over JMAP"

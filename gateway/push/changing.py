@@ -17,7 +17,6 @@ EMAIL: Final = 2
 THREAD: Final = 4
 DELIVERY: Final = 8
 QUOTA: Final = 16
-SUBSCRIPTION: Final = 32
 # By their bits. RFC 8621 1.5: EmailDelivery is known to push only.
 TYPES: Final = (
     "Mailbox", "Email", "Thread", "EmailDelivery", "Quota", "PushSubscription", "Identity", "EmailSubmission",

@@ -35,8 +35,3 @@ def tags(text: str) -> list[str]:
 def opaque(tag: str) -> str:
     """What two tags have in common when they are weakly the same (RFC 9110 §8.8.3.2)."""
     return tag.removeprefix("W/")
-
-
-def has_token(text: str, token: str) -> bool:
-    """Whether a list of tokens has this one, in whatever case."""
-    return any(part.strip(" \t").lower() == token for part in text.split(","))

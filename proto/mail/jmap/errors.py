@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final, Literal
 
 import orjson
 
-PROBLEM_TYPE: Final = "application/problem+json"
 """The media type of a request-level error (RFC 7807)."""
 
 RequestErrorType = Literal["unknownCapability", "notJSON", "notRequest", "limit"]
