@@ -113,7 +113,7 @@ def _shown(held: Mapping[str, bytes], who: Who | None) -> Iterator[tuple[str, by
             yield name, value
 
 
-def _key(name: str, who: Who | None) -> str:
+def key_of(name: str, who: Who | None) -> str:
     """Where an entry is kept."""
     return f"{name}\0{who.account:x}" if who is not None and name.startswith(PRIVATE) else name
 
@@ -121,7 +121,7 @@ def _key(name: str, who: Who | None) -> str:
 def _events(account: Account, mailbox: int, pairs: Mapping[str, bytes | None], who: Who | None) -> tuple[ev.Event, ...]:
     """The event, of what changes."""
     held = account.annotations.get(mailbox, {})
-    keyed = {_key(name, who): value for name, value in pairs.items()}
+    keyed = {key_of(name, who): value for name, value in pairs.items()}
     changes = {key: value for key, value in keyed.items() if held.get(key) != value}
     if not changes:
         return ()

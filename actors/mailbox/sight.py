@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from actors.mailbox import annotating
 from actors.mailbox.index import Array, Index
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.rights import LOOKUP, READ, rights_of
@@ -88,6 +89,10 @@ class Sight:
     def rights(self, number: int) -> str:
         """What he may do with a mailbox."""
         return rights_of(self.account.mailboxes[number].acl, self.who)
+
+    def note(self, number: int, name: str) -> bytes | None:
+        """What an annotation of a mailbox says; of those of its name that are private, his own."""
+        return self.account.annotations.get(number, {}).get(annotating.key_of(name, self.who))
 
     def find(self, emails: Iterable[int]) -> dict[int, Seen]:
         """Those of the emails that are seen."""

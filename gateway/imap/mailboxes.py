@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from actors.mailbox.types import SEPARATOR, USES, USES_TO_GIVE, Role
 from cluster.errors import NotFound, Refused
+from gateway.access import subscribing
 from gateway.access.ids import mailbox_id
 from gateway.imap.listing import line_of
 from gateway.imap.parts import Place
@@ -69,6 +70,7 @@ async def subscribe(session: Session, command: commands.Subscribe) -> Ok:
         if tree.find(where.name) is None:
             raise NotFound("There is no mailbox of that name.")
         name = where.wire(where.name)
+        await _wish(session, where, on=True)
     await session.services.mail.subscribe(session.account, name, on=True)
     return Ok("SUBSCRIBE completed")
 
@@ -79,8 +81,16 @@ async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Ok:
     with suppress(NotFound, Refused):
         where = await place(session, name)
         name = where.wire(where.name)
+        await _wish(session, where, on=False)
     await session.services.mail.subscribe(session.account, name, on=False)
     return Ok("UNSUBSCRIBE completed")
+
+
+async def _wish(session: Session, where: Place, *, on: bool) -> None:
+    """What JMAP calls isSubscribed, where the mailbox is another's."""
+    if where.who is not None:
+        with suppress(NotFound, Refused):  # of what he may not read there is nothing to wish
+            await subscribing.wish(session.services.mail, where.account, where.name, where.who, on=on)
 
 
 async def _say_normal(session: Session, where: Place, asked: str) -> None:

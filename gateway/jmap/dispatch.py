@@ -40,6 +40,7 @@ from mail.jmap.methods.table import ECHO, METHODS, find
 from mail.jmap.request import Call, Request
 
 _SHARED: Final = frozenset({"Mailbox", "Email", "Blob"})  # kinds of which another's account may have any
+_LOOKS_ITSELF: Final = "Mailbox/set"  # whether it is refused: what somebody wishes to see is for everybody to say
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -123,7 +124,8 @@ async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], bu
             return dict(arguments)
         asked = method.read(arguments, turn.using, turn.limits)
         handler = _handler(call.name)
-        if method.writes and method.kind in _SHARED and isinstance(asked, Set | OfAccount):
+        looked = method.writes and method.kind in _SHARED and call.name != _LOOKS_ITSELF
+        if looked and isinstance(asked, Set | OfAccount):
             await turn.check_writable(asked.account_id)
         return await handler(turn, asked)
     except Trouble as trouble:

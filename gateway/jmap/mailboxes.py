@@ -8,6 +8,7 @@ from typing import Any, Final
 from actors.mailbox.rights import ADMINISTER
 from actors.mailbox.sight import Counts, Mailbox, Sight
 from actors.mailbox.types import INBOX, SEPARATOR
+from gateway.access import subscribing
 from gateway.jmap import mailbox_rights
 from gateway.jmap.positions import Position, state
 from gateway.jmap.standard import Answer, changed, got, only
@@ -63,8 +64,7 @@ class Shower:
             "role": box.role or None,
             "sortOrder": sort_order(sight, number),
             "myRights": mailbox_rights.mine(sight.rights(number), box.name, shares=self._shares),
-            # What others share is there for whom they share it with: that is all there is to subscribe to.
-            "isSubscribed": sight.who is not None or box.name in sight.account.subscriptions,
+            "isSubscribed": is_subscribed(sight, number),
         }
         if self._shares:
             shown["shareWith"] = self.share_with(number) or None
@@ -94,3 +94,10 @@ def sort_order(sight: Sight, number: int) -> int:
     """Where clients are to show a mailbox among its siblings."""
     stored = sight.account.annotations.get(number, {}).get(SORT_ORDER, b"")
     return int(stored) if stored.isdigit() else 0
+
+
+def is_subscribed(sight: Sight, number: int) -> bool:
+    """Whether who sees a mailbox wishes to."""
+    if sight.who is not None:
+        return subscribing.wishes(sight.note(number, subscribing.ENTRY))
+    return sight.listed[number].name in sight.account.subscriptions

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from actors.mailbox import names
-from actors.mailbox.rights import ADMINISTER, REMOVE
+from actors.mailbox.rights import ADMINISTER, ANNOTATE, REMOVE, need_any
 from actors.mailbox.sight import Mailbox, Sight
 from actors.mailbox.types import DEPTH_MAX, INBOX, NAME_BYTES_MAX, SEPARATOR, USES_TO_GIVE
 from cluster.errors import AlreadyExists, OverLimit, Refused, Unsuitable
+from gateway.access import subscribing
+from gateway.imap.places import prefix_of
 from gateway.jmap.mailbox_rights import Given
 from gateway.jmap.mailbox_sharing import Sharing
 from gateway.jmap.mailboxes import SORT_ORDER, Shower
@@ -29,11 +31,14 @@ from mail.jmap.objects.mailbox import MAILBOX
 from mail.jmap.objects.names import PROPERTIES
 
 _ASIDE_BYTES: Final = 4
+WISH: Final = "isSubscribed"
 
 
 async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     """RFC 8621 2.5."""
     reached = await turn.reach(asked.account_id)
+    if not _says_wishes_alone(asked):
+        await turn.check_writable(asked.account_id)
     account = (await turn.sight(reached)).account
     old = account.stamp("Mailbox")
     check_state(asked.if_in_state, old, account.modseq)
@@ -51,6 +56,12 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
+
+
+def _says_wishes_alone(asked: special.MailboxSet) -> bool:
+    """Whether all that is to change is what the client wishes to see."""
+    patches = (asked.update or {}).values()
+    return bool(patches) and not asked.create and not asked.destroy and all(set(one) == {WISH} for one in patches)
 
 
 class _Setter:
@@ -79,8 +90,8 @@ class _Setter:
         )
         if made["sortOrder"]:
             await self._order(path, made["sortOrder"])
-        if made["isSubscribed"] and self._reached.who is None:
-            await self._mail.subscribe(self._reached.number, path, True)
+        if made[WISH] is (self._reached.who is None):  # else it is so already
+            await self._subscribe(path, made[WISH])
         self._turn.created.add(name, self._reached.mailbox_id(number))
         if made["shareWith"] is not None:
             await self._share(number, made["shareWith"])
@@ -105,8 +116,10 @@ class _Setter:
             plan = await self._sharing.plan(box.acl, changes["shareWith"] or {})
         if "role" in changes:
             self._check_role(sight, changes["role"], box)
-        if self._reached.who is not None and changes.keys() & {"sortOrder", "isSubscribed", "role"}:
+        if self._reached.who is not None and changes.keys() & {"sortOrder", "role"}:
             raise SetError("forbidden", "Only its owner changes this of a mailbox.")
+        if WISH in changes:
+            need_any(box.acl, self._reached.who, ANNOTATE)
         path = box.name
         if "name" in changes or "parentId" in changes:
             path = await self._move(sight, box, now, changes)
@@ -114,8 +127,8 @@ class _Setter:
             await self._do(lambda: self._mail.set_role(self._reached.number, path, changes["role"] or ""))
         if "sortOrder" in changes:
             await self._order(path, changes["sortOrder"])
-        if "isSubscribed" in changes:
-            await self._mail.subscribe(self._reached.number, path, changes["isSubscribed"])
+        if WISH in changes:
+            await self._do(lambda: self._subscribe(path, changes[WISH]))
         await self._do(lambda: self._sharing.carry_out(path, plan))
         sight = await self._sight()
         after = Shower(self._reached, sight).show(box.id, ()) if box.id in sight.listed else {}
@@ -223,6 +236,17 @@ class _Setter:
             raise invalid_properties({"role": "it cannot be given to this mailbox"})
         if any(other.role == role and other is not box for other in sight.account.mailboxes.values()):
             raise invalid_properties({"role": "another mailbox has it"})
+
+    async def _subscribe(self, path: str, on: bool) -> None:
+        """Raises Trouble."""
+        number, who = self._reached.number, self._reached.who
+        if who is None:
+            await self._mail.subscribe(number, path, on)
+            return
+        holder = await self._turn.services.directory.account_with(number)
+        if holder is not None:
+            await subscribing.wish(self._mail, number, path, who, on=on)
+            await self._mail.subscribe(self._reached.own, prefix_of(holder) + path, on)
 
     async def _order(self, path: str, order: int) -> None:
         value = str(order).encode() if order else None

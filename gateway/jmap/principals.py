@@ -135,7 +135,7 @@ async def book_of(turn: Turn, own: str) -> Book:
     holder = await turn.services.directory.account_with(reached.number)
     if holder is None:  # removed since he logged in
         raise MethodError("accountNotFound")
-    accounts = {name: account.json() for name, account in (await accounts_of(turn)).items()}
+    accounts = {name: account.json() for name, account in (await accounts_of(turn, unwanted=True)).items()}
     boxes = (await turn.sight(reached)).account.mailboxes.values()
     shared = {principal_ids.of_identifier(identifier) for box in boxes for identifier, _rights in box.acl}
     return Book(turn, holder, accounts, frozenset(name for name in shared if name is not None))

@@ -54,16 +54,16 @@ def mail_capability(limits: Limits, *, own: bool) -> dict[str, Any]:
     }
 
 
-async def accounts_of(turn: Turn) -> dict[str, Account]:
-    """The accounts that the client reaches, his own first. What is shared with him he is subscribed to (RFC 9670 1.4)
-    as soon as he may read any of it."""
+async def accounts_of(turn: Turn, *, unwanted: bool = False) -> dict[str, Account]:
+    """The accounts that the client reaches, his own first. `unwanted`: also those in which he is subscribed to nothing,
+    which are told of with their owners alone (RFC 9670 1.4)."""
     own = turn.own_id
     shown = {**_of_account(turn.limits, own=True), uri.PRINCIPALS: {"currentUserPrincipalId": of_user(turn.account)}}
     if turn.services.sending is not None:
         shown |= {uri.SUBMISSION: await submission_capability(turn), uri.VACATION: {}, uri.MDN: {}}
     accounts = {own: Account(turn.login, personal=True, read_only=False, capabilities=_owned(shown, own, turn.account))}
-    for holder, readable, writable in await turn.others():
-        if readable:
+    for holder, readable, subscribed, writable in await turn.others():
+        if readable and (subscribed or unwanted):
             shown = _owned(_of_account(turn.limits, own=False), own, holder.id)
             accounts[account_id(holder.id)] = Account(
                 holder.login, personal=False, read_only=not writable, capabilities=shown

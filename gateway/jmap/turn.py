@@ -11,7 +11,7 @@ from actors.directory.types import Principal
 from actors.mailbox.rights import ADMINISTER, CHANGE, MAKE, READ, REMOVE, rights_of
 from actors.mailbox.sight import Sight, sight_of
 from actors.mailbox.types import Who
-from gateway.access import ids
+from gateway.access import ids, subscribing
 from gateway.access.whom import who_is
 from gateway.jmap.parts import Holder, Sending, Services
 from mail.jmap.creation import CreationIds
@@ -61,10 +61,12 @@ class Reached(NamedTuple):
 
 
 class Other(NamedTuple):
-    """An account that shares mail with the client: whether he may read any, and whether he may change anything."""
+    """An account that shares mail with the client: whether he may read any, whether he wishes to see what he may read
+    (subscribing.py), and whether he may change anything."""
 
     holder: Holder
     readable: bool
+    subscribed: bool
     writable: bool
 
 
@@ -185,7 +187,10 @@ class Turn:
             holder = await self.services.directory.account_with(number) if number != self.account else None
             if holder is not None:
                 boxes = (await self.services.mail.tree(number, who)).mailboxes  # without their rows
-                rights = frozenset("".join(rights_of(box.acl, who) for box in boxes))
+                rights = {box.name: rights_of(box.acl, who) for box in boxes}
+                readable = [name for name, letters in rights.items() if READ in letters]
+                unwanted = await subscribing.unwanted(self.services.mail, number, readable, who) if readable else ()
+                writable = any(letter in CHANGES for letters in rights.values() for letter in letters)
                 if boxes:
-                    found.append(Other(holder, READ in rights, not rights.isdisjoint(CHANGES)))
+                    found.append(Other(holder, bool(readable), len(unwanted) < len(readable), writable))
         return sorted(found, key=lambda one: one.holder.login)

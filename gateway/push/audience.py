@@ -1,15 +1,18 @@
 """One user's listeners: which accounts he hears of, and when which type of each has changed last.
 
 The law: what changed is kept once for all his listeners, as numbers that only grow, so a listener that takes nothing
-costs nothing. A listener that has taken all knows the newest state of each type it wants, of each account he may see.
+costs nothing. A listener that has taken all knows the newest state of each type it wants, of each account in which
+there is anything that he may see and wishes to (RFC 9670 1.4).
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from actors.mailbox.annotating import key_of
 from actors.mailbox.follow import Follow, News
 from actors.mailbox.rights import LOOKUP, rights_of
-from actors.mailbox.types import Who
+from actors.mailbox.types import MailboxInfo, Who
+from gateway.access import subscribing
 from gateway.access.ids import account_id
 from gateway.push import changing
 from mail.jmap import push
@@ -34,12 +37,14 @@ class Told(NamedTuple):
 class Heard:
     """An account that the user hears of."""
 
-    __slots__ = ("at", "follow", "last", "own", "visible")
+    __slots__ = ("at", "follow", "last", "own", "stale", "unwanted", "visible")
 
     def __init__(self, follow: Follow, *, own: bool) -> None:
         self.follow = follow
         self.own = own
         self.visible: bool | None = True if own else None  # None: not known
+        self.unwanted: frozenset[int] = frozenset()  # mailboxes that the user does not wish to see
+        self.stale = not own  # those may be other ones by now
         self.last = 0  # the number of the last change
         self.at = [0] * len(changing.TYPES)  # of each type's
 
@@ -67,18 +72,25 @@ class Heard:
         return sum(1 << bit for bit, at in enumerate(self.at) if at > number)
 
     def is_visible(self, who: Who) -> bool:
-        """Whether the user may know of it: of one of its mailboxes at least."""
+        """Whether the user is told of it: of one of its mailboxes at least."""
         if self.visible is None:
-            boxes = self.follow.following.tree.mailboxes
-            self.visible = any(LOOKUP in rights_of(info.acl, who) for info in boxes)
+            self.visible = any(info.id not in self.unwanted for info in self.listed(who))
         return self.visible
+
+    def listed(self, who: Who) -> list[MailboxInfo]:
+        """The mailboxes that the user may know of."""
+        return [info for info in self.follow.following.tree.mailboxes if LOOKUP in rights_of(info.acl, who)]
+
+    def mailbox(self, number: int) -> MailboxInfo | None:
+        """One that the user may wish to see."""
+        return None if number in self.unwanted else self.follow.following.mailbox(number)
 
 
 class Audience:
     """One a user that anybody listens for."""
 
-    def __init__(self, account: int, due: Callable[["Audience"], None]) -> None:
-        """`due`: there is something to be told."""
+    def __init__(self, account: int, due: Callable[["Audience"], None], stale: Callable[["Audience"], None]) -> None:
+        """`due`: there is something to be told. `stale`: what the user wishes to see is to be read again."""
         self.account = account
         self.who = Who(account, frozenset())
         self.heard: dict[int, Heard] = {}  # his own account first
@@ -88,6 +100,8 @@ class Audience:
         self.ticks_at = 0.0  # not before this they are told again
         self.ticking = False
         self._due = due
+        self._stale = stale
+        self._wish = key_of(subscribing.ENTRY, self.who)
         self._rendered: dict[tuple[int, int], Told | None] = {}
 
     def adopt(self, follow: Follow) -> None:
@@ -109,10 +123,14 @@ class Audience:
             bits = changing.EVERYTHING if news is None else changing.changed(news.changes)
         elif news is None:
             heard.visible, bits = None, changing.OF_OTHERS
+            self._read_again(heard)
         else:
             if changing.may_show(news.changes):
                 heard.visible = None
-            bits = changing.changed_for(self.who, news.changes)
+            if any(change.kind == "annotated" and self._wish in change.names for change in news.changes):
+                self._read_again(heard)
+            wanted = [change for change in news.changes if change.mailbox not in heard.unwanted]
+            bits = changing.changed_for(self.who, wanted)
         if bits:
             self.note(heard, bits)
 
@@ -123,6 +141,16 @@ class Audience:
         self._rendered.clear()
         self.waiting |= bits
         self._due(self)
+
+    def _read_again(self, heard: Heard) -> None:
+        heard.stale = True
+        self._stale(self)
+
+    def wishes(self, heard: Heard, unwanted: frozenset[int]) -> None:
+        """The user does not wish to see these mailboxes of an account."""
+        if heard.unwanted != unwanted:
+            heard.unwanted, heard.visible = unwanted, None
+            self.note(heard, changing.OF_OTHERS & ~changing.DELIVERY)
 
     def sees_as(self, who: Who) -> None:
         """The user is somebody else by now: in other groups."""

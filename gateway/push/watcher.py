@@ -1,11 +1,12 @@
 """The hub of a gateway process: who listens, and what of the accounts' logs is told to whom.
 
 The law: each account is followed once, however many listen to it. A listener is told at most every PAUSE_S, of a
-single change at once. What others share is looked at every LOOK_S; rights that are taken away count at once.
+single change at once. What others share is looked at every LOOK_S; rights that are taken away count at once, and so
+does what somebody does not wish to see any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -14,8 +15,9 @@ from actors.mailbox.events import Entry
 from actors.mailbox.follow import CATCH_UP_MAX, Follow, News
 from actors.mailbox.follow import Told as Hears
 from actors.mailbox.rights import ANYONE, of_account, of_group
-from actors.mailbox.types import Who
+from actors.mailbox.types import Annotations, Who
 from cluster.errors import OverLimit, Trouble, Unavailable
+from gateway.access import subscribing
 from gateway.push import changing
 from gateway.push.audience import Audience, Heard, Listener
 
@@ -40,6 +42,10 @@ class Mail(Protocol):
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         """The accounts that share anything with one of these identifiers."""
+        ...
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        """All annotations of these mailboxes that are for who asks."""
         ...
 
 
@@ -106,6 +112,7 @@ class Watcher:
         self._beginning: dict[int, tuple[asyncio.Lock, list[int]]] = {}
         self._listeners = 0
         self._closed = False
+        self._looks: dict[Audience, asyncio.Task[None]] = {}  # that are not to wait for the next LOOK_S
 
     def __len__(self) -> int:
         return self._listeners
@@ -155,6 +162,8 @@ class Watcher:
     def close(self) -> None:
         """Tell nobody any more."""
         self._closed = True
+        for task in self._looks.values():
+            task.cancel()
         for audience in list(self._audiences.values()):
             audience.listeners.clear()
             self._end(audience)
@@ -182,7 +191,7 @@ class Watcher:
                 self._beginning.pop(account, None)
 
     async def _made(self, account: int) -> Audience:
-        audience = Audience(account, self._due)
+        audience = Audience(account, self._due, self._look_soon)
         try:
             await self._hear(audience, account)
             audience.who = await self._who(account)
@@ -228,7 +237,7 @@ class Watcher:
             async for page in self._mail.log(heard.number, since, until):
                 entries += len(page)
                 events = [event for _modseq, entry in page for event in entry.events]
-                bits |= changing.missed(events, who, heard.follow.following.mailbox)
+                bits |= changing.missed(events, who, heard.mailbox)
         except Trouble as trouble:
             structlog.get_logger().warning("push.log_failed", account=heard.number, why=trouble.log)
             return changing.EVERYTHING
@@ -242,6 +251,12 @@ class Watcher:
                 await self._look(audience)
             except Trouble as trouble:
                 structlog.get_logger().warning("push.look_failed", account=audience.account, why=trouble.log)
+
+    def _look_soon(self, audience: Audience) -> None:
+        if audience not in self._looks and self._audiences.get(audience.account) is audience:
+            task = asyncio.get_running_loop().create_task(self._look_at_all([audience]), name="push look")
+            self._looks[audience] = task
+            task.add_done_callback(lambda _task: self._looks.pop(audience, None))
 
     async def _look(self, audience: Audience) -> None:
         who = await self._who(audience.account)
@@ -258,7 +273,22 @@ class Watcher:
         for number in audience.heard.keys() - {audience.account, *shared}:
             self._leave(audience, number)
         new = [number for number in shared if number not in audience.heard]
-        return [number for number in new if await self._heard(audience, number)]
+        found = [number for number in new if await self._heard(audience, number)]
+        for heard in [one for one in audience.heard.values() if one.stale]:
+            await self._read_wishes(audience, heard)
+        return found
+
+    async def _read_wishes(self, audience: Audience, heard: Heard) -> None:
+        """What the user does not wish to see of an account; if it cannot be read, it is tried again later."""
+        heard.stale = False
+        listed = {info.name: info.id for info in heard.listed(audience.who)}
+        try:
+            unwanted = await subscribing.unwanted(self._mail, heard.number, listed, audience.who)
+        except Trouble as trouble:
+            structlog.get_logger().warning("push.wishes_unknown", account=heard.number, why=trouble.log)
+            heard.stale = True
+        else:
+            audience.wishes(heard, frozenset(listed[name] for name in unwanted if name in listed))
 
     async def _heard(self, audience: Audience, number: int) -> bool:
         """Whether it is heard of now: what cannot be followed now is tried again with the next look."""

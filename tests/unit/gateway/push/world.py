@@ -7,11 +7,13 @@ from itertools import count
 from typing import Any, cast
 
 from actors.mailbox import events as ev
+from actors.mailbox.annotating import key_of
 from actors.mailbox.follow import Change, Follow, Kind, News, Told
 from actors.mailbox.rights import granted
-from actors.mailbox.types import Acl, MailboxInfo, Tree
+from actors.mailbox.types import Acl, Annotations, MailboxInfo, Tree, Who
 from cluster.clock import ManualClock
 from cluster.errors import Unavailable
+from gateway.access import subscribing
 from mail.jmap.subscriptions import KIND, Subscription, decode
 
 ALICE, BOB, CAROL, TEAM = 0x1F, 0x20, 0x21, 0x22
@@ -60,6 +62,12 @@ class Box:
         self.follows: list[Follow] = []
         self.objects: dict[tuple[str, str], bytes] = {}
         self.entries: dict[int, ev.Entry] = {}
+        self.unwanted: dict[int, set[int]] = {}  # by account, mailboxes that it does not wish to see
+
+    def wish(self, who: int, mailbox: int, *, on: bool) -> None:
+        """Somebody wishes to see a mailbox, or not to."""
+        (set.discard if on else set.add)(self.unwanted.setdefault(who, set()), mailbox)
+        self.change("annotated", mailbox, (key_of(subscribing.ENTRY, Who(who, frozenset())),))
 
     def state(self, _kind: str) -> str:
         """As if each change was of everything."""
@@ -174,6 +182,20 @@ class Mail:
                 self[account].objects[kind, name] = value
             self[account].put_object(kind, name)
         return self[account].modseq
+
+    async def annotations(self, account: int, names: Sequence[str], who: Who | None = None) -> Annotations:
+        assert who is not None
+        if account in self.failing:
+            raise Unavailable("no")
+        box = self[account]
+        await asyncio.sleep(0)
+        return Annotations(
+            tuple(
+                (one.name, ((subscribing.ENTRY, b"0"),) if one.id in box.unwanted.get(who.account, ()) else ())
+                for one in box.boxes.values()
+                if one.name in names
+            )
+        )
 
     async def sharing(self, names: Iterable[str]) -> list[int]:
         wanted = set(names)
