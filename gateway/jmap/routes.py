@@ -32,8 +32,9 @@ from mail.jmap.websocket import encode_response
 WELL_KNOWN: Final = "/.well-known/jmap"
 SESSION: Final = "/jmap/session"
 SCOPE: Final = "jmap"
-STATE_S: Final = 5.0  # that a session's state is known without a look
+STATE_S: Final = 0.5  # that a session's state is known without a look: as long as the directory is (its cache.py)
 STATES_MAX: Final = 20_000  # of accounts: about 200 bytes each
+CHANGES_SESSIONS: Final = frozenset({"Mailbox/set", "PushSubscription/set"})  # RFC 9670 1.4, 9749 5; not only one's own
 _NOT_KEPT: Final = (("Cache-Control", "no-cache, no-store, must-revalidate"),)  # RFC 8620 2
 
 
@@ -60,8 +61,7 @@ class Jmap:
 
     async def session(self, exchange: Exchange) -> Answer:
         """The Session object, at the well-known path too: a redirection (RFC 8620 2.2) loses what a client said."""
-        turn = self._turn(await self._principal(exchange))
-        found = await session_of(turn, base_of(exchange))
+        found = await self._session(await self._principal(exchange), base_of(exchange))
         return Answer(200, orjson.dumps(found), JSON, _NOT_KEPT)
 
     async def api(self, exchange: Exchange) -> Answer:
@@ -121,17 +121,25 @@ class Jmap:
     ) -> tuple[Turn, list[tuple[str, Any, str]]]:
         with self._services.metrics.seconds.time():
             turn = self._turn(principal, request.using, request.created_ids, ip=ip)
-            return turn, await carry_out(turn, request)
+            responses = await carry_out(turn, request)
+            if any(call.name in CHANGES_SESSIONS for call in request.calls):
+                self._states = Cache(STATES_MAX)
+            return turn, responses
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
         """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
-        key, now = (principal.account, base_of(exchange)), self._services.clock.monotonic()
-        held = self._states.get(key)
-        if held is not None and held[0] > now:
+        base = base_of(exchange)
+        held = self._states.get((principal.account, base))
+        if held is not None and held[0] > self._services.clock.monotonic():
             return held[1]
-        state: str = (await session_of(self._turn(principal), key[1]))["state"]
-        self._states.put(key, (now + STATE_S, state))
+        state: str = (await self._session(principal, base))["state"]
         return state
+
+    async def _session(self, principal: Principal, base: str) -> dict[str, Any]:
+        now, states = self._services.clock.monotonic(), self._states
+        found = await session_of(self._turn(principal), base)
+        states.put((principal.account, base), (now + STATE_S, found["state"]))
+        return found
 
     @property
     def _offered(self) -> Mapping[str, Any]:

@@ -41,12 +41,16 @@ class Http:
 
     def call(self, *calls: Any, using: Sequence[str] = MAIL) -> Any:
         """The responses to some calls."""
+        return self.whole(*calls, using=using)["methodResponses"]
+
+    def whole(self, *calls: Any, using: Sequence[str] = MAIL) -> Any:
+        """The Response to some calls."""
         request = {"using": using, "methodCalls": calls}
         status, _headers, body = self.ask(
             "POST", "/jmap/api", json.dumps(request).encode(), **{"Content-Type": "application/json"}
         )
         assert status == 200, body
-        return json.loads(body)["methodResponses"]
+        return json.loads(body)
 
 
 @pytest.fixture(scope="module")
