@@ -8,7 +8,7 @@ them.
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -38,6 +38,13 @@ class SigningKey(Struct, frozen=True, array_like=True):
 
     version: int
     seed: bytes
+
+
+class Seed(NamedTuple):
+    """The randomness of a key, and when another took its place; None: it is the newest."""
+
+    seed: bytes
+    replaced_ms: int | None
 
 
 class PushClient:
@@ -115,15 +122,16 @@ class PushClient:
 
     # keys
 
-    async def seeds(self, randomness: bytes) -> list[bytes]:
+    async def seeds(self, randomness: bytes) -> list[Seed]:
         """Of all keys, the newest last; `randomness`: of the first, where there is none yet."""
 
-        async def body(tr: Transaction) -> list[bytes]:
+        async def body(tr: Transaction) -> list[Seed]:
             rows = await tr.range(*keys.all_signing())
             if not rows:
                 tr.set(keys.signing(self._clock.now_ms()), _encode(SigningKey(VERSION, randomness)))
-                return [randomness]
-            return [_seed(row) for row in rows]
+                return [Seed(randomness, None)]
+            followers = [*(keys.made_ms(key) for key, _value in rows[1:]), None]
+            return [Seed(_seed(row), made_ms) for row, made_ms in zip(rows, followers, strict=True)]
 
         return await self._store.transact(body)
 

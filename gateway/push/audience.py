@@ -90,7 +90,8 @@ class Audience:
     """One a user that anybody listens for."""
 
     def __init__(self, account: int, due: Callable[["Audience"], None], stale: Callable[["Audience"], None]) -> None:
-        """`due`: there is something to be told. `stale`: what the user wishes to see is to be read again."""
+        """`due`: there is something to be told. `stale`: who shares what with the user, and what he wishes to see of
+        it, is to be looked at at once."""
         self.account = account
         self.who = Who(account, frozenset())
         self.heard: dict[int, Heard] = {}  # his own account first
@@ -121,6 +122,8 @@ class Audience:
             return
         if heard.own:
             bits = changing.EVERYTHING if news is None else changing.changed(news.changes)
+            if bits & changing.NOTIFIED:  # of rights: others may share something by now
+                self._stale(self)
         elif news is None:
             heard.visible, bits = None, changing.OF_OTHERS
             self._read_again(heard)

@@ -23,6 +23,7 @@ TYPES: Final = (
     "VacationResponse", "ShareNotification",
 )  # fmt: skip
 BITS: Final = {name: 1 << bit for bit, name in enumerate(TYPES)}
+NOTIFIED: Final = BITS["ShareNotification"]
 EVERYTHING: Final = (1 << len(TYPES)) - 1
 OF_OTHERS: Final = MAILBOX | EMAIL | THREAD | DELIVERY  # what is somebody else's, and may be shared
 

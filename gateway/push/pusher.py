@@ -27,6 +27,7 @@ CODE_TTL_S: Final = 3600  # a client that asks for a subscription is there
 CHANGE_TTL_S: Final = 86_400  # a device that was off for longer looks by itself
 KEYS_S: Final = 60.0  # for so long another process may sign with a key that was replaced
 DAY_MS: Final = 86_400_000
+LAST_DAYS: Final = 1  # that a key is kept for the last pushes to those subscriptions that end with it
 TOKENS_MAX: Final = 1000  # one a push service and key: about 400 bytes each
 
 
@@ -50,7 +51,8 @@ class Pusher:
         self._dice = dice
         self._settings = settings or PushSettings()
         self._keys: dict[str, EllipticCurvePrivateKey] = {}  # by how they are shown, the newest last
-        self._read_at = 0.0
+        self._replaced_ms: dict[str, int] = {}  # when others took their places
+        self._read_at = 0.0  # until when they are not read again
         self._lock = asyncio.Lock()
         self._tokens: dict[tuple[str, str], tuple[int, str]] = {}
 
@@ -58,9 +60,12 @@ class Pusher:
         """The key that a session shows (RFC 9749 3). Raises Unavailable."""
         return list(await self._known())[-1]
 
-    async def signs(self, subscription: Subscription) -> bool:
-        """Whether the key it was made under is still there; if not, it has to go (RFC 9749 5). Raises Unavailable."""
-        return subscription.server_key in await self._known()
+    async def signs(self, server_key: str) -> bool:
+        """Whether subscriptions that were made under a key go on; if not, they have to go (RFC 9749 5). Raises
+        Unavailable."""
+        known = server_key in await self._known()
+        oldest_ms = self._clock.now_ms() - self._settings.old_key_days * DAY_MS
+        return known and self._replaced_ms.get(server_key, oldest_ms) >= oldest_ms
 
     async def renew(self) -> None:
         """Replace the key where it is time, and drop old ones whose time is over. Raises Unavailable."""
@@ -68,8 +73,9 @@ class Pusher:
         await self._client.renew(
             self._dice.randbytes(SEED_BYTES),
             rotate_before_ms=now_ms - days * DAY_MS if days else 0,
-            retire_before_ms=now_ms - self._settings.old_key_days * DAY_MS,
+            retire_before_ms=now_ms - (self._settings.old_key_days + LAST_DAYS) * DAY_MS,
         )
+        self._read_at = 0.0
 
     async def verify(self, subscription: Subscription) -> Outcome:
         """Push its code (RFC 8620 7.2.2). Raises Unavailable."""
@@ -122,8 +128,9 @@ class Pusher:
             now = self._clock.monotonic()
             if not self._keys or now >= self._read_at:
                 seeds = await self._client.seeds(self._dice.randbytes(SEED_BYTES))
-                made = [private_key(seed) for seed in seeds]
-                self._keys = {vapid.server_key(key): key for key in made}
+                made = [(private_key(one.seed), one.replaced_ms) for one in seeds]
+                self._keys = {vapid.server_key(key): key for key, _at in made}
+                self._replaced_ms = {vapid.server_key(key): at for key, at in made if at is not None}
                 self._read_at = now + KEYS_S
             return self._keys
 

@@ -3,11 +3,11 @@
 The law: an account is one process's: that which has its slot (ops/docs/decisions/0018). What was pushed is written down
 soon after; whoever comes next goes on from there, and where that is not known, pushes too much. Nothing is pushed to
 who has not told his code, nor past the end of a subscription or of what it was made with (RFC 8620 7.2); what has ended
-is removed.
+is removed. Whose key has ended is told of that once, with the old key (RFC 9749 5).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ import structlog
 from actors.push.client import PushClient, slot_of, spans
 from cluster.clock import Clock
 from cluster.errors import NotFound, Trouble
+from gateway.access.ids import account_id
 from gateway.push.audience import Listener
 from gateway.push.flights import Flights
 from gateway.push.pusher import Outcome, Pusher, pieces
@@ -61,6 +62,7 @@ class Party:
         self.listener = listener
         self.routes: dict[str, Route] = {}
         self.credentials: frozenset[str] = frozenset()  # that its subscriptions were made with
+        self.keys: frozenset[str] = frozenset()  # that they were made under
         self.ends_ms = 0  # when the first of its subscriptions ends
         self.unwritten = False  # something was pushed since what was pushed was written
 
@@ -193,8 +195,12 @@ class Sender:
             await self._pusher.renew()
 
     async def _all_stand(self, party: Party) -> bool:
-        """Whether all credentials of an account's subscriptions are good still; one is asked about at a time."""
+        """Whether all credentials and keys of an account's subscriptions are good still; one is asked about at a
+        time."""
         try:
+            for key in party.keys:
+                if not await self._pusher.signs(key):
+                    return False
             for credential in party.credentials:
                 if not await self._stands(party.number, credential):
                     return False
@@ -211,7 +217,10 @@ class Sender:
             self._log.warning("push.too_many", account=account)
             return
         self._loading[account] = False
-        task = asyncio.get_running_loop().create_task(self._load_always(account), name="push load")
+        self._begin(self._load_always(account), "push load")
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -239,14 +248,15 @@ class Sender:
         now_ms = self._clock.now_ms()
         found = [one for _name, value in stored if (one := decode(value)) is not None][:SUBSCRIPTIONS_MAX]
         standing = {name: await self._stands(account, name) for name in {one.credential for one in found}}
-        good = {
-            one.id: one
-            for one in found
-            if now_ms < one.expires_ms and standing[one.credential] and await self._pusher.signs(one)
-        }
+        signed = {key: await self._pusher.signs(key) for key in {one.server_key for one in found}}
+        alive = [one for one in found if now_ms < one.expires_ms and standing[one.credential]]
+        good = {one.id: one for one in alive if signed[one.server_key]}
         ended = [one.id for one in found if one.id not in good]
         if ended:
-            await self._objects.put_objects(account, [(KIND, name, None) for name in ended])
+            stamp = await self._objects.put_objects(account, [(KIND, name, None) for name in ended])
+            for one in alive:
+                if not signed[one.server_key] and one.live(now_ms) and (one.wanted is None or KIND in one.wanted):
+                    self._begin(self._tell_of_end(account, one, stamp), "push last")
         if not good:
             self._drop(account)
             await self._client.forget(account)
@@ -260,6 +270,7 @@ class Sender:
             party = self._parties[account] = Party(account, listener)
             self.load(account)  # what happened while it began to listen
         party.credentials = frozenset(one.credential for one in good.values())
+        party.keys = frozenset(one.server_key for one in good.values())
         party.ends_ms = min(one.expires_ms for one in good.values())
         for name in party.routes.keys() - {one.id for one in good.values() if one.verified}:
             party.routes.pop(name).close()
@@ -369,6 +380,15 @@ class Sender:
             if outcome.meaning != "taken":
                 break
         return outcome
+
+    async def _tell_of_end(self, account: int, one: Subscription, stamp: int) -> None:
+        """The last push under a key: its client looks, and subscribes anew. It is tried once."""
+        try:
+            outcome = await self._pusher.tell(one, {account_id(account): {KIND: str(stamp)}})
+        except Trouble as trouble:
+            outcome = Outcome("again", why=trouble.log)
+        if outcome.meaning != "taken":
+            self._log.info("push.last_failed", account=account, why=outcome.why)
 
     async def _remove(self, party: Party, route: Route) -> None:
         """Nobody is there any more."""

@@ -22,7 +22,7 @@ from gateway.push import changing
 from gateway.push.audience import Audience, Heard, Listener
 
 PAUSE_S: Final = 0.1  # between two tellings of a user's listeners: changes come together
-LOOK_S: Final = 60.0  # between two looks at who shares something with a user
+LOOK_S: Final = 60.0  # between two looks at who shares something with a user; who is notified of it looks at once
 FOLLOWED_MAX: Final = 100  # accounts of one user: his own, and of those who share something with him
 OF_ONE_MAX: Final = 2000  # listeners of one user: an account may be many people's
 LISTENERS_MAX: Final = 50_000  # of a process: about 1 kB each, besides their connections

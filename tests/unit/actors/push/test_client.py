@@ -81,14 +81,18 @@ async def test_many_are_read_in_pages(client: PushClient) -> None:
 
 
 async def test_all_processes_have_the_same_keys(client: PushClient, store: MemoryStore, clock: ManualClock) -> None:
-    assert await client.seeds(b"a" * 48) == [b"a" * 48]
+    assert await seeds(client, b"a" * 48) == [b"a" * 48]
     other = PushClient(store, clock)
-    assert await other.seeds(b"b" * 48) == [b"a" * 48]
+    assert await seeds(other, b"b" * 48) == [b"a" * 48]
     await renew(other, b"c" * 48, rotate_before_ms=clock.ms)
-    assert await client.seeds(b"x" * 48) == [b"a" * 48]
+    assert await seeds(client, b"x" * 48) == [b"a" * 48]
     clock.advance(1)
     await renew(other, b"c" * 48, rotate_before_ms=clock.ms)
-    assert await client.seeds(b"x" * 48) == [b"a" * 48, b"c" * 48]
+    assert await seeds(client, b"x" * 48) == [b"a" * 48, b"c" * 48]
+
+
+async def seeds(client: PushClient, randomness: bytes) -> list[bytes]:
+    return [one.seed for one in await client.seeds(randomness)]
 
 
 async def renew(client: PushClient, seed: bytes, *, rotate_before_ms: int = 0, retire_before_ms: int = 0) -> None:
@@ -101,13 +105,14 @@ async def test_keys_retire_by_when_another_took_their_place(client: PushClient, 
     clock.advance(1000)
     await renew(client, b"b" * 48, rotate_before_ms=clock.ms)
     rotated_ms = clock.ms
+    assert [one.replaced_ms for one in await client.seeds(b"")] == [rotated_ms, None]
     await renew(client, b"", retire_before_ms=rotated_ms)
-    assert len(await client.seeds(b"")) == 2
+    assert len(await seeds(client, b"")) == 2
     await renew(client, b"", retire_before_ms=rotated_ms + 1)
-    assert await client.seeds(b"") == [b"b" * 48]
+    assert await seeds(client, b"") == [b"b" * 48]
     clock.advance(10_000)
     await renew(client, b"", retire_before_ms=clock.ms)
-    assert await client.seeds(b"") == [b"b" * 48]
+    assert await seeds(client, b"") == [b"b" * 48]
 
 
 async def test_damage_is_told(client: PushClient, store: MemoryStore) -> None:

@@ -16,7 +16,7 @@ from gateway.https import Answer
 from gateway.push import desk as desks
 from gateway.push import routes
 from gateway.push.desk import Desk
-from gateway.push.pusher import KEYS_S, Pusher, pieces, topic_of
+from gateway.push.pusher import Pusher, pieces, topic_of
 from gateway.push.sender import RETRY_S, SLOTS_S, Sender
 from gateway.push.settings import PushSettings
 from gateway.push.watcher import Watcher
@@ -418,35 +418,6 @@ async def test_an_account_without_subscriptions_is_forgotten(world: World) -> No
     process.sender.load(ALICE)
     await world.rest()
     assert await process.client.accounts(0, 4095) == []
-
-
-# keys
-
-
-async def test_old_subscriptions_are_signed_with_the_old_key_until_it_goes(world: World) -> None:
-    process = world.process()
-    old = await process.desk.server_key()
-    await world.subscribe(process, ALICE, "P1", ["Email"], expires_ms=world.clock.now_ms() + 365 * 86_400_000)
-    await world.run()
-    for days in (99, 2):
-        assert await process.desk.server_key() == old
-        world.clock.advance(days * 86_400)
-        await process.sender.tend()
-    new = await process.desk.server_key()
-    assert new != old
-    await world.subscribe(process, BOB, "P2", ["Email"], expires_ms=world.clock.now_ms() + 365 * 86_400_000)
-    await world.run()
-    world.mail[ALICE].change("flags")
-    world.mail[BOB].change("flags")
-    await world.run()
-    assert {message.path: message.key for message in world.service.taken} == {"/P1": old, "/P2": new}
-    world.clock.advance(14 * 86_400 + 1)
-    await process.sender.tend()
-    world.clock.advance(KEYS_S)
-    process.sender.load(ALICE)
-    await world.rest()
-    assert world.mail[ALICE].subscriptions == {}  # RFC 9749 5
-    assert world.mail[BOB].subscriptions.keys() == {"P2"}
 
 
 # codes

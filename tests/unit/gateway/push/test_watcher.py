@@ -220,6 +220,16 @@ async def test_who_begins_to_share_is_heard_with_the_next_look(world: World) -> 
     assert world.mail[TEAM].follows == []
 
 
+async def test_who_is_notified_of_rights_hears_at_once(world: World) -> None:
+    bob = await world.listen(BOB)
+    world.mail[TEAM].make(2, READS)
+    world.mail[BOB].put_object("ShareNotification")
+    while world.watcher.following == 1:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert taken(bob) == {"A20": {"ShareNotification": "2"}, "A22": {"Mailbox": "2", "Email": "2", "Thread": "2"}}
+
+
 async def test_groups_that_are_joined_and_left(world: World) -> None:
     world.mail[TEAM].make(2, ((of_group("staff@x"), "lr"),))
     world.mail[TEAM].make(3, READS)
