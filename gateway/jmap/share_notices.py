@@ -18,7 +18,7 @@ from gateway.jmap.setting import Outcome
 from gateway.jmap.standard import Answer, got, only
 from gateway.jmap.turn import Reached, Turn
 from mail.jmap.conditions import Condition, ShareNotificationCondition
-from mail.jmap.dates import utc
+from mail.jmap.dates import utc_ms
 from mail.jmap.errors import SetError
 from mail.jmap.filters import read_filter
 from mail.jmap.methods import standard
@@ -107,7 +107,7 @@ async def _held(turn: Turn, reached: Reached) -> dict[str, Notice]:
 def _shown(reached: Reached, name: str, notice: Notice) -> Shown:
     return {
         "id": name,
-        "created": utc(notice.at_ms / 1000),
+        "created": utc_ms(notice.at_ms),
         "changedBy": {"name": notice.login, "email": notice.login, "principalId": None},
         "objectType": _TYPE,
         "objectAccountId": ids.account_id(notice.account),

@@ -14,7 +14,7 @@ from gateway.jmap.setting import Outcome, each
 from gateway.jmap.standard import Answer, got, only
 from gateway.jmap.turn import Turn
 from gateway.push.desk import Desk
-from mail.jmap.dates import read_utc, utc
+from mail.jmap.dates import read_utc_ms, utc_ms
 from mail.jmap.errors import SetError, invalid_properties
 from mail.jmap.methods import standard
 from mail.jmap.objects.names import unasked
@@ -101,7 +101,7 @@ async def _create(turn: Turn, name: str, given: Mapping[str, Any]) -> dict[str, 
     turn.created.add(name, number)
     told: dict[str, Any] = {"id": number}
     if read["expires"] is None or _ms(read["expires"]) != subscription.expires_ms:
-        told["expires"] = utc(subscription.expires_ms // 1000)
+        told["expires"] = utc_ms(subscription.expires_ms)
     if read["keys"] is None and "keys" not in given:
         told |= {"keys": None}
     if "types" not in given:
@@ -132,19 +132,15 @@ async def _update(turn: Turn, name: str, patch: Mapping[str, Any]) -> dict[str, 
         await _desk(turn).verified(turn.account, changed)
     asked_ms = _ms(changes.get("expires"))
     if "expires" in changes and asked_ms != changed.expires_ms:
-        return {"expires": utc(changed.expires_ms // 1000)}
+        return {"expires": utc_ms(changed.expires_ms)}
     return None
 
 
 async def _limited(turn: Turn, desk: Desk) -> None:
     """Raises SetError."""
     now_ms = turn.services.clock.now_ms()
-    held = [
-        (name, read)
-        for name, stored in await turn.services.mail.objects(turn.account, KIND)
-        if (read := decode(stored)) is not None
-    ]
-    over = [name for name, one in held if one.expires_ms <= now_ms]
+    held = await _all(turn)
+    over = [name for name, one in held.items() if one.expires_ms <= now_ms]
     if over:
         await turn.services.mail.put_objects(turn.account, [(KIND, name, None) for name in over])
     if len(held) - len(over) >= SUBSCRIPTIONS_MAX:
@@ -157,13 +153,13 @@ async def _limited(turn: Turn, desk: Desk) -> None:
 
 async def _held(turn: Turn) -> dict[str, Subscription]:
     """Those that were made with these credentials, and have not ended."""
-    now_ms = turn.services.clock.now_ms()
-    found = {}
-    for name, stored in await turn.services.mail.objects(turn.account, KIND):
-        one = decode(stored)
-        if one is not None and one.credential == turn.credential and one.expires_ms > now_ms:
-            found[name] = one
-    return found
+    now_ms, held = turn.services.clock.now_ms(), await _all(turn)
+    return {name: one for name, one in held.items() if one.credential == turn.credential and one.expires_ms > now_ms}
+
+
+async def _all(turn: Turn) -> dict[str, Subscription]:
+    stored = await turn.services.mail.objects(turn.account, KIND)
+    return {name: one for name, value in stored if (one := decode(value)) is not None}
 
 
 def _desk(turn: Turn) -> Desk:
@@ -178,10 +174,10 @@ def _shown(one: Subscription) -> dict[str, Any]:
         "id": one.id,
         "deviceClientId": one.device,
         "verificationCode": None if one.code else "",
-        "expires": utc(one.expires_ms // 1000),
+        "expires": utc_ms(one.expires_ms),
         "types": None if one.types is None else list(one.types),
     }
 
 
 def _ms(text: str | None) -> int | None:
-    return None if text is None else int(read_utc(text).timestamp() * 1000)
+    return None if text is None else read_utc_ms(text)

@@ -4,8 +4,7 @@ The law: what is told is what deliveries are answered by.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.records import again
@@ -13,13 +12,11 @@ from gateway.jmap.setting import Outcome, each
 from gateway.jmap.standard import Answer, got, only
 from gateway.jmap.turn import Reached, Turn
 from gateway.vacation.record import KIND, SINGLETON, VERSION, Vacation, decode, encode
-from mail.jmap.dates import read_utc, utc
+from mail.jmap.dates import read_utc_ms, utc_ms
 from mail.jmap.errors import SetError
 from mail.jmap.methods import standard
 from mail.jmap.objects.kinds import retold
 from mail.jmap.objects.mailbox import VACATION_RESPONSE
-
-_MS: Final = 1000
 
 
 async def get(turn: Turn, asked: standard.Get) -> Answer:
@@ -92,9 +89,8 @@ def _json(vacation: Vacation) -> dict[str, Any]:
 
 
 def _ms(text: str | None) -> int | None:
-    when: datetime | None = None if text is None else read_utc(text)
-    return None if when is None else int(when.timestamp() * _MS)
+    return None if text is None else read_utc_ms(text)
 
 
 def _date(at_ms: int | None) -> str | None:
-    return None if at_ms is None else utc(at_ms / _MS if at_ms % _MS else at_ms // _MS)
+    return None if at_ms is None else utc_ms(at_ms)

@@ -42,6 +42,13 @@ def read_utc(text: str) -> datetime:
     return read_date(text)
 
 
+def read_utc_ms(text: str) -> int:
+    """The same, in whole milliseconds since 1970."""
+    return (read_utc(text) - _EPOCH) // _MILLISECOND
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _PLAIN_CHARS: Final = len("2000-01-01T00:00:00")
 
 
@@ -60,3 +67,8 @@ def utc(when: datetime | float) -> str:
         when = datetime.fromtimestamp(when, UTC)
     plain = when.astimezone(UTC).replace(tzinfo=None)
     return plain.isoformat(timespec="microseconds" if plain.microsecond else "seconds") + "Z"
+
+
+def utc_ms(at_ms: int) -> str:
+    """A UTCDate of milliseconds since 1970."""
+    return utc(at_ms / 1000 if at_ms % 1000 else at_ms // 1000)

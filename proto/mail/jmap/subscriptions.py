@@ -31,7 +31,7 @@ class Invalid(ValueError):
     """A property cannot be so: an `invalidProperties` of it."""
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{name}: {why}")
+        super().__init__(why)
         self.name = name
 
 
@@ -98,15 +98,11 @@ def made(
     """A new one. `randomness`: CODE_BYTES for its code. `until_ms`: when the credentials themselves end, by which it is
     bounded then, and by nothing else; 0: they do not. Raises Invalid."""
     assert len(randomness) == CODE_BYTES
-    if not 0 < len(asked.device) <= DEVICE_CHARS_MAX:
-        raise Invalid("deviceClientId", f"1 to {DEVICE_CHARS_MAX} characters")
+    check_device(asked.device)
     check_url(asked.url)
     p256dh, auth = asked.keys or ("", "")
     if asked.keys is not None:
-        try:
-            keys(p256dh, auth)
-        except BadKeys as bad:
-            raise Invalid("keys", str(bad)) from None
+        check_keys(p256dh, auth)
     return Subscription(
         VERSION,
         number,
@@ -121,6 +117,20 @@ def made(
         server_key,
         credential,
     )
+
+
+def check_device(device: str) -> None:
+    """Raises Invalid."""
+    if not 0 < len(device) <= DEVICE_CHARS_MAX:
+        raise Invalid("deviceClientId", f"1 to {DEVICE_CHARS_MAX} characters")
+
+
+def check_keys(p256dh: str, auth: str) -> None:
+    """Raises Invalid."""
+    try:
+        keys(p256dh, auth)
+    except BadKeys as bad:
+        raise Invalid("keys", str(bad)) from None
 
 
 def check_url(url: str) -> None:

@@ -1,5 +1,7 @@
 """The life of a PushSubscription."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -19,6 +21,10 @@ def made(asked: Asked = ASKED, until_ms: int = 0) -> Subscription:
     return subs.made(asked, "P1", NOW, bytes(range(24)), server_key="K", credential="c", until_ms=until_ms)
 
 
+def of(name: str) -> Callable[[Invalid], bool]:
+    return lambda error: error.name == name
+
+
 def test_a_new_one_waits_for_its_code() -> None:
     new = made()
     assert not new.verified
@@ -32,7 +38,7 @@ def test_a_new_one_waits_for_its_code() -> None:
 def test_the_code_is_told_once() -> None:
     new = made()
     for wrong in ("", new.code[:-1], new.code + "=", "\u00e4"):
-        with pytest.raises(Invalid, match=r"^verificationCode"):
+        with pytest.raises(Invalid, check=of("verificationCode")):
             subs.told_code(new, wrong)
     verified = subs.told_code(new, new.code)
     assert verified.live(NOW)
@@ -64,7 +70,7 @@ def test_it_has_ended_at_its_end() -> None:
     verified = replace(made(), code="", expires_ms=NOW + 5)
     assert verified.live(NOW + 4)
     assert not verified.live(NOW + 5)
-    with pytest.raises(Invalid, match=r"^expires"):
+    with pytest.raises(Invalid, check=of("expires")):
         subs.extended(verified, NOW, NOW)
 
 
@@ -79,7 +85,7 @@ def test_it_has_ended_at_its_end() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(Invalid, match=r"^url"):
+    with pytest.raises(Invalid, check=of("url")):
         made(ASKED._replace(url=url))
 
 
