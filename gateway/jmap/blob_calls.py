@@ -98,21 +98,22 @@ async def get(turn: Turn, asked: special.BlobGet) -> Answer:
 
 
 async def lookup(turn: Turn, asked: special.BlobLookup) -> Answer:
-    """RFC 9404 4.3."""
+    """RFC 9404 4.3: what is not there, or not to be seen, has an empty list for each type; its example has it in
+    `notFound`, and here it is in both."""
     reached = await turn.reach(asked.account_id)
     if unknown := [name for name in asked.type_names if name not in TYPES]:
         raise MethodError("unknownDataType", f"Blobs are not looked up in {unknown[0][:100]!r}.")
     reader, told, missing = blobs.Reader(turn, reached), [], []
     for name in dict.fromkeys(asked.ids):
         blob = turn.created.find(name)
-        if blob is None or not await reader.there(blob):
-            missing.append(name)
-            continue
+        there = blob is not None and await reader.there(blob)
         if reader.left < 0:
             raise MethodError("requestTooLarge", "These blobs are too large to be looked up at once.")
-        email = blobs.email_of(reached, blob)
+        if not there:
+            missing.append(name)
+        email = blobs.email_of(reached, blob) if there and blob is not None else None
         seen = (await turn.sight(reached)).find([email]).get(email) if email is not None else None
-        told.append({"id": blob, "matchedIds": {kind: _ids(reached, kind, seen) for kind in asked.type_names}})
+        told.append({"id": blob or name, "matchedIds": {kind: _ids(reached, kind, seen) for kind in asked.type_names}})
     return {"accountId": asked.account_id, "list": told, "notFound": missing}
 
 
