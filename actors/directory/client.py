@@ -305,8 +305,11 @@ class DirectoryClient(Editor):
             if holder is None:
                 return None
             return Principal(holder.account, holder.login, standing.by_grant(granted.grant), granted.until_ms)
-        name = await self._tokens.login(token) if self._tokens is not None else None
-        return await self.principal(name) if name is not None else None
+        said = await self._tokens.said(token) if self._tokens is not None else None
+        named = await self.principal(said.login) if said is not None else None
+        if said is None or named is None:
+            return None
+        return Principal(named.account, named.login, standing.by_issued(said.program), said.until_ms)
 
     async def is_token(self, token: str) -> bool:
         """Whether it is a valid access token of this server, whatever it is good for."""
@@ -320,6 +323,8 @@ class DirectoryClient(Editor):
             return False
         if (grant := standing.grant_of(credential)) is not None:
             return await self.authorizations.stands(number, grant)
+        if standing.is_issued(credential):
+            return self._tokens is not None
         if not credential:
             return True
         known = await self._known(holder.login)

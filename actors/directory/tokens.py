@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 import msgspec
@@ -26,6 +26,7 @@ REMEMBERED_MAX: Final = 10_000  # digests with a name: about 3 MB
 WAITING_MAX: Final = 64  # questions at once; more log-ins are told to try again
 LOGIN_CHARS_MAX: Final = 320  # of the claim that names the login
 KEY_BYTES: Final = 32
+_NEVER_MS: Final = 1 << 62
 
 Ask = Callable[[str], Awaitable[bytes]]
 """From a token to the body of the endpoint's answer. Raises Unavailable."""
@@ -54,6 +55,15 @@ class OauthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 60.0
 
 
+class Said(NamedTuple):
+    """What is said of a valid token: whose it is, the program that it was given to (empty: that is not said), and when
+    it ends; 0: never."""
+
+    login: str
+    program: str
+    until_ms: int
+
+
 class Tokens:
     """Asks, and remembers for a while."""
 
@@ -64,7 +74,7 @@ class Tokens:
         self._clock = clock
         self._ask = ask or _http(settings)
         self._key = dice.randbytes(KEY_BYTES)
-        self._known: OrderedDict[bytes, tuple[str, int]] = OrderedDict()  # digest -> login, until when in ms
+        self._known: OrderedDict[bytes, tuple[Said, int]] = OrderedDict()  # by digest, and until when in ms
         self._waiting = 0
 
     @property
@@ -72,17 +82,21 @@ class Tokens:
         """What a token must be good for."""
         return self._settings.scope
 
-    async def login(self, token: str) -> str | None:
-        """The login that a valid token names; None for any other token. Raises Unavailable."""
+    async def said(self, token: str) -> Said | None:
+        """Of a valid token; None for any other. Raises Unavailable."""
         digest = hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=32, key=self._key).digest()
         now_ms = self._clock.now_ms()
-        login, until_ms = self._known.get(digest, ("", 0))
+        known, until_ms = self._known.get(digest, (None, 0))
         if until_ms > now_ms:
-            return login
+            return known
         claims = await self._claims(token)
-        found = self._valid(claims, now_ms)
-        if found is not None:
-            self._remember(digest, found, claims.get("exp"), now_ms)
+        login = self._valid(claims, now_ms)
+        if login is None:
+            return None
+        ends_s, program = claims.get("exp"), claims.get("client_id")
+        ends_ms = int(min(ends_s * 1000, _NEVER_MS)) if isinstance(ends_s, int | float) else 0
+        found = Said(login, program if isinstance(program, str) else "", ends_ms)
+        self._remember(digest, found, now_ms)
         return found
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -114,11 +128,9 @@ class Tokens:
             return None
         return login
 
-    def _remember(self, digest: bytes, login: str, expires_s: object, now_ms: int) -> None:
+    def _remember(self, digest: bytes, said: Said, now_ms: int) -> None:
         until_ms = now_ms + int(self._settings.remembered_s * 1000)
-        if isinstance(expires_s, int | float):
-            until_ms = int(min(until_ms, expires_s * 1000))
-        self._known[digest] = (login, until_ms)
+        self._known[digest] = (said, min(until_ms, said.until_ms or until_ms))
         self._known.move_to_end(digest)
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)

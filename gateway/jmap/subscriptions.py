@@ -173,7 +173,7 @@ def _shown(one: Subscription) -> dict[str, Any]:
     return {
         "id": one.id,
         "deviceClientId": one.device,
-        "verificationCode": None if one.code else "",
+        "verificationCode": None if one.code else one.told,
         "expires": utc_ms(one.expires_ms),
         "types": None if one.types is None else list(one.types),
     }

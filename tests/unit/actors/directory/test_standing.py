@@ -1,12 +1,16 @@
 """What somebody has logged in with, and whether that would let them in still."""
 
 import random
+from typing import Any
+
+import msgspec
 
 from actors.directory import totp
 from actors.directory.authorizations import AuthorizationSettings
 from actors.directory.cache import CHECK_SECONDS
 from actors.directory.client import DirectoryClient, DirectorySettings
 from actors.directory.scopes import OFFLINE
+from actors.directory.tokens import OauthSettings
 from actors.directory.types import Principal
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
@@ -95,3 +99,31 @@ async def test_what_is_not_told_apart(directory: DirectoryClient, clock: ManualC
     assert await stands(directory, who)
     assert not await directory.stands(who.account, "password:")
     assert not await directory.stands(who.account, "x")
+
+
+async def test_a_token_of_another_server(store: MemoryStore, clock: ManualClock, directory: DirectoryClient) -> None:
+    claims: dict[str, Any] = {"active": True, "username": ALICE, "client_id": "phone"}
+
+    async def introspect(_token: str) -> bytes:
+        return msgspec.json.encode(claims)
+
+    another = DirectorySettings(oauth=OauthSettings(endpoint="https://id.example.test/introspect", remembered_s=0))
+    here = DirectoryClient(store, clock, random.Random(7), another, introspect=introspect)
+
+    async def entered() -> Principal:
+        who = await here.token("", "a token")
+        assert who is not None
+        return who
+
+    phone = await entered()
+    assert phone.until_ms == 0
+    assert await stands(here, phone)
+    assert not await stands(directory, phone), "nobody is asked there"
+    claims["exp"] = clock.now_ms() // 1000 + 60
+    assert (await entered()).until_ms == clock.now_ms() // 1000 * 1000 + 60_000
+    assert (await entered()).credential == phone.credential, "a token that was refreshed is of the same program"
+    claims["client_id"] = "desk"
+    assert (await entered()).credential != phone.credential
+    del claims["client_id"]
+    assert await stands(here, await entered())
+    here.close()

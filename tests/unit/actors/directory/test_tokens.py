@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.directory.client import DirectoryClient, DirectorySettings
-from actors.directory.tokens import WAITING_MAX, OauthSettings, Tokens
+from actors.directory.tokens import WAITING_MAX, OauthSettings, Said, Tokens
 from cluster.clock import ManualClock
 from cluster.errors import Misconfigured, Unavailable
 from cluster.meta.memory import MemoryStore
@@ -59,7 +59,8 @@ def tokens(endpoint: Endpoint, clock: ManualClock, **settings: Any) -> Tokens:
     ],
 )
 async def test_valid(claims: dict[str, Any], settings: dict[str, Any], login: str | None) -> None:
-    assert await tokens(Endpoint(**claims), ManualClock(), **settings).login("t") == login
+    said = await tokens(Endpoint(**claims), ManualClock(), **settings).said("t")
+    assert (said and said.login) == login
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"\xff", b"[" * 100_000, b"null", b"<html>"])
@@ -67,20 +68,20 @@ async def test_an_answer_that_is_none_is_told_as_such(answer: bytes) -> None:
     endpoint = Endpoint()
     endpoint.claims = answer
     with pytest.raises(Unavailable, match="introspection endpoint does not serve"):
-        await tokens(endpoint, ManualClock()).login("secret")
+        await tokens(endpoint, ManualClock()).said("secret")
 
 
 async def test_a_valid_token_is_remembered_until_it_expires_and_a_wrong_one_is_not() -> None:
     clock, endpoint = ManualClock(), Endpoint(exp=NOW_S + 30)
     asking = tokens(endpoint, clock, remembered_s=60)
     for _ in range(2):
-        assert await asking.login("good") == "alice@example.test"
+        assert await asking.said("good") == Said("alice@example.test", "", (NOW_S + 30) * 1000)
     assert endpoint.asked == ["good"]
     clock.ms += 30_000
-    assert await asking.login("good") is None
+    assert await asking.said("good") is None
     endpoint.claims = {"active": False}
-    assert await asking.login("bad") is None
-    assert await asking.login("bad") is None
+    assert await asking.said("bad") is None
+    assert await asking.said("bad") is None
     assert endpoint.asked == ["good", "good", "bad", "bad"]
 
 
@@ -88,7 +89,7 @@ async def test_questions_at_once_are_bounded() -> None:
     asking = tokens(Endpoint(), ManualClock())
     asking._waiting = WAITING_MAX
     with pytest.raises(Unavailable, match="Too many"):
-        await asking.login("t")
+        await asking.said("t")
 
 
 @pytest.mark.parametrize("url", ["http://id.example.test/", "ftp://localhost/", "https:///x", "localhost", "http://"])

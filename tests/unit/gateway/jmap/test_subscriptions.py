@@ -74,8 +74,14 @@ async def test_the_life_of_one() -> None:
         told = await ask(world, "alice", "set", update={name: {"verificationCode": pushed.code, "types": None}})
         assert told["updated"] == {name: None}
         assert desk.verified_ids == [name]
-        (shown,) = (await ask(world, "alice", "get", ids=[name], properties=["types"]))["list"]
-        assert shown == {"id": name, "types": None}
+        told = await ask(world, "alice", "set", update={name: {"verificationCode": pushed.code}})
+        assert told["updated"] == {name: None}, "who has not heard that it was taken may say it again"
+        assert desk.verified_ids == [name]
+        (shown,) = (await ask(world, "alice", "get", ids=[name], properties=["types", "verificationCode"]))["list"]
+        assert shown == {"id": name, "types": None, "verificationCode": pushed.code}
+        for wrong_code in ("wrong", None):
+            told = await ask(world, "alice", "set", update={name: {"verificationCode": wrong_code}})
+            assert told["notUpdated"][name]["type"] == "invalidProperties"
 
         # Nobody else has it, and nobody reads where it goes.
         assert (await ask(world, "bob", "get", ids=[name]))["notFound"] == [name]

@@ -118,3 +118,9 @@ def test_it_is_kept() -> None:
     assert subs.decode(subs.encode(replace(new, version=2))) is None
     assert subs.decode(b"") is None
     assert subs.decode(msgspec.msgpack.encode(["x"])) is None
+
+
+def test_what_an_older_version_has_written_is_read() -> None:
+    row: list[object] = msgspec.msgpack.decode(subs.encode(made()))
+    assert subs.decode(msgspec.msgpack.encode(row[:-1])) == made()
+    assert subs.decode(msgspec.msgpack.encode([*row, "newer"])) == made()
