@@ -18,6 +18,7 @@ from actors.directory.authorizations import Authorizations, AuthorizationSetting
 from actors.directory.belonging import aliases_of, groups_of
 from actors.directory.cache import Cache
 from actors.directory.editor import PAGE_MAX, Editor
+from actors.directory.indexing import index_aliases
 from actors.directory.noting import Noting
 from actors.directory.passwords import Credentials
 from actors.directory.proofs import AppPassword, Proofs
@@ -93,6 +94,7 @@ class DirectoryClient(Editor):
         self._tokens = Tokens(settings.oauth, clock, dice, introspect) if settings.oauth.endpoint else None
         self.authorizations = Authorizations(store, clock, dice, settings.authorization)
         self._noting = Noting(store, clock)
+        self._aliases_known = False
         verifier = Verifier(
             clock,
             dice,
@@ -268,6 +270,9 @@ class DirectoryClient(Editor):
 
         async def look() -> tuple[str, ...]:
             holder = await self.account_with(account)
+            if not self._aliases_known:
+                await index_aliases(self._store)
+                self._aliases_known = True
             return () if holder is None else (*holder.addresses, *await aliases_of(self._store, holder))
 
         return await self._cache.found(("addresses", account), look) or ()

@@ -2,6 +2,7 @@
 
 The law: only this file knows the layout. Every key is under 511 bytes: a domain has at most 253, a local part 64.
 
+    di                                  all aliases have their dm
     dv                                  how often the directory has changed (a counter; `add` only)
     dd <domain>                         Domain
     da <account, 8 bytes>               Account
@@ -27,6 +28,7 @@ from actors.directory.addresses import Address
 from actors.directory.types import AccountId, Alias, Entry, Group, MailingList, OwnAddress
 
 VERSION: Final = b"dv"
+ALIASES_KNOWN: Final = b"di"
 
 Kind = type[OwnAddress] | type[Alias] | type[MailingList] | type[Group] | type[str]
 LOGINS: Final = str  # the kind of the addresses that accounts log in by
@@ -45,6 +47,11 @@ def domain(name: str) -> bytes:
 def domains(after: str = "") -> Span:
     """All domains after one."""
     return (b"dd" + after.encode() + b"\0", b"de")
+
+
+def domain_name(key: bytes) -> str:
+    """The domain in a key made by `domain`."""
+    return key[2:].decode()
 
 
 def account(number: AccountId) -> bytes:
