@@ -131,7 +131,7 @@ class _Setter:
             await self._do(lambda: self._subscribe(path, changes[WISH]))
         await self._do(lambda: self._sharing.carry_out(path, plan))
         sight = await self._sight()
-        after = Shower(self._reached, sight).show(box.id, ()) if box.id in sight.listed else {}
+        after = self._shower(sight).show(box.id, ()) if box.id in sight.listed else {}
         return retold(patch, {name: value for name, value in after.items() if name in changes})
 
     async def destroy(self, name: str, _nothing: None) -> None:

@@ -45,7 +45,7 @@ def test_sharing_and_wishes_change_the_state_at_once(https: tuple[Peopled, int])
     query = ["Mailbox/query", {"accountId": own(alice), "filter": {"role": "inbox"}}, "0"]
     (inbox,) = told(alice, query)["ids"]
     share = {inbox: {"shareWith": {principal(bob): {"mayReadItems": True}}}}
-    assert told(alice, ["Mailbox/set", {"accountId": own(alice), "update": share}, "0"])["updated"] == {inbox: None}
+    assert inbox in told(alice, ["Mailbox/set", {"accountId": own(alice), "update": share}, "0"])["updated"]
     second, said = states()
     assert second == said != first
     assert own(alice) in bob.session()["accounts"]
