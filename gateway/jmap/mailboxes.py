@@ -59,7 +59,7 @@ class Shower:
         box, sight = self._sight.listed[number], self._sight
         shown: dict[str, Any] = {
             "id": self._reached.mailbox_id(number),
-            "name": box.name.rpartition(SEPARATOR)[2] if box.name != INBOX else "Inbox",
+            "name": name_of(box.name),
             "parentId": self.parent(box),
             "role": box.role or None,
             "sortOrder": sort_order(sight, number),
@@ -88,6 +88,11 @@ class Shower:
             if above is not None and above.id in self._sight.listed:
                 return self._reached.mailbox_id(above.id)
         return None
+
+
+def name_of(path: str) -> str:
+    """What a mailbox is called by itself, of the whole name that it has."""
+    return path.rpartition(SEPARATOR)[2] if path != INBOX else "Inbox"
 
 
 def sort_order(sight: Sight, number: int) -> int:

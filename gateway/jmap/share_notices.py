@@ -11,6 +11,7 @@ from msgspec import UNSET
 from gateway.access import ids
 from gateway.access.sharing import KIND, Notice, read
 from gateway.jmap import mailbox_rights, objects, principal_ids, querying
+from gateway.jmap.mailboxes import name_of
 from gateway.jmap.positions import Position, check_state, state
 from gateway.jmap.principals import book_of
 from gateway.jmap.session import COLLATIONS
@@ -112,10 +113,15 @@ def _shown(reached: Reached, name: str, notice: Notice) -> Shown:
         "objectType": _TYPE,
         "objectAccountId": ids.account_id(notice.account),
         "objectId": ids.mailbox_id(notice.account, reached.number, notice.mailbox),
-        "oldRights": mailbox_rights.told(notice.before) if notice.before else None,
-        "newRights": mailbox_rights.told(notice.after) if notice.after else None,
-        "name": notice.name,
+        "oldRights": _rights(notice, notice.before),
+        "newRights": _rights(notice, notice.after),
+        "name": name_of(notice.name),
     }
+
+
+def _rights(notice: Notice, letters: str) -> dict[str, bool] | None:
+    """The mailbox's myRights then."""
+    return mailbox_rights.mine(letters, notice.name, shares=True) if letters else None
 
 
 async def _results(turn: Turn, reached: Reached, asked: standard.Filtered) -> list[str]:
