@@ -58,7 +58,7 @@ class Parts:
                 continue
             found[part_id] = text
             for name in ("isEncodingProblem", "isTruncated"):
-                if value.get(name, False) is not False:
+                if value.get(name) is not None and value[name] is not False:
                     self._report(f"{path}/{name}", "false or omitted")
         return found
 
