@@ -270,7 +270,7 @@ async def _store(
         raise invalid_properties(["mailboxIds"], "There is no such mailbox.")
     flags, words = flags_of(keywords)
     if len({word.lower() for word in account.keywords}.union(words)) > KEYWORDS_MAX:
-        raise _FAULTS["keywords"]()
+        raise SetError("tooManyKeywords")
     prepared = await turn.services.mail.prepare(raw)
     item = Item(prepared, when_ms, flags, words)
     try:

@@ -86,8 +86,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the bytes are the text: one ASCII text, nothing encoded."""
-        return bool(self.flags & PLAIN)
+        """Whether the bytes are the text: one ASCII text, nothing encoded, and no HTML."""
+        return bool(self.flags & PLAIN) and self.root.subtype != "html"
 
     @property
     def has_sender(self) -> bool:
