@@ -18,7 +18,7 @@ DELETED: Final = 8
 DRAFT: Final = 16
 KEYWORD_SHIFT: Final = 5
 KEYWORDS_MAX: Final = 58  # what is left of 63 bits: a flags word stays a plain signed 64-bit integer
-KEYWORD_BYTES_MAX: Final = 64
+KEYWORD_BYTES_MAX: Final = 255  # what a keyword of JMAP may have (RFC 8621 4.1.1)
 SYSTEM_FLAGS: Final = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 _SYSTEM_BITS: Final = {name.lower(): 1 << bit for bit, name in enumerate(SYSTEM_FLAGS)}
 

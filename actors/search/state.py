@@ -15,7 +15,7 @@ import msgspec
 from actors.search.postings import MESSAGES_MAX
 from cluster.errors import Corrupt
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 FAN: Final = 8  # neighbours of a size become one: a message is written again once for each eightfold
 FULL_MESSAGES: Final = MESSAGES_MAX // 2
 TIER_MESSAGES: Final = 64  # the least size; so many entries become a segment

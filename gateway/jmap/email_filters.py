@@ -110,7 +110,7 @@ class Compiler:
         for name, field in _FIELDS.items():
             terms = getattr(asked, name)
             if isinstance(terms, Terms):
-                questions = [TextQuestion(asked, field, term.text, fuzzy=False) for term in terms]
+                questions = [TextQuestion(asked, field, term.text, fuzzy=False, flows=True) for term in terms]
                 tests += [Probe(question, is_not=is_not) for question in questions]
         if asked.header is not UNSET:
             header, text = asked.header[0].lower(), "".join(asked.header[1:])

@@ -106,7 +106,8 @@ async def rendered(
 async def _fragment(turn: Turn, reached: Reached, email: int, message: Message, shown: View) -> bytes | None:
     record = message.record
     raw: bytes | None = None
-    if shown.needs is Need.MESSAGE or (shown.needs is Need.HEADER and record.head is None):
+    needs = shown.needs_of(record)
+    if needs is Need.MESSAGE or (needs is Need.HEADER and record.head is None):
         try:
             raw = await turn.services.mail.content(message)
         except NotFound:  # swept meanwhile

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from actors.mailbox.sight import Sight
-from actors.mailbox.types import ANSWERED, DRAFT, FLAGGED, SEEN, EmailEdit, Fault, Item
+from actors.mailbox.types import ANSWERED, DRAFT, FLAGGED, KEYWORDS_MAX, SEEN, EmailEdit, Fault, Item
 from cluster.errors import NotFound, Trouble
 from gateway.access.parts import Pace
 from gateway.jmap import blobs, emails
@@ -265,10 +265,12 @@ async def _store(
 ) -> dict[str, Any]:
     """Raises SetError, Trouble."""
     numbers = [reached.mailbox_of(name) for name in mailboxes]
-    listed = (await turn.sight(reached)).account.mailboxes
-    if None in numbers or not all(number in listed for number in numbers):
+    account = (await turn.sight(reached)).account
+    if None in numbers or not all(number in account.mailboxes for number in numbers):
         raise invalid_properties(["mailboxIds"], "There is no such mailbox.")
     flags, words = flags_of(keywords)
+    if len({word.lower() for word in account.keywords}.union(words)) > KEYWORDS_MAX:
+        raise SetError("tooManyKeywords")
     prepared = await turn.services.mail.prepare(raw)
     item = Item(prepared, when_ms, flags, words)
     try:

@@ -16,7 +16,7 @@ from gateway.jmap.searching import EmailHost
 from gateway.jmap.standard import Answer
 from gateway.jmap.turn import Turn
 from mail.jmap.conditions import EmailCondition
-from mail.jmap.email.snippet import WORDS_MAX, preview_snippet, snippet_text, subject_snippet
+from mail.jmap.email.snippet import WORDS_MAX, body_snippet, subject_snippet
 from mail.jmap.filters import Filter, Operator, read_filter
 from mail.jmap.methods import special
 from mail.jmap.words import Terms
@@ -73,7 +73,7 @@ class _Shower:
             return None
 
         def work() -> str | None:
-            return preview_snippet(snippet_text(raw, message.record), self._body)
+            return body_snippet(raw, message.record, self._body)
 
         if len(raw) <= _APART_ABOVE_BYTES:
             return work()

@@ -9,7 +9,7 @@ from mail.jmap.email.bodies import leaves, tree
 from mail.jmap.email.create import plan_of, write
 from mail.jmap.email.errors import Refused
 from mail.jmap.email.names import DEFAULT_PART, EMAIL, FORMS, METADATA
-from mail.jmap.email.snippet import PREVIEW_BYTES_MAX, preview_snippet, snippet_text, subject_snippet
+from mail.jmap.email.snippet import PREVIEW_BYTES_MAX, body_snippet, subject_snippet
 from mail.jmap.email.view import render, splice, view
 from mail.mdn.parse import FIELD_CHARS_MAX, original_id
 from mail.mdn.parse import parse as parse_receipt
@@ -37,7 +37,7 @@ def email_shown(data: bytes) -> None:
         assert value["isTruncated"] is (value["value"] != whole)
     words = [data[:2].decode("utf-8", "replace"), "e"]
     subject_snippet(email["subject"] or "", words)
-    found = preview_snippet(snippet_text(data, record), words)
+    found = body_snippet(data, record, words)
     assert found is None or len(found.encode()) <= PREVIEW_BYTES_MAX
 
 

@@ -29,7 +29,7 @@ Field = Literal["text", "body", "header", "from", "to", "cc", "bcc", "subject"]
 class Candidate:
     """One message under examination; its texts are made when asked for, and once."""
 
-    __slots__ = ("_body", "_fields", "_text", "raw", "record")
+    __slots__ = ("_body", "_fields", "_flowing", "_text", "raw", "record")
 
     def __init__(self, record: Record, raw: bytes | None = None) -> None:
         self.record = record
@@ -37,6 +37,7 @@ class Candidate:
         self._text: str | None = None
         self._body: str | None = None
         self._fields: dict[str, list[str]] = {}
+        self._flowing: dict[str, str] = {}
 
     @property
     def text(self) -> str:
@@ -53,6 +54,13 @@ class Candidate:
         if self._body is None:
             self._body = content.body_text(self.raw, self.record)
         return self._body
+
+    def flowing(self, field: Field) -> str:
+        """What TEXT or BODY looks in, on one line; only with `raw`."""
+        found = self._flowing.get(field)
+        if found is None:
+            found = self._flowing[field] = " ".join((self.text if field == "text" else self.body).split())
+        return found
 
     def values(self, field: Field) -> list[str]:
         """What FROM, TO, CC, BCC and SUBJECT look in."""
@@ -76,17 +84,21 @@ class Question:
 
 
 class TextQuestion(Question):
-    """Whether a text is in a field. The index knows it by `field` and `needle`; `fuzzy`: and in other forms."""
+    """Whether a text is in a field. The index knows it by `field` and `needle`; `fuzzy`: and in other forms. `flows`:
+    its spaces are any white space of a body, for the words of a phrase may be on two lines."""
 
-    __slots__ = ("_folded", "_name", "field", "fuzzy", "needle")
+    __slots__ = ("_flows", "_folded", "_name", "field", "fuzzy", "needle")
 
-    def __init__(self, wanted: object, field: Field, needle: str, *, name: str = "", fuzzy: bool) -> None:
+    def __init__(
+        self, wanted: object, field: Field, needle: str, *, name: str = "", fuzzy: bool, flows: bool = False
+    ) -> None:
         super().__init__(wanted)
         self.field = field
         self.needle = needle
         # An index does not know which field a word of a header is in, and signs have no other forms.
         self.fuzzy = fuzzy and field != "header" and has_words(needle)
         self._folded = fold(needle)
+        self._flows = " ".join(self._folded.split()) if flows and len(needle.split()) > 1 else None
         self._name = name.encode("ascii", "replace")
 
     @property
@@ -102,10 +114,11 @@ class TextQuestion(Question):
     def test(self, candidate: Candidate) -> bool | None:
         needle = self._folded
         match self.field:
-            case "text":
-                return None if candidate.raw is None else needle in candidate.text
-            case "body":
-                return None if candidate.raw is None else needle in candidate.body
+            case "text" | "body":
+                if candidate.raw is None:
+                    return None
+                is_found = needle in (candidate.text if self.field == "text" else candidate.body)
+                return is_found or (self._flows is not None and self._flows in candidate.flowing(self.field))
             case "header":
                 return _header(candidate, self._name, needle)
         return any(needle in value for value in candidate.values(self.field))

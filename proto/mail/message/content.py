@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mail.message.charset import decode, fold
+from mail.message.html import plain_text
 from mail.message.part import IDENTITY, Part
 from mail.message.record import Address, Record
 from mail.message.scan import scan
@@ -149,7 +150,10 @@ def _below(raw: bytes, part: Part, *, with_headers: bool, opens: bool) -> Iterat
     (RFC 6532 3.7), are taken apart; one in another is searched as it stands, so that its depth costs nothing."""
     # RFC 3501 6.4.4 lets nobody pass over reports and the like (message/delivery-status).
     if part.type == "text" or (part.type == "message" and not part.children):
-        yield True, text_of(raw, part)
+        text = text_of(raw, part)
+        yield True, text
+        if part.subtype == "html":  # as it is read too: words may have tags in them, and characters by their names
+            yield True, plain_text(text, len(text), quotes=True)
     elif part.type == "message" and part.encoding not in IDENTITY and opens:
         inner = content_of(raw, part)
         root = scan(inner)

@@ -19,6 +19,7 @@ IN_ADDRESS: Final = 3  # and around a string of an address
 _PIECE: Final = re.compile(rb' ?(?:([()])|NIL|"([^"\\]*+(?:\\.[^"\\]*+)*)"|\{([0-9]+)\}\r\n)', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 AddressList = list[Mailbox | Group]
+ADDRESSES: Final = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 
 
 class Addresses(NamedTuple):
@@ -35,10 +36,7 @@ class Addresses(NamedTuple):
 def addresses_of(fields: Mapping[bytes, bytes], limits: Limits = DEFAULT) -> Addresses:
     """The address fields taken apart; an absent field is an empty list."""
     return Addresses(
-        *[
-            parse_addresses(fields[name], limits.addresses_max) if name in fields else []
-            for name in (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-        ]
+        *[parse_addresses(fields[name], limits.addresses_max) if name in fields else [] for name in ADDRESSES]
     )
 
 

@@ -18,6 +18,7 @@ WANTED: Final = frozenset(
 )
 # Fields whose repetitions are read as one list, so that no client sees other addresses than a check saw.
 _LISTS: Final = frozenset(b"from sender reply-to to cc bcc".split())
+REPEATED: Final = b""  # no field's name: is in what `wanted_fields` finds where a field is there more than once
 
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 # A field begins at a line that does not begin with white space (RFC 5322 2.2.3).
@@ -64,7 +65,7 @@ def _end_without_blank_line(raw: bytes, start: int, end: int) -> int:
 def wanted_fields(raw: bytes, start: int, end: int, limits: Limits = DEFAULT) -> dict[bytes, bytes]:
     """Lower-case name -> raw value (still folded) of the fields in WANTED that are in raw[start:end].
 
-    The first of several counts, but repeated address fields are joined with commas.
+    The first of several counts, but repeated address fields are joined with commas; REPEATED tells of it.
     """
     block = raw[start : min(end, start + limits.header_bytes_max)]
     found: dict[bytes, bytes] = {}
@@ -79,7 +80,9 @@ def wanted_fields(raw: bytes, start: int, end: int, limits: Limits = DEFAULT) ->
             value = _cut(value, name, limits.value_bytes_max)
         if name not in found:
             found[name] = value
-        elif name in _LISTS and len(found[name]) < limits.value_bytes_max:
+            continue
+        found[REPEATED] = name
+        if name in _LISTS and len(found[name]) < limits.value_bytes_max:
             found[name] += b"," + value
     return found
 

@@ -29,10 +29,10 @@ _QUOTE: Final = "blockquote"
 _REFERENCE: Final = re.compile(r"&(?:#(?:([0-9]{1,10})|[xX]([0-9a-fA-F]{1,8}))|([a-zA-Z][a-zA-Z0-9]{1,31}));?")
 
 
-def plain_text(markup: str, chars_wanted: int) -> str:
+def plain_text(markup: str, chars_wanted: int, *, quotes: bool = False) -> str:
     """The text of the document's begin, until it has `chars_wanted` visible characters; spaces are not collapsed.
 
-    Without quotes (<blockquote>), unless there is nothing else.
+    Quotes (<blockquote>) are left out, unless they are wanted or there is nothing else.
     """
     own: list[str] = []
     quoted: list[str] = []
@@ -47,7 +47,7 @@ def plain_text(markup: str, chars_wanted: int) -> str:
             break
         position = tag.end()
         name = tag[2].lower() if tag[2] else ""
-        if name == _QUOTE:
+        if name == _QUOTE and not quotes:
             depth = max(0, depth - 1) if tag[1] else depth + 1
         elif name in _SKIPPED and not tag[1]:
             close = _SKIPPED[name].search(markup, position)

@@ -12,12 +12,13 @@ import msgspec
 from mail.message.address import mailboxes
 from mail.message.charset import NO_ASCII, codec_of
 from mail.message.date import parse_date
-from mail.message.envelope import AddressList, addresses_of, envelope
+from mail.message.envelope import ADDRESSES, AddressList, addresses_of, envelope
+from mail.message.header import REPEATED
 from mail.message.limits import DEFAULT, LEAST, TIGHT, Limits
 from mail.message.part import IDENTITY, Part
 from mail.message.scan import scan_message
 from mail.message.structure import bodystructure
-from mail.message.thread import base_subject, message_id, message_ids
+from mail.message.thread import base_subject, message_ids
 from mail.message.words import charset_of, decode_words
 
 VERSION: Final = 1
@@ -30,6 +31,7 @@ NUL: Final = 2  # has a NUL byte, which only a binary literal may carry (RFC 351
 PLAIN: Final = 4  # one text in ASCII without any encoding: its bytes are its text
 SENDER: Final = 8  # has a Sender of its own; RFC 3501 7.4.2 wants From's where it has none, JMAP wants to know
 REPLY_TO: Final = 16  # and a Reply-To
+HEADER: Final = 32  # a field is there twice, or empty, or has more than is kept: JMAP reads the header itself
 
 Address = tuple[str | None, str]
 
@@ -84,8 +86,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the bytes are the text: one ASCII text, nothing encoded."""
-        return bool(self.flags & PLAIN)
+        """Whether the bytes are the text: one ASCII text, nothing encoded, and no HTML."""
+        return bool(self.flags & PLAIN) and self.root.subtype != "html"
 
     @property
     def has_sender(self) -> bool:
@@ -96,6 +98,11 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def has_reply_to(self) -> bool:
         """Whether `reply_to` is not From's."""
         return bool(self.flags & REPLY_TO) or self.reply_to != self.from_
+
+    @property
+    def needs_header(self) -> bool:
+        """Whether the header says more of its fields than the record. A record from before HEADER may say no."""
+        return bool(self.flags & HEADER)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -128,10 +135,21 @@ def _read(raw: bytes, limits: Limits) -> Record:
     date = parse_date(fields[b"date"]) if b"date" in fields else None
     raw_subject = fields.get(b"subject")
     subject = None if raw_subject is None else decode_words(raw_subject)
+    own, replied, references = [
+        message_ids(fields.get(name, b""), limits.references_max)
+        for name in (b"message-id", b"in-reply-to", b"references")
+    ]
+    is_all = (
+        REPEATED not in fields
+        and limits is DEFAULT
+        and len(own) < 2
+        and max(len(replied), len(references)) < limits.references_max
+        and all(addresses[place] for place, name in enumerate(ADDRESSES) if name in fields)
+    )
     return Record(
         VERSION,
         len(raw),
-        _flags(raw, root) | (SENDER if sender else 0) | (REPLY_TO if reply_to else 0),
+        _flags(raw, root) | (SENDER if sender else 0) | (REPLY_TO if reply_to else 0) | (0 if is_all else HEADER),
         date.epoch_s if date else None,
         date.zone_min if date else 0,
         subject,
@@ -141,9 +159,9 @@ def _read(raw: bytes, limits: Limits) -> Record:
         to,
         cc,
         bcc,
-        message_id(fields.get(b"message-id")),
-        message_ids(fields.get(b"in-reply-to", b""), limits.references_max),
-        message_ids(fields.get(b"references", b""), limits.references_max),
+        own[0] if own else None,
+        replied,
+        references,
         base_subject(subject or ""),
         root,
         envelope(fields, addresses),

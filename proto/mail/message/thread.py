@@ -35,14 +35,6 @@ def message_ids(value: bytes, ids_max: int = DEFAULT.references_max) -> tuple[st
     return tuple(ids if len(ids) <= ids_max else ids[:1] + ids[len(ids) - ids_max + 1 :])
 
 
-def message_id(value: bytes | None) -> str | None:
-    """The one id of Message-ID, None where there is none."""
-    if value is None:
-        return None
-    found = message_ids(value, 1)
-    return found[0] if found else None
-
-
 def _id(inner: bytes) -> str:
     """RFC 5256 2.1 wants ids compared without quoting and folding."""
     if b'"' in inner or b"\\" in inner:

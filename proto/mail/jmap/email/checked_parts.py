@@ -53,12 +53,12 @@ class Parts:
         for part_id, value in values.items():
             path = f"bodyValues/{part_id}"
             text = value.get("value") if isinstance(value, dict) else None
+            found[part_id] = text if isinstance(text, str) else ""
             if not isinstance(text, str) or value.keys() - {"value", "isEncodingProblem", "isTruncated"}:
                 self._report(path, "an EmailBodyValue has a `value`, which is a string")
                 continue
-            found[part_id] = text
             for name in ("isEncodingProblem", "isTruncated"):
-                if value.get(name, False) is not False:
+                if value.get(name) is not None and value[name] is not False:
                     self._report(f"{path}/{name}", "false or omitted")
         return found
 

@@ -18,7 +18,6 @@ NAME_CHARS_MAX: Final = 255  # of a file; encoded it still fits what is read of 
 _WORD_BYTES_MAX: Final = 33  # 44 characters of base64
 _Q_CHARS_MAX: Final = 48
 _PLAIN_WORD: Final = re.compile(rf"[!-~]{{1,{WORD_CHARS_MAX}}}")
-_ATOMS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _QUOTABLE: Final = re.compile(r"[ -~]*")
 _SPECIAL: Final = re.compile(r'(["\\])')
 # What stands for itself in a Q word everywhere, display names included (RFC 2047 5 (3)).
@@ -58,12 +57,9 @@ def _is_plain(word: str) -> bool:
 
 
 def phrase_pieces(name: str) -> list[str]:
-    """A display name: atoms, a quoted string, or encoded words (RFC 5322 3.2.5, RFC 2047 5 (3))."""
-    if len(name) <= WORD_CHARS_MAX and "=?" not in name and name == name.strip():
-        if _ATOMS.fullmatch(name):
-            return name.split(" ")
-        if _QUOTABLE.fullmatch(name):
-            return ['"' + _SPECIAL.sub(r"\\\1", name) + '"']
+    """A display name: a quoted string, or encoded words (RFC 5322 3.2.5, RFC 2047 5 (3))."""
+    if len(name) <= WORD_CHARS_MAX and "=?" not in name and name == name.strip() and _QUOTABLE.fullmatch(name):
+        return ['"' + _SPECIAL.sub(r"\\\1", name) + '"']
     return encoded_words(name)
 
 

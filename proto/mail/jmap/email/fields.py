@@ -1,7 +1,7 @@
 """Header fields of an Email that is created: values of RFC 8621 4.1.2's forms to fields of a message.
 
 The law: a value that could end its field, or begin another one, is refused; what is written in a form is read in that
-form as the same.
+form as the same, but that a raw value which begins without a space gets one.
 """
 
 import re
@@ -33,10 +33,11 @@ class BadValue(ValueError):
 
 
 def raw(name: str, value: Any) -> bytes:
-    """Raw (4.1.2.1): as it is."""
+    """Raw (4.1.2.1): as it is, but for the space before it that every field has."""
     if not isinstance(value, str) or len(value) > VALUE_CHARS_MAX or not _RAW.fullmatch(value):
         raise BadValue("a raw value is a string without control characters, folded with CRLF and white space")
-    field = f"{name}:{value}\r\n".encode()
+    space = "" if value[:1] in " \t\r" else " "
+    field = f"{name}:{space}{value}\r\n".encode()
     if any(len(line) > LINE_BYTES_MAX for line in field.split(b"\r\n")):
         raise BadValue(f"a line of a raw value has at most {LINE_BYTES_MAX} octets")
     return field

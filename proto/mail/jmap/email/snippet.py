@@ -10,7 +10,7 @@ from html import escape
 from itertools import islice
 from typing import Final, NamedTuple
 
-from mail.jmap.email.bodies import decompose, tree
+from mail.jmap.email.bodies import Node, decompose, tree
 from mail.jmap.email.forms import tidy
 from mail.message.charset import fold
 from mail.message.content import text_of
@@ -64,14 +64,22 @@ def preview_snippet(text: str, words: Sequence[str]) -> str | None:
     return _render(text, [mark for mark in _merged(found) if mark.end > start], start)
 
 
-def snippet_text(raw: bytes, record: Record) -> str:
-    """The text of the body, which `preview_snippet` is for."""
+def body_snippet(raw: bytes, record: Record, words: Sequence[str]) -> str | None:
+    """The same of a message: of its body as text, or as HTML where no word is in that."""
+    bodies = decompose(tree(record.root))
+    found = preview_snippet(_text(raw, bodies.text), words)
+    if found is None and bodies.html != bodies.text:
+        found = preview_snippet(_text(raw, bodies.html), words)
+    return found
+
+
+def _text(raw: bytes, nodes: Sequence[Node]) -> str:
     texts: list[str] = []
     left = TEXT_CHARS_MAX
-    for node in islice(decompose(tree(record.root)).text, _PARTS_MAX):
+    for node in islice(nodes, _PARTS_MAX):
         if node.part.type == "text" and left > 0:
             text = text_of(raw, node.part)
-            texts.append(plain_text(text, left) if node.part.subtype == "html" else text[:left])
+            texts.append(plain_text(text, left, quotes=True) if node.part.subtype == "html" else text[:left])
             left -= len(texts[-1])
     return " ".join(texts)
 

@@ -14,7 +14,16 @@ import msgspec
 from mail.jmap.email.bodies import Bodies, Node, decompose, has_attachment, leaves, tree
 from mail.jmap.email.errors import InvalidArguments
 from mail.jmap.email.forms import EmailAddress, rfc3339, text, tidy
-from mail.jmap.email.names import BODIES, EMAIL, METADATA, PART, PROPERTIES_MAX, check_names, header_property
+from mail.jmap.email.names import (
+    BODIES,
+    CONVENIENT,
+    EMAIL,
+    METADATA,
+    PART,
+    PROPERTIES_MAX,
+    check_names,
+    header_property,
+)
 from mail.jmap.email.parts import FROM_MESSAGE, BlobId, Headers, Source, body_part, structure
 from mail.jmap.email.values import EmailBodyValue, body_value
 from mail.message.date import Date
@@ -26,6 +35,7 @@ from mail.message.sorting import BCC, CC, FROM, REPLY_TO, SENDER, TO, group_name
 SUBJECT: Final = 1  # its place in ENVELOPE (RFC 3501 7.4.2)
 VIEWS_KEPT: Final = 64  # clients ask for the same few; each may be 100 kB of names
 _encode: Final = msgspec.json.Encoder().encode
+_CONVENIENT: Final = {name: header_property(f"header:{field}:as{form}") for name, (field, form) in CONVENIENT.items()}
 
 
 class Need(IntEnum):
@@ -50,8 +60,14 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def needs_raw(self) -> bool:
-        """Whether any byte of the message is needed."""
+        """Whether any byte of the message is needed, whatever message it is."""
         return self.needs is not Need.NOTHING
+
+    def needs_of(self, record: Record) -> Need:
+        """What is needed for a message, besides its record."""
+        if self.needs is Need.NOTHING and record.needs_header and not CONVENIENT.keys().isdisjoint(self.shown):
+            return Need.HEADER
+        return self.needs
 
 
 @lru_cache(VIEWS_KEPT)
@@ -107,7 +123,7 @@ def _need(name: str, from_parts: bool, values: bool) -> Need:
 def render(shown: View, record: Record, raw: bytes | None, blob_id: BlobId) -> bytes:
     """The members of the JSON object for `shown.shown`, without braces; b"" where there are none.
 
-    `raw` may be None unless the view needs it. Raises ValueError where it is missing.
+    `raw` may be None unless `needs_of` says more. Raises ValueError where it is missing.
     """
     return _encode(read(shown, record, raw, blob_id))[1:-1]
 
@@ -122,7 +138,8 @@ def splice(fragment: bytes, metadata: Mapping[str, Any]) -> bytes:
 def read(shown: View, record: Record, raw: bytes | None, blob_id: BlobId) -> dict[str, Any]:
     """The same as `render`, as an object."""
     message = _Message(shown, record, raw, blob_id)
-    return {name: _of_record[name](record) if name in _of_record else message.read(name) for name in shown.shown}
+    known = _of_message if record.needs_header else _of_record
+    return {name: known[name](record) if name in known else message.read(name) for name in shown.shown}
 
 
 def _subject(record: Record) -> str | None:
@@ -142,8 +159,12 @@ def _listed(record: Record, place: int, found: tuple[Address, ...]) -> list[Emai
     return [EmailAddress(None if name is None else tidy(name).strip(), tidy(email)) for name, email in found]
 
 
-_of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
+_of_message: Final[Mapping[str, Callable[[Record], Any]]] = {
     "size": lambda record: record.size,
+    "hasAttachment": lambda record: has_attachment(record.root),
+}
+_of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
+    **_of_message,
     "messageId": lambda record: None if record.message_id is None else [record.message_id],
     "inReplyTo": lambda record: record.in_reply_to or None,
     "references": lambda record: record.references or None,
@@ -155,7 +176,6 @@ _of_record: Final[Mapping[str, Callable[[Record], Any]]] = {
     "replyTo": lambda record: _listed(record, REPLY_TO, record.reply_to) if record.has_reply_to else None,
     "subject": _subject,
     "sentAt": lambda record: None if record.sent_s is None else rfc3339(Date(record.sent_s, record.sent_zone_min)),
-    "hasAttachment": lambda record: has_attachment(record.root),
 }
 
 
@@ -183,7 +203,7 @@ class _Message:
             return preview(self._source.message, self._record)
         if name == "headers":
             return self._headers().all()
-        wanted = header_property(name)
+        wanted = _CONVENIENT.get(name) or header_property(name)
         return None if wanted is None else self._headers().read(wanted)
 
     def _root(self) -> Node:

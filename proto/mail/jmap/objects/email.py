@@ -17,6 +17,7 @@ from mail.jmap.limits import Limits
 from mail.jmap.objects.names import PREFIXES, PROPERTIES
 
 _PLACED: Final = ("mailboxIds", "keywords", "receivedAt")
+_OBJECTS: Final = frozenset({"bodyStructure", "bodyValues"})  # a path may lead into them (RFC 8620 5.3)
 _NONE: Final = frozenset[str]()
 
 
@@ -75,10 +76,12 @@ def read_update(patch: Mapping[str, Any], created: CreationIds, limits: Limits) 
     rest = {}
     for path, value in paths.items():
         if path[0] not in ("mailboxIds", "keywords"):
-            if path[0] not in PROPERTIES["Email"] and not path[0].startswith(PREFIXES["Email"]):
-                problems[path[0][:100]] = "there is no such property"
-            elif len(path) > 1:
+            if len(path) > 1:
+                if path[0] not in _OBJECTS:
+                    raise SetError("invalidPatch", "A path leads through what is no object.")
                 problems[path[0]] = "it never changes"
+            elif path[0] not in PROPERTIES["Email"] and not path[0].startswith(PREFIXES["Email"]):
+                problems[path[0][:100]] = "there is no such property"
             rest[path[0]] = value
     if problems:
         raise invalid_properties(problems)

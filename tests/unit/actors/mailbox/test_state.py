@@ -167,7 +167,7 @@ def test_keywords_are_bounded() -> None:
     with pytest.raises(Refused):
         log.do(SetFlags(log.box(), ((1, 1),), "add", 0, ("onemore",)))
     with pytest.raises(Refused):
-        log.do(Add(INBOX, (item(0, "x" * 65),)))
+        log.do(Add(INBOX, (item(0, "x" * 256),)))
 
 
 def test_expunge_takes_only_the_deleted() -> None:

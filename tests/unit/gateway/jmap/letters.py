@@ -233,11 +233,16 @@ class Naive:
         return not any(among)
 
     def has(self, name: str, text: str, raw: bytes, record: Record) -> bool:
-        if name == "text":
-            return fold(text) in content.search_text(raw, record)
-        if name == "body":
-            return fold(text) in content.body_text(raw, record)
+        if name in ("text", "body"):
+            found = (content.search_text if name == "text" else content.body_text)(raw, record)
+            return fold(text) in found or (
+                "".join(text.split()) != text and on_one_line(fold(text)) in on_one_line(found)
+            )
         return any(fold(text) in fold(one) for one in content.field_texts(record, name))
+
+
+def on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def ascii_upper(text: str) -> str:

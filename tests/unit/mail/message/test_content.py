@@ -139,3 +139,13 @@ def test_plain_messages_take_the_short_way_to_the_same_text() -> None:
 )
 def test_other_messages_are_not_plain(raw: bytes) -> None:
     assert not read_message(raw).is_plain
+
+
+def test_html_is_searched_as_it_stands_and_as_it_is_read() -> None:
+    raw = (
+        b"Content-Type: text/html\r\n\r\n<p class='k'>na&iuml;ve te<i>x</i>t</p>"
+        b"<blockquote>quo<b>ted</b></blockquote><a href='http://link.example/'>here</a>"
+    )
+    found = body_text(raw, read_message(raw))
+    for text in ("na\u00efve text", "quoted", "here", "link.example", "class='k'"):
+        assert fold(text) in found

@@ -10,7 +10,6 @@ from mail.message.thread import (
     THREAD_KEYS_MAX,
     base_subject,
     is_reply,
-    message_id,
     message_ids,
     parents_of,
     thread_keys,
@@ -43,12 +42,6 @@ def test_message_ids(value: bytes, ids: tuple[str, ...]) -> None:
 def test_the_first_and_the_last_ids_are_kept() -> None:
     value = b" ".join(b"<%d@x>" % number for number in range(100))
     assert message_ids(value, 4) == ("0@x", "97@x", "98@x", "99@x")
-
-
-def test_message_id() -> None:
-    assert message_id(b"<a@b> <c@d>") == "a@b"
-    assert message_id(b"none") is None
-    assert message_id(None) is None
 
 
 class Ids(NamedTuple):

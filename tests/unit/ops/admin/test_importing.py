@@ -139,7 +139,7 @@ async def test_a_full_mailbox_ends_the_import(admin: Admin, importer: Importer, 
 
 
 async def test_keywords_that_cannot_be_kept_are_named(importer: Importer, parts: Core, alice: pb.Account) -> None:
-    answer = await importer.store(batch(b"1", MAIL, flags=["good", "not good", "é", "x" * 65]))
+    answer = await importer.store(batch(b"1", MAIL, flags=["good", "not good", "é", "x" * 256]))
     assert [(problem.index, problem.stored) for problem in answer.problems] == [(0, True)]
     assert "not good" in answer.problems[0].says
     assert (await parts.mailboxes.tree(alice.id)).keywords == ("good",)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mail.jmap.email.names import DEFAULT_GET, DEFAULT_PART
-from mail.jmap.email.view import View, render, splice, view
+from mail.jmap.email.view import Need, View, render, splice, view
 from mail.message.part import Part
 from mail.message.record import read_message
 
@@ -37,5 +37,5 @@ def shown(raw: bytes, arguments: dict[str, Any], *, with_raw: bool = True) -> An
     """The object. Without `with_raw`, only what the view says it needs is given."""
     wanted = view_of(arguments)
     record = read_message(raw)
-    fragment = render(wanted, record, raw if with_raw or wanted.needs_raw else None, blob_id)
+    fragment = render(wanted, record, raw if with_raw or wanted.needs_of(record) is not Need.NOTHING else None, blob_id)
     return json.loads(splice(fragment, {name: METADATA[name] for name in wanted.metadata}))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.jmap.email.forms import tidy
-from mail.jmap.email.snippet import PREVIEW_BYTES_MAX, preview_snippet, snippet_text, subject_snippet
+from mail.jmap.email.snippet import PREVIEW_BYTES_MAX, body_snippet, preview_snippet, subject_snippet
 from mail.message.record import read_message
 
 
@@ -65,4 +65,17 @@ def test_text_of_a_message() -> None:
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html\r\n\r\n<p>one</p>\r\n"
         b"--x\r\n\r\ntwo\r\n--x\r\nContent-Disposition: attachment\r\n\r\nthree\r\n--x--\r\n"
     )
-    assert snippet_text(raw, read_message(raw)).split() == ["one", "two"]
+    record = read_message(raw)
+    assert body_snippet(raw, record, ["two"]) == "one <mark>two</mark>"
+    assert body_snippet(raw, record, ["three"]) is None
+
+
+def test_words_of_the_html_alone_and_of_quotes_are_marked() -> None:
+    raw = (
+        b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n\r\nas text\r\n--x\r\n"
+        b"Content-Type: text/html\r\n\r\n<p>caf&eacute;</p><blockquote>quo<b>ted</b></blockquote>\r\n--x--\r\n"
+    )
+    record = read_message(raw)
+    assert body_snippet(raw, record, ["text"]) == "as <mark>text</mark>"
+    assert body_snippet(raw, record, ["caf\u00e9", "quoted"]) == "<mark>caf\u00e9</mark> <mark>quoted</mark>"
+    assert body_snippet(raw, record, ["blockquote"]) is None
