@@ -124,6 +124,18 @@ def test_a_message_from_outside_and_back_out(https: tuple[Peopled, int]) -> None
     assert imported["created"]["a"]["size"] == len(raw)
 
 
+def test_all_that_the_session_tells_of_may_be_used(https: tuple[Peopled, int]) -> None:
+    """RFC 8620 3.3, also what has no methods: there are clients that send all of it with every request."""
+    server, port = https
+    client = Http(port, server.trust, server.account())
+    session = client.session()
+    (account,) = session["accounts"].values()
+    using = [*session["capabilities"], *account["accountCapabilities"]]
+    assert {"urn:ietf:params:jmap:webpush-vapid", "urn:ietf:params:jmap:principals:owner"} <= set(using)
+    (answer,) = client.call(["Core/echo", {"a": 1}, "0"], using=list(dict.fromkeys(using)))
+    assert answer == ["Core/echo", {"a": 1}, "0"]
+
+
 def test_what_is_no_request(https: tuple[Peopled, int]) -> None:
     server, port = https
     client = Http(port, server.trust, server.account())
