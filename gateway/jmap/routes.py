@@ -56,6 +56,7 @@ class Jmap:
         router.add(API, self.api, methods=("POST",), cors=True)
         router.add(UPLOAD, self.upload, methods=("POST",), cors=True)
         router.add(DOWNLOAD, self.download, cors=True)
+        router.add(DOWNLOAD.removesuffix("{name}"), self.download, cors=True)  # a name may be empty (RFC 6570 3.2.2)
         router.add(EVENTS, self.event_source, cors=True)
         router.add(SOCKET, self.websocket, websocket=True)
 
@@ -138,9 +139,7 @@ class Jmap:
     def _usable(self) -> frozenset[str]:
         """All that the session and its accounts tell of may stand in `using`, with methods or not (RFC 8620 3.3)."""
         services = self._services
-        offered = capabilities(
-            services.limits, sends=services.sending is not None, pushes=services.desk is not None
-        )
+        offered = capabilities(services.limits, sends=services.sending is not None, pushes=services.desk is not None)
         return frozenset((*offered, PRINCIPALS_OWNER))
 
     async def _principal(self, exchange: Exchange) -> Principal:

@@ -65,7 +65,9 @@ class Copy:
             self.objects.pop(name, None)
         for one in shown["list"] if shown is not None else ():
             if not {*TYPES[self.kind]} <= {*properties} and one["id"] not in self.objects:
-                raise Broken(f"{self.kind}/changes tells of {properties} of {one['id']} alone, which it has not told of")
+                raise Broken(
+                    f"{self.kind}/changes tells of {properties} of {one['id']} alone, which it has not told of"
+                )
             self.objects[one["id"]] = self.objects.get(one["id"], {}) | one
 
 
@@ -121,12 +123,10 @@ class Believer:
         """When nothing changes any more: catch up, and be right; so must the event source, and IMAP. Raises Broken."""
         await self._begin(client)
         await self.catch_up(client)
-        names = {"Email": await _every_email(client), "Mailbox": None, "EmailSubmission": None}
+        threads = {one["threadId"] for one in self.copies["Email"].objects.values()}
+        names = {"Email": await _every_email(client), "Thread": sorted(threads)}
         for kind, copy in self.copies.items():
-            if kind == "Thread":
-                threads = {one["threadId"] for one in self.copies["Email"].objects.values()}
-                names[kind] = sorted(threads)
-            fresh, state = await _read(client, kind, names[kind])
+            fresh, state = await _read(client, kind, names.get(kind))
             self._same(kind, copy.objects, fresh)
             if state != copy.state:
                 raise Broken(f"{self.login}: {kind}/changes goes to {copy.state}, and {kind}/get is of {state}")
@@ -205,10 +205,10 @@ class Believer:
         emails = self.copies["Email"].objects
         there: dict[str, dict[str, Flags]] = {}
         listed = await imap.done('LIST "" * RETURN (STATUS (MAILBOXID))')
-        found = (_STATUS.match(line) for line, _literals in listed.untagged)
-        boxes = {one[2].decode(): one[1] for one in found if one and not one[1].startswith(OTHERS)}
-        if boxes.keys() != (named := self.copies["Mailbox"].objects.keys()):
-            raise Broken(f"{self.login}: IMAP has mailboxes {sorted(boxes)}, and JMAP {sorted(named)}")
+        named = (_STATUS.match(line) for line, _literals in listed.untagged)
+        boxes = {one[2].decode(): one[1] for one in named if one and not one[1].startswith(OTHERS)}
+        if boxes.keys() != (believed := self.copies["Mailbox"].objects.keys()):
+            raise Broken(f"{self.login}: IMAP has mailboxes {sorted(boxes)}, and JMAP {sorted(believed)}")
         for name, path in boxes.items():
             await imap.done(f"EXAMINE {path.decode()}")
             answer = await imap.done("UID FETCH 1:* (UID FLAGS EMAILID)")
@@ -256,5 +256,3 @@ async def compare_believers(web: Address, imap: Address, believers: Sequence[Bel
                 (ended,) = await asyncio.gather(hearing, return_exceptions=True)
             if isinstance(ended, Broken):
                 raise ended
-
-

@@ -139,9 +139,7 @@ class Ledger:
         """The mailbox of that place."""
         return self.boxes.setdefault(place, Box(place))
 
-    def sending(
-        self, token: str, place: Place, *, traced: bool, flags: Flags = frozenset(), own: bool = False
-    ) -> Sent:
+    def sending(self, token: str, place: Place, *, traced: bool, flags: Flags = frozenset(), own: bool = False) -> Sent:
         """Note a message before its first byte leaves. One that is sent again is the same message."""
         key = (token, place)
         sent = self.settled.get(key) or self.waiting.setdefault(key, Sent(token, place, traced, flags, own))
