@@ -6,7 +6,7 @@ slow readers make us hold is bounded by the same.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import orjson
@@ -25,6 +25,7 @@ from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange
 from gateway.web.router import Router
+from mail.jmap.capabilities import PRINCIPALS_OWNER
 from mail.jmap.errors import RequestError
 from mail.jmap.request import Request, decode, encode
 from mail.jmap.websocket import encode_response
@@ -56,6 +57,7 @@ class Jmap:
         router.add(API, self.api, methods=("POST",), cors=True)
         router.add(UPLOAD, self.upload, methods=("POST",), cors=True)
         router.add(DOWNLOAD, self.download, cors=True)
+        router.add(DOWNLOAD.removesuffix("{name}"), self.download, cors=True)  # a name may be empty (RFC 6570 3.2.2)
         router.add(EVENTS, self.event_source, cors=True)
         router.add(SOCKET, self.websocket, websocket=True)
 
@@ -70,7 +72,7 @@ class Jmap:
         limits = self._services.limits
         try:
             exchange.at_end(self._one_more(principal.account))
-            request = decode(await self._body(exchange), limits, self._offered)
+            request = decode(await self._body(exchange), limits, self._usable)
             turn, responses = await self._carried_out(principal, request, exchange.ip)
             state = await self._session_state(principal, exchange)
             return Answer(200, encode(responses, state, turn.created.json()), JSON)
@@ -96,7 +98,7 @@ class Jmap:
                 done()
 
         limits = self._services.limits
-        await self._streams.websocket(exchange, principal, limits, frozenset(self._offered), carry)
+        await self._streams.websocket(exchange, principal, limits, self._usable, carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
         """A new blob."""
@@ -142,8 +144,11 @@ class Jmap:
         return found
 
     @property
-    def _offered(self) -> Mapping[str, Any]:
-        return capabilities(self._services.limits, sends=self._services.sending is not None)
+    def _usable(self) -> frozenset[str]:
+        """All that the session and its accounts tell of may stand in `using`, with methods or not (RFC 8620 3.3)."""
+        services = self._services
+        offered = capabilities(services.limits, sends=services.sending is not None, pushes=services.desk is not None)
+        return frozenset((*offered, PRINCIPALS_OWNER))
 
     async def _principal(self, exchange: Exchange) -> Principal:
         return await self._credentials.principal(exchange, SCOPE)

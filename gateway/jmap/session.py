@@ -27,12 +27,14 @@ _OF_ACCOUNTS: Final = frozenset({uri.MAIL, uri.BLOB, uri.QUOTA, uri.PRINCIPALS, 
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
-def capabilities(limits: Limits, *, sends: bool = False) -> dict[str, Mapping[str, Any]]:
-    """What is offered to everybody. `sends`: there is a way out."""
+def capabilities(limits: Limits, *, sends: bool = False, pushes: bool = False) -> dict[str, Mapping[str, Any]]:
+    """What is offered to everybody. `sends`: there is a way out; `pushes`: push services are told of changes."""
     found: dict[str, Mapping[str, Any]] = {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}}
     found |= {uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
     if sends:
         found |= {uri.SUBMISSION: {}, uri.VACATION: {}, uri.MDN: {}}
+    if pushes:
+        found[vapid.CAPABILITY] = {}
     return found
 
 

@@ -87,7 +87,7 @@ class Transfers:
             for at in range(start, end, PIECE_BYTES):
                 yield whole[at : min(at + PIECE_BYTES, end)]
 
-        headers = (_KEPT, _SANDBOX, attachment(parameters["name"]))
+        headers = (_KEPT, _SANDBOX, attachment(parameters.get("name", "")))
         tag = f'"{parameters["blobId"]}"'
         return download(exchange, len(data), read, content_type=media_type, tag=tag, headers=headers)
 

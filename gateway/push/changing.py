@@ -34,7 +34,7 @@ _OF_KIND: Final[dict[Kind, int]] = {
     "made": MAILBOX,
     "renamed": MAILBOX,
     "removed": MAILBOX | EMAIL | THREAD | QUOTA,
-    "acl": MAILBOX,
+    "acl": MAILBOX | EMAIL | THREAD,  # the states of all three go on: others may see more, or less
     "role": MAILBOX,
     "subscribed": MAILBOX,
     "annotated": MAILBOX,

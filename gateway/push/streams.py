@@ -11,7 +11,7 @@ from typing import Final
 from gateway.push.watcher import Watcher
 from mail.jmap.push import EventSource, ping_event
 
-HELLO: Final = b":\n\n"  # a comment: proxies and clients see at once that the stream is there
+HELLO: Final = b":\n"  # a comment, seen at once by proxies and clients; a blank line is an event to some of these
 QUIET_S: Final = 300.0  # without pings a client that has gone is found out by a comment
 
 

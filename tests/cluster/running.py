@@ -29,7 +29,7 @@ from tests.kill.inside import accounts_of, check_account
 from tests.load.wire import Address
 from tests.running import DOMAIN, PASSWORD, free_ports
 
-PROTOCOLS: Final = ("smtp", "lmtp", "imap")
+PROTOCOLS: Final = ("smtp", "lmtp", "imap", "https")
 ROLES: Final = ("gateway", "mailbox")  # on every node; controllers on two
 CONTROLLERS: Final = 2
 FIRST_NODE: Final = 11  # the last byte of its address

@@ -24,7 +24,7 @@ Row = tuple[tuple[str, object], ...]
 @click.option("--queue", is_flag=True, help="Mail to other servers, with a bad one as the sink.")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Where (kept); else a temporary place.")
 def main(rounds: int, seed: int | None, store: str, data: Path | None, *, queue: bool) -> None:
-    """Load by SMTP, LMTP and IMAP, kill -9 at a random moment, restart, verify over IMAP; and again.
+    """Load by SMTP, LMTP, IMAP and JMAP, kill -9 at a random moment, restart, verify over IMAP and JMAP; and again.
 
     With --queue the load is mail to other servers, and in the end each message must be at the sink, or back, once.
 
@@ -91,6 +91,8 @@ def _of_mailboxes(play: Rounds) -> Row:
             "clients that came back with QRESYNC and knew just what was there",
             sum(one.came_back for one in play.followers),
         ),
+        ("times that JMAP clients heard of changes by /changes", sum(one.caught_up for one in play.believers)),
+        ("states that event sources told of", sum(one.heard.total() for one in play.believers)),
         ("slowest start, seconds", f"{max(totals.start_s):.2f}"),
         ("median start, seconds", f"{statistics.median(totals.start_s):.2f}"),
     )

@@ -15,22 +15,27 @@ from typing import Any, Final
 from tests.kill.inside import check_data
 from tests.load import clients
 from tests.load.arranging import Arranged, arrange, verify_arranged
+from tests.load.believing import Believer, compare_believers
 from tests.load.clients import LOGINS, MAILBOXES, Load
+from tests.load.filing import Kept, file, verify_all_filed
 from tests.load.following import Follower, compare_all
 from tests.load.ledger import Broken, Later, Ledger, Sent
 from tests.load.reading import verify
 from tests.load.wire import Address
-from tests.running import Running
+from tests.running import Running, free_ports
 
 SMTP_CLIENTS: Final = 4
 LMTP_CLIENTS: Final = 3
 APPEND_CLIENTS: Final = 2  # an account
-LOAD_S_MAX: Final = 0.8
+JMAP_CLIENTS: Final = 2  # likewise
+LOAD_S_MAX: Final = 1.2
 ROUND_S_MAX: Final = 60.0
 START_S_MAX: Final = 10.0  # usually half a second; a busy machine takes longer
 KILLED_AT_START: Final = 0.15  # share of rounds in which the next server is killed while it starts
 ALL_BYTES_EVERY: Final = 25  # rounds
-SETTINGS: Final = '[imap]\nplaintext_login = true\n[log]\nlevel = "warning"\n'
+SETTINGS: Final = (
+    '[imap]\nplaintext_login = true\n[log]\nlevel = "warning"\n[[listen]]\nprotocol = "https"\nport = %d\n'
+)
 
 
 @dataclass
@@ -54,11 +59,16 @@ class Rounds:
     totals: Totals = field(default_factory=Totals)
     arranged: Arranged = field(default_factory=Arranged)
     followers: list[Follower] = field(default_factory=list)
+    believers: list[Believer] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
         self.followers = [Follower(login, mailbox) for login in LOGINS for mailbox in MAILBOXES]
-        self.server = Running(self.data, settings=f'{SETTINGS}[store]\nkind = "{self.store}"\n')
+        self.believers = [Believer(login) for login in LOGINS]
+        self.kept = [Kept(login, f"j{login[0]}{number}") for login in LOGINS for number in range(JMAP_CLIENTS)]
+        (self._https,) = free_ports(1)
+        self.server = Running(self.data, settings=f'{SETTINGS % self._https}[store]\nkind = "{self.store}"\n')
 
     def run(self, rounds: int) -> Iterator[Totals]:
         """Play so many rounds. Raises Broken."""
@@ -89,16 +99,19 @@ class Rounds:
             self.server.kill()
 
     async def _verify(self, *, all_bytes: bool) -> None:
+        await verify_all_filed(self._door, self.kept)
         await verify(self._door("imap"), self.ledger, all_bytes=all_bytes)
         await verify_arranged(self._door("imap"), self.arranged, LOGINS)
         await compare_all(self._door("imap"), self.followers)
+        await compare_believers(self._door("https"), self._door("imap"), self.believers)
 
     async def _load(self) -> None:
         """Everyone at once, until the server dies."""
         again = self.ledger.to_send_again()
         self.totals.sent_again += len(again)
         imap = len(LOGINS) * (APPEND_CLIENTS + len(MAILBOXES) + 1) + len(self.followers)
-        parties = SMTP_CLIENTS + LMTP_CLIENTS + imap + bool(again) + 1
+        jmap = len(self.kept) + 2 * len(self.believers)
+        parties = SMTP_CLIENTS + LMTP_CLIENTS + imap + jmap + bool(again) + 1
         ready = asyncio.Barrier(parties)
         load = Load(self._door, self.ledger, f"{self.seed}.{self.totals.rounds}", self.dice, ready)
         playing: asyncio.Future[Any] = asyncio.gather(*map(_until_it_dies, self._clients(load, again)))
@@ -110,7 +123,7 @@ class Rounds:
             await playing
 
     def _door(self, protocol: str) -> Address:
-        return "127.0.0.1", self.server.ports[protocol]
+        return "127.0.0.1", self._https if protocol == "https" else self.server.ports[protocol]
 
     def _clients(self, load: Load, again: list[Sent]) -> Iterator[Coroutine[Any, Any, None]]:
         if again:
@@ -127,6 +140,11 @@ class Rounds:
             yield arrange(load, self.arranged, login)
         for follower in self.followers:
             yield follower.follow(load)
+        for kept in self.kept:
+            yield file(load, kept, LOGINS)
+        for believer in self.believers:
+            yield believer.believe(load)
+            yield believer.listen(load)
 
     def _maybe_kill_at_start(self) -> None:
         if self.dice.random() < KILLED_AT_START:

@@ -21,3 +21,5 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, round
     assert all(done[command] for command in ("MULTIAPPEND", "REPLACE", "SETMETADATA", "SETACL", "RENAME")), done
     assert done["COPY"] + done["MOVE"], done
     assert sum(follower.came_back for follower in play.followers) >= rounds * len(play.followers)
+    assert sum(times for command, times in done.items() if "/set" in command) >= rounds, done
+    assert all(believer.caught_up and believer.heard for believer in play.believers)

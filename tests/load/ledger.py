@@ -57,6 +57,7 @@ class Sent:
     place: Place
     traced: bool
     flags: Flags = frozenset()
+    own: bool = False  # whoever sent it asks again himself
     acknowledged: bool = False
     promised_uid: int = 0  # APPENDUID's or COPYUID's
     uid: int = 0  # where it was found
@@ -138,10 +139,10 @@ class Ledger:
         """The mailbox of that place."""
         return self.boxes.setdefault(place, Box(place))
 
-    def sending(self, token: str, place: Place, *, traced: bool, flags: Flags = frozenset()) -> Sent:
+    def sending(self, token: str, place: Place, *, traced: bool, flags: Flags = frozenset(), own: bool = False) -> Sent:
         """Note a message before its first byte leaves. One that is sent again is the same message."""
         key = (token, place)
-        sent = self.settled.get(key) or self.waiting.setdefault(key, Sent(token, place, traced, flags))
+        sent = self.settled.get(key) or self.waiting.setdefault(key, Sent(token, place, traced, flags, own))
         sent.given_up = False
         return sent
 
@@ -231,7 +232,8 @@ class Ledger:
 
     def to_send_again(self) -> list[Sent]:
         """What a relay that was not answered would send again."""
-        return [sent for sent in self.waiting.values() if sent.traced and sent.place[1] == "INBOX"]
+        relayed = (sent for sent in self.waiting.values() if sent.traced and not sent.own)
+        return [sent for sent in relayed if sent.place[1] == "INBOX"]
 
     def _why_not(self, row: Found, key: tuple[str, Place]) -> Broken:
         token, place = key

@@ -8,6 +8,8 @@ import random
 import re
 from typing import Final
 
+from tests.running import DOMAIN
+
 LARGE_SHARE: Final = 0.04  # of messages over 200 kB: they go to files, not into the metadata transaction
 MIDDLE_SHARE: Final = 0.08  # of messages around the bound between the two
 _LINE_BYTES: Final = 76
@@ -15,7 +17,7 @@ _TOKEN: Final = re.compile(rb"^X-Token: ([\w.-]+)\r\n", re.MULTILINE)
 _FIELD: Final = re.compile(rb"[!-9;-~]+:|[ \t]+\S")  # the beginning of a line in a header
 # What the server puts in front (RFC 5321 4.4), whole: not a byte of the message may be counted as trace.
 _TRACE: Final = re.compile(
-    rb"Return-Path: <[^\r\n]*>\r\nReceived: from [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)+"
+    rb"Return-Path: <[^\r\n]*>\r\nReceived: (?:from|by) [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)+"
     rb"(?:Authentication-Results: [^\r\n]*\r\n(?:\t[^\r\n]*\r\n)*)?"
 )
 
@@ -26,7 +28,9 @@ def message(token: str) -> bytes:
     noise = base64.b64encode(dice.randbytes(_size(dice) * 3 // 4))
     lines = [noise[at : at + _LINE_BYTES] for at in range(0, len(noise), _LINE_BYTES)]
     lines.insert(dice.randrange(len(lines)), b"." * dice.randint(1, 3))
-    head = f"X-Token: {token}\r\nMessage-ID: <{token}@kill.test>\r\nFrom: <load@kill.test>\r\nSubject: {token}\r\n\r\n"
+    _, _, user = token.partition("-by-")  # who alone may send it; a submission without a date would be given one
+    author = f"Date: Thu, 01 Jan 2026 00:00:00 +0000\r\nFrom: <{user}@{DOMAIN}>" if user else "From: <load@kill.test>"
+    head = f"X-Token: {token}\r\nMessage-ID: <{token}@kill.test>\r\n{author}\r\nSubject: {token}\r\n\r\n"
     return head.encode() + b"\r\n".join(lines) + b"\r\n"
 
 

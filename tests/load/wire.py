@@ -19,6 +19,8 @@ _LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n$")
 _ROW: Final = re.compile(rb"\* \d+ FETCH \((.*)\)\r\n$", re.DOTALL)
 _APPENDUID: Final = re.compile(rb"APPENDUID \d+ ([\d:,]+)\]")
 _COPYUID: Final = re.compile(rb"COPYUID \d+ ([\d:,]+) ([\d:,]+)\]")
+_EMAILID: Final = re.compile(rb"EMAILID \(([^)]+)\)")
+_FLAGS: Final = re.compile(rb"FLAGS \(([^)]*)\)")
 _ITEMS: Final = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|FLAGS \(([^)]*)\)")
 
 
@@ -111,6 +113,12 @@ class Answer(NamedTuple):
     def rows(self) -> list[Found]:
         """FETCH responses with UID, RFC822.SIZE and FLAGS."""
         return [_row(line) for line, _literals in self.untagged if _ROW.match(line)]
+
+    def emails(self) -> dict[str, Flags]:
+        """FETCH responses with EMAILID and FLAGS: the flags of each, in lower case."""
+        found = [(_EMAILID.search(line), _FLAGS.search(line)) for line, _literals in self.untagged]
+        pairs = ((number[1], flags[1].lower()) for number, flags in found if number and flags)
+        return {number.decode(): frozenset(flags.decode().split()) - {"\\recent"} for number, flags in pairs}
 
     def bodies(self) -> list[tuple[Found, bytes]]:
         """The same with BODY[]."""

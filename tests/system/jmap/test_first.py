@@ -107,6 +107,9 @@ def test_a_message_from_outside_and_back_out(https: tuple[Peopled, int]) -> None
     status, headers, part = client.ask("GET", path, Range="bytes=0-9")
     assert (status, part, headers["content-range"]) == (206, raw[:10], f"bytes 0-9/{len(raw)}")
 
+    nameless = path.replace("a%20letter.eml", "")  # as meli asks
+    assert client.ask("GET", nameless)[::2] == (200, raw)
+
     other = Http(port, server.trust, server.account())
     assert other.ask("GET", path)[0] == 404
 
@@ -126,6 +129,18 @@ def test_a_message_from_outside_and_back_out(https: tuple[Peopled, int]) -> None
         ]
     )
     assert imported["created"]["a"]["size"] == len(raw)
+
+
+def test_all_that_the_session_tells_of_may_be_used(https: tuple[Peopled, int]) -> None:
+    """RFC 8620 3.3, also what has no methods: there are clients that send all of it with every request."""
+    server, port = https
+    client = Http(port, server.trust, server.account())
+    session = client.session()
+    (account,) = session["accounts"].values()
+    using = [*session["capabilities"], *account["accountCapabilities"]]
+    assert {"urn:ietf:params:jmap:webpush-vapid", "urn:ietf:params:jmap:principals:owner"} <= set(using)
+    (answer,) = client.call(["Core/echo", {"a": 1}, "0"], using=list(dict.fromkeys(using)))
+    assert answer == ["Core/echo", {"a": 1}, "0"]
 
 
 def test_what_is_no_request(https: tuple[Peopled, int]) -> None:

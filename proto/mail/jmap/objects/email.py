@@ -131,7 +131,7 @@ def _placed(source: str, given: Mapping[str, Any], created: CreationIds, limits:
     found: dict[str, Any] = {}
     for name in (source, *_PLACED):
         value = given.get(name)
-        if value is None and name in ("keywords", "receivedAt") and name not in given:
+        if value is None and name in ("keywords", "receivedAt"):  # null is the default too, as in Email/set
             continue
         try:
             found[name] = _one(name, value, created)

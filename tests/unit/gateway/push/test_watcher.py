@@ -7,14 +7,15 @@ from collections.abc import Iterable
 import pytest
 
 from actors.mailbox.events import COPIED
-from actors.mailbox.follow import CATCH_UP_MAX, Change
+from actors.mailbox.follow import CATCH_UP_MAX, Change, Kind
 from actors.mailbox.rights import of_account, of_group
+from actors.mailbox.stamps import kinds_of
 from actors.mailbox.types import DELETED, SEEN
 from cluster.errors import OverLimit, Unavailable
 from gateway.push import watcher as watching
 from gateway.push.audience import Listener
 from gateway.push.watcher import Watcher
-from tests.unit.gateway.push.world import ALICE, BOB, CAROL, TEAM, Mail, People, Time
+from tests.unit.gateway.push.world import ALICE, BOB, CAROL, TEAM, Mail, People, Time, event_of, info
 
 
 class World:
@@ -39,14 +40,14 @@ def taken(listener: Listener) -> dict[str, dict[str, str]] | None:
     return None if told is None else {number: dict(states) for number, states in told.changed.items()}
 
 
-KINDS = {
+KINDS: dict[Kind, set[str]] = {
     "new": {"Mailbox", "Email", "Thread", "EmailDelivery", "Quota"},
     "flags": {"Mailbox", "Email"},
     "gone": {"Mailbox", "Email", "Thread", "Quota"},
     "made": {"Mailbox"},
     "renamed": {"Mailbox"},
     "removed": {"Mailbox", "Email", "Thread", "Quota"},
-    "acl": {"Mailbox"},
+    "acl": {"Mailbox", "Email", "Thread"},
     "role": {"Mailbox"},
     "subscribed": {"Mailbox"},
     "annotated": {"Mailbox"},
@@ -54,11 +55,19 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_each_kind_of_change_changes(world: World, kind: str) -> None:
+async def test_what_each_kind_of_change_changes(world: World, kind: Kind) -> None:
     listener = await world.listen()
-    world.mail[ALICE].change(kind)  # type: ignore[arg-type]
+    world.mail[ALICE].change(kind)
     assert taken(listener) == {"A1f": dict.fromkeys(KINDS[kind], "2")}
     assert taken(listener) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_owner_is_told_of_every_state_that_is_another_one(kind: Kind) -> None:
+    """What /get calls the state (stamps.py) is what the last StateChange has told (RFC 8620 7.1)."""
+    box = info(1, "box")
+    change = Change(kind, 1, box, box)
+    assert set(kinds_of(event_of(change))) <= KINDS[kind]
 
 
 @pytest.mark.parametrize("kind", ["Identity", "EmailSubmission", "VacationResponse", "PushSubscription"])
