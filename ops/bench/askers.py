@@ -54,6 +54,13 @@ class Times(NamedTuple):
         return quantiles(self.each_s, n=100, method="inclusive")[98] * 1000 if len(self.each_s) > 1 else self.median_ms
 
 
+def trusting() -> ssl.SSLContext:
+    """Whom the certificate is of does not matter on loopback."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Talk(asyncio.Protocol):
     """One connection; a request at a time."""
 
@@ -64,10 +71,8 @@ class Talk(asyncio.Protocol):
 
     @classmethod
     async def open(cls, port: int) -> Self:
-        """Connect; whom the certificate is of does not matter on loopback."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return (await asyncio.get_running_loop().create_connection(cls, HOST, port, ssl=context))[1]
+        """Connect."""
+        return (await asyncio.get_running_loop().create_connection(cls, HOST, port, ssl=trusting()))[1]
 
     async def ask(self, asked: Ask) -> bytes:
         """The answer's body. Raises RuntimeError when it is not what it must be."""

@@ -188,16 +188,23 @@ def check(people: list[Person], mailbox: Mailbox, newest: list[Letter]) -> None:
 
 def rows_of(mailbox: Mailbox, newest: Iterable[Letter], case: Case) -> list[Row]:
     """What a page must show, of all letters with the newest first."""
-    fitting = (letter for letter in newest if case.fits(mailbox, letter))
+    fitting: Iterator[Letter] = (letter for letter in newest if case.fits(mailbox, letter))
     if case.collapses:
-        seen: set[int] = set()
-        fitting = (letter for letter in fitting if not (letter.thread in seen or seen.add(letter.thread)))
+        fitting = _first_of_each_thread(fitting)
     rows = []
     for letter in islice(fitting, PAGE):
         arrived = f"{dt.datetime.fromtimestamp(letter.arrived_s, dt.UTC):%FT%TZ}"
         subject = "Re: " * (letter.place > 0) + letter.subject
         rows.append((arrived, subject, sender(letter.sender), len(mailbox.raw(letter))))
     return rows
+
+
+def _first_of_each_thread(letters: Iterable[Letter]) -> Iterator[Letter]:
+    seen = set()
+    for letter in letters:
+        if letter.thread not in seen:
+            seen.add(letter.thread)
+            yield letter
 
 
 def page(person: Person, case: Case, **more: Any) -> tuple[Call, Call]:

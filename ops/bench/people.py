@@ -5,14 +5,14 @@ The law: requests are made here and nothing is measured here; whatever is answer
 
 import base64
 import json
-import ssl
 import urllib.request
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import quote, urljoin, urlsplit
 
+from gateway.jmap.session import EVENTS
 from mail.jmap import capabilities as uri
-from ops.bench.askers import Ask
+from ops.bench.askers import Ask, trusting
 from ops.bench.peers import HOST, PASSWORD, Rookery, Server, address
 
 USING: Final = [uri.CORE, uri.MAIL]
@@ -33,20 +33,33 @@ class OverHttps(Rookery):
     """With JMAP. The server makes its certificate."""
 
     https: int = 0
+    takes: Literal["smtp", "lmtp"] = "lmtp"  # as Cyrus does
 
     @property
     def settings(self) -> str:
-        """LMTP because Cyrus has nothing else, and because no queue is between it and the mailbox."""
+        """All clients come from one address here too."""
         listener = f'[[listen]]\nprotocol = "https"\nport = {self.https}\n'
-        whole = super().settings.replace('protocol = "smtp"', 'protocol = "lmtp"')
-        return whole.replace("[[listen]]", listener + "[[listen]]", 1)
+        whole = super().settings.replace('protocol = "smtp"', f'protocol = "{self.takes}"')
+        whole = whole.replace("[[listen]]", listener + "[[listen]]", 1)
+        return f"{whole}[web]\nconnections_per_ip_max = {self.connections}\n"
+
+
+def basic(number: int) -> str:
+    """How a person says who he is (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{address(number)}:{PASSWORD}".encode()).decode()
+
+
+def listening(port: int, number: int, query: str) -> bytes:
+    """A person's request for an event source of ours, as it goes over the wire."""
+    head = f"GET {EVENTS}?{query} HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: {basic(number)}\r\n"
+    return f"{head}Accept: text/event-stream\r\n\r\n".encode()
 
 
 class Person:
     """One who is logged in, and the INBOX of the first account as he sees it."""
 
     def __init__(self, port: int, number: int) -> None:
-        self._basic = base64.b64encode(f"{address(number)}:{PASSWORD}".encode()).decode()
+        self._basic = basic(number)
         self._base = f"https://{HOST}:{port}"
         with self._opened("/.well-known/jmap") as answer:
             session = json.load(answer)
@@ -89,16 +102,14 @@ class Person:
         return found
 
     def _opened(self, path: str, body: bytes | None = None, kind: str = JSON) -> Any:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        fields = {"Authorization": f"Basic {self._basic}", "Content-Type": kind}
-        return urllib.request.urlopen(urllib.request.Request(self._base + path, body, fields), context=context)  # noqa: S310
+        fields = {"Authorization": self._basic, "Content-Type": kind}
+        return urllib.request.urlopen(urllib.request.Request(self._base + path, body, fields), context=trusting())  # noqa: S310
 
     def _http(self, verb: str, url: str, kind: str = "", body: bytes = b"") -> bytes:
         """As it goes over the wire (RFC 9112)."""
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        head = f"{verb} {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Basic {self._basic}\r\n"
+        head = f"{verb} {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: {self._basic}\r\n"
         if kind:
             head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         return f"{head}\r\n".encode() + body

@@ -24,7 +24,7 @@ PARTS: Final = {
     "imap": "fifty IMAP clients at work, operation by operation",
     "searching": "SORT, THREAD and SEARCH in a mailbox of 100,000 messages, the first time and again",
     "told": "how soon a thousand idle sessions have all heard of a change, and CPU a session",
-    "pushed": "how soon a thousand event sources of JMAP have been told of a delivery, and memory of each; without peers",
+    "pushed": "how soon a thousand event sources of JMAP have heard of a delivery, and memory of each; without peers",
     "jmap": "a page of a mailbox of 100,000 over JMAP, what changes, large blobs; beside Cyrus",
     "resync": "coming back after 10,000 changes in a mailbox of 100,000 messages: QRESYNC and CHANGEDSINCE",
     "memory": "idle, with many accounts, with many connections",
@@ -108,6 +108,8 @@ def missing(part: str, script: Path, *, ours: bool) -> str:
     """Why the peers of a part cannot be measured; empty if they can. Cyrus is fetched."""
     from ops.bench import cyrus, peers
 
+    if part == "pushed":
+        return ""
     if part == "jmap":
         return "Cyrus, as --ours asks" if ours else cyrus.missing(install=True)
     return "Postfix and Dovecot, as --ours asks" if ours else peers.missing(script)
@@ -119,9 +121,11 @@ def makers(part: str, script: Path | None) -> "dict[str, Make]":
     from ops.bench.services import free_port
 
     made: dict[str, Make] = {peers.OURS: lambda path: peers.Rookery(path, peers.free_ports())}
-    if part in ("jmap", "pushed"):
+    if part == "pushed":
+        return {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port(), takes="smtp")}
+    if part == "jmap":
         made = {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port())}
-        if part == "jmap" and script is not None:
+        if script is not None:
             made[cyrus.CYRUS] = lambda path: cyrus.Cyrus(path, peers.free_ports(), free_port())
         return made
     if script is not None:
