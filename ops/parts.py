@@ -82,6 +82,16 @@ PARTS: Final[dict[str, Part]] = {
     "clamav-milter": Part("clamav-milter", "clamav-milter", "a milter that asks a virus scanner"),
     "clamd": Part("clamav-daemon", "clamd", "the virus scanner"),
     "dovecot-lmtpd": Part("dovecot-lmtpd", "/usr/lib/dovecot/lmtp", "how mail reaches the server to compare with"),
+    "cyrus": Part(
+        "cyrus-caldav",  # the HTTP server, JMAP included; the others are the rest of Cyrus, and their libraries
+        "usr/lib/cyrus/bin/httpd",
+        "the JMAP server to compare with",
+        unpacked_with=(
+            *("cyrus-common", "cyrus-imapd", "sasl2-bin", "libeatmydata1"),
+            *("libbrotli1", "libical3", "libicu72", "libjansson4", "libldap-2.5-0", "libnghttp2-14", "libpcre3"),
+            *("libpq5", "libshp2", "libsqlite3-0", "libwrap0", "libxapian30", "libxml2", "libzephyr4"),
+        ),
+    ),
 }
 
 SYSTEM_FOLDERS: Final = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every user's PATH

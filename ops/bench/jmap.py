@@ -1,271 +1,257 @@
-"""What a mail client's commonest requests over JMAP cost in a mailbox of 100,000 messages: in this process without
-HTTP, and the commonest of them over HTTPS from a server of its own.
+"""What a mail client's commonest requests over JMAP cost in a mailbox of 100,000 messages, over HTTPS and beside Cyrus:
+a page of it, what has changed, changing many, a large blob.
 
-The law: every answer is checked before anything is timed. A request is what a client sends, octets in and octets out.
-In this process times are those of one request after the other, and so is the CPU. Over HTTPS a few clients ask all the
-time, each on a connection that stays; the CPU is the server's alone.
+The law: both servers get the same messages and the same requests, but for their ids; every answer is compared with what
+must be in it before anything is timed. Clients are in a process of their own, each on a connection that stays and is
+logged in before the clock starts (askers.py); CPU is that of the server's whole process tree.
 """
 
-import asyncio
-import base64
-import re
-import ssl
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import datetime as dt
+import random
+import smtplib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import orjson
-import structlog
-from prometheus_client import CollectorRegistry
-
-from actors.mailbox.types import FLAGGED, INBOX, EmailEdit, Item
-from gateway.access.ids import account_id, email_id, mailbox_id
-from gateway.jmap.cache import Fragments
-from gateway.jmap.dispatch import carry_out
-from gateway.jmap.metrics import Metrics
-from gateway.jmap.parts import Services
-from gateway.jmap.session import API, capabilities
-from gateway.jmap.turn import Turn
-from mail.jmap import capabilities as uri
-from mail.jmap.limits import Limits
-from mail.jmap.request import decode, encode
-from ops.bench import processes
-from ops.bench.delivery import Scratch, Told
+from ops.bench import processes, texts
+from ops.bench.askers import Ask, Askers, Times, askers
+from ops.bench.delivery import Scratch, Told, turns
 from ops.bench.figures import Value
-from ops.bench.imap import loop_factory
-from ops.bench.peers import HOST, OURS, PASSWORD, Rookery, address, free_ports
-from ops.bench.services import free_port
-from ops.bench.texts import letters
-from ops.bench.varied import Mailbox
-from ops.core import Core, opened
-from ops.settings import StoreSettings
+from ops.bench.peers import HOST, address
+from ops.bench.people import Call, Https, Person
+from ops.bench.searching import SENDER
+from ops.bench.varied import IN_A_THREAD, Letter, Mailbox, sender
+from ops.bench.wire import Client
 
 MESSAGES: Final = 100_000
 MESSAGES_QUICK: Final = 1000
 PAGE: Final = 50
-TIMES: Final = 200
-TIMES_QUICK: Final = 5
-CHANGES: Final = 1000
 SET: Final = 500
-CLIENTS: Final = 4
-SECONDS: Final = 5.0
-SECONDS_QUICK: Final = 0.5
-WARM_S: Final = 0.5
-ARRIVALS: Final = 20
-_LENGTH: Final = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
-_USING: Final = [uri.CORE, uri.MAIL]
-_PROPERTIES: Final = [
+CHANGED: Final = 2 * SET
+SETS: Final = 8  # each of half of CHANGED
+BLOB_BYTES: Final = 25_000_000
+BLOB_BYTES_QUICK: Final = 100_000
+BLOBS: Final = 3
+ARRIVALS: Final = 10
+SECONDS: Final = 3.0
+SECONDS_QUICK: Final = 0.3
+OF_ONE_PERSON: Final = 4  # clients: as many requests at a time as our session lets one have
+PEOPLE: Final = 8  # the first owns the mailbox and shares it with the others
+LARGE_BYTES: Final = 1000
+BEFORE: Final = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+PROPERTIES: Final = [
     "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "size", "preview", "hasAttachment",
 ]  # fmt: skip
+Row = tuple[str, str, str, int]  # receivedAt, subject, address of the sender, size
 
 
-class Requests:
-    """Sends requests of one person's."""
+class Case(NamedTuple):
+    """A page, and which letters of the mailbox may be on it; of the filter what is besides the mailbox."""
 
-    def __init__(self, core: Core, account: int) -> None:
-        self.account = account_id(account)
-        self.inbox = ""
-        self._account = account
-        self._limits = Limits()
-        self._known = capabilities(self._limits)
-        self._services = Services(
-            core.mailboxes,
-            core.directory,
-            self._limits,
-            Metrics(CollectorRegistry()),
-            core.clock,
-            core.dice,
-            structlog.get_logger(),
-            Fragments(),
-        )
-
-    def request(self, *calls: tuple[str, dict[str, Any]]) -> bytes:
-        """As it is sent; calls are named by their place."""
-        named = [[name, {"accountId": self.account, **said}, str(place)] for place, (name, said) in enumerate(calls)]
-        return orjson.dumps({"using": _USING, "methodCalls": named})
-
-    async def send(self, body: bytes) -> bytes:
-        """The answer."""
-        request = decode(body, self._limits, self._known)
-        turn = Turn(self._services, self._account, address(0), request.using, request.created_ids)
-        return encode(await carry_out(turn, request), "state", turn.created.json())
-
-    async def ask(self, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
-        """What the calls answer."""
-        answers: list[Any] = orjson.loads(await self.send(self.request(*calls)))["methodResponses"]
-        if wrong := [answer for answer in answers if answer[0] == "error"]:
-            raise RuntimeError(f"{wrong[0]}")
-        return [answer[1] for answer in answers]
-
-    def page(self, **query: Any) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """The newest of a mailbox, as a list of them shows them."""
-        asked = {
-            "filter": {"inMailbox": self.inbox},
-            "sort": [{"property": "receivedAt", "isAscending": False}],
-            "limit": PAGE,
-            **query,
-        }
-        ids = {"resultOf": "0", "name": "Email/query", "path": "/ids"}
-        return ("Email/query", asked), ("Email/get", {"#ids": ids, "properties": _PROPERTIES})
-
-
-@dataclass
-class OverHttps(Rookery):
-    """With JMAP."""
-
-    https: int = 0
+    what: str
+    clients: int
+    condition: dict[str, Any]
+    fits: Callable[[Mailbox, Letter], bool]
+    collapses: bool = False
 
     @property
-    def settings(self) -> str:
-        """A certificate is made by the server."""
-        listener = f'[[listen]]\nprotocol = "https"\nport = {self.https}\n'
-        return super().settings.replace("[[listen]]", listener + "[[listen]]", 1)
+    def title(self) -> str:
+        """As the table has it."""
+        clients = f"{self.clients} client{'s' * (self.clients > 1)}"
+        return ", ".join(filter(None, [f"page of {PAGE}", self.what, clients]))
 
 
-def measure(_make: object, scratch: Scratch, rounds: int, *, quick: bool, told: Told) -> Iterator[Value]:
-    """Fill once."""
+def _all(_mailbox: Mailbox, _letter: Letter) -> bool:
+    return True
+
+
+def _large_and_old(mailbox: Mailbox, letter: Letter) -> bool:
+    return letter.arrived_s < BEFORE.timestamp() and len(mailbox.raw(letter)) >= LARGE_BYTES
+
+
+CASES: Final = (
+    Case("", 1, {}, _all),
+    Case("", OF_ONE_PERSON, {}, _all),
+    Case("", OF_ONE_PERSON * PEOPLE, {}, _all),
+    Case("threads collapsed", OF_ONE_PERSON, {}, _all, collapses=True),
+    Case("1 kB and before 2025", OF_ONE_PERSON, {"minSize": LARGE_BYTES, "before": f"{BEFORE:%FT%TZ}"}, _large_and_old),
+    Case(
+        "from a sender", OF_ONE_PERSON, {"from": sender(SENDER)}, lambda _mailbox, letter: letter.sender == SENDER
+    ),
+)  # fmt: skip
+
+
+class Bench(NamedTuple):
+    """A server that runs, and who asks it."""
+
+    server: Https
+    roots: list[int]
+    askers: Askers
+    seconds: float
+    people: list[Person]
+
+    def again(self, what: str, asks: list[Ask]) -> list[Value]:
+        """So many clients, for so long."""
+        with self.askers.connected(self.server.https, asks):
+            return self._values(what, lambda: self.askers.again(asks, self.seconds))
+
+    def once(self, what: str, asks: list[Ask]) -> list[Value]:
+        """One client, these one after the other; its connection begins with something small."""
+        with self.askers.connected(self.server.https, [self.people[0].asking(("Mailbox/get", {"ids": []}))]):
+            return self._values(what, lambda: self.askers.once(asks))
+
+    def arrivals(self, what: str) -> list[Value]:
+        """The page after each message that comes."""
+        asks = [self.people[0].asking(*page(self.people[0], CASES[0]))]
+        each_s, cpu_s = [], 0.0
+        with self.askers.connected(self.server.https, asks), smtplib.LMTP(HOST, self.server.ports.smtp) as lmtp:
+            for letter in islice(texts.letters(), ARRIVALS):
+                lmtp.sendmail("sender@elsewhere.test", address(0), letter)
+                before_s = processes.cpu_s(self.roots)
+                each_s += self.askers.once(asks).each_s
+                cpu_s += processes.cpu_s(self.roots) - before_s
+        return values(what, self.server.name, Times(each_s, sum(each_s)), cpu_s)
+
+    def _values(self, what: str, run: Callable[[], Times]) -> list[Value]:
+        cpu_s = processes.cpu_s(self.roots)
+        times = run()
+        return values(what, self.server.name, times, processes.cpu_s(self.roots) - cpu_s)
+
+
+def values(what: str, server: str, times: Times, cpu_s: float) -> list[Value]:
+    """Of one kind of request."""
+    return [
+        Value(what, "requests/s", server, times.rate),
+        Value(f"{what}: median", "ms", server, times.median_ms),
+        Value(f"{what}: 99 of 100", "ms", server, times.late_ms),
+        Value(f"{what}: CPU", "ms/request", server, cpu_s / len(times.each_s) * 1000),
+    ]
+
+
+def measure(
+    make: dict[str, Callable[[Path], Https]], scratch: Scratch, rounds: int, *, quick: bool, told: Told
+) -> Iterator[Value]:
+    """Both are filled once and stay up; they take turns, request by request."""
     mailbox = Mailbox(MESSAGES_QUICK if quick else MESSAGES)
-    with asyncio.Runner(loop_factory=loop_factory) as runner, scratch() as directory:
-        server = OverHttps(directory, free_ports(), https=free_port())
-        told("jmap: filling")
-        server.furnish(1)
-        server.fill_varied(mailbox)
-        body = runner.run(_page(directory))
+    blob_bytes = BLOB_BYTES_QUICK if quick else BLOB_BYTES
+    with ExitStack() as stack:
+        asking = stack.enter_context(askers())
+        benches = {}
+        for name, maker in make.items():
+            told(f"jmap: filling {name}")
+            server = maker(stack.enter_context(scratch()))
+            fill(server, mailbox)
+            roots = stack.enter_context(server.running())
+            people = [Person(server.https, number) for number in range(PEOPLE)]
+            benches[name] = Bench(server, roots, asking, SECONDS_QUICK if quick else SECONDS, people)
+        told("jmap: checking the answers")
+        newest = sorted(mailbox.letters(), key=lambda one: (one.arrived_s, one.number), reverse=True)
+        for bench in benches.values():
+            check(bench.people, mailbox, newest)
         for number in range(rounds):
-            told(f"jmap: round {number + 1} of {rounds}, over HTTPS")
-            with server.running() as roots:
-                yield from runner.run(_over_https(server.https, body, roots, SECONDS_QUICK if quick else SECONDS))
-        yield from runner.run(_all(directory, mailbox, rounds, told, quick=quick))
+            for part in (_pages, _changing, lambda bench, number: _blobs(bench, number, blob_bytes)):
+                for name in turns(list(benches), number):
+                    told(f"jmap: round {number + 1} of {rounds}, {name}")
+                    yield from part(benches[name], number)
 
 
-async def _page(directory: Path) -> bytes:
-    """The request for one."""
-    async with opened(directory / "data", StoreSettings()) as core:
-        requests = await _requests(core)
-        return requests.request(*requests.page())
+def fill(server: Https, mailbox: Mailbox) -> None:
+    """The mailbox; and that others may read it, which is said while it is empty because Cyrus looks at all of it."""
+    server.furnish(PEOPLE)
+    with server.running():
+        for number in range(PEOPLE):
+            client = Client(server.ports.imap, number)
+            if number == 0:
+                for other in range(1, PEOPLE):
+                    client.command(f"SETACL INBOX {address(other)} lrs".encode())
+            client.close()
+    server.fill_varied(mailbox)
 
 
-async def _requests(core: Core) -> Requests:
-    account = (await core.directory.get_account(address(0))).id
-    requests = Requests(core, account)
-    boxes = (await core.mailboxes.tree(account)).mailboxes
-    requests.inbox = mailbox_id(account, account, next(box.id for box in boxes if box.name == INBOX))
-    return requests
+def check(people: list[Person], mailbox: Mailbox, newest: list[Letter]) -> None:
+    """Every page, as everybody sees it; the order of those of the same second is the server's (RFC 8621 4.4.2). Raises
+    RuntimeError where it is not what it must be."""
+    for case in CASES:
+        wanted = rows_of(mailbox, newest, case)
+        for person in people[: -(-case.clients // OF_ONE_PERSON)]:
+            query, got = person.told(*page(person, case, calculateTotal=True))
+            found = [(one["receivedAt"], one["subject"], one["from"][0]["email"], one["size"]) for one in got["list"]]
+            if [one["id"] for one in got["list"]] != query["ids"]:
+                raise RuntimeError(f"{case.title}: Email/get has another order than Email/query")
+            if [row[0] for row in found] != [row[0] for row in wanted] or sorted(found) != sorted(wanted):
+                raise RuntimeError(f"{case.title}: {found}, but it must be {wanted}")
+            if not case.condition and query["total"] != mailbox.count // (IN_A_THREAD if case.collapses else 1):
+                raise RuntimeError(f"{case.title}: {query['total']} in all")
 
 
-async def _over_https(port: int, body: bytes, roots: list[int], seconds: float) -> list[Value]:
-    """Each client waits for an answer before it asks again."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    basic = base64.b64encode(f"{address(0)}:{PASSWORD}".encode()).decode()
-    head = f"POST {API} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Basic {basic}\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    until, count = 0.0, 0
-
-    async def client() -> None:
-        nonlocal count
-        reader, writer = await asyncio.open_connection(HOST, port, ssl=context, limit=1 << 20)
-        while time.perf_counter() < until:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            if not head.startswith(b"HTTP/1.1 200") or length is None:
-                raise RuntimeError(f"the server answered {head!r}")
-            answer = await reader.readexactly(int(length[1]))
-            if b'"Email/get"' not in answer:
-                raise RuntimeError(f"the server answered {answer[:200]!r}")
-            count += 1
-        writer.close()
-
-    until = time.perf_counter() + WARM_S
-    await client()
-    count, cpu_s, began = 0, processes.cpu_s(roots), time.perf_counter()
-    until = began + seconds
-    await asyncio.gather(*[client() for _ in range(CLIENTS)])
-    spent_s, cpu_s = time.perf_counter() - began, processes.cpu_s(roots) - cpu_s
-    what = f"Email/query of {PAGE}, newest first, and Email/get, over HTTPS, {CLIENTS} clients"
-    return [
-        Value(what, "requests/s", OURS, count / spent_s),
-        Value(f"{what}: CPU", "ms/request", OURS, cpu_s / count * 1000),
-    ]
+def rows_of(mailbox: Mailbox, newest: Iterable[Letter], case: Case) -> list[Row]:
+    """What a page must show, of all letters with the newest first."""
+    fitting: Iterator[Letter] = (letter for letter in newest if case.fits(mailbox, letter))
+    if case.collapses:
+        fitting = _first_of_each_thread(fitting)
+    rows = []
+    for letter in islice(fitting, PAGE):
+        arrived = f"{dt.datetime.fromtimestamp(letter.arrived_s, dt.UTC):%FT%TZ}"
+        subject = "Re: " * (letter.place > 0) + letter.subject
+        rows.append((arrived, subject, sender(letter.sender), len(mailbox.raw(letter))))
+    return rows
 
 
-async def _all(directory: Path, mailbox: Mailbox, rounds: int, told: Told, *, quick: bool) -> list[Value]:
-    async with opened(directory / "data", StoreSettings()) as core:
-        requests = await _requests(core)
-        account = (await core.directory.get_account(address(0))).id
-        await _check(requests, mailbox)
-        values: list[Value] = []
-        for number in range(rounds):
-            told(f"jmap: round {number + 1} of {rounds}")
-            values += await _pages(core, requests, account, TIMES_QUICK if quick else TIMES)
-            values += await _changed(core, requests, account, mailbox.count)
-            values += await _set(requests, account)
-        return values
+def _first_of_each_thread(letters: Iterable[Letter]) -> Iterator[Letter]:
+    seen = set()
+    for letter in letters:
+        if letter.thread not in seen:
+            seen.add(letter.thread)
+            yield letter
 
 
-async def _check(requests: Requests, mailbox: Mailbox) -> None:
-    """Raises RuntimeError where an answer is not what it must be."""
-    newest = sorted(mailbox.letters(), key=lambda one: (one.arrived_s, one.number), reverse=True)
-    threads = list({one.thread: one for one in reversed(newest)}.values())
-    for collapses, wanted in ((False, newest), (True, sorted(threads, key=newest.index) if len(newest) < PAGE else [])):
-        found, shown = await requests.ask(*requests.page(calculateTotal=True, collapseThreads=collapses))
-        names = [one["subject"].removeprefix("Re: ") for one in shown["list"]]
-        if wanted and (names != [one.subject for one in wanted[:PAGE]] or found["total"] != len(wanted)):
-            raise RuntimeError(f"Email/query and /get: {names[:3]} are not {[one.subject for one in wanted[:3]]}")
+def page(person: Person, case: Case, **more: Any) -> tuple[Call, Call]:
+    """The newest, as a list of them shows them."""
+    asked = {
+        "filter": {"inMailbox": person.inbox, **case.condition},
+        "sort": [{"property": "receivedAt", "isAscending": False}],
+        "limit": PAGE,
+        **({"collapseThreads": True} if case.collapses else {}),
+        **more,
+    }
+    ids = {"resultOf": "0", "name": "Email/query", "path": "/ids"}
+    return ("Email/query", asked), ("Email/get", {"#ids": ids, "properties": PROPERTIES})
 
 
-async def _pages(core: Core, requests: Requests, account: int, times: int) -> list[Value]:
-    values = []
-    what = f"Email/query of {PAGE}, newest first, and Email/get"
-    for name, query in {what: {}, f"{what}, threads collapsed": {"collapseThreads": True}}.items():
-        body = requests.request(*requests.page(**query))
-        await requests.send(body)
-        values += await _timed(name, requests, [body] * times)
-    message = await core.mailboxes.prepare(letters()[0])
-    body = requests.request(*requests.page())
-    spent_s = cpu_s = 0.0
-    for _ in range(ARRIVALS):
-        await core.mailboxes.add(account, INBOX, [Item(message, core.clock.now_ms())])
-        began, cpu = time.perf_counter(), time.process_time()
-        await requests.send(body)
-        spent_s += time.perf_counter() - began
-        cpu_s += time.process_time() - cpu
-    values.append(Value(f"{what}: when one has come", "ms", OURS, spent_s / ARRIVALS * 1000))
-    values.append(Value(f"{what}: when one has come, CPU", "ms/request", OURS, cpu_s / ARRIVALS * 1000))
-    return values
+def _pages(bench: Bench, _number: int) -> Iterator[Value]:
+    for case in CASES:
+        people = [bench.people[client // OF_ONE_PERSON] for client in range(case.clients)]
+        yield from bench.again(case.title, [person.asking(*page(person, case)) for person in people])
+    yield from bench.arrivals(f"{CASES[0].title}, when a message has come")
 
 
-async def _changed(core: Core, requests: Requests, account: int, count: int) -> list[Value]:
-    """Each change by itself."""
-    (before,) = await requests.ask(("Email/get", {"ids": [], "properties": ["id"]}))
-    emails = range(count, max(0, count - CHANGES), -1)
-    for email in emails:
-        await core.mailboxes.edit(account, [EmailEdit(email, set=FLAGGED)])
-        await core.mailboxes.edit(account, [EmailEdit(email, clear=FLAGGED)])
-    (told,) = await requests.ask(("Email/changes", {"sinceState": before["state"]}))
-    if len(told["updated"]) != len(emails):
-        raise RuntimeError(f"Email/changes: {len(told['updated'])} are told, {len(emails)} have changed")
-    body = requests.request(("Email/changes", {"sinceState": before["state"]}))
-    return await _timed(f"Email/changes after {2 * CHANGES:,} changes", requests, [body] * 5)
+def _changing(bench: Bench, _number: int) -> Iterator[Value]:
+    """Flags are set and taken away again, so that each request changes all that it names."""
+    person = bench.people[0]
+    newest = {"sort": [{"property": "receivedAt", "isAscending": False}], "limit": CHANGED}
+    query, got = person.told(("Email/query", newest), ("Email/get", {"ids": []}))
+    ids = query["ids"]
+    asks = []
+    for turn in range(SETS):
+        some, flagged = ids[SET * (turn % 2) :][:SET], turn // 2 % 2 == 0 or None
+        asks.append(person.asking(("Email/set", {"update": {one: {"keywords/$flagged": flagged} for one in some}})))
+    changes = ("Email/changes", {"sinceState": got["state"]})
+    yield from bench.once(f"Email/set of {SET}", asks[:-2])
+    (told,) = person.told(changes)
+    if sorted(told["updated"]) != sorted(ids) or told["hasMoreChanges"]:
+        raise RuntimeError(f"{bench.server.name}: Email/changes tells of {len(told['updated'])} of {len(ids)}")
+    yield from bench.again(f"Email/changes after {CHANGED:,} changes", [person.asking(changes)])
+    bench.once("", asks[-2:])
 
 
-async def _set(requests: Requests, account: int) -> list[Value]:
-    bodies = []
-    for value in (True, None) * 2:
-        patches = {email_id(account, account, email): {"keywords/$flagged": value} for email in range(1, SET + 1)}
-        bodies.append(requests.request(("Email/set", {"update": patches})))
-    return await _timed(f"Email/set of {SET}", requests, bodies)
-
-
-async def _timed(what: str, requests: Requests, bodies: list[bytes]) -> list[Value]:
-    began, cpu = time.perf_counter(), time.process_time()
-    for body in bodies:
-        await requests.send(body)
-    spent_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    return [
-        Value(what, "ms", OURS, spent_s / len(bodies) * 1000),
-        Value(f"{what}: CPU", "ms/request", OURS, cpu_s / len(bodies) * 1000),
-    ]
+def _blobs(bench: Bench, number: int, size_bytes: int) -> Iterator[Value]:
+    """Each is new; the last comes back."""
+    person = bench.people[0]
+    dice = random.Random(number)  # noqa: S311 - not for secrets
+    blobs = [dice.randbytes(size_bytes) for _ in range(BLOBS)]
+    size = f"{size_bytes / 1e6:g} MB"
+    yield from bench.once(f"upload of {size}", [person.uploading(blob) for blob in blobs])
+    blob_id = person.sent(person.uploading(blobs[-1]))["blobId"]
+    yield from bench.once(f"download of {size}", [person.downloading(blob_id, blobs[-1])] * BLOBS)

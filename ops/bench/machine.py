@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
+from ops.bench import cyrus
 from ops.bench.peers import ROOT
 
 FSYNCS: Final = 200
@@ -41,7 +42,7 @@ def describe(directory: Path) -> Machine:
         f"{int(total[1]) / 1024 / 1024:.0f} GiB" if total else "unknown",
         f"{_os_name()}, Linux {platform.release()}",
         f"{file_system(directory)}, write and fdatasync of 4 KiB {fsync_ms(directory):.2f} ms (median of {FSYNCS})",
-        ", ".join(filter(None, [_rookery(), f"Python {platform.python_version()}", _postfix(), _dovecot()])),
+        ", ".join(filter(None, [_rookery(), f"Python {platform.python_version()}", _postfix(), _dovecot(), _cyrus()])),
         f"{os.getloadavg()[0]:.1f} in the minute before",
     )
 
@@ -95,6 +96,11 @@ def _postfix() -> str:
 def _dovecot() -> str:
     version = _said(["dovecot", "--version"])
     return f"Dovecot {version.split()[0]}" if version else ""
+
+
+def _cyrus() -> str:
+    version = cyrus.version()
+    return f"Cyrus {version}" if version else ""
 
 
 def _said(command: list[str]) -> str:

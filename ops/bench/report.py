@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from rich.table import Table
 
+from ops.bench.cyrus import CYRUS
 from ops.bench.figures import Cell, Row, times_better
 from ops.bench.machine import Machine
 from ops.bench.peers import OURS, PEERS, POSTFIX
@@ -47,7 +48,7 @@ def shown(cell: Cell | None) -> str:
 
 def ratio(row: Row, server: str = OURS) -> str:
     """How many times better than the peers."""
-    times = times_better(row, server, PEERS if PEERS in row.cells else POSTFIX)
+    times = times_better(row, server, next((peer for peer in (PEERS, POSTFIX, CYRUS) if peer in row.cells), server))
     return "" if times is None else f"{times:.2f}" if times < 10 else f"{times:.0f}"
 
 

@@ -97,14 +97,14 @@ def noise() -> Iterator[Noise]:
     """The sender with its 20 processes, which are forked before anything is timed and share one text."""
     global _noise  # noqa: PLW0603 - forked processes read it; it cannot be handed to them without copying
     _noise = texts.noise()
-    with multiprocessing.get_context("fork").Pool(SESSIONS, _obedient) as pool:
+    with multiprocessing.get_context("fork").Pool(SESSIONS, obedient) as pool:
         yield Noise(pool)
 
 
 _noise: texts.Pool | None = None
 
 
-def _obedient() -> None:
+def obedient() -> None:
     """A worker ends when the pool says so, in silence, whatever the parent does with its signals."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -145,7 +145,7 @@ def post(letters: Sequence[Letter]) -> Iterator[Post]:
     """The same processes as of `noise`, which have the letters when they begin."""
     global _letters  # noqa: PLW0603 - as above
     _letters = letters
-    with multiprocessing.get_context("fork").Pool(SESSIONS, _obedient) as pool:
+    with multiprocessing.get_context("fork").Pool(SESSIONS, obedient) as pool:
         yield Post(pool)
 
 

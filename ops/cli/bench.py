@@ -1,4 +1,4 @@
-"""`rookery bench`: measure this server beside Postfix and Dovecot, on this machine, in one run."""
+"""`rookery bench`: measure this server beside Postfix, Dovecot and Cyrus, on this machine, in one run."""
 
 import signal
 import sys
@@ -24,8 +24,8 @@ PARTS: Final = {
     "imap": "fifty IMAP clients at work, operation by operation",
     "searching": "SORT, THREAD and SEARCH in a mailbox of 100,000 messages, the first time and again",
     "told": "how soon a thousand idle sessions have all heard of a change, and CPU a session",
-    "pushed": "how soon a thousand event sources of JMAP have all been told of a delivery, without HTTP; without peers",
-    "jmap": "a page of a mailbox of 100,000 over JMAP, and what changes; without peers",
+    "pushed": "how soon a thousand event sources of JMAP have heard of a delivery, and memory of each; without peers",
+    "jmap": "a page of a mailbox of 100,000 over JMAP, what changes, large blobs; beside Cyrus",
     "resync": "coming back after 10,000 changes in a mailbox of 100,000 messages: QRESYNC and CHANGEDSINCE",
     "memory": "idle, with many accounts, with many connections",
     "large": "SELECT of a mailbox of a million messages",
@@ -42,7 +42,7 @@ PARTS: Final = {
 @click.option("--quick", is_flag=True, help="Small loads and one round, to see that it works: no result.")
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="This part; may be given again.")
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Rounds of each figure; {ROUNDS} unless quick.")
-@click.option("--ours", is_flag=True, help="Only Rookery, without Postfix and Dovecot.")
+@click.option("--ours", is_flag=True, help="Only Rookery, without peers.")
 @click.option(
     "--peers",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -72,7 +72,8 @@ def bench(
 ) -> None:
     """Measure Rookery beside Postfix and Dovecot: the same machine, the same run, both durable, both empty at first.
 
-    Needs root and Debian's postfix, dovecot-imapd and dovecot-lmtpd; without them only Rookery is measured.
+    Needs root and Debian's postfix, dovecot-imapd and dovecot-lmtpd; without them only Rookery is measured. Cyrus, the
+    peer of JMAP, is fetched from Debian and unpacked in a folder of ours.
     A whole run takes about an hour and a half. Keep the machine quiet meanwhile.
     """
     from rich.console import Console
@@ -80,11 +81,10 @@ def bench(
     from ops.bench import report
     from ops.bench.figures import rows_of
     from ops.bench.machine import describe
-    from ops.bench.peers import ROOT, SCRIPT, missing, scratch
+    from ops.bench.peers import ROOT, SCRIPT, scratch
 
     signal.signal(signal.SIGTERM, _interrupt)
     script = (peers or SCRIPT).absolute()
-    skipped = "Postfix and Dovecot, as --ours asks" if ours else missing(script)
     results = results or ROOT / "ops" / "bench" / ("out" if quick else "")
     command = "rookery bench" + "".join(f" {argument}" for argument in sys.argv[2:])
     console = Console()
@@ -92,22 +92,42 @@ def bench(
     for name in only or PARTS:
         machine = describe(directory)
         module = import_module(f"ops.bench.{name}")
+        skipped = missing(name, script, ours=ours)
         make = makers(name, None if skipped else script)
         rounds_of = rounds or (1 if quick else ROUNDS)
         values = _told(module.measure, make, partial(scratch, directory), rounds_of, quick=quick)
         part = report.Part(name, command, quick, machine, rows_of(values), skipped)
         report.write(part, results)
         console.print(report.terminal(part))
-    if skipped:
-        console.print(f"Not measured: {skipped}.")
+        if skipped:
+            console.print(f"Not measured: {skipped}.")
     console.print(f"Written: {results / report.PAGE}")
+
+
+def missing(part: str, script: Path, *, ours: bool) -> str:
+    """Why the peers of a part cannot be measured; empty if they can. Cyrus is fetched."""
+    from ops.bench import cyrus, peers
+
+    if part == "pushed":
+        return ""
+    if part == "jmap":
+        return "Cyrus, as --ours asks" if ours else cyrus.missing(install=True)
+    return "Postfix and Dovecot, as --ours asks" if ours else peers.missing(script)
 
 
 def makers(part: str, script: Path | None) -> "dict[str, Make]":
     """How to make each server of a part in a directory; the peers by `script`, or not at all."""
-    from ops.bench import peers
+    from ops.bench import cyrus, peers, people
+    from ops.bench.services import free_port
 
     made: dict[str, Make] = {peers.OURS: lambda path: peers.Rookery(path, peers.free_ports())}
+    if part == "pushed":
+        return {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port(), takes="smtp")}
+    if part == "jmap":
+        made = {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port())}
+        if script is not None:
+            made[cyrus.CYRUS] = lambda path: cyrus.Cyrus(path, peers.free_ports(), free_port())
+        return made
     if script is not None:
         made[peers.PEERS] = lambda path: peers.PostfixDovecot(path, peers.free_ports(), script)
     if part == "delivery":
