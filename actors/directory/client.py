@@ -305,8 +305,12 @@ class DirectoryClient(Editor):
             if holder is None:
                 return None
             return Principal(holder.account, holder.login, standing.by_grant(granted.grant), granted.until_ms)
-        name = await self._tokens.login(token) if self._tokens is not None else None
-        return await self.principal(name) if name is not None else None
+        told = await self._tokens.told(token) if self._tokens is not None else None
+        if told is None or (service not in ("", *scopes.SERVICES) and service not in told.scopes):
+            return (
+                None  # another server's scopes for mail are what its setting says; for anything else its token says so
+            )
+        return await self.principal(told.login)
 
     async def is_token(self, token: str) -> bool:
         """Whether it is a valid access token of this server, whatever it is good for."""

@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 import msgspec
@@ -22,8 +22,9 @@ from cluster.config.secret import Secret
 from cluster.errors import Misconfigured, Unavailable
 
 ANSWER_BYTES_MAX: Final = 64 * 1024  # an answer has a dozen claims
-REMEMBERED_MAX: Final = 10_000  # digests with a name: about 3 MB
+REMEMBERED_MAX: Final = 10_000  # digests with a name and its scopes: about 5 MB
 WAITING_MAX: Final = 64  # questions at once; more log-ins are told to try again
+SCOPES_MAX: Final = 64  # that are looked at but for the one of the setting
 LOGIN_CHARS_MAX: Final = 320  # of the claim that names the login
 KEY_BYTES: Final = 32
 
@@ -54,6 +55,13 @@ class OauthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 60.0
 
 
+class Told(NamedTuple):
+    """Whose a token is, and what it is good for."""
+
+    login: str
+    scopes: frozenset[str]
+
+
 class Tokens:
     """Asks, and remembers for a while."""
 
@@ -64,7 +72,7 @@ class Tokens:
         self._clock = clock
         self._ask = ask or _http(settings)
         self._key = dice.randbytes(KEY_BYTES)
-        self._known: OrderedDict[bytes, tuple[str, int]] = OrderedDict()  # digest -> login, until when in ms
+        self._known: OrderedDict[bytes, tuple[Told, int]] = OrderedDict()  # digest -> what, until when in ms
         self._waiting = 0
 
     @property
@@ -72,13 +80,13 @@ class Tokens:
         """What a token must be good for."""
         return self._settings.scope
 
-    async def login(self, token: str) -> str | None:
-        """The login that a valid token names; None for any other token. Raises Unavailable."""
+    async def told(self, token: str) -> Told | None:
+        """What a valid token stands for; None for any other token. Raises Unavailable."""
         digest = hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=32, key=self._key).digest()
         now_ms = self._clock.now_ms()
-        login, until_ms = self._known.get(digest, ("", 0))
+        kept, until_ms = self._known.get(digest, (None, 0))
         if until_ms > now_ms:
-            return login
+            return kept
         claims = await self._claims(token)
         found = self._valid(claims, now_ms)
         if found is not None:
@@ -98,8 +106,8 @@ class Tokens:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _away("its answer is not a JSON object") from None
 
-    def _valid(self, claims: dict[str, Any], now_ms: int) -> str | None:
-        """The login, when the token is active, of this time, and meant for us (RFC 7662 2.2, 4)."""
+    def _valid(self, claims: dict[str, Any], now_ms: int) -> Told | None:
+        """What it stands for, when the token is active, of this time, and meant for us (RFC 7662 2.2, 4)."""
         settings = self._settings
         login = claims.get(settings.login_claim)
         if claims.get("active") is not True or not isinstance(login, str) or not 0 < len(login) <= LOGIN_CHARS_MAX:
@@ -110,15 +118,16 @@ class Tokens:
         audiences = audience if isinstance(audience, list) else [audience]
         if settings.audience and settings.audience not in audiences:
             return None
-        if settings.scope and settings.scope not in str(claims.get("scope", "")).split():
+        scopes = str(claims.get("scope", "")).split()
+        if settings.scope and settings.scope not in scopes:
             return None
-        return login
+        return Told(login, frozenset(scopes[:SCOPES_MAX]))
 
-    def _remember(self, digest: bytes, login: str, expires_s: object, now_ms: int) -> None:
+    def _remember(self, digest: bytes, told: Told, expires_s: object, now_ms: int) -> None:
         until_ms = now_ms + int(self._settings.remembered_s * 1000)
         if isinstance(expires_s, int | float):
             until_ms = int(min(until_ms, expires_s * 1000))
-        self._known[digest] = (login, until_ms)
+        self._known[digest] = (told, until_ms)
         self._known.move_to_end(digest)
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)

@@ -42,10 +42,9 @@ async def sent(services: Services, asked: Asked) -> Reply:
             return _sign_in(services, browser, asked, ticket, wrong.says)
         return _code(services, browser, ticket) if ticket.needs_code else await _Page(services, browser, ticket).all()
     try:
-        await signing_in.code(services, asked, ticket)
+        page = _Page(services, browser, await signing_in.code(services, asked, ticket))
     except NotIn as wrong:
-        return _code(services, browser, ticket, wrong.says)
-    page = _Page(services, browser, replace(ticket, needs_code=False))
+        return _code(services, browser, wrong.ticket or ticket, wrong.says)
     try:
         return await page.do(asked)
     except NotIn as wrong:
@@ -186,6 +185,7 @@ class _Page:
             codes = await self._directory.add_second_factor(self._ticket.login, secret, asked.field("code")[:100])
         except Refused as wrong:
             return self._app(secret, wrong.says)
+        self._ticket = replace(self._ticket, coded=True)
         self._note("oauth.second_factor_added")
         items = "".join(f"<li><code>{html.text(code)}</code></li>\n" for code in codes)
         body = (
@@ -199,7 +199,7 @@ class _Page:
         return self._page("The authenticator app is set up", body)
 
     async def _remove_app(self, asked: Asked) -> Reply:
-        await signing_in.code(self._services, asked, replace(self._ticket, needs_code=True))
+        await signing_in.code(self._services, asked, replace(self._ticket, coded=False))
         await self._directory.remove_second_factor(self._ticket.login)
         self._note("oauth.second_factor_removed")
         return await self.all(done="No code is asked for any more.")

@@ -4,6 +4,9 @@ The law: what is wrong is counted and told late, as in every protocol (gateway/l
 password of an account with a second factor is no success yet: nothing becomes known by it.
 """
 
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
 from msgspec.structs import replace
 
 from actors.directory.client import Proven
@@ -15,16 +18,19 @@ from gateway.oauth.parts import Asked, Reply, Services
 from gateway.oauth.tickets import Browser, Ticket
 from mail.sasl import NotPrintable, saslprep
 
-FIELD_CHARS_MAX = 320
-PASSWORD_CHARS_MAX = 1024
+FIELD_CHARS_MAX: Final = 320
+PASSWORD_CHARS_MAX: Final = 1024
+
+T = TypeVar("T")
 
 
 class NotIn(Exception):
-    """Nobody is in; `says` why."""
+    """Nobody is in; `says` why. `ticket`: what is known of them by now, where that has changed."""
 
-    def __init__(self, says: str) -> None:
+    def __init__(self, says: str, ticket: Ticket | None = None) -> None:
         super().__init__(says)
         self.says = says
+        self.ticket = ticket
 
 
 async def password(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
@@ -63,31 +69,38 @@ async def password(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
     )
 
 
-async def code(services: Services, asked: Asked, ticket: Ticket) -> None:
-    """See to the second factor, where there is one. Raises NotIn."""
+async def code(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
+    """The ticket of who has seen to the second factor too, where there is one by now. Raises NotIn."""
     proven = await services.directory.still(ticket.login, ticket.stamp)
     if proven is None or proven.principal.account != ticket.account:
         raise NotIn(words.NOT_ANY_MORE)
-    if not ticket.needs_code:
-        return
+    needed = proven.needs_code and not ticket.coded
+    ticket = replace(ticket, needs_code=needed)
+    if not needed:
+        return ticket
     typed = asked.field("code").strip()
     if not typed:
-        raise NotIn("Fill in the code.")
+        raise NotIn("Fill in the code.", ticket)
+    # A wrong code is a guess each time, also the same again: half a minute later it may be right.
+    check = services.directory.take_code(ticket.account, typed[:FIELD_CHARS_MAX])
+    if not await counted(services, asked, ticket, "", check):
+        services.log.info("oauth.code_failed", login=ticket.login, ip=asked.ip)
+        raise NotIn(words.WRONG_CODE, ticket)
+    await services.logins.attempt(asked.ip).succeeded(ticket.login)
+    return replace(ticket, needs_code=False, coded=True)
+
+
+async def counted(services: Services, asked: Asked, ticket: Ticket, secret: str, check: Coroutine[Any, Any, T]) -> T:
+    """What a check of something says that who has signed in may guess: false is counted as a wrong password is. Raises
+    NotIn."""
     attempt = services.logins.attempt(asked.ip)
     try:
-        # A wrong code is a guess each time, also the same again: half a minute later it may be right.
-        check = services.directory.take_code(ticket.account, typed[:FIELD_CHARS_MAX])
-        right = await tried(attempt, ticket.login, "", check, pause_s=services.pause_s)
-        if right:
-            await attempt.succeeded(ticket.login)
+        return await tried(attempt, ticket.login, secret, check, pause_s=services.pause_s)
     except TooManyFailures as refusal:
         services.log.info("oauth.login_held_off", ip=asked.ip, why=refusal.log)
-        raise NotIn(refusal.says + ".") from None
+        raise NotIn(refusal.says + ".", ticket) from None
     finally:
         attempt.close()
-    if not right:
-        services.log.info("oauth.code_failed", login=ticket.login, ip=asked.ip)
-        raise NotIn(words.WRONG_CODE)
 
 
 def form(asked: Asked, sealed: str, *, before: str = "", said: str = "", failed: bool = False) -> str:

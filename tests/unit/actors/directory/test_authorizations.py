@@ -201,6 +201,16 @@ async def test_revoking_a_token_ends_its_grant_for_its_program_alone(program: Pr
     await program.given.revoke(CLIENT, "nothing")
 
 
+async def test_a_refresh_token_whose_successor_was_lost_can_be_given_back(program: Program) -> None:
+    tokens = await program.tokens()
+    lost = await program.refreshed(tokens.refresh)
+    await program.given.revoke("another", tokens.refresh)
+    assert await program.given.access(lost.access) is not None
+    await program.given.revoke(CLIENT, tokens.refresh[:-4] + "AAAA")
+    assert await program.given.access(lost.access) is None
+    assert await program.given.refresh(CLIENT, lost.refresh) is Refusal.GRANT
+
+
 async def test_what_is_revoked_elsewhere_ends_within_seconds(
     program: Program, store: MemoryStore, clock: ManualClock
 ) -> None:

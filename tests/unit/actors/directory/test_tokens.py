@@ -32,6 +32,11 @@ def tokens(endpoint: Endpoint, clock: ManualClock, **settings: Any) -> Tokens:
     return Tokens(OauthSettings(endpoint=ENDPOINT, **settings), clock, random.Random(1), endpoint)
 
 
+async def name_of(asking: Tokens, token: str) -> str | None:
+    told = await asking.told(token)
+    return told.login if told is not None else None
+
+
 @pytest.mark.parametrize(
     ("claims", "settings", "login"),
     [
@@ -59,7 +64,7 @@ def tokens(endpoint: Endpoint, clock: ManualClock, **settings: Any) -> Tokens:
     ],
 )
 async def test_valid(claims: dict[str, Any], settings: dict[str, Any], login: str | None) -> None:
-    assert await tokens(Endpoint(**claims), ManualClock(), **settings).login("t") == login
+    assert await name_of(tokens(Endpoint(**claims), ManualClock(), **settings), "t") == login
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"\xff", b"[" * 100_000, b"null", b"<html>"])
@@ -67,20 +72,20 @@ async def test_an_answer_that_is_none_is_told_as_such(answer: bytes) -> None:
     endpoint = Endpoint()
     endpoint.claims = answer
     with pytest.raises(Unavailable, match="introspection endpoint does not serve"):
-        await tokens(endpoint, ManualClock()).login("secret")
+        await tokens(endpoint, ManualClock()).told("secret")
 
 
 async def test_a_valid_token_is_remembered_until_it_expires_and_a_wrong_one_is_not() -> None:
     clock, endpoint = ManualClock(), Endpoint(exp=NOW_S + 30)
     asking = tokens(endpoint, clock, remembered_s=60)
     for _ in range(2):
-        assert await asking.login("good") == "alice@example.test"
+        assert await name_of(asking, "good") == "alice@example.test"
     assert endpoint.asked == ["good"]
     clock.ms += 30_000
-    assert await asking.login("good") is None
+    assert await asking.told("good") is None
     endpoint.claims = {"active": False}
-    assert await asking.login("bad") is None
-    assert await asking.login("bad") is None
+    assert await asking.told("bad") is None
+    assert await asking.told("bad") is None
     assert endpoint.asked == ["good", "good", "bad", "bad"]
 
 
@@ -88,7 +93,7 @@ async def test_questions_at_once_are_bounded() -> None:
     asking = tokens(Endpoint(), ManualClock())
     asking._waiting = WAITING_MAX
     with pytest.raises(Unavailable, match="Too many"):
-        await asking.login("t")
+        await asking.told("t")
 
 
 @pytest.mark.parametrize("url", ["http://id.example.test/", "ftp://localhost/", "https:///x", "localhost", "http://"])
@@ -122,6 +127,33 @@ async def test_the_directory_compares_the_tokens_account_with_the_login() -> Non
         assert await directory.token(login, "t") is None
     await directory.set_disabled("alice@example.test", True)
     assert await directory.token("", "t") is None
+    directory.close()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("scope", "services"),
+    [
+        ("openid mail", ("imap", "smtp", "jmap")),
+        ("administrator", ("imap", "smtp", "jmap")),
+        ("mail admin", ("imap", "smtp", "jmap", "admin")),
+        (None, ("imap", "smtp", "jmap")),
+        (" ".join(f"s{number}" for number in range(100)) + " admin", ("imap", "smtp", "jmap")),
+    ],
+)
+async def test_a_token_of_another_server_opens_what_is_no_mail_only_by_its_own_scope(
+    scope: str | None, services: tuple[str, ...]
+) -> None:
+    clock, endpoint = ManualClock(), Endpoint(scope=scope)
+    store = MemoryStore(clock=clock, dice=random.Random(1))
+    settings = DirectorySettings(oauth=OauthSettings(endpoint=ENDPOINT))
+    directory = DirectoryClient(store, clock, random.Random(2), settings, introspect=endpoint)
+    await directory.add_domain("example.test")
+    await directory.add_account("alice@example.test", "demo")
+    for _ in range(2):  # asked, and remembered
+        opened = [name for name in ("imap", "smtp", "jmap", "admin") if await directory.token("", "t", name)]
+        assert tuple(opened) == services
+    assert endpoint.asked == ["t"]
     directory.close()
     await store.close()
 
