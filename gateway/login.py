@@ -74,6 +74,10 @@ class Directory(Protocol):
         service."""
         ...
 
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with (`Principal.credential`) would let them in now."""
+        ...
+
 
 class Login:
     """One exchange; to be closed."""

@@ -49,6 +49,10 @@ class Directory(Protocol):
         """Whose token this is; `login`: who it has to be, or empty. None when it is not valid. Raises Unavailable."""
         ...
 
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with is good still. Raises Unavailable."""
+        ...
+
     async def members(self, address: str) -> tuple[str, ...] | None:
         """The addresses a list, a group or an alias leads to; None when there is no such. Raises Unavailable."""
         ...

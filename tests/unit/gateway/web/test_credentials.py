@@ -30,6 +30,9 @@ class Directory:
     def token_help(self, service: str) -> tuple[str, str]:
         return "", ""
 
+    async def stands(self, number: int, credential: str) -> bool:
+        raise NotImplementedError
+
     async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
         self.services.add(service)
         self.checks += 1
