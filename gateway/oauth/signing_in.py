@@ -105,13 +105,17 @@ async def counted(services: Services, asked: Asked, ticket: Ticket, secret: str,
 
 def form(asked: Asked, sealed: str, *, before: str = "", said: str = "", failed: bool = False) -> str:
     """The form for a name and a password. `before`: further fields. `said`: what the page is about."""
-    bad = ' required aria-invalid="true" aria-errormessage="error"' if failed else " required"
     fields = (
         before
         + html.field(
-            "login", "Your mail address", value=asked.field("login")[:FIELD_CHARS_MAX], auto="username", more=bad
+            "login",
+            "Your mail address",
+            value=asked.field("login")[:FIELD_CHARS_MAX],
+            auto="username",
+            more=" required",
+            failed=failed,
         )
-        + html.field("password", "Password", kind="password", auto="current-password", more=bad)
+        + html.field("password", "Password", kind="password", auto="current-password", more=" required", failed=failed)
     )
     return said + html.form(asked.path, [("ticket", sealed)], fields, [("step", "sign-in", "Sign in")])
 
@@ -120,13 +124,13 @@ def code_field(ticket: Ticket, *, failed: bool = False) -> str:
     """The field for a code, where one is needed."""
     if not ticket.needs_code:
         return ""
-    bad = ' aria-invalid="true" aria-errormessage="error"' if failed else ""
     return html.field(
         "code",
         "Code from your authenticator app",
         hint="Six digits. If you have lost your phone, use one of your recovery codes.",
         auto="one-time-code",
-        more=f' inputmode="text"{bad}',
+        more=' inputmode="text"',
+        failed=failed,
     )
 
 

@@ -372,7 +372,9 @@ async def test_an_authenticator_app_is_set_up_and_removed(world: World, browser:
     assert "Programs that were let in" not in page.text
     page = await browser.press(page, "Continue", code=recovery[0])
     assert "9 recovery codes are left" in page.text
-    assert "used already" in (await browser.press(page, "Remove the authenticator app", code=recovery[0])).text
+    wrong = await browser.press(page, "Remove the authenticator app", code=recovery[0])
+    assert "used already" in wrong.text
+    assert [values["name"] for _, values in wrong.tags if "aria-invalid" in values] == ["code"]
     world.clock.advance(60)
     page = await browser.press(page, "Remove the authenticator app", code=code_now(world, secret))
     assert "No code is asked for any more" in page.text
@@ -401,6 +403,7 @@ async def pages(world: World, browser: Browser) -> list[Page]:
         sign_in,
         await browser.press(sign_in, "Sign in", login=ALICE, password="wrong"),
         await browser.press(sign_in, "Sign in", login=ALICE, password="demo"),
+        await browser.press(setup, "Turn it on", code="000000"),
         await browser.open("/oauth/authorize", **asked | {"scope": "x"}),
         await browser.open("/oauth/authorize"),
         device,
@@ -439,8 +442,11 @@ async def test_every_page_can_be_read_by_all_and_shown_by_nobody(world: World, b
             if tag != "input" or values.get("type") == "hidden":
                 continue
             assert values.get("id") in page.labels or "label" in values["within"].split(), values
-            if "aria-describedby" in values:
-                assert values["aria-describedby"] in [other.get("id") for _, other in tags]
+            ids = [other["id"] for _, other in tags if "id" in other]
+            assert len(ids) == len(set(ids))
+            described = values.get("aria-describedby", "").split()
+            assert set(described) <= set(ids)
+            assert ("error" in described) == ("aria-invalid" in values)
         assert ("alert" in [values.get("role") for _, values in tags]) == page.title.startswith("Error: ")
     assert "color-scheme:light dark" in seen[0].style
 
