@@ -32,8 +32,8 @@ class Directory(Protocol):
         """The SCRAM-SHA-256 keys of a login. Raises Unavailable."""
         ...
 
-    async def principal(self, login: str) -> Principal | None:
-        """The principal of a login that has proven itself. Raises Unavailable."""
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
+        """The principal of a login that has proven itself, with what `credential` names. Raises Unavailable."""
         ...
 
     @property

@@ -47,7 +47,7 @@ async def test_the_question_of_rfc7662() -> None:
         return http(b'{"active": true, "username": "alice"}')
 
     async with endpoint(answer) as tokens:
-        assert await tokens.login("a+b/c==") == "alice"
+        assert await tokens.told("a+b/c==") == ("alice", frozenset())
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ async def test_the_question_of_rfc7662() -> None:
 async def test_an_endpoint_that_does_not_serve_is_no_wrong_token(answer: bytes) -> None:
     async with endpoint(lambda _head, _body: answer) as tokens:
         with pytest.raises(Unavailable) as raised:
-            await tokens.login("secret-token")
+            await tokens.told("secret-token")
     assert "secret-token" not in raised.value.log
     assert "p w" not in raised.value.log

@@ -72,7 +72,7 @@ class FakeDirectory:
         self._fail()
         return _KEYS if login == ALICE.login else None
 
-    async def principal(self, login: str) -> Principal | None:
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
         return ALICE if login == ALICE.login else None
 
     async def token(self, login: str, token: str, service: str = "") -> Principal | None:

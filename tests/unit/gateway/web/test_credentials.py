@@ -38,7 +38,7 @@ class Directory:
         self.checks += 1
         return ALICE if login == "alice" and password == self.password else None
 
-    async def principal(self, login: str) -> Principal | None:
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
         return None
 
     async def scram(self, login: str, service: str = "") -> None:
