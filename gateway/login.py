@@ -52,8 +52,8 @@ class Directory(Protocol):
         event loop."""
         ...
 
-    async def principal(self, login: str) -> Principal | None:
-        """Who has that name, without proof."""
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
+        """Who has that name, without proof. `credential`: with what they have proven it, as `scram` named it."""
         ...
 
     async def scram(self, login: str, service: str = "") -> sasl.ScramKeys | sasl.ScramAny | None:
@@ -72,6 +72,10 @@ class Directory(Protocol):
     async def token(self, login: str, token: str, service: str = "") -> Principal | None:
         """Whose token this is; `login`: who it has to be, or empty. None when it is not valid, or not for this
         service."""
+        ...
+
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with (`Principal.credential`) would let them in now."""
         ...
 
 
@@ -112,8 +116,8 @@ class Login:
         match step:
             case sasl.Challenge(challenge):
                 return challenge
-            case sasl.Done(authcid, authzid):
-                return await self._done(authcid, authzid)
+            case sasl.Done(authcid, authzid, by):
+                return await self._done(authcid, authzid, by)
             case _:
                 await _failed(self._attempt, self._pause_s)
                 return step
@@ -135,11 +139,11 @@ class Login:
                 self._verified = await self._directory.verify(user, password, self._service)
         return self._verified is not None
 
-    async def _done(self, authcid: str, authzid: str) -> Principal | sasl.Failed:
+    async def _done(self, authcid: str, authzid: str, by: str) -> Principal | sasl.Failed:
         if authzid not in {"", authcid}:
             self._attempt.close()  # what proved them was right
             return sasl.Failed(NOT_ONESELF, authcid)
-        principal = self._verified or await self._directory.principal(authcid)
+        principal = self._verified or await self._directory.principal(authcid, by)
         if principal is None:
             await _failed(self._attempt, self._pause_s)
             return sasl.Failed("login is gone", authcid)

@@ -166,16 +166,24 @@ class DirectoryClient(Editor):
         if known is None:
             return None
         own = known.credentials.scram
-        found = [] if known.proofs.second_factor else [own]
-        found += [one.scram for one in known.proofs.app_passwords if scopes.covers(one.services, service)]
+        found = {} if known.proofs.second_factor else {standing.by_password(known.credentials): own}
+        for one in known.proofs.app_passwords:
+            if scopes.covers(one.services, service):
+                found[standing.by_app_password(one.id)] = one.scram
         # All have one salt (`add_app_password`); the client is shown that of the first.
-        alike = tuple(one for one in found if (one.salt, one.iterations) == (own.salt, own.iterations))
-        return ScramAny(alike) if alike else None
+        alike = {name: keys for name, keys in found.items() if keys[:2] == own[:2]}
+        return ScramAny(tuple(alike.values()), tuple(alike)) if alike else None
 
-    async def principal(self, login: str) -> Principal | None:
-        """Who the login is, once it is proven; None where it cannot log in."""
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
+        """Who the login is, once it is proven; None where it cannot log in. `credential`: with what, as `scram` has
+        named it."""
         known = await self._known(login)
-        return _principal(known.account) if known else None
+        if known is None:
+            return None
+        for one in known.proofs.app_passwords:
+            if credential == standing.by_app_password(one.id):
+                await self._used(known.account.id, one)
+        return _principal(known.account, credential)
 
     async def _used(self, account: int, one: AppPassword) -> None:
         await self._noting.used((account, one.id), lambda tx, now_ms: proofs.note_use(tx, account, one.id, now_ms))
@@ -311,8 +319,10 @@ class DirectoryClient(Editor):
                 return None
             return Principal(holder.account, holder.login, standing.by_grant(granted.grant), granted.until_ms)
         said = await self._tokens.said(token) if self._tokens is not None else None
-        named = await self.principal(said.login) if said is not None else None
-        if said is None or named is None:
+        if said is None or (service not in ("", *scopes.SERVICES) and service not in said.scopes):
+            return None  # another server's scopes for mail are what its setting says; anything else its token must name
+        named = await self.principal(said.login)
+        if named is None:
             return None
         return Principal(named.account, named.login, standing.by_issued(said.program), said.until_ms)
 

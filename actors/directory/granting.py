@@ -256,9 +256,16 @@ async def refreshable(reader: Reader, given: Opaque, now: int) -> Granted | None
 
 
 async def revoke(tx: Transaction, given: Opaque, client: bytes, now: int) -> None:
-    """End the grant of a token that is this program's (RFC 7009 2.1: an access token's refresh token too)."""
-    valid = await (access if given.kind is Kind.ACCESS else refreshable)(tx, given, now)
-    if valid is not None and valid.client == client:
+    """End the grant of a token that is this program's (RFC 7009 2.1: an access token's refresh token too). A refresh
+    token that was used already is no less one of its own: the answer with the next may have been lost."""
+    grant = await _grant(tx, given)
+    if grant is None or grant.client != client:
+        return
+    if given.kind is Kind.REFRESH:
+        own = opaque.same(grant.family, given.account, given.family)
+    else:
+        own = await access(tx, given, now) is not None
+    if own:
         tx.clear(keys.grant(given.account, given.grant))
 
 

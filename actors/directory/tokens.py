@@ -22,8 +22,9 @@ from cluster.config.secret import Secret
 from cluster.errors import Misconfigured, Unavailable
 
 ANSWER_BYTES_MAX: Final = 64 * 1024  # an answer has a dozen claims
-REMEMBERED_MAX: Final = 10_000  # digests with a name: about 3 MB
+REMEMBERED_MAX: Final = 10_000  # digests with a name and its scopes: about 5 MB
 WAITING_MAX: Final = 64  # questions at once; more log-ins are told to try again
+SCOPES_MAX: Final = 64  # that are looked at but for the one of the setting
 LOGIN_CHARS_MAX: Final = 320  # of the claim that names the login
 KEY_BYTES: Final = 32
 _NEVER_MS: Final = 1 << 62
@@ -56,11 +57,12 @@ class OauthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Said(NamedTuple):
-    """What is said of a valid token: whose it is, the program that it was given to (empty: that is not said), and when
-    it ends; 0: never."""
+    """What is said of a valid token: whose it is, the program that it was given to (empty: that is not said), what it
+    is good for, and when it ends; 0: never."""
 
     login: str
     program: str
+    scopes: frozenset[str]
     until_ms: int
 
 
@@ -89,14 +91,9 @@ class Tokens:
         known, until_ms = self._known.get(digest, (None, 0))
         if until_ms > now_ms:
             return known
-        claims = await self._claims(token)
-        login = self._valid(claims, now_ms)
-        if login is None:
-            return None
-        ends_s, program = claims.get("exp"), claims.get("client_id")
-        ends_ms = int(min(ends_s * 1000, _NEVER_MS)) if isinstance(ends_s, int | float) else 0
-        found = Said(login, program if isinstance(program, str) else "", ends_ms)
-        self._remember(digest, found, now_ms)
+        found = self._valid(await self._claims(token), now_ms)
+        if found is not None:
+            self._remember(digest, found, now_ms)
         return found
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -112,8 +109,8 @@ class Tokens:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _away("its answer is not a JSON object") from None
 
-    def _valid(self, claims: dict[str, Any], now_ms: int) -> str | None:
-        """The login, when the token is active, of this time, and meant for us (RFC 7662 2.2, 4)."""
+    def _valid(self, claims: dict[str, Any], now_ms: int) -> Said | None:
+        """What they say, when the token is active, of this time, and meant for us (RFC 7662 2.2, 4)."""
         settings = self._settings
         login = claims.get(settings.login_claim)
         if claims.get("active") is not True or not isinstance(login, str) or not 0 < len(login) <= LOGIN_CHARS_MAX:
@@ -124,9 +121,12 @@ class Tokens:
         audiences = audience if isinstance(audience, list) else [audience]
         if settings.audience and settings.audience not in audiences:
             return None
-        if settings.scope and settings.scope not in str(claims.get("scope", "")).split():
+        scopes = str(claims.get("scope", "")).split()
+        if settings.scope and settings.scope not in scopes:
             return None
-        return login
+        ends_s, program = claims.get("exp"), claims.get("client_id")
+        ends_ms = int(min(ends_s * 1000, _NEVER_MS)) if isinstance(ends_s, int | float) else 0
+        return Said(login, program if isinstance(program, str) else "", frozenset(scopes[:SCOPES_MAX]), ends_ms)
 
     def _remember(self, digest: bytes, said: Said, now_ms: int) -> None:
         until_ms = now_ms + int(self._settings.remembered_s * 1000)

@@ -13,8 +13,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, cast
 
-from gateway.access.parts import Log, Machine, Services, Session
+from gateway.access.parts import Log, Machine, Services, Session, Why
 from gateway.binding import bindings
+from gateway.login import Principal
 from gateway.proxy import ip_of
 from mail.sasl import Binding
 
@@ -25,6 +26,7 @@ STRANGER_UNREAD_BYTES: Final = 16 * 1024  # answers before login that wait to be
 LOGIN_TIMES: Final = 3  # so many silences may pass until somebody has logged in, whatever is said meanwhile
 TLS_CLOSE_S: Final = 1.0  # for the client's close_notify: it has been told goodbye and may never send one
 STOPPING: Final = "The server is stopping"
+REVOKED: Final = "What you logged in with is good no more"
 _JOIN_BYTES: Final = 64 * 1024  # answers gathered into one write to the network
 
 
@@ -62,6 +64,10 @@ class Owner(Protocol):
         """One less."""
         ...
 
+    def guarded(self, principal: Principal, end: Callable[[], None]) -> Callable[[], None]:
+        """Call `end` once what somebody has logged in with is good no more, until what is answered is called."""
+        ...
+
     def soon(self, work: Callable[[], None]) -> None:
         """Do this in the next turn of the event loop."""
         ...
@@ -81,7 +87,9 @@ class Connection(asyncio.BufferedProtocol):
         "_out",
         "_out_bytes",
         "_owner",
+        "_parting",
         "_paused",
+        "_release",
         "_session",
         "_task",
         "_transport",
@@ -93,7 +101,6 @@ class Connection(asyncio.BufferedProtocol):
         "lost",
         "secure",
         "services",
-        "stopping",
     )
 
     def __init__(
@@ -113,7 +120,6 @@ class Connection(asyncio.BufferedProtocol):
         self.id = number
         self.ip = ip
         self.lost = False
-        self.stopping = False
         self.clogged = False
         self.deadline = math.inf  # monotonic seconds after which the server's sweep closes us
         self._owner = owner
@@ -124,6 +130,8 @@ class Connection(asyncio.BufferedProtocol):
         self._asked: asyncio.Future[bytes] | None = None  # a login waits for a line
         self._unclogged: asyncio.Future[None] | None = None  # a command waits for the client to read
         self._account: int | None = None  # whose connection it counts as
+        self._release: Callable[[], None] = _nothing  # what guards its login
+        self._parting: tuple[Why, str] | None = None  # the last words, when the command that runs is answered
         self._login_until = math.inf  # whatever a stranger says
         self._paused = False
         self._eof = False
@@ -283,17 +291,20 @@ class Connection(asyncio.BufferedProtocol):
             if not self.clogged:
                 self.deadline = math.inf
 
-    def arrive(self, account: int) -> bool:
-        """Count it for an account that has logged in; False: it has too many."""
-        if not self._owner.arrived(account):
+    def arrive(self, principal: Principal) -> bool:
+        """Count it for the account of who has logged in; False: it has too many."""
+        if not self._owner.arrived(principal.account):
             return False
-        self._account = account
+        self._account = principal.account
+        self._release = self._owner.guarded(principal, self._revoked)
         self._bound_transport()
         return True
 
     def depart(self) -> None:
         """Nobody is logged in any more."""
         account, self._account = self._account, None
+        release, self._release = self._release, _nothing
+        release()
         if account is not None:
             self._owner.departed(account)
             if not self.lost:
@@ -312,9 +323,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def stop(self) -> None:
         """Say goodbye: now, or when the command that runs is answered."""
-        self.stopping = True
+        self._part("stopping", STOPPING)
+
+    def _revoked(self) -> None:
+        self.note("revoked")
+        self._part("revoked", REVOKED)
+
+    def _part(self, why: Why, text: str) -> None:
+        self._parting = why, text
         if self._task is None:
-            self._session.dismiss("stopping", STOPPING)
+            self._session.dismiss(why, text)
             self.close()
 
     def abort(self) -> None:
@@ -353,8 +371,9 @@ class Connection(asyncio.BufferedProtocol):
         """After a command: TLS, if it was promised; whether the session goes on."""
         if self._session.wants_tls:
             await self._start_tls()
-        if self._session.ended or self.stopping:
-            self._session.dismiss("stopping", STOPPING)
+        if self._parting is not None:
+            self._session.dismiss(*self._parting)
+        if self._session.ended:
             self.close()
             return False
         return True
@@ -458,3 +477,7 @@ class Connection(asyncio.BufferedProtocol):
             self._out_bytes = 0
             self.services.metrics.bytes_out.inc(len(data))
             self._transport.write(data)
+
+
+def _nothing() -> None:
+    """There is nothing to let go of."""

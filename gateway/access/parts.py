@@ -11,12 +11,12 @@ import numpy.typing as npt
 from cluster.clock import Clock, Dice
 from gateway.access.metrics import AccessMetrics
 from gateway.access.settings import AccessSettings
-from gateway.login import Directory
+from gateway.login import Directory, Principal
 from gateway.logins import Logins
 from mail.sasl import Binding
 
 Array = npt.NDArray[Any]
-Why = Literal["limit", "stopping", "silent"]  # of a connection that the server ends
+Why = Literal["limit", "stopping", "silent", "revoked"]  # of a connection that the server ends
 
 MISTAKES_MAX: Final = 50  # commands that make no sense with no good one between: a broken client, or one that probes
 WORK_SLICE_S: Final = 0.005  # other connections wait no longer than this for a long answer
@@ -95,8 +95,8 @@ class Wire(Protocol):
         """The client's address."""
         ...
 
-    def arrive(self, account: int) -> bool:
-        """Count the connection for an account that has logged in; False: it has too many."""
+    def arrive(self, principal: Principal) -> bool:
+        """Count the connection for the account of who has logged in; False: it has too many."""
         ...
 
     def depart(self) -> None:

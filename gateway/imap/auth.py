@@ -85,7 +85,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
         if turn_away(session, wire, services, name, how):
             session.bye(TOO_MANY)
         raise No(says or WRONG, "AUTHENTICATIONFAILED")
-    if not wire.arrive(principal.account):
+    if not wire.arrive(principal):
         if crowded(session, wire, services, principal):
             session.bye(TOO_MANY)
         raise No(CROWDED, "LIMIT")  # RFC 5530

@@ -18,7 +18,12 @@ from gateway.imap.troubles import Told
 from gateway.imap.wishes import Wishes
 from mail.imap import render
 
-_CODES: Final[dict[Why, str]] = {"limit": "LIMIT", "stopping": "UNAVAILABLE", "silent": ""}  # RFC 5530
+_CODES: Final[dict[Why, str]] = {
+    "limit": "LIMIT",
+    "stopping": "UNAVAILABLE",
+    "silent": "",
+    "revoked": "EXPIRED",
+}  # RFC 5530
 
 
 class State(IntEnum):

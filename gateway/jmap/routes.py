@@ -14,13 +14,13 @@ import orjson
 from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
-from gateway.jmap.sentry import Sentry
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
 from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
 from gateway.jmap.turn import Turn
 from gateway.login import Principal
 from gateway.push.watcher import Watcher
+from gateway.sentry import Sentry
 from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange

@@ -1,7 +1,7 @@
 """What goes on after a request: event sources (RFC 8620 7.3) and WebSockets (RFC 8887).
 
-The law: how many one account may have open is bounded, and none outlives what it was asked with (sentry.py). Over a
-WebSocket requests are answered in the order they came; changes are told of between answers, never within one.
+The law: how many one account may have open is bounded, and none outlives what it was asked with (gateway/sentry.py).
+Over a WebSocket requests are answered in the order they came; changes are told of between answers, never within one.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
 from cluster.errors import Trouble
-from gateway.jmap.sentry import Sentry
 from gateway.login import Principal
 from gateway.push.audience import Listener
 from gateway.push.streams import events
 from gateway.push.watcher import Watcher
+from gateway.sentry import Sentry
 from gateway.web.answers import HttpError
 from gateway.web.exchange import Exchange
 from gateway.web.websocket import POLICY, WebSocket

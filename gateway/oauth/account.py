@@ -42,14 +42,13 @@ async def sent(services: Services, asked: Asked) -> Reply:
             return _sign_in(services, browser, asked, ticket, wrong.says)
         return _code(services, browser, ticket) if ticket.needs_code else await _Page(services, browser, ticket).all()
     try:
-        await signing_in.code(services, asked, ticket)
+        page = _Page(services, browser, await signing_in.code(services, asked, ticket))
     except NotIn as wrong:
-        return _code(services, browser, ticket, wrong.says)
-    page = _Page(services, browser, replace(ticket, needs_code=False))
+        return _code(services, browser, wrong.ticket or ticket, wrong.says)
     try:
         return await page.do(asked)
     except NotIn as wrong:
-        return await page.all(error=wrong.says)
+        return await page.all(error=wrong.says, wrong_code=True)
     except (Refused, AlreadyExists, NotFound) as wrong:
         return await page.all(error=wrong.says)
 
@@ -88,15 +87,17 @@ class _Page:
         action = doing.get(asked.field("action"))
         return await (action(asked) if action is not None else self.all())
 
-    async def all(self, *, error: str = "", done: str = "") -> Reply:
-        """The whole page."""
+    async def all(self, *, error: str = "", done: str = "", wrong_code: bool = False) -> Reply:
+        """The whole page. `wrong_code`: the error is about that."""
         login = self._ticket.login
         grants = await self._directory.authorizations.grants(self._ticket.account)
         passwords = await self._directory.list_app_passwords(login)
         factor = await self._directory.second_factor(login)
         said = f'<p class="done" role="status">{html.text(done)}</p>\n' if done else ""
         body = html.paragraph(f"You are signed in as {login}.") + self._programs(grants)
-        return self._page("Your account", said + body + self._passwords(passwords) + self._factor(factor), error)
+        return self._page(
+            "Your account", said + body + self._passwords(passwords) + self._factor(factor, wrong_code), error
+        )
 
     def _programs(self, grants: list[Grant]) -> str:
         body = "<h2>Programs that were let in</h2>\n"
@@ -120,7 +121,7 @@ class _Page:
         fields += f"<fieldset>\n<legend>What it is for</legend>\n{boxes}</fieldset>\n"
         return body + self._form([], fields, "add-password", "Make an app password")
 
-    def _factor(self, factor: Factor | None) -> str:
+    def _factor(self, factor: Factor | None, wrong_code: bool) -> str:
         body = "<h2>Authenticator app</h2>\n"
         if factor is None:
             body += html.paragraph(
@@ -131,7 +132,7 @@ class _Page:
         body += html.paragraph(
             f"Set up on {words.day(factor.created_ms)}; {factor.recovery_left} recovery codes are left."
         )
-        field = signing_in.code_field(replace(self._ticket, needs_code=True))
+        field = signing_in.code_field(replace(self._ticket, needs_code=True), failed=wrong_code)
         return body + self._form([], field, "remove-app", "Remove the authenticator app")
 
     async def _add_password(self, asked: Asked) -> Reply:
@@ -172,7 +173,13 @@ class _Page:
             "Elsewhere type this key into the app:</p>\n"
             f"<p><code>{grouped}</code></p>\n"
         )
-        field = html.field("code", "The code that the app shows now", auto="one-time-code", more=' inputmode="numeric"')
+        field = html.field(
+            "code",
+            "The code that the app shows now",
+            auto="one-time-code",
+            more=' inputmode="numeric"',
+            failed=bool(error),
+        )
         return self._page(
             "Set up an authenticator app", body + self._form([("secret", shown)], field, "add-app", "Turn it on"), error
         )
@@ -186,6 +193,7 @@ class _Page:
             codes = await self._directory.add_second_factor(self._ticket.login, secret, asked.field("code")[:100])
         except Refused as wrong:
             return self._app(secret, wrong.says)
+        self._ticket = replace(self._ticket, coded=True)
         self._note("oauth.second_factor_added")
         items = "".join(f"<li><code>{html.text(code)}</code></li>\n" for code in codes)
         body = (
@@ -199,7 +207,7 @@ class _Page:
         return self._page("The authenticator app is set up", body)
 
     async def _remove_app(self, asked: Asked) -> Reply:
-        await signing_in.code(self._services, asked, replace(self._ticket, needs_code=True))
+        await signing_in.code(self._services, asked, replace(self._ticket, coded=False))
         await self._directory.remove_second_factor(self._ticket.login)
         self._note("oauth.second_factor_removed")
         return await self.all(done="No code is asked for any more.")

@@ -7,7 +7,7 @@ that was asked with, in a 303, so that no password is sent on (RFC 9700 4.12).
 
 import re
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from actors.directory import scopes
 from gateway.oauth import html, signing_in, words
@@ -60,9 +60,9 @@ async def sent(services: Services, asked: Asked) -> Reply:
     if asked.field("decision") != "allow":
         return _back(services, ticket, error="access_denied")
     try:
-        await signing_in.code(services, asked, ticket)
+        ticket = await signing_in.code(services, asked, ticket)
     except NotIn as wrong:
-        return _consent(services, browser, asked, ticket, wrong.says)
+        return _consent(services, browser, asked, wrong.ticket or ticket, wrong.says)
     code = await services.directory.authorizations.new_code(
         ticket.account, ticket.client_id, ticket.client_name, ticket.redirect_uri, ticket.challenge, ticket.scopes
     )
@@ -148,4 +148,4 @@ def _back(services: Services, ticket: Ticket, **told: str) -> Reply:
 def _answer(services: Services, uri: str, state: str, **told: str) -> str:
     """Where a program is told (RFC 6749 4.1.2), with who tells it (RFC 9207 2)."""
     fields = {**told, **({"state": state} if state else {}), "iss": services.issuer}
-    return f"{uri}{'&' if urlsplit(uri).query else '?'}{urlencode({k: v for k, v in fields.items() if v})}"
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({k: v for k, v in fields.items() if v})}"

@@ -4,7 +4,8 @@ The law: nothing is stored. A program's name (client_id) is what it said of itse
 times fills nothing, and there is nothing to forget. The seal shows that it was checked here; it makes nothing that it
 says true. All programs are public: none has a secret that could be kept (RFC 8252 8.5), so every code is bound by PKCE.
 
-Redirect URIs are compared as texts, but for the port of a loopback address (RFC 8252 7.3, RFC 9700 2.1).
+Redirect URIs are compared as texts, but for the port of a loopback address or of localhost (RFC 8252 7.3, RFC 9700
+2.1).
 """
 
 import base64
@@ -102,7 +103,7 @@ def may_answer(client: Client, uri: str) -> bool:
     if uri in client.redirect_uris:
         return True
     loopback = _LOOPBACK.fullmatch(uri)
-    if loopback is None or loopback[1] == "localhost" or len(uri) > URI_CHARS_MAX:
+    if loopback is None or len(uri) > URI_CHARS_MAX:
         return False
     return any(
         (own := _LOOPBACK.fullmatch(kept)) is not None and (own[1], own[3]) == (loopback[1], loopback[3])
@@ -128,7 +129,7 @@ def source(uri: str) -> str:
 
 def _check(uri: str) -> None:
     """Raises OauthError for what nobody may be sent to."""
-    wrong = "a redirect URI is https, http to 127.0.0.1 or [::1], or of a scheme with a dot in its name"
+    wrong = "a redirect URI is https, http to 127.0.0.1, [::1] or localhost, or of a scheme with a dot in its name"
     if len(uri) > URI_CHARS_MAX or _URI.fullmatch(uri) is None or "#" in uri or any(c in uri for c in "\"'<>\\;,"):
         raise OauthError("invalid_redirect_uri", wrong)
     try:

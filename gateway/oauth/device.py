@@ -1,8 +1,9 @@
 """Devices without a page of their own: they ask for a code here, and somebody types it on another screen (RFC 8628).
 
-The law: what the page asks before it lets a device in is what any other program is asked with; the code is told to
-nobody who has not signed in. As nobody has to sign in for a code, and only so many may wait, one network gets
-PER_NETWORK_MAX of them in the time that they are good for.
+The law: what the page asks before it lets a device in is what any other program is asked with; whether there is such a
+code is told to nobody who has not signed in, and who guesses is counted as for a password (RFC 8628 5.1). As nobody has
+to sign in for a code, and only so many may wait, one network gets PER_NETWORK_MAX of them in the time that they are
+good for.
 """
 
 from typing import Final
@@ -18,10 +19,10 @@ from gateway.logins import ASK_S
 from gateway.networks import client_network
 from gateway.oauth import html, signing_in, words
 from gateway.oauth.authorize import check_resource
-from gateway.oauth.clients import client_of
-from gateway.oauth.parts import Asked, OauthError, Reply, Services, as_json, once
+from gateway.oauth.parts import Asked, OauthError, Reply, Services, as_json
 from gateway.oauth.signing_in import NotIn
 from gateway.oauth.tickets import Browser, Ticket
+from gateway.oauth.tokens import program
 
 ENDPOINT: Final = "/oauth/device"
 PAGE: Final = "/device"
@@ -32,16 +33,13 @@ UNKNOWN: Final = "There is no such code, or it is too old. Look at the device ag
 
 async def begin(services: Services, asked: Asked) -> Reply:
     """A code for a device (RFC 8628 3.1). Raises OauthError."""
-    fields = once(asked.form)
-    client = client_of(fields.get("client_id", ""), services.secret)
-    if client is None:
-        raise OauthError("invalid_client", "the program has to register first", 401)
+    fields, client_id, client = program(services, asked)
     check_resource(services, fields.get("resource", ""))
     wanted = scopes.asked(fields.get("scope", ""))
     if not scopes.services(wanted):
         raise OauthError("invalid_scope", f"scope must name one of: {' '.join(scopes.KNOWN)}")
     await _count(services, asked.ip)
-    found = await services.directory.authorizations.new_device(fields["client_id"], client.name, wanted)
+    found = await services.directory.authorizations.new_device(client_id, client.name, wanted)
     uri = services.issuer + PAGE
     return as_json(
         {
@@ -91,9 +89,9 @@ async def sent(services: Services, asked: Asked) -> Reply:
     allowed = asked.field("decision") == "allow"
     if allowed:
         try:
-            await signing_in.code(services, asked, ticket)
+            ticket = await signing_in.code(services, asked, ticket)
         except NotIn as wrong:
-            return _consent(services, browser, asked, ticket, device, wrong.says)
+            return _consent(services, browser, asked, wrong.ticket or ticket, device, wrong.says)
     if not await services.directory.authorizations.decide(ticket.user_code, ticket.account, allowed=allowed):
         return _sign_in(services, browser, asked, Ticket(PURPOSE), UNKNOWN)
     services.log.info("oauth.device", login=ticket.login, client=device.client_name, allowed=allowed)
@@ -106,9 +104,10 @@ async def _signed_in(services: Services, browser: Browser, asked: Asked, ticket:
     """Somebody sent a code with a name and a password."""
     try:
         ticket = await signing_in.password(services, asked, ticket)
+        check = services.directory.authorizations.device(ticket.user_code)
+        device = await signing_in.counted(services, asked, ticket, ticket.user_code, check)
     except NotIn as wrong:
-        return _sign_in(services, browser, asked, ticket, wrong.says)
-    device = await services.directory.authorizations.device(ticket.user_code)
+        return _sign_in(services, browser, asked, Ticket(PURPOSE, user_code=ticket.user_code), wrong.says)
     if device is None:
         return _sign_in(services, browser, asked, Ticket(PURPOSE), UNKNOWN)
     return _consent(services, browser, asked, ticket, device)

@@ -60,11 +60,21 @@ def page(
 
 
 def field(
-    name: str, label: str, *, kind: str = "text", value: str = "", hint: str = "", auto: str = "off", more: str = ""
+    name: str,
+    label: str,
+    *,
+    kind: str = "text",
+    value: str = "",
+    hint: str = "",
+    auto: str = "off",
+    more: str = "",
+    failed: bool = False,
 ) -> str:
-    """A labelled input. `auto`: what browsers may fill in. `more`: further attributes, ours."""
+    """A labelled input. `auto`: what browsers may fill in. `more`: further attributes, ours. `failed`: the page's error
+    may be about it, and is read with it (`aria-errormessage` would be the word, but few readers know it)."""
     about = f'<p class="hint" id="{name}-hint">{text(hint)}</p>\n' if hint else ""
-    described = f' aria-describedby="{name}-hint"' if hint else ""
+    by = " ".join([*(["error"] if failed else []), *([f"{name}-hint"] if hint else [])])
+    described = (' aria-invalid="true"' if failed else "") + (f' aria-describedby="{by}"' if by else "")
     return (
         f'<label for="{name}">{text(label)}</label>\n{about}'
         f'<input type="{kind}" id="{name}" name="{name}" value="{text(value)}" autocomplete="{auto}"'

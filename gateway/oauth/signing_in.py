@@ -4,6 +4,9 @@ The law: what is wrong is counted and told late, as in every protocol (gateway/l
 password of an account with a second factor is no success yet: nothing becomes known by it.
 """
 
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
 from msgspec.structs import replace
 
 from actors.directory.client import Proven
@@ -15,16 +18,19 @@ from gateway.oauth.parts import Asked, Reply, Services
 from gateway.oauth.tickets import Browser, Ticket
 from mail.sasl import NotPrintable, saslprep
 
-FIELD_CHARS_MAX = 320
-PASSWORD_CHARS_MAX = 1024
+FIELD_CHARS_MAX: Final = 320
+PASSWORD_CHARS_MAX: Final = 1024
+
+T = TypeVar("T")
 
 
 class NotIn(Exception):
-    """Nobody is in; `says` why."""
+    """Nobody is in; `says` why. `ticket`: what is known of them by now, where that has changed."""
 
-    def __init__(self, says: str) -> None:
+    def __init__(self, says: str, ticket: Ticket | None = None) -> None:
         super().__init__(says)
         self.says = says
+        self.ticket = ticket
 
 
 async def password(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
@@ -63,42 +69,53 @@ async def password(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
     )
 
 
-async def code(services: Services, asked: Asked, ticket: Ticket) -> None:
-    """See to the second factor, where there is one. Raises NotIn."""
+async def code(services: Services, asked: Asked, ticket: Ticket) -> Ticket:
+    """The ticket of who has seen to the second factor too, where there is one by now. Raises NotIn."""
     proven = await services.directory.still(ticket.login, ticket.stamp)
     if proven is None or proven.principal.account != ticket.account:
         raise NotIn(words.NOT_ANY_MORE)
-    if not ticket.needs_code:
-        return
+    needed = proven.needs_code and not ticket.coded
+    ticket = replace(ticket, needs_code=needed)
+    if not needed:
+        return ticket
     typed = asked.field("code").strip()
     if not typed:
-        raise NotIn("Fill in the code.")
+        raise NotIn("Fill in the code.", ticket)
+    # A wrong code is a guess each time, also the same again: half a minute later it may be right.
+    check = services.directory.take_code(ticket.account, typed[:FIELD_CHARS_MAX])
+    if not await counted(services, asked, ticket, "", check):
+        services.log.info("oauth.code_failed", login=ticket.login, ip=asked.ip)
+        raise NotIn(words.WRONG_CODE, ticket)
+    await services.logins.attempt(asked.ip).succeeded(ticket.login)
+    return replace(ticket, needs_code=False, coded=True)
+
+
+async def counted(services: Services, asked: Asked, ticket: Ticket, secret: str, check: Coroutine[Any, Any, T]) -> T:
+    """What a check of something says that who has signed in may guess: false is counted as a wrong password is. Raises
+    NotIn."""
     attempt = services.logins.attempt(asked.ip)
     try:
-        # A wrong code is a guess each time, also the same again: half a minute later it may be right.
-        check = services.directory.take_code(ticket.account, typed[:FIELD_CHARS_MAX])
-        right = await tried(attempt, ticket.login, "", check, pause_s=services.pause_s)
-        if right:
-            await attempt.succeeded(ticket.login)
+        return await tried(attempt, ticket.login, secret, check, pause_s=services.pause_s)
     except TooManyFailures as refusal:
         services.log.info("oauth.login_held_off", ip=asked.ip, why=refusal.log)
-        raise NotIn(refusal.says + ".") from None
+        raise NotIn(refusal.says + ".", ticket) from None
     finally:
         attempt.close()
-    if not right:
-        services.log.info("oauth.code_failed", login=ticket.login, ip=asked.ip)
-        raise NotIn(words.WRONG_CODE)
 
 
 def form(asked: Asked, sealed: str, *, before: str = "", said: str = "", failed: bool = False) -> str:
     """The form for a name and a password. `before`: further fields. `said`: what the page is about."""
-    bad = ' required aria-invalid="true" aria-errormessage="error"' if failed else " required"
     fields = (
         before
         + html.field(
-            "login", "Your mail address", value=asked.field("login")[:FIELD_CHARS_MAX], auto="username", more=bad
+            "login",
+            "Your mail address",
+            value=asked.field("login")[:FIELD_CHARS_MAX],
+            auto="username",
+            more=" required",
+            failed=failed,
         )
-        + html.field("password", "Password", kind="password", auto="current-password", more=bad)
+        + html.field("password", "Password", kind="password", auto="current-password", more=" required", failed=failed)
     )
     return said + html.form(asked.path, [("ticket", sealed)], fields, [("step", "sign-in", "Sign in")])
 
@@ -107,13 +124,13 @@ def code_field(ticket: Ticket, *, failed: bool = False) -> str:
     """The field for a code, where one is needed."""
     if not ticket.needs_code:
         return ""
-    bad = ' aria-invalid="true" aria-errormessage="error"' if failed else ""
     return html.field(
         "code",
         "Code from your authenticator app",
         hint="Six digits. If you have lost your phone, use one of your recovery codes.",
         auto="one-time-code",
-        more=f' inputmode="text"{bad}',
+        more=' inputmode="text"',
+        failed=failed,
     )
 
 

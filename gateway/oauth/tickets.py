@@ -24,7 +24,8 @@ _SEAL_BYTES: Final = 32
 
 class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     """`purpose`: of which page. `account`: who has given the right password; 0: nobody yet. `stamp`: of that password.
-    `needs_code`: that alone is not enough. The rest is what a program or a device asked for."""
+    `needs_code`: that alone is not enough; `coded`: a code was right too. The rest is what a program or a device asked
+    for."""
 
     purpose: str
     until_ms: int = 0
@@ -33,6 +34,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     login: str = ""
     stamp: bytes = b""
     needs_code: bool = False
+    coded: bool = False
     client_id: str = ""
     client_name: str = ""
     redirect_uri: str = ""

@@ -1,7 +1,8 @@
 """Where programs fetch tokens, ask about them and give them back (RFC 6749 3.2, RFC 7662, RFC 7009, RFC 8628 3.4).
 
 The law: an error says what to do about it and nothing of any account. What programs are asked here is who they are: a
-public program is its name and, for a code, the proof of PKCE.
+public program is its name and, for a code, the proof of PKCE. Its name may come as Basic has it, with an empty secret
+(RFC 6749 2.3.1), as some libraries send it.
 """
 
 import base64
@@ -15,7 +16,7 @@ from actors.directory import scopes
 from actors.directory.devices import Wait
 from actors.directory.granting import Granted, Refusal, Tokens
 from gateway.oauth.authorize import check_resource
-from gateway.oauth.clients import DEVICE_GRANT, client_of
+from gateway.oauth.clients import DEVICE_GRANT, Client, client_of
 from gateway.oauth.parts import UNKEPT, Asked, OauthError, Reply, Services, as_json, once
 
 PATH: Final = "/oauth/token"
@@ -27,7 +28,7 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 4.1
 
 async def token(services: Services, asked: Asked) -> Reply:
     """Tokens for a code, a refresh token or a device. Raises OauthError."""
-    fields, client_id = _from(services, asked)
+    fields, client_id, _client = program(services, asked)
     check_resource(services, fields.get("resource", ""))
     match fields.get("grant_type", ""):
         case "authorization_code":
@@ -74,7 +75,7 @@ async def _polled(services: Services, client_id: str, fields: dict[str, str]) ->
 
 async def revoke(services: Services, asked: Asked) -> Reply:
     """End what a token belongs to; of one that is not there nothing is said (RFC 7009 2.2). Raises OauthError."""
-    fields, client_id = _from(services, asked)
+    fields, client_id, _client = program(services, asked)
     await services.directory.authorizations.revoke(client_id, _needed(fields, "token"))
     return Reply(200, headers=UNKEPT)
 
@@ -82,8 +83,12 @@ async def revoke(services: Services, asked: Asked) -> Reply:
 async def introspect(services: Services, asked: Asked) -> Reply:
     """What a token stands for, to the servers that share our secret for that. Raises OauthError."""
     own = services.directory.authorizations.settings.introspection_secret.reveal()
-    given = _secret_of(asked.headers.get("authorization", ""))
-    if not own or not hmac.compare_digest(own.encode(), given.encode(errors="surrogatepass")):
+    _name, given = _basic(asked)
+    # In the form's encoding (RFC 6749 2.3.1), or as it is, as many send it.
+    right = [
+        hmac.compare_digest(own.encode(), one.encode(errors="surrogatepass")) for one in (unquote_plus(given), given)
+    ]
+    if not own or not any(right):
         challenge = (("WWW-Authenticate", 'Basic realm="introspection"'),)
         raise OauthError("invalid_client", "this is for servers with the secret", 401, challenge)
     if _type(asked) != FORM:
@@ -111,20 +116,24 @@ def _claims(services: Services, found: Granted, kind: str) -> dict[str, Any]:
     }
 
 
-def _from(services: Services, asked: Asked) -> tuple[dict[str, str], str]:
-    """The fields of a form, and who sent them. Raises OauthError."""
+def program(services: Services, asked: Asked) -> tuple[dict[str, str], str, Client]:
+    """The fields of a form, and the program that sent them, by its name and as it registered. Raises OauthError."""
     if _type(asked) != FORM:
         raise OauthError("invalid_request", f"the body must be {FORM}")
     fields = once(asked.form)
-    if "authorization" in asked.headers:  # RFC 6749 5.2: in the way it was tried
-        challenge = (("WWW-Authenticate", 'Basic realm="OAuth"'),)
-        raise OauthError("invalid_client", "programs have no secret here; send client_id", 401, challenge)
     client_id = fields.get("client_id", "")
+    if "authorization" in asked.headers:
+        name, secret = _basic(asked)
+        if not name or secret or client_id not in ("", name):  # RFC 6749 5.2: in the way it was tried
+            challenge = (("WWW-Authenticate", 'Basic realm="OAuth"'),)
+            raise OauthError("invalid_client", "programs have no secret here; send client_id alone", 401, challenge)
+        client_id = name
     if not client_id:
         raise OauthError("invalid_client", "client_id is missing", 401)
-    if client_of(client_id, services.secret) is None:
+    client = client_of(client_id, services.secret)
+    if client is None:
         raise OauthError("invalid_client", "the program has to register first", 401)
-    return fields, client_id
+    return fields, client_id, client
 
 
 def _type(asked: Asked) -> str:
@@ -137,15 +146,16 @@ def _needed(fields: dict[str, str], name: str) -> str:
     return fields[name]
 
 
-def _secret_of(header: str) -> str:
-    """The secret in a Basic authorization, whatever name is with it (RFC 6749 2.3.1)."""
-    scheme, _, text = header.partition(" ")
+def _basic(asked: Asked) -> tuple[str, str]:
+    """The name and the secret in a Basic authorization, both empty where it is none."""
+    scheme, _, text = asked.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return ""
+        return "", ""
     try:
-        return unquote_plus(base64.b64decode(text.strip(), validate=True).decode().partition(":")[2])
+        name, _, secret = base64.b64decode(text.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
-        return ""
+        return "", ""
+    return name, secret
 
 
 def _told(tokens: Tokens) -> Reply:

@@ -93,7 +93,7 @@ async def _finish(session: Session, name: str, principal: Principal | None, how:
     if principal is None:
         session.ended = turn_away(session, wire, services, name, how)
         raise Err(says or WRONG, CREDENTIALS)
-    if not wire.arrive(principal.account):
+    if not wire.arrive(principal):
         session.ended = crowded(session, wire, services, principal)
         raise Err(CROWDED, TEMPORARY)
     try:

@@ -12,7 +12,7 @@ from gateway.access.parts import Log, Why, Wire
 from gateway.login import Principal
 from gateway.pop3.maildrop import Maildrop
 from gateway.pop3.parts import Services
-from gateway.pop3.troubles import TEMPORARY
+from gateway.pop3.troubles import CREDENTIALS, TEMPORARY
 from mail.pop3 import render
 
 
@@ -70,7 +70,7 @@ class Session:
     def dismiss(self, why: Why, text: str) -> None:
         """The server ends the session. Who was silent for too long is told nothing (RFC 1939 3)."""
         if not self.ended and why != "silent":
-            self.wire.write(render.err(text, TEMPORARY))
+            self.wire.write(render.err(text, CREDENTIALS if why == "revoked" else TEMPORARY))
         self.ended = True
 
     async def leave(self) -> None:

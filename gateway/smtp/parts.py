@@ -32,8 +32,8 @@ class Directory(Protocol):
         """The SCRAM-SHA-256 keys of a login. Raises Unavailable."""
         ...
 
-    async def principal(self, login: str) -> Principal | None:
-        """The principal of a login that has proven itself. Raises Unavailable."""
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
+        """The principal of a login that has proven itself, with what `credential` names. Raises Unavailable."""
         ...
 
     @property
@@ -47,6 +47,10 @@ class Directory(Protocol):
 
     async def token(self, login: str, token: str, service: str = "") -> Principal | None:
         """Whose token this is; `login`: who it has to be, or empty. None when it is not valid. Raises Unavailable."""
+        ...
+
+    async def stands(self, number: int, credential: str) -> bool:
+        """Whether what somebody has logged in to an account with is good still. Raises Unavailable."""
         ...
 
     async def members(self, address: str) -> tuple[str, ...] | None:

@@ -65,6 +65,7 @@ AUTH_LATER: Final = Reply(454, "4.7.0", "Cannot check this now; try again later"
 TLS_LATER: Final = Reply(454, "4.7.0", "TLS is not available now")
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", "Shutting down; try again")
 IDLE: Final = Reply(421, "4.4.2", "Nothing said for too long; closing")
+REVOKED: Final = Reply(421, "4.7.0", "What you logged in with is good no more; closing")
 TOO_LONG: Final = Reply(421, "4.4.2", "The session took too long; closing")
 TOO_MANY: Final = Reply(421, "4.7.0", "Too many connections; try again later")
 BROKEN: Final = Reply(421, "4.3.0", "Internal error; closing")

@@ -224,6 +224,10 @@ class Session:
         if self._memory.full:
             self.machine.send(replies.BUSY)
             return
+        if self.principal is not None and not await self._stands(self.principal):
+            self._world.log.info("smtp.revoked", id=self._ident, ip=self._ip, login=self.principal.login)
+            self.machine.close(replies.REVOKED)
+            return
         helo = self.machine.hello.name if self.machine.hello else ""
         ident = f"{self._ident}.{self._messages + 1}"
         reply = await self._transaction.begin(event, self.principal, ident, helo=helo)
@@ -324,6 +328,14 @@ class Session:
             bindings=self.bindings if plus else (),
         )
         await self._login_step(self._login, event.initial or b"")
+
+    async def _stands(self, principal: Principal) -> bool:
+        """Whether what they logged in with is good still, or nobody can say."""
+        try:
+            return await self._world.directory.stands(principal.account, principal.credential)
+        except Trouble as trouble:
+            self._world.log.warning("smtp.credential_unknown", id=self._ident, why=trouble.log)
+            return True
 
     async def _auth_response(self, event: AuthResponse) -> None:
         assert self._login is not None

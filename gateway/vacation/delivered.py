@@ -5,7 +5,7 @@ account wants is known for KEPT_MS, so that most deliveries ask nothing.
 """
 
 from collections import OrderedDict
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from actors.directory.types import Local, Resolution
 from cluster.clock import Clock
@@ -34,6 +34,14 @@ class Directory(Protocol):
         ...
 
 
+class _Reached(NamedTuple):
+    """An account's address that a message came to, by which recipient, and what subaddress that has."""
+
+    address: str
+    recipient: str
+    detail: str
+
+
 class Vacations:
     """Implements After."""
 
@@ -56,21 +64,21 @@ class Vacations:
         self, sender: str, recipients: list[str], message: bytes, ident: str, *, require_tls: bool = False
     ) -> None:
         """A message is in the mailboxes of these recipients. Raises nothing."""
-        for account, address in (await self._accounts(recipients, ident)).items():
+        for account, reached in (await self._accounts(recipients, ident)).items():
             try:
                 wish = await self._wish(account)
                 if wish is None:
                     continue
                 own = tuple(await self._directory.addresses_of(account))
-                author = address if address in own or not own else own[0]
-                about = Delivered(sender, author, own, head_of(message), ident, require_tls)
+                author = reached.address if reached.address in own or not own else own[0]
+                about = Delivered(sender, author, _named(own, reached), head_of(message), ident, require_tls)
                 await self._responder.respond(account, wish, about)
             except Trouble as trouble:
                 self._log.warning("vacation.unanswered", id=ident, account=account, why=trouble.log)
 
-    async def _accounts(self, recipients: list[str], ident: str) -> dict[int, str]:
-        """By account the address that was reached."""
-        found: dict[int, str] = {}
+    async def _accounts(self, recipients: list[str], ident: str) -> dict[int, _Reached]:
+        """Whom it has reached, by account."""
+        found: dict[int, _Reached] = {}
         for recipient in recipients:
             try:
                 resolved = await self._directory.resolve(recipient, loosely=True)
@@ -79,7 +87,7 @@ class Vacations:
                 continue
             if isinstance(resolved, Local):
                 for target in resolved.targets:
-                    found.setdefault(target.account, target.address)
+                    found.setdefault(target.account, _Reached(target.address, recipient, resolved.detail))
             if len(found) >= ACCOUNTS_MAX:
                 break
         return found
@@ -95,3 +103,15 @@ class Vacations:
                 self._kept.popitem(last=False)
         vacation = kept[1]
         return Wish(vacation.subject, vacation.text, vacation.html) if vacation.is_on(now_ms) else None
+
+
+def _named(own: tuple[str, ...], reached: _Reached) -> tuple[str, ...]:
+    """The addresses of which a message has to name one: the person's own, and the recipient where that is one of them
+    with a subaddress (RFC 5230 4.5); that of a list is none of its members'."""
+    local, _, domain = reached.recipient.lower().rpartition("@")
+    detail = reached.detail.lower()
+    for base, _, of in (address.lower().rpartition("@") for address in own if detail):
+        between = local.removeprefix(base).removesuffix(detail)
+        if of == domain and f"{base}{between}{detail}" == local and between and not any(map(str.isalnum, between)):
+            return (*own, reached.recipient)
+    return own

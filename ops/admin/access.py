@@ -22,9 +22,10 @@ TOKEN: Final = "token"  # noqa: S105 (who showed it, in the audit log)
 
 def is_token(token: Secret, authorization: str) -> bool:
     """Whether a header shows the token, where there is one."""
-    if len(token.reveal()) < TOKEN_CHARACTERS_MIN:
+    scheme, _, shown = authorization.partition(" ")
+    if len(token.reveal()) < TOKEN_CHARACTERS_MIN or scheme.lower() != "bearer":  # RFC 9110 11.1: in any case
         return False
-    return hmac.compare_digest(authorization.encode(), f"Bearer {token.reveal()}".encode())
+    return hmac.compare_digest(shown.lstrip(" ").encode(), token.reveal().encode())
 
 
 class Denied(Refused):

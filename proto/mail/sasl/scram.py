@@ -80,6 +80,8 @@ class Scram:
         self._nonce = b""
         self._server_first = b""
         self._keys: tuple[ScramKeys, ...] = ()
+        self._names: tuple[str, ...] = ()
+        self._by = ""
         self._known = False
         self._proven = False
 
@@ -88,7 +90,7 @@ class Scram:
         if len(data) > MESSAGE_BYTES_MAX:
             return Failed("SCRAM message too long", self._user)
         if self._proven:
-            return Failed("something after the end", self._user) if data else Done(self._user, self._authzid)
+            return Failed("something after the end", self._user) if data else Done(self._user, self._authzid, self._by)
         if self._keys:
             return self._client_final(data, self._keys)
         if not data and not self._asked:
@@ -100,6 +102,7 @@ class Scram:
         """The keys of the user, or None; then server-first-message."""
         keys = found.keys if isinstance(found, ScramAny) else (found,) if isinstance(found, ScramKeys) else ()
         self._known = bool(keys)
+        self._names = found.names if isinstance(found, ScramAny) else ()
         self._keys = keys or (self._fake_keys(),)
         salt = binascii.b2a_base64(self._keys[0].salt, newline=False)
         self._server_first = b"r=%b,s=%b,i=%d" % (self._nonce, salt, self._keys[0].iterations)
@@ -146,11 +149,13 @@ class Scram:
         if binding != binascii.b2a_base64(expected, newline=False) or nonce != self._nonce:
             return Failed("channel binding or nonce is another", self._user)
         auth_message = b",".join((self._first_bare, self._server_first, without_proof))
-        proven = [one.server_key for one in keys if _proves(proof, one.stored_key, auth_message)]
+        proven = [at for at, one in enumerate(keys) if _proves(proof, one.stored_key, auth_message)]
         if not (proven and self._known):
             return Failed("wrong name or password", self._user)
         self._proven = True
-        return Challenge(b"v=" + binascii.b2a_base64(_hmac(proven[0], auth_message), newline=False))
+        self._by = self._names[proven[0]] if self._names else ""
+        signature = _hmac(keys[proven[0]].server_key, auth_message)
+        return Challenge(b"v=" + binascii.b2a_base64(signature, newline=False))
 
     def _fake_keys(self) -> ScramKeys:
         salt, key = (_hmac(self._secret, what + self._user.encode()) for what in (b"salt\0", b"key\0"))

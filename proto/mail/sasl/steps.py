@@ -13,9 +13,11 @@ class ScramKeys(NamedTuple):
 
 
 class ScramAny(NamedTuple):
-    """The keys of several passwords, of which one has to be proven; all of one salt and count of iterations."""
+    """The keys of several passwords, of which one has to be proven; all of one salt and count of iterations. `names`:
+    what to call each by once it was, or none."""
 
     keys: tuple[ScramKeys, ...]
+    names: tuple[str, ...] = ()
 
 
 class Challenge(NamedTuple):
@@ -52,10 +54,12 @@ class NeedToken(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The client proved to be `authcid`, and wants to act as `authzid` (empty: as itself)."""
+    """The client proved to be `authcid`, and wants to act as `authzid` (empty: as itself). `by`: with which of the keys
+    that have names."""
 
     authcid: str
     authzid: str
+    by: str = ""
 
 
 class Failed(NamedTuple):

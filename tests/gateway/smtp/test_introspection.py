@@ -47,7 +47,7 @@ async def test_the_question_of_rfc7662() -> None:
         return http(b'{"active": true, "username": "alice"}')
 
     async with endpoint(answer) as tokens:
-        assert await tokens.said("a+b/c==") == Said("alice", "", 0)
+        assert await tokens.said("a+b/c==") == Said("alice", "", frozenset(), 0)
 
 
 @pytest.mark.parametrize(

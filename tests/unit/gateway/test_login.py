@@ -30,8 +30,8 @@ class Site(NamedTuple):
     clock: ManualClock
     secrets: dict[str, str]
 
-    async def try_in(self, service: str, mechanism: str, secret: str) -> tuple[bool, bytes]:
-        """Whether alice gets in, and the last challenge before that was told."""
+    async def try_in(self, service: str, mechanism: str, secret: str) -> tuple[login.Principal | None, bytes]:
+        """Who gets in, if alice does, and the last challenge before that was told."""
         text = self.secrets[secret]
         token, password = (text, "") if secret.startswith("token") else ("", text)
         client = begin(
@@ -53,8 +53,8 @@ class Site(NamedTuple):
                 challenge = found
                 found = await server.step(client.send(found))
         except GaveUp:
-            return False, challenge
-        return not isinstance(found, sasl.Failed), challenge
+            return None, challenge
+        return None if isinstance(found, sasl.Failed | bytes) else found, challenge
 
 
 @pytest.fixture
@@ -99,9 +99,11 @@ async def test_what_opens_what(site: Site, factor: bool) -> None:
         ways = ("OAUTHBEARER", "XOAUTH2") if secret.startswith("token") else ("SCRAM-SHA-256", "PLAIN", "LOGIN")
         for mechanism in ways:
             for service in SERVICES:
-                is_in, _ = await site.try_in(service, mechanism, secret)
+                found, _ = await site.try_in(service, mechanism, secret)
                 wanted = service in services and not (factor and secret == "password")
-                assert is_in == wanted, (secret, mechanism, service)
+                assert (found is not None) == wanted, (secret, mechanism, service)
+                assert found is None or found.credential, mechanism
+                assert found is None or await site.directory.stands(found.account, found.credential)
 
 
 async def test_who_has_no_scope_is_told_which_and_where_to_get_it(site: Site) -> None:

@@ -14,6 +14,7 @@ from actors.directory.tokens import OauthSettings
 from actors.directory.types import Principal
 from cluster.clock import ManualClock
 from cluster.meta.memory import MemoryStore
+from mail.sasl import derive_scram
 from tests.unit.actors.directory.test_authorizations import ALICE, CLIENT, Program
 
 
@@ -48,6 +49,20 @@ async def test_a_password_that_is_not_enough_any_more(directory: DirectoryClient
     await directory.add_second_factor(ALICE, secret, code)
     clock.advance(CHECK_SECONDS)
     assert not await stands(directory, who)
+
+
+async def test_what_scram_has_proven_is_named_alike(directory: DirectoryClient, clock: ManualClock) -> None:
+    made = await directory.add_app_password(ALICE, "phone", ["imap"])
+    found = await directory.scram(ALICE, "imap")
+    assert found is not None
+    for keys, name, password in zip(found.keys, found.names, ("demo", made.password), strict=True):
+        assert derive_scram(password, keys.salt, keys.iterations) == keys
+        verified = await directory.verify(ALICE, password, "imap")
+        assert await directory.principal(ALICE, name) == verified
+    clock.advance(2 * 86_400)
+    await directory.principal(ALICE, found.names[1])
+    (kept,) = await directory.list_app_passwords(ALICE)
+    assert kept.used_ms // 86_400_000 == clock.now_ms() // 86_400_000
 
 
 async def test_an_app_password(directory: DirectoryClient, clock: ManualClock) -> None:

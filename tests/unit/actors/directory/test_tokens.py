@@ -32,6 +32,11 @@ def tokens(endpoint: Endpoint, clock: ManualClock, **settings: Any) -> Tokens:
     return Tokens(OauthSettings(endpoint=ENDPOINT, **settings), clock, random.Random(1), endpoint)
 
 
+async def name_of(asking: Tokens, token: str) -> str | None:
+    said = await asking.said(token)
+    return said.login if said is not None else None
+
+
 @pytest.mark.parametrize(
     ("claims", "settings", "login"),
     [
@@ -59,8 +64,7 @@ def tokens(endpoint: Endpoint, clock: ManualClock, **settings: Any) -> Tokens:
     ],
 )
 async def test_valid(claims: dict[str, Any], settings: dict[str, Any], login: str | None) -> None:
-    said = await tokens(Endpoint(**claims), ManualClock(), **settings).said("t")
-    assert (said and said.login) == login
+    assert await name_of(tokens(Endpoint(**claims), ManualClock(), **settings), "t") == login
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"\xff", b"[" * 100_000, b"null", b"<html>"])
@@ -75,7 +79,7 @@ async def test_a_valid_token_is_remembered_until_it_expires_and_a_wrong_one_is_n
     clock, endpoint = ManualClock(), Endpoint(exp=NOW_S + 30)
     asking = tokens(endpoint, clock, remembered_s=60)
     for _ in range(2):
-        assert await asking.said("good") == Said("alice@example.test", "", (NOW_S + 30) * 1000)
+        assert await asking.said("good") == Said("alice@example.test", "", frozenset(), (NOW_S + 30) * 1000)
     assert endpoint.asked == ["good"]
     clock.ms += 30_000
     assert await asking.said("good") is None
@@ -123,6 +127,33 @@ async def test_the_directory_compares_the_tokens_account_with_the_login() -> Non
         assert await directory.token(login, "t") is None
     await directory.set_disabled("alice@example.test", True)
     assert await directory.token("", "t") is None
+    directory.close()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("scope", "services"),
+    [
+        ("openid mail", ("imap", "smtp", "jmap")),
+        ("administrator", ("imap", "smtp", "jmap")),
+        ("mail admin", ("imap", "smtp", "jmap", "admin")),
+        (None, ("imap", "smtp", "jmap")),
+        (" ".join(f"s{number}" for number in range(100)) + " admin", ("imap", "smtp", "jmap")),
+    ],
+)
+async def test_a_token_of_another_server_opens_what_is_no_mail_only_by_its_own_scope(
+    scope: str | None, services: tuple[str, ...]
+) -> None:
+    clock, endpoint = ManualClock(), Endpoint(scope=scope)
+    store = MemoryStore(clock=clock, dice=random.Random(1))
+    settings = DirectorySettings(oauth=OauthSettings(endpoint=ENDPOINT))
+    directory = DirectoryClient(store, clock, random.Random(2), settings, introspect=endpoint)
+    await directory.add_domain("example.test")
+    await directory.add_account("alice@example.test", "demo")
+    for _ in range(2):  # asked, and remembered
+        opened = [name for name in ("imap", "smtp", "jmap", "admin") if await directory.token("", "t", name)]
+        assert tuple(opened) == services
+    assert endpoint.asked == ["t"]
     directory.close()
     await store.close()
 

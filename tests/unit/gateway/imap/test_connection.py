@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from gateway.access import server
 from gateway.access.connection import READ_AHEAD_BYTES, READ_BYTES, STRANGER_BYTES
 from gateway.imap.connection import Connection
 from gateway.imap.server import ImapServer
@@ -220,6 +221,40 @@ async def test_stopping_says_bye_and_lets_a_command_end() -> None:
             lines.append(line)
         assert lines[-2].startswith(b"x OK [READ-WRITE]")
         assert lines[-1].startswith(b"* BYE")
+
+
+async def test_a_login_that_is_revoked_ends_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_S", 0.01)
+    async with World() as world:
+        await world.deliver(message("m", "y" * 600_000))
+        resting, idling, busy = [await world.connect("alice") for _ in range(3)]
+        other = await world.connect("bob")
+        for client in (idling, busy):
+            await client.ok("SELECT INBOX")
+        idling.send(b"i IDLE\r\n")
+        assert (await idling.line()).startswith(b"+")
+        left = await world.connect("alice")
+        await left.ok("UNAUTHENTICATE")
+        await asyncio.sleep(0.05)
+        await resting.ok("NOOP")
+        busy.send(b"x FETCH 1 BODY.PEEK[]\r\n")
+        busy.connection.pause_writing()
+        await busy.quiet()
+        assert busy.connection.busy
+        world.people.revoked.add("password of alice")
+        goodbye = b"* BYE [EXPIRED] What you logged in with is good no more"
+        assert await resting.line() == await idling.line() == goodbye
+        assert await resting.line() == await idling.line() == b""
+        busy.connection.resume_writing()
+        while not busy.pipe.received.endswith(goodbye + b"\r\n"):
+            await asyncio.sleep(0)
+        assert busy.pipe.received.split(b"\r\n")[-3].startswith(b"x OK")
+        await other.ok("NOOP")
+        await left.ok("NOOP")
+        other.pipe.close()
+        left.pipe.close()
+        await asyncio.sleep(0.01)
+        assert not world.server._sentry._held
 
 
 async def test_a_lost_connection_lets_its_mailbox_go() -> None:

@@ -102,7 +102,7 @@ async def test_what_was_made_up_is_found_out_before_anything_is_looked_for(
     url = await signed(alice, "imap://alice@localhost/INBOX/;UID=1;URLAUTH=anonymous")
     looked: list[str] = []
 
-    async def principal(login: str) -> None:
+    async def principal(login: str, credential: str = "") -> None:
         looked.append(login)
 
     monkeypatch.setattr(world.people, "principal", principal)

@@ -104,7 +104,7 @@ class People:
     async def stands(self, number: int, credential: str) -> bool:
         return any(one.id == number for one in self.people.values()) and credential not in self.revoked
 
-    async def principal(self, login: str) -> Person | None:
+    async def principal(self, login: str, credential: str = "") -> Person | None:
         return self.people.get(login)
 
     async def token(self, login: str, token: str, service: str = "") -> Person | None:

@@ -1,5 +1,6 @@
 """What holds for every endpoint: troubles in their form, failed logins that are counted, registration that is off."""
 
+import base64
 import random
 
 import msgspec
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from actors.directory import authorizations
 from actors.throttle.memory import MemoryTallies
 from cluster.clock import ManualClock
+from cluster.config.secret import Secret
 from cluster.errors import Unavailable
 from gateway.logins import CountedLogins, LoginSettings
 from gateway.oauth.device import PER_NETWORK_MAX
@@ -18,7 +20,7 @@ from tests.unit.gateway.oauth.world import ALICE, FORM, Browser, World
 
 
 def counted(clock: ManualClock) -> CountedLogins:
-    settings = LoginSettings(failures_per_name_max=3, pause_s_max=0.0)
+    settings = LoginSettings(failures_per_name_max=3, failures_known_max=3, pause_s_max=0.0)
     return CountedLogins(settings, MemoryTallies(clock), clock, random.Random(4), CollectorRegistry())
 
 
@@ -45,6 +47,28 @@ async def test_codes_that_are_wrong_are_counted_also_the_same_again() -> None:
             assert "code is wrong" in page.text
         page = await browser.press(page, "Continue", code="000000")
         assert "Too many failed logins; try again in" in page.text
+
+
+async def test_who_guesses_the_codes_of_devices_is_counted() -> None:
+    clock = ManualClock()
+    async with World(counted(clock)) as world:
+        pending = await world.directory.authorizations.new_device("x", "Printer", ("smtp",))
+        browser = Browser(world)
+        page = await browser.open("/device")
+        for code in ("BBBB-BBBB", "BBBB-BBBC", "BBBB-BBBC", "BBBB-BBBD"):  # the same again is no guess
+            page = await browser.press(page, "Sign in", login=ALICE, password="demo", user_code=code)
+            assert "no such code" in page.text
+        page = await browser.press(page, "Sign in", login=ALICE, password="demo", user_code=pending.user_code)
+        assert "Too many failed logins; try again in" in page.text
+        assert page.forms[0].fields["user_code"] == [pending.user_code]
+
+
+@pytest.mark.parametrize("spelled", ["s+h%41/=", "s%2Bh%2541%2F%3D"])
+async def test_the_secret_of_introspection_may_be_sent_as_it_is_or_as_in_a_form(spelled: str) -> None:
+    async with World(introspection_secret=Secret("s+h%41/=")) as world:
+        said = {"authorization": "Basic " + base64.b64encode(f"x:{spelled}".encode()).decode(), "content-type": FORM}
+        asked = Asked("POST", "/oauth/introspect", form={"token": ["x"]}, headers=said)
+        assert (await world.ask(asked)).body == b'{"active":false}'
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

@@ -92,6 +92,26 @@ async def test_where_a_program_is_answered(browser: Browser, uri: str, begins: s
 
 
 @pytest.mark.parametrize(
+    ("kept", "uri"),
+    [
+        ("http://localhost/back", "http://localhost:51234/back"),
+        ("http://localhost:3000/back", "http://localhost/back"),
+        ("http://[::1]:1/back", "http://[::1]:51234/back"),
+        ("http://[::1]/back?", "http://[::1]/back?"),
+    ],
+)
+async def test_a_program_on_this_device_listens_at_any_port(
+    world: World, browser: Browser, kept: str, uri: str
+) -> None:
+    client_id = await world.register(kept)
+    page = await browser.open("/oauth/authorize", **await asking(world, uri=uri, client_id=client_id))
+    page = await browser.press(page, "Sign in", login=ALICE, password="demo")
+    await browser.press(page, "Allow")
+    assert browser.location.partition("?")[0] == uri.partition("?")[0]
+    assert "code" in browser.told()
+
+
+@pytest.mark.parametrize(
     "uri",
     [
         "http://127.0.0.1/back/",
@@ -199,6 +219,25 @@ async def test_a_code_is_asked_for_where_there_is_a_second_factor(world: World, 
     assert "code" in browser.told()
     again = await browser.press(page, "Allow", code=code_now(world, secret))
     assert "used already" in again.text
+
+
+async def test_a_second_factor_set_up_meanwhile_is_asked_for(world: World, browser: Browser) -> None:
+    consent, home = await signed_in(browser), await at_home(browser)
+    pending = await world.directory.authorizations.new_device("x", "Printer", ("smtp",))
+    device = await browser.press(
+        await browser.open("/device"), "Sign in", login=ALICE, password="demo", user_code=pending.user_code
+    )
+    secret = await world.second_factor()
+    world.clock.advance(60)
+    for page, button in ((consent, "Allow"), (device, "Allow"), (home, "Make an app password")):
+        page = await browser.press(page, button)
+        assert "Fill in the code" in page.text
+        assert "code" in page.forms[0].fields
+        assert not browser.location
+    page = await browser.press(page, "Continue", code=code_now(world, secret))
+    assert "You are signed in" in page.text
+    page = await browser.press(page, "Make an app password", label="phone")
+    assert len(page.codes()) == 1
 
 
 async def test_a_closed_account_lets_nobody_in(world: World, browser: Browser) -> None:
@@ -327,12 +366,15 @@ async def test_an_authenticator_app_is_set_up_and_removed(world: World, browser:
     page = await browser.press(page, "Turn it on", code=code_now(world, secret))
     recovery = page.codes()
     assert len(recovery) == totp.RECOVERY_CODES
+    assert "Programs that were let in" in (await browser.press(page, "Back to your account")).text
     assert not await world.directory.verify(ALICE, "demo", "imap")
     page = await at_home(browser)
     assert "Programs that were let in" not in page.text
     page = await browser.press(page, "Continue", code=recovery[0])
     assert "9 recovery codes are left" in page.text
-    assert "used already" in (await browser.press(page, "Remove the authenticator app", code=recovery[0])).text
+    wrong = await browser.press(page, "Remove the authenticator app", code=recovery[0])
+    assert "used already" in wrong.text
+    assert [values["name"] for _, values in wrong.tags if "aria-invalid" in values] == ["code"]
     world.clock.advance(60)
     page = await browser.press(page, "Remove the authenticator app", code=code_now(world, secret))
     assert "No code is asked for any more" in page.text
@@ -361,6 +403,7 @@ async def pages(world: World, browser: Browser) -> list[Page]:
         sign_in,
         await browser.press(sign_in, "Sign in", login=ALICE, password="wrong"),
         await browser.press(sign_in, "Sign in", login=ALICE, password="demo"),
+        await browser.press(setup, "Turn it on", code="000000"),
         await browser.open("/oauth/authorize", **asked | {"scope": "x"}),
         await browser.open("/oauth/authorize"),
         device,
@@ -399,8 +442,11 @@ async def test_every_page_can_be_read_by_all_and_shown_by_nobody(world: World, b
             if tag != "input" or values.get("type") == "hidden":
                 continue
             assert values.get("id") in page.labels or "label" in values["within"].split(), values
-            if "aria-describedby" in values:
-                assert values["aria-describedby"] in [other.get("id") for _, other in tags]
+            ids = [other["id"] for _, other in tags if "id" in other]
+            assert len(ids) == len(set(ids))
+            described = values.get("aria-describedby", "").split()
+            assert set(described) <= set(ids)
+            assert ("error" in described) == ("aria-invalid" in values)
         assert ("alert" in [values.get("role") for _, values in tags]) == page.title.startswith("Error: ")
     assert "color-scheme:light dark" in seen[0].style
 

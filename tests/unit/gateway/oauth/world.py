@@ -1,5 +1,6 @@
 """A server with alice and bob, a program that they may let in, and a browser; no network, a clock that stands still."""
 
+import base64
 import random
 import re
 import shlex
@@ -44,9 +45,8 @@ class World:
     def __init__(self, logins: Logins = UNCOUNTED, **settings: Any) -> None:
         self.clock = ManualClock()
         self.log = Lines()
-        self._settings = AuthorizationSettings(
-            issuer=ISSUER, introspection_secret=Secret("shared"), **settings
-        )  # the secret is said in the conversations
+        shared = {"introspection_secret": Secret("shared")}  # is said in the conversations
+        self._settings = AuthorizationSettings(issuer=ISSUER, **shared | settings)
         self._logins = logins
 
     async def __aenter__(self) -> Self:
@@ -224,7 +224,8 @@ class Stage:
         verb, *words = [self._known(word) for word in shlex.split(line)]
         match verb:
             case "program":
-                self.names[words[0]] = await self.world.register(*words[1:])
+                self.names[words[0]] = name = await self.world.register(*words[1:])
+                self.names["NAMED"] = base64.b64encode(f"{name}:".encode()).decode()
             case "code":
                 self.names[words[0]] = await self.world.code(words[1], words[2], " ".join(words[3:]))
             case "wait":

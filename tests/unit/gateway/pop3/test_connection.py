@@ -7,6 +7,7 @@ import hmac
 
 import pytest
 
+from gateway.access import server
 from gateway.access.connection import READ_AHEAD_BYTES
 from gateway.access.parts import MISTAKES_MAX
 from mail.pop3.render import PIECE_BYTES
@@ -122,6 +123,17 @@ async def test_stopping_says_so_and_lets_a_command_end() -> None:
         await world.pop3_server.close()
         assert await resting.line() == b"-ERR [SYS/TEMP] The server is stopping"
         assert [line async for line in leaving.lines()][-1] == b"+OK Goodbye (1 message removed)"
+
+
+async def test_a_login_that_is_revoked_ends_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3206 5: the credentials are to be looked at."""
+    monkeypatch.setattr(server, "LOOK_S", 0.01)
+    async with World() as world:
+        alice, bob = await world.reader("alice"), await world.reader("bob")
+        world.people.revoked.add("password of alice")
+        assert await alice.line() == b"-ERR [AUTH] What you logged in with is good no more"
+        assert await alice.line() == b""
+        assert await bob.say("NOOP") == b"+OK"
 
 
 async def test_too_many_connections_are_told_instead_of_a_greeting() -> None:

@@ -26,7 +26,7 @@ from mail.sasl import ScramKeys, derive_scram
 from mail.smtp.machine import Server
 from mail.smtp.states import Role
 
-ALICE = Principal(account=1, login="alice@example.test")
+ALICE = Principal(account=1, login="alice@example.test", credential="password:1")
 PLAIN = base64.b64encode(b"\0alice@example.test\0demo").decode()
 _KEYS = derive_scram("demo", b"0123456789abcdef", 4096)
 
@@ -38,6 +38,11 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.trouble: Trouble | None = None
         self.takes_tokens = False
+        self.revoked: set[str] = set()
+
+    async def stands(self, number: int, credential: str) -> bool:
+        self._fail()
+        return credential not in self.revoked
 
     def token_help(self, service: str) -> tuple[str, str]:
         return "mail", ""
@@ -67,7 +72,7 @@ class FakeDirectory:
         self._fail()
         return _KEYS if login == ALICE.login else None
 
-    async def principal(self, login: str) -> Principal | None:
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
         return ALICE if login == ALICE.login else None
 
     async def token(self, login: str, token: str, service: str = "") -> Principal | None:

@@ -7,7 +7,7 @@ import hmac
 import pytest
 
 from cluster.errors import Unavailable
-from tests.unit.gateway.smtp.fakes import PLAIN, Fakes, Talk
+from tests.unit.gateway.smtp.fakes import ALICE, PLAIN, Fakes, Talk
 
 _MAIL = b"From: x@y.test\nMessage-ID: <1@y.test>\nSubject: s\n\nbody"
 
@@ -41,6 +41,20 @@ async def test_after_too_many_wrong_passwords_none_is_looked_at() -> None:
     assert (await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}"))[-1] == f"421 {refusal}"
     assert talk.machine.closing
     assert fakes.count("authentications", "held off") == 10
+
+
+async def test_who_logged_in_with_what_is_good_no_more_sends_nothing() -> None:
+    fakes = Fakes()
+    talk = Talk(fakes, "submission", tls=True)
+    await talk.say("EHLO laptop", f"AUTH PLAIN {PLAIN}")
+    assert (await talk.say("MAIL FROM:<alice@example.test>"))[-1].startswith("250")
+    assert (await talk.say("RSET"))[-1].startswith("250")
+    fakes.directory.trouble = Unavailable("Nobody can say.")
+    assert await talk.session._stands(ALICE)
+    fakes.directory.trouble = None
+    fakes.directory.revoked.add(ALICE.credential)
+    assert (await talk.say("MAIL FROM:<alice@example.test>"))[-1].startswith("421 4.7.0 What you logged in with is")
+    assert talk.machine.closing
 
 
 @pytest.mark.parametrize("how", ["cancelled", "closed", "over TLS", "begun again", "in trouble"])

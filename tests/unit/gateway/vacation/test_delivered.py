@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from actors.directory.types import Local, NotLocal, Resolution, Target
 from actors.queue.types import Envelope
 from cluster.clock import ManualClock
@@ -52,9 +54,11 @@ class Directory:
         known = {"alice@example.org": (1,), "bob@example.org": (2,), "list@example.org": (1, 2)}
         if address == "trouble@example.org":
             raise Unavailable("not now")
-        if address not in known:
+        base, _, detail = address.partition("@")[0].partition("+")
+        if f"{base}@example.org" not in known:
             return NotLocal("far.test")
-        return Local(tuple(Target(account, address) for account in known[address]))
+        reached = known[f"{base}@example.org"]
+        return Local(tuple(Target(account, f"{base}@example.org") for account in reached), detail)
 
     async def addresses_of(self, account: int) -> tuple[str, ...]:
         return ({1: "alice", 2: "bob"}[account] + "@example.org",)
@@ -86,11 +90,18 @@ class World:
         self.objects.held[account, KIND, SINGLETON] = encode(Vacation(enabled=True, **fields))
         self.clock.advance(KEPT_MS / 1000)
 
-    async def deliver(self, *to: str, sender: str = "me@far.test", reply: Reply = OK, junk: bool = False) -> int:
+    async def deliver(
+        self,
+        *to: str,
+        sender: str = "me@far.test",
+        reply: Reply = OK,
+        junk: bool = False,
+        message: bytes = MESSAGE,
+    ) -> int:
         """How many answers there were by then."""
         here = tuple(RcptTo(one) for one in to or ("alice@example.org",))
         ident = f"{random.getrandbits(40):x}.1"
-        what = Answered(ident, "192.0.2.1", MailFrom(sender), here, here, MESSAGE, reply, None, "none", "", junk)
+        what = Answered(ident, "192.0.2.1", MailFrom(sender), here, here, message, reply, None, "none", "", junk)
         await self.vacations.answered(what)
         return len(self.outgoing.sent)
 
@@ -137,6 +148,23 @@ async def test_who_is_reached_over_a_list_answers_if_the_message_names_her() -> 
     world.set(1)
     world.set(2)
     assert await world.deliver("list@example.org", "trouble@example.org") == 2
+
+
+@pytest.mark.parametrize(
+    ("recipient", "header", "answered"),
+    [
+        ("alice+shop@example.org", "To: alice+shop@example.org", True),
+        ("alice+shop@example.org", "Cc: <ALICE+Shop@EXAMPLE.ORG>", True),
+        ("alice+shop@example.org", "To: alice+other@example.org", False),
+        ("list+shop@example.org", "To: list+shop@example.org", False),
+        ("alice@example.org", "To: alice+shop@example.org", False),
+    ],
+)
+async def test_a_message_to_a_subaddress_names_her(recipient: str, header: str, answered: bool) -> None:
+    world = World()
+    world.set()
+    message = header.encode() + b"\r\n\r\nText\r\n"
+    assert await world.deliver(recipient, message=message) == answered
 
 
 async def test_what_could_not_be_sent_or_remembered_is_sent_once() -> None:

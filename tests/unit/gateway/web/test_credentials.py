@@ -30,12 +30,15 @@ class Directory:
     def token_help(self, service: str) -> tuple[str, str]:
         return "", ""
 
+    async def stands(self, number: int, credential: str) -> bool:
+        raise NotImplementedError
+
     async def verify(self, login: str, password: str, service: str = "") -> Principal | None:
         self.services.add(service)
         self.checks += 1
         return ALICE if login == "alice" and password == self.password else None
 
-    async def principal(self, login: str) -> Principal | None:
+    async def principal(self, login: str, credential: str = "") -> Principal | None:
         return None
 
     async def scram(self, login: str, service: str = "") -> None:

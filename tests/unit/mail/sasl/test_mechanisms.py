@@ -19,6 +19,7 @@ from mail.sasl import (
     NeedScram,
     NeedToken,
     NotPrintable,
+    ScramAny,
     ScramKeys,
     Step,
     begin,
@@ -77,6 +78,16 @@ def test_scram_of_rfc7677() -> None:
     )
     assert exchange.step(_FINAL) == Challenge(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
     assert exchange.step(b"") == Done("user", "")
+
+
+def test_scram_says_which_of_several_passwords_was_proven() -> None:
+    keys = tuple(derive_scram(password, _SALT, 4096) for password in ("pen", "pencil", "paper"))
+    for names, by in ((("a", "b", "c"), "b"), ((), "")):
+        exchange = start("SCRAM-SHA-256")
+        exchange.step(_FIRST)
+        exchange.answer(ScramAny(keys, names))
+        assert exchange.step(_FINAL) == Challenge(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+        assert exchange.step(b"") == Done("user", "", by)
 
 
 def test_scram_with_another_password_fails() -> None:

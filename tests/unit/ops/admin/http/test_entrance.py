@@ -27,7 +27,10 @@ async def test_who_is_no_administrator_is_told_to_the_log() -> None:
 def test_no_token_is_none(token: str) -> None:
     assert not is_token(Secret(token), f"Bearer {token}")
     assert not is_token(Secret("x" * 32), f"Bearer {token}")
-    assert is_token(Secret("x" * 32), "Bearer " + "x" * 32)
+    for shown in ("Bearer ", "bearer ", "BEARER  "):
+        assert is_token(Secret("x" * 32), shown + "x" * 32)
+    for shown in ("", "Basic ", "Bearerx ", "Bearer x"):
+        assert not is_token(Secret("x" * 32), shown + "x" * 32)
 
 
 async def test_a_password_alone_is_not_enough_where_there_is_a_second_factor() -> None:

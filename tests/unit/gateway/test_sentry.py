@@ -5,7 +5,7 @@ import asyncio
 from actors.directory.types import Principal
 from cluster.clock import ManualClock
 from cluster.errors import Unavailable
-from gateway.jmap.sentry import Sentry
+from gateway.sentry import TOGETHER, Sentry
 
 ALICE = Principal(1, "alice", "password:1")
 TOKEN = Principal(1, "alice", "grant:2", until_ms=5_000)
@@ -65,6 +65,17 @@ async def test_a_token_ends_by_itself() -> None:
         await world.round()
         await world.round()
         assert world.ended == ["token"]
+
+
+async def test_others_are_not_kept_waiting_by_a_round() -> None:
+    world = Guarded()
+    for number in range(3 * TOGETHER):
+        world.sentry.hold(Principal(number, "x", "password:1"), lambda: None)
+    seen = set()
+    while len(world.asked) < 3 * TOGETHER:
+        await asyncio.sleep(0)
+        seen.add(len(world.asked))
+    assert {TOGETHER, 2 * TOGETHER} <= seen
 
 
 async def test_nothing_is_asked_when_nothing_is_open() -> None:
