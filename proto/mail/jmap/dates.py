@@ -1,6 +1,7 @@
 """Date and UTCDate (RFC 8620 1.4): RFC 3339 with capital letters and no fraction that is zero.
 
-The law: what `utc` and `date` write, `read_utc` and `read_date` take and give back as the same moment.
+The law: what `utc` and `date` write, `read_utc` and `read_date` take and give back as the same moment. A fraction that
+is zero is taken too, as every script's own way to write a date has one.
 """
 
 import re
@@ -18,8 +19,6 @@ def read_date(text: str) -> datetime:
     if (found := _DATE(text)) is None:
         raise ValueError("not a Date")
     year, month, day, hour, minute, second, fraction, zulu, sign, hours, minutes = found.groups()
-    if fraction is not None and not fraction.strip("0"):
-        raise ValueError("a fraction of zero is left out")
     if zulu:
         zone = UTC
     else:

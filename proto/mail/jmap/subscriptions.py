@@ -33,12 +33,13 @@ class Invalid(ValueError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
         self.name = name
+        self.why = why
 
 
 class Subscription(Struct, frozen=True, array_like=True):
     """As it is kept.
 
-    `types` None: all. `code`: what the client has to tell; empty once it has. `server_key`: the public key that the
+    `types` None: all. `code`: what the client has to tell; empty once it has, and then it is `told`. `server_key`: the public key that the
     session showed when it was made (RFC 9749). `credential`: what it was made with, and ends with.
     """
 
@@ -54,6 +55,7 @@ class Subscription(Struct, frozen=True, array_like=True):
     code: str
     server_key: str
     credential: str
+    told: str = ""
 
     @property
     def verified(self) -> bool:
@@ -164,7 +166,7 @@ def told_code(subscription: Subscription, code: str) -> Subscription:
     """The client tells a code: it is verified by now, or was before. Raises Invalid for any other (7.2.2)."""
     if subscription.verified or not hmac.compare_digest(subscription.code.encode(), code.encode("utf-8", "replace")):
         raise Invalid("verificationCode", "not the one that was pushed")
-    return replace(subscription, code="")
+    return replace(subscription, code="", told=code)
 
 
 def extended(subscription: Subscription, asked_ms: int | None, now_ms: int, until_ms: int = 0) -> Subscription:
