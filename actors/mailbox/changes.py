@@ -198,8 +198,7 @@ class Changes:
         if isinstance(event, ev.MailboxCreated):
             self._made.add(event.mailbox)
         if isinstance(event, ev.MailboxCreated | ev.MailboxRenamed):
-            self._arranged.add(event.name)
-            self._orphans |= isinstance(event, ev.MailboxRenamed)
+            self._arranged.add(event.name)  # what was below a renamed one was renamed with it
         if event.mailbox:
             self._box(event.mailbox, wholly=True)
 
@@ -222,10 +221,9 @@ class Changes:
             self._moved.update(emails)
             self._relinked.update(threads)
             hides, seen = bool(event.set & DELETED), self._was_seen.setdefault(event.mailbox, {})
-            for uid in _each(event.uids):
-                seen.setdefault(uid, hides)
+            had = [(uid, uid) for uid in _each(event.uids) if seen.setdefault(uid, hides) and hides]
             if hides:
-                self._had.update(threads)
+                self._had.update(self.sight.at(event.mailbox, had)[1])
             else:
                 self._maybe.update(emails)
 

@@ -95,7 +95,7 @@ async def _create(turn: Turn, name: str, given: Mapping[str, Any]) -> dict[str, 
             credential=turn.credential,
         )
     except Invalid as error:
-        raise invalid_properties({error.name: str(error)}) from None
+        raise invalid_properties({error.name: error.why}) from None
     await turn.services.mail.put_objects(turn.account, [(KIND, number, encode(subscription))])
     desk.made(turn.account, subscription)
     turn.created.add(name, number)
@@ -114,7 +114,8 @@ async def _update(turn: Turn, name: str, patch: Mapping[str, Any]) -> dict[str, 
     current = (await _held(turn)).get(found)
     if current is None:
         raise SetError("notFound")
-    shown = {**_shown(current), "url": current.url, "keys": None}
+    keys = {"p256dh": current.p256dh, "auth": current.auth} if current.p256dh else None
+    shown = {**_shown(current), "url": current.url, "keys": keys}
     changes = PUSH_SUBSCRIPTION.update(shown, patch, turn.created, turn.limits)
     changed = current
     try:
@@ -125,7 +126,7 @@ async def _update(turn: Turn, name: str, patch: Mapping[str, Any]) -> dict[str, 
         if "expires" in changes:
             changed = extended(changed, _ms(changes["expires"]), turn.services.clock.now_ms())
     except Invalid as error:
-        raise invalid_properties({error.name: str(error)}) from None
+        raise invalid_properties({error.name: error.why}) from None
     if changed is not current:
         await turn.services.mail.put_objects(turn.account, [(KIND, found, encode(changed))])
     if changed.verified and not current.verified:

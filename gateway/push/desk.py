@@ -17,7 +17,7 @@ from gateway.push.pusher import Pusher
 from gateway.push.watcher import Watcher
 from mail.jmap.subscriptions import Subscription
 
-CODES_MAX: Final = 10  # of one user in CODES_S, from each process
+CODES_MAX: Final = 30  # of one user in CODES_S, from each process: all his devices, and who tries them out
 CODES_S: Final = 600.0
 USERS_MAX: Final = 10_000  # whose codes are counted: about 200 bytes each
 AT_ONCE_MAX: Final = 100  # codes on their way

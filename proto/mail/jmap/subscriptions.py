@@ -33,6 +33,7 @@ class Invalid(ValueError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(why)
         self.name = name
+        self.why = why
 
 
 class Subscription(Struct, frozen=True, array_like=True):

@@ -12,12 +12,13 @@ from actors.mailbox.client import MailboxClient
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.sight import Seen, Sight, holders_of, sight_of
 from actors.mailbox.state import encode_head
-from actors.mailbox.types import DELETED, DRAFT, FLAGGED, INBOX, SEEN, EmailEdit, Item, Ranges, Who
+from actors.mailbox.types import DELETED, DRAFT, FLAGGED, INBOX, SEEN, SEPARATOR, EmailEdit, Item, Ranges, Who
 from cluster.errors import Stale, Trouble
 
 ACCOUNT: Final = 7
 BOB: Final = Who(9, frozenset({"anyone", "user:9"}))
 STEPS: Final = 60
+NAMES: Final = ("a", "b", "c", "a/a", "a/a/b", "b/b", "b/a/a", "c/a/b", "d/a")
 SUBJECTS: Final = 5
 
 
@@ -51,10 +52,20 @@ def threads_of(seen: dict[int, Seen]) -> dict[int, frozenset[int]]:
     return {thread: frozenset(emails) for thread, emails in threads.items()}
 
 
+def parent_of(sight: Sight, name: str) -> int | None:
+    """The nearest one above that is seen."""
+    by_name = {box.name: number for number, box in sight.listed.items()}
+    while name := name.rpartition(SEPARATOR)[0]:
+        if name in by_name:
+            return by_name[name]
+    return None
+
+
 def boxes_of(sight: Sight) -> dict[int, Any]:
     return {
         number: (
-            box.name,
+            box.name.rpartition(SEPARATOR)[2],
+            parent_of(sight, box.name),
             box.role,
             sight.rights(number),
             sight.who is None and box.name in sight.account.subscriptions,
@@ -180,13 +191,13 @@ class Life:
         await edit_and_check(self.client, edits)
 
     async def do_make(self) -> None:
-        await self.client.create(ACCOUNT, self.dice.choice("abc"))
+        await self.client.create(ACCOUNT, self.dice.choice(NAMES))
 
     async def do_remove(self) -> None:
-        await self.client.delete(ACCOUNT, self.dice.choice("abc"))
+        await self.client.delete(ACCOUNT, self.dice.choice(NAMES))
 
     async def do_rename(self) -> None:
-        await self.client.rename(ACCOUNT, self.dice.choice(["a", "b", INBOX]), self.dice.choice("abcd"))
+        await self.client.rename(ACCOUNT, self.dice.choice(["a", "b", "a/a", "b/b", INBOX]), self.dice.choice(["d", "b/a/c", *NAMES]))
 
     async def do_subscribe(self) -> None:
         await self.client.subscribe(ACCOUNT, self.dice.choice("ab"), self.dice.random() < 0.5)
@@ -270,7 +281,7 @@ def check_sight(mirror: Mirror, who: Who | None) -> None:
         )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(6), 11])
 async def test_whoever_knew_it_once_learns_what_it_is(client: MailboxClient, seed: int) -> None:
     dice = random.Random(seed)
     life = Life(client, dice)

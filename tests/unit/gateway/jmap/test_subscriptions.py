@@ -74,14 +74,16 @@ async def test_the_life_of_one() -> None:
         told = await ask(world, "alice", "set", update={name: {"verificationCode": pushed.code, "types": None}})
         assert told["updated"] == {name: None}
         assert desk.verified_ids == [name]
-        told = await ask(world, "alice", "set", update={name: {"verificationCode": pushed.code}})
-        assert told["updated"] == {name: None}, "who has not heard that it was taken may say it again"
-        assert desk.verified_ids == [name]
         (shown,) = (await ask(world, "alice", "get", ids=[name], properties=["types", "verificationCode"]))["list"]
         assert shown == {"id": name, "types": None, "verificationCode": pushed.code}
-        for wrong_code in ("wrong", None):
-            told = await ask(world, "alice", "set", update={name: {"verificationCode": wrong_code}})
-            assert told["notUpdated"][name]["type"] == "invalidProperties"
+
+        # Who has not heard that it was taken may say it again; what never changes may not be taken away either.
+        whole = {key: value for key, value in ASKED.items() if key != "types"} | {"verificationCode": pushed.code}
+        assert (await ask(world, "alice", "set", update={name: whole}))["updated"] == {name: None}
+        for gone in ({"keys": None}, {"verificationCode": None}, {"verificationCode": "wrong"}):
+            refused = (await ask(world, "alice", "set", update={name: gone}))["notUpdated"][name]
+            assert refused["properties"] == [*gone]
+        assert desk.verified_ids == [name]
 
         # Nobody else has it, and nobody reads where it goes.
         assert (await ask(world, "bob", "get", ids=[name]))["notFound"] == [name]

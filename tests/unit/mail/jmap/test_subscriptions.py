@@ -42,8 +42,14 @@ def test_the_code_is_told_once() -> None:
             subs.told_code(new, wrong)
     verified = subs.told_code(new, new.code)
     assert verified.live(NOW)
+    assert verified.told == new.code
     with pytest.raises(Invalid):
         subs.told_code(verified, "")
+
+
+def test_one_of_before_codes_were_kept_is_read() -> None:
+    old = msgspec.msgpack.decode(subs.encode(made()))[:-1]
+    assert subs.decode(msgspec.msgpack.encode(old)) == made()
 
 
 @pytest.mark.parametrize(
