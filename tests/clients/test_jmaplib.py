@@ -131,6 +131,59 @@ def test_a_draft_with_an_attachment(https: tuple[Peopled, int], connect: Connect
     assert client.download(attached.blob_id, name="a.pdf", content_type="application/pdf") == data
 
 
+def test_sending(https: tuple[Peopled, int], connect: Connect) -> None:
+    server, _port = https
+    sender, receiver = connect(server.account()), connect(server.account())
+    drafts, sent = by_role(sender, "drafts"), by_role(sender, "sent")
+    with sender.batch() as batch:
+        identities = batch.submission.identity.get(ids=None)
+        before = batch.submission.email_submission.get(ids=[])
+    with receiver.batch() as batch:
+        to = batch.submission.identity.get(ids=None)
+    (identity,), (other,) = identities.result.items, to.result.items
+    draft = {
+        "mailboxIds": {drafts: True},
+        "keywords": {"$draft": True},
+        "from": [{"email": identity.email}],
+        "to": [{"email": other.email}],
+        "subject": "Sent by a program",
+        "bodyValues": {"t": {"value": "Hello\n"}},
+        "textBody": [{"partId": "t", "type": "text/plain"}],
+    }
+    filed = {f"mailboxIds/{drafts}": None, f"mailboxIds/{sent}": True, "keywords/$draft": None}
+    with sender.batch() as batch:
+        made = batch.mail.email.set(create={"d": draft})
+        submitted = batch.submission.email_submission.set(
+            create={"s": {"emailId": "#d", "identityId": str(identity.id)}}, onSuccessUpdateEmail={"#s": filed}
+        )
+        shown = batch.mail.email.get(ids=[CreationRef("d")], properties=["mailboxIds", "keywords"])
+    submission = submitted.result.created_id("s")
+    assert made.result.created_id("d")
+    assert (shown.result.items[0].mailbox_ids, shown.result.items[0].keywords) == ({sent: True}, {})
+    with sender.batch() as batch:
+        changes = batch.submission.email_submission.changes(since_state=before.result.state)
+        status = batch.submission.email_submission.get(ids=[submission])
+    assert list(changes.result.created) == [submission]
+    assert status.result.items[0].undo_status == "final"
+    assert status.result.items[0].delivery_status[other.email].delivered == "yes"
+    with receiver.batch() as batch:
+        found = batch.mail.email.query(filter={"inMailbox": by_role(receiver, "inbox"), "from": identity.email})
+        came = batch.mail.email.get(ids=found.ref_ids(), properties=["subject"])
+    assert [email.subject for email in came.result.items] == ["Sent by a program"]
+
+
+def test_being_away(https: tuple[Peopled, int], connect: Connect) -> None:
+    client = connect(https[0].account())
+    with client.batch() as batch:
+        made = batch.vacation.vacation_response.set(
+            update={"singleton": {"isEnabled": True, "subject": "Away", "textBody": "Back on Monday.\n"}}
+        )
+        shown = batch.vacation.vacation_response.get(ids=["singleton"])
+    assert "singleton" in made.result.updated
+    (answer,) = shown.result.items
+    assert (answer.is_enabled, answer.subject, answer.text_body) == (True, "Away", "Back on Monday.\n")
+
+
 def test_keeping_in_step(https: tuple[Peopled, int], connect: Connect) -> None:
     server, _port = https
     login = server.account()

@@ -36,6 +36,8 @@ class Property:
     """Only the server sets it."""
     born: bool = False
     """The server sets it in the beginning; later the client may."""
+    usual: Any = None
+    """What the server sets, as a rule: a client that creates may say so, and is told where it is something else."""
     fixed: bool = False
     """It never changes."""
     refers: bool = False
@@ -59,7 +61,7 @@ class Kind:
         made: dict[str, Any] = {}
         for name, one in self.properties.items():
             if one.server or one.born:
-                if name in given:
+                if name in given and (one.usual is None or given[name] != one.usual):
                     problems[name] = "only the server sets it"
             elif name in given:
                 _put(made, problems, name, one, given[name], created, limits)

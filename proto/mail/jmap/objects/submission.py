@@ -74,7 +74,7 @@ EMAIL_SUBMISSION: Final = Kind(
         "threadId": _ID,
         "envelope": Property(type=Envelope | None, default=None, fixed=True, clean=_envelope),
         "sendAt": _ID,
-        "undoStatus": Property(type=Literal["canceled"], born=True),
+        "undoStatus": Property(type=Literal["canceled"], born=True, usual="final"),  # as meli says it
         "deliveryStatus": _SERVER,
         "dsnBlobIds": _SERVER,
         "mdnBlobIds": _SERVER,
