@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from gateway.proxy import ip_of
 from gateway.web.parts import Scope, WebServices
+from gateway.web.room import Room
 
 if TYPE_CHECKING:
     from gateway.web.upgraded import SocketProtocol
@@ -38,6 +39,11 @@ class Owner(Protocol):
     @property
     def services(self) -> WebServices:
         """What all share."""
+        ...
+
+    @property
+    def room(self) -> Room:
+        """The memory that all share."""
         ...
 
     def opened(self, connection: "Connection") -> str:
@@ -245,6 +251,11 @@ class Connection(HttpToolsProtocol):
     def services(self) -> WebServices:
         """What all share."""
         return self.owner.services
+
+    @property
+    def room(self) -> Room:
+        """The memory that all share."""
+        return self.owner.room
 
     def unfinished(self, scope: Scope) -> bool:
         """Whether more of this request's body is to come."""

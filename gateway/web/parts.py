@@ -15,6 +15,7 @@ from gateway.web.settings import WebSettings
 if TYPE_CHECKING:
     from gateway.web.answers import Answer
     from gateway.web.exchange import Exchange
+    from gateway.web.room import Room
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -51,6 +52,11 @@ class Peer(Protocol):
     @property
     def secure(self) -> bool:
         """Whether nobody between us and the client can read along."""
+        ...
+
+    @property
+    def room(self) -> "Room":
+        """The memory that all of the server's connections share."""
         ...
 
     @property
