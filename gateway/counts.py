@@ -5,7 +5,7 @@ The law: what has begun is counted until it has ended, and then there is no trac
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -39,10 +39,10 @@ class Counts(Generic[Whose]):
             del self._counts[whose]
 
     @contextmanager
-    def one_more(self, whose: Whose, most: int, refusal: Exception) -> Iterator[None]:
+    def one_more(self, whose: Whose, most: int, refusal: Callable[[], Exception]) -> Iterator[None]:
         """Counted within. Raises `refusal` where that would be too many."""
         if not self.begin(whose, most):
-            raise refusal
+            raise refusal()
         try:
             yield
         finally:

@@ -65,7 +65,7 @@ async def packed_spool(data: Spool) -> AsyncIterator[Spool]:
             packed.add(piece)
 
     with new_spool() as packed:
-        await _on_disk(fill)
+        await on_disk(fill)
         yield packed
 
 
@@ -73,11 +73,12 @@ async def unpacked_spool(digest: bytes, pieces: AsyncIterator[bytes]) -> Spool:
     """The data that is stored in these pieces. Raises Corrupt, StoreFull, Unavailable, and what `pieces` raises."""
     with new_spool() as stored:
         async for piece in pieces:
-            await _on_disk(stored.add, piece)
-        return await _on_disk(unpacked, digest, Reading(stored))
+            await on_disk(stored.add, piece)
+        return await on_disk(unpacked, digest, Reading(stored))
 
 
-async def _on_disk(work: Callable[..., Result], *arguments: Any) -> Result:
+async def on_disk(work: Callable[..., Result], *arguments: Any) -> Result:
+    """Something done with a spool, in a thread. Raises StoreFull, Unavailable."""
     try:
         return await asyncio.to_thread(work, *arguments)
     except OSError as error:

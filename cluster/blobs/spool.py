@@ -7,6 +7,7 @@ It is filled once, from one thread at a time, and then read from any place in it
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +23,17 @@ class Spool:
         """`directory`: on whose disk; None: where temporary files go (TMPDIR)."""
         self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 (it lasts as long as this)
         self._hash = hashlib.sha256()
+        self._lock = threading.Lock()  # who closes it waits for a thread that is at it still
         self.size = 0
 
     def add(self, data: bytes) -> None:
         """Some more of it."""
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        self._hash.update(data)
-        self.size += len(data)
+        with self._lock:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._hash.update(data)
+            self.size += len(data)
 
     @property
     def digest(self) -> bytes:
@@ -39,7 +42,8 @@ class Spool:
 
     def read(self, at: int, count: int) -> bytes:
         """Up to so many bytes from a place on; fewer at the end alone."""
-        found = os.pread(self._file.fileno(), count, at)
+        with self._lock:
+            found = os.pread(self._file.fileno(), count, at)
         if len(found) == count or at + len(found) >= self.size:
             return found
         return found + self.read(at + len(found), count - len(found))
@@ -52,7 +56,8 @@ class Spool:
 
     def close(self) -> None:
         """Forget it; harmless twice."""
-        self._file.close()
+        with self._lock:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

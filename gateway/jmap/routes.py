@@ -5,13 +5,14 @@ and what a request has to say is bounded before it is read. A request runs until
 slow readers make us hold is bounded by the same.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from actors.mailbox.cache import Cache
+from gateway.counts import Counts
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
 from gateway.jmap.sentry import Sentry
@@ -44,7 +45,7 @@ class Jmap:
         self._services = services
         self._credentials = credentials
         self._streams = Streams(watcher, Sentry(services.directory.stands, services.clock))
-        self._running: Counter[int] = Counter()
+        self._running: Counts[int] = Counts()
         self._transfers = Transfers()
         self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
 
@@ -69,7 +70,9 @@ class Jmap:
         principal = await self._principal(exchange)
         limits = self._services.limits
         try:
-            exchange.at_end(self._one_more(principal.account))
+            if not self._running.begin(principal.account, limits.concurrent_requests_max):
+                raise _too_many()
+            exchange.at_end(partial(self._running.end, principal.account))
             request = decode(await self._body(exchange), limits, self._offered)
             turn, responses = await self._carried_out(principal, request, exchange.ip)
             state = await self._session_state(principal, exchange)
@@ -85,17 +88,14 @@ class Jmap:
     async def websocket(self, exchange: Exchange) -> None:
         """Requests and changes."""
         principal = await self._principal(exchange)
+        limits = self._services.limits
 
         async def carry(request: Request, request_id: str | None, send: Callable[[bytes], Awaitable[None]]) -> None:
-            done = self._one_more(principal.account)
-            try:
+            with self._running.one_more(principal.account, limits.concurrent_requests_max, _too_many):
                 turn, responses = await self._carried_out(principal, request, exchange.ip)
                 state = await self._session_state(principal, exchange)
                 await send(encode_response(request_id, responses, state, turn.created.json()))
-            finally:
-                done()
 
-        limits = self._services.limits
         await self._streams.websocket(exchange, principal, limits, frozenset(self._offered), carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
@@ -151,22 +151,11 @@ class Jmap:
         credential = principal.credential
         return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
-    def _one_more(self, account: int) -> Callable[[], None]:
-        """Count a request; what is to be called when it is over. Raises RequestError."""
-        if self._running[account] >= self._services.limits.concurrent_requests_max:
-            raise RequestError(
-                "limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429
-            )
-        self._running[account] += 1
-
-        def done() -> None:
-            self._running[account] -= 1
-            if not self._running[account]:
-                del self._running[account]
-
-        return done
-
 
 def base_of(exchange: Exchange) -> str:
     """Where the client reached us."""
     return f"{'https' if exchange.secure else 'http'}://{exchange.authority}"
+
+
+def _too_many() -> RequestError:
+    return RequestError("limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429)

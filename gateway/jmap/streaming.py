@@ -5,12 +5,12 @@ WebSocket requests are answered in the order they came; changes are told of betw
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
 from cluster.errors import Trouble
+from gateway.counts import Counts
 from gateway.jmap.sentry import Sentry
 from gateway.login import Principal
 from gateway.push.audience import Listener
@@ -44,7 +44,7 @@ class Streams:
     def __init__(self, watcher: Watcher, sentry: Sentry) -> None:
         self._watcher = watcher
         self._sentry = sentry
-        self._open: Counter[int] = Counter()
+        self._open: Counts[int] = Counts()
 
     async def event_source(self, exchange: Exchange, who: Principal) -> None:
         """Tell of changes until the client leaves."""
@@ -54,7 +54,10 @@ class Streams:
             raise HttpError(400, str(error)) from None
         task = asyncio.current_task()
         assert task is not None
-        with self._one_more(who.account), self._sentry.over(who, task.cancel):  # which ends the answer as it should
+        with (
+            self._open.one_more(who.account, STREAMS_MAX, _too_many),
+            self._sentry.over(who, task.cancel),
+        ):  # which ends the answer as it should
             pieces = events(self._watcher, who.account, wanted, exchange.header("last-event-id"))
             try:
                 first = await anext(pieces)  # what refuses it comes before the answer has begun
@@ -69,7 +72,7 @@ class Streams:
         self, exchange: Exchange, who: Principal, limits: Limits, capabilities: frozenset[str], carry: Carry
     ) -> None:
         """Answer until the client leaves."""
-        with self._one_more(who.account):
+        with self._open.one_more(who.account, STREAMS_MAX, _too_many):
             async with (
                 exchange.websocket(SUBPROTOCOL) as socket,
                 _Pushing(self._watcher, who.account, socket) as pushing,
@@ -89,10 +92,9 @@ class Streams:
                     except Trouble as trouble:
                         await socket.close(POLICY, trouble.says[:100])
 
-    def _one_more(self, account: int) -> "_Counted":
-        if self._open[account] >= STREAMS_MAX:
-            raise HttpError(429, "Too many streams are open")
-        return _Counted(self._open, account)
+
+def _too_many() -> HttpError:
+    return HttpError(429, "Too many streams are open")
 
 
 @asynccontextmanager
@@ -111,20 +113,6 @@ async def _ending(sentry: Sentry, who: Principal, socket: WebSocket) -> AsyncIte
             for task in closing:
                 task.cancel()
             await asyncio.gather(*closing, return_exceptions=True)
-
-
-class _Counted:
-    def __init__(self, counts: Counter[int], account: int) -> None:
-        self._counts = counts
-        self._account = account
-
-    def __enter__(self) -> None:
-        self._counts[self._account] += 1
-
-    def __exit__(self, *_error: object) -> None:
-        self._counts[self._account] -= 1
-        if not self._counts[self._account]:
-            del self._counts[self._account]
 
 
 class _Pushing:

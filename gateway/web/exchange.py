@@ -122,7 +122,7 @@ class Exchange:
             if self._read:  # most came with their head
                 return piece
             return piece + b"".join([more async for more in self.stream(limit)])
-        self._check_length(limit)
+        self.check_length(limit)
         await self.take_room(limit if self.header("content-encoding") else min(size, limit))
         return b"".join([piece async for piece in self.stream(limit)])
 
@@ -130,15 +130,19 @@ class Exchange:
         """Wait for so much of the room that all share, until all is over. Raises HttpError (503)."""
         self.at_end(await self.peer.room.take(octets, self.ip))
 
-    def _check_length(self, limit: int) -> None:
+    def check_length(self, limit: int) -> int | None:
+        """What the body says of its length, packed as it may be; None: nothing. Raises HttpError (413)."""
         announced = self.header("content-length")
-        if announced and int(announced) > limit:
+        if not announced:
+            return None
+        if int(announced) > limit:
             raise HttpError(413)
+        return None if self.header("content-encoding") else int(announced)
 
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """It in pieces as they come; the client waits while they are dealt with. Raises as `body`."""
         unpacker = self._unpacker(limit)
-        self._check_length(limit)
+        self.check_length(limit)
         left = limit
         while not self._read:
             piece = await self._next()
