@@ -5,7 +5,7 @@ call. References are resolved against what was answered before, in plain values.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -41,6 +41,7 @@ from mail.jmap.request import Call, Request
 
 _SHARED: Final = frozenset({"Mailbox", "Email", "Blob"})  # kinds of which another's account may have any
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
+Response = tuple[str, Any, str]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "Blob/copy": blob_calls.copy,
@@ -94,28 +95,36 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 
-async def carry_out(turn: Turn, request: Request) -> list[tuple[str, Any, str]]:
+async def carry_out(turn: Turn, request: Request) -> list[Response]:
     """The responses to all calls, in order."""
-    responses: list[tuple[str, Any, str]] = []
+    return [response async for response in responses_to(turn, request)]
+
+
+async def responses_to(turn: Turn, request: Request) -> AsyncIterator[Response]:
+    """The same, each as soon as it is there: those alone are held here that later calls refer to."""
+    held: list[Response] = []
     budget = references.Budget(turn.limits)
     wanted = _referred(request)
     metrics = turn.services.metrics
     for call in request.calls:
         name, outcome = call.name, "ok"
         try:
-            answer = await _one(turn, call, responses, budget)
+            answer = await _one(turn, call, held, budget)
         except MethodError as error:
             name, answer, outcome = "error", error.json(), error.kind
         metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
         if call.id in wanted:  # in what was rendered already nothing can be pointed at
             answer = orjson.loads(orjson.dumps(answer))
-        responses.append((name, answer, call.id))
-        responses += [(other, made, call.id) for other, made in turn.also]
+        told: list[Response] = [(name, answer, call.id), *((other, made, call.id) for other, made in turn.also)]
         turn.also.clear()
-    return responses
+        if call.id in wanted:
+            held += told
+        del answer  # who takes it lets go of it
+        while told:
+            yield told.pop(0)
 
 
-async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], budget: references.Budget) -> Answer:
+async def _one(turn: Turn, call: Call, responses: list[Response], budget: references.Budget) -> Answer:
     try:
         method = find(call.name, turn.using)
         arguments = references.resolve(call.arguments, responses, budget)

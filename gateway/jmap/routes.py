@@ -2,10 +2,11 @@
 
 The law: nobody is answered who has not said who he is; requests of one account that run at the same time are bounded,
 and what a request has to say is bounded before it is read. A request runs until its client has read the answer: what
-slow readers make us hold is bounded by the same.
+slow readers make us hold is bounded by the same. Of a large answer what one call says is held, never what all say.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import orjson
 
 from actors.mailbox.cache import Cache
 from gateway.counts import Counts
-from gateway.jmap.dispatch import carry_out
+from gateway.jmap.dispatch import Response, responses_to
 from gateway.jmap.parts import Services
 from gateway.jmap.sentry import Sentry
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
@@ -26,13 +27,15 @@ from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange
 from gateway.web.router import Router
+from gateway.web.websocket import WebSocket
 from mail.jmap.errors import RequestError
-from mail.jmap.request import Request, decode, encode
-from mail.jmap.websocket import encode_response
+from mail.jmap.request import NO_MEMBERS, Request, decode, encode_begin, encode_end, joined
+from mail.jmap.websocket import response_members
 
 WELL_KNOWN: Final = "/.well-known/jmap"
 SESSION: Final = "/jmap/session"
 SCOPE: Final = "jmap"
+WHOLE_BYTES: Final = 1024 * 1024  # an answer of so many octets goes whole
 STATE_S: Final = 5.0  # that a session's state is known without a look
 STATES_MAX: Final = 20_000  # of accounts: about 200 bytes each
 _NOT_KEPT: Final = (("Cache-Control", "no-cache, no-store, must-revalidate"),)  # RFC 8620 2
@@ -74,9 +77,9 @@ class Jmap:
                 raise _too_many()
             exchange.at_end(partial(self._running.end, principal.account))
             request = decode(await self._body(exchange), limits, self._offered)
-            turn, responses = await self._carried_out(principal, request, exchange.ip)
-            state = await self._session_state(principal, exchange)
-            return Answer(200, encode(responses, state, turn.created.json()), JSON)
+            # HTTP/1.0 has no way to tell where pieces end.
+            most = math.inf if exchange.is_old else WHOLE_BYTES
+            return Answer(200, await self._carried_out(exchange, principal, request, most), JSON)
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
 
@@ -90,11 +93,11 @@ class Jmap:
         principal = await self._principal(exchange)
         limits = self._services.limits
 
-        async def carry(request: Request, request_id: str | None, send: Callable[[bytes], Awaitable[None]]) -> None:
+        async def carry(request: Request, request_id: str | None, socket: WebSocket) -> None:
             with self._running.one_more(principal.account, limits.concurrent_requests_max, _too_many):
-                turn, responses = await self._carried_out(principal, request, exchange.ip)
-                state = await self._session_state(principal, exchange)
-                await send(encode_response(request_id, responses, state, turn.created.json()))
+                members = response_members(request_id)
+                told = await self._carried_out(exchange, principal, request, WHOLE_BYTES, members)
+                await (socket.send(told) if isinstance(told, bytes) else socket.send_pieces(told))
 
         await self._streams.websocket(exchange, principal, limits, frozenset(self._offered), carry)
 
@@ -117,11 +120,23 @@ class Jmap:
             raise RequestError("limit", "The request is larger than allowed.", limit="maxSizeRequest") from None
 
     async def _carried_out(
-        self, principal: Principal, request: Request, ip: str
-    ) -> tuple[Turn, list[tuple[str, Any, str]]]:
+        self,
+        exchange: Exchange,
+        principal: Principal,
+        request: Request,
+        most: float,
+        members: Mapping[str, str] = NO_MEMBERS,
+    ) -> bytes | AsyncIterator[bytes]:
+        """A Response object: whole if it has no more octets than `most`, else in pieces; a call is carried out when
+        what was told before is taken. `members`: others of the object."""
+        turn = self._turn(principal, request.using, request.created_ids, ip=exchange.ip)
+        told = _encoded(responses_to(turn, request))
         with self._services.metrics.seconds.time():
-            turn = self._turn(principal, request.using, request.created_ids, ip=ip)
-            return turn, await carry_out(turn, request)
+            begin, is_all = await _gathered(told, most)
+        state = await self._session_state(principal, exchange)
+        if is_all:
+            return joined(begin, state, turn.created.json(), members)
+        return _pieces(encode_begin(members), begin, told, lambda: encode_end(state, turn.created.json()))
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
         """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
@@ -150,6 +165,43 @@ class Jmap:
     ) -> Turn:
         credential = principal.credential
         return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
+
+
+async def _encoded(told: AsyncIterator[Response]) -> AsyncIterator[bytes]:
+    async for response in told:
+        piece = orjson.dumps(response)
+        del response  # it may be large
+        yield piece
+
+
+async def _gathered(told: AsyncIterator[bytes], most: float) -> tuple[list[bytes], bool]:
+    """What is told first, up to the piece with which it is more octets than that; and whether it is all."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in told:
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            return pieces, False
+    return pieces, True
+
+
+async def _pieces(
+    before: bytes, begin: list[bytes], told: AsyncIterator[bytes], end: Callable[[], bytes]
+) -> AsyncIterator[bytes]:
+    """A Response object. All calls are carried out, whether the client stays to the end or not."""
+    try:
+        while begin:
+            yield before
+            yield begin.pop(0)
+            before = b","
+        async for piece in told:
+            yield before
+            yield piece
+        yield end()
+    finally:
+        async for piece in told:
+            del piece
 
 
 def base_of(exchange: Exchange) -> str:

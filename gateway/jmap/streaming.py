@@ -33,8 +33,7 @@ from mail.jmap.websocket import (
 
 STREAMS_MAX: Final = 100  # of one account: devices and windows, and those of a shared login
 
-Send = Callable[[bytes], Awaitable[None]]
-Carry = Callable[[Request, str | None, Send], Awaitable[None]]
+Carry = Callable[[Request, str | None, WebSocket], Awaitable[None]]
 """Carries a request out, and sends the answer. Raises RequestError."""
 
 
@@ -86,7 +85,7 @@ class Streams:
                         elif isinstance(message, PushDisable):
                             pushing.disable()
                         else:
-                            await carry(message.request, message.id, socket.send)
+                            await carry(message.request, message.id, socket)
                     except RequestError as error:
                         await socket.send(encode_error(error))
                     except Trouble as trouble:

@@ -267,6 +267,12 @@ class Connection(HttpToolsProtocol):
         if task is not None and (self.lost or self.stopping):
             task.cancel()
 
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a text message to the client of a WebSocket, once there is room for it. Raises ConnectionError."""
+        if self.socket is None:
+            raise ConnectionResetError
+        await self.socket.send_fragment(data, first=first, last=last)
+
     async def drained(self) -> None:
         """Wait until the client of a WebSocket has read most of what was written, or is gone."""
         if self.socket is not None:

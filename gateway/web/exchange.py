@@ -268,6 +268,12 @@ class Exchange:
         await self.send({"type": "websocket.send", "text": text})
         await self.peer.drained()
 
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a message, which goes on until the last; when the client has read most of what was sent before."""
+        self.sent_bytes += len(data)
+        self.peer.sent(len(data))
+        await self.peer.send_fragment(data, first=first, last=last)
+
     async def close_socket(self, code: int, reason: str) -> None:
         """The end of a WebSocket; nothing where it has ended."""
         if not self.peer.lost:

@@ -81,6 +81,10 @@ class Peer(Protocol):
         """So many octets of a body."""
         ...
 
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a text message to the client of a WebSocket, once there is room for it."""
+        ...
+
     async def drained(self) -> None:
         """Wait until the client of a WebSocket has read most of what was written."""
         ...

@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from gateway.web.answers import HttpError
@@ -164,6 +165,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.frames = []
         elif not self.close_sent:
             super().handle_cont(event)
+
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a text message, once there is room for it. Raises ConnectionError: nobody is there."""
+        await self.writable.wait()
+        if self.disconnected or self.close_sent or self.conn.state is not State.OPEN:
+            raise ConnectionResetError
+        if first:
+            self.conn.send_text(data, fin=last)
+        else:
+            self.conn.send_continuation(data, fin=last)
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     async def receive(self) -> Any:
         """The next message: reading goes on once it was taken, unless the client does not read."""
