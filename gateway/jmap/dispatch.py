@@ -5,7 +5,8 @@ call. References are resolved against what was answered before, in plain values.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -95,33 +96,44 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 
-async def carry_out(turn: Turn, request: Request) -> list[Response]:
-    """The responses to all calls, in order."""
-    return [response async for response in responses_to(turn, request)]
+class Calls:
+    """The calls of a request that are still to be carried out; of what was answered, what they refer to."""
 
+    def __init__(self, turn: Turn, request: Request) -> None:
+        self._turn = turn
+        self._left = deque(request.calls)
+        self._wanted = _referred(request)
+        self._answered: list[Response] = []
+        self._budget = references.Budget(turn.limits)
 
-async def responses_to(turn: Turn, request: Request) -> AsyncIterator[Response]:
-    """The same, each as soon as it is there: those alone are held here that later calls refer to."""
-    held: list[Response] = []
-    budget = references.Budget(turn.limits)
-    wanted = _referred(request)
-    metrics = turn.services.metrics
-    for call in request.calls:
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._left)
+
+    async def next(self) -> list[Response]:
+        """The responses to the next: its own, and those to calls that it made by itself."""
+        turn, call = self._turn, self._left.popleft()
         name, outcome = call.name, "ok"
         try:
-            answer = await _one(turn, call, held, budget)
+            answer = await _one(turn, call, self._answered, self._budget)
         except MethodError as error:
             name, answer, outcome = "error", error.json(), error.kind
-        metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
-        if call.id in wanted:  # in what was rendered already nothing can be pointed at
+        turn.services.metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
+        if call.id in self._wanted:  # in what was rendered already nothing can be pointed at
             answer = orjson.loads(orjson.dumps(answer))
-        told: list[Response] = [(name, answer, call.id), *((other, made, call.id) for other, made in turn.also)]
+        responses = [(name, answer, call.id), *[(other, made, call.id) for other, made in turn.also]]
         turn.also.clear()
-        if call.id in wanted:
-            held += told
-        del answer  # who takes it lets go of it
-        while told:
-            yield told.pop(0)
+        if call.id in self._wanted:
+            self._answered += responses
+        return responses
+
+
+async def carry_out(turn: Turn, request: Request) -> list[Response]:
+    """The responses to all calls, in order."""
+    calls, responses = Calls(turn, request), list[Response]()
+    while calls:
+        responses += await calls.next()
+    return responses
 
 
 async def _one(turn: Turn, call: Call, responses: list[Response], budget: references.Budget) -> Answer:

@@ -14,7 +14,7 @@ import orjson
 
 from actors.mailbox.cache import Cache
 from gateway.counts import Counts
-from gateway.jmap.dispatch import Response, responses_to
+from gateway.jmap.dispatch import Calls, Response
 from gateway.jmap.parts import Services
 from gateway.jmap.sentry import Sentry
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
@@ -130,13 +130,17 @@ class Jmap:
         """A Response object: whole if it has no more octets than `most`, else in pieces; a call is carried out when
         what was told before is taken. `members`: others of the object."""
         turn = self._turn(principal, request.using, request.created_ids, ip=exchange.ip)
-        told = _encoded(responses_to(turn, request))
+        calls, pieces, size = Calls(turn, request), list[bytes](), 0
         with self._services.metrics.seconds.time():
-            begin, is_all = await _gathered(told, most)
+            while calls and size <= most:
+                told = _encoded(await calls.next())
+                size += sum(map(len, told))
+                pieces += told
         state = await self._session_state(principal, exchange)
-        if is_all:
-            return joined(begin, state, turn.created.json(), members)
-        return _pieces(encode_begin(members), begin, told, lambda: encode_end(state, turn.created.json()))
+        if size <= most:
+            return joined(pieces, state, turn.created.json(), members)
+        del told
+        return _pieces(encode_begin(members), pieces, calls, lambda: encode_end(state, turn.created.json()))
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
         """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
@@ -167,41 +171,25 @@ class Jmap:
         return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
 
-async def _encoded(told: AsyncIterator[Response]) -> AsyncIterator[bytes]:
-    async for response in told:
-        piece = orjson.dumps(response)
-        del response  # it may be large
-        yield piece
-
-
-async def _gathered(told: AsyncIterator[bytes], most: float) -> tuple[list[bytes], bool]:
-    """What is told first, up to the piece with which it is more octets than that; and whether it is all."""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in told:
-        pieces.append(piece)
-        size += len(piece)
-        if size > most:
-            return pieces, False
-    return pieces, True
-
-
-async def _pieces(
-    before: bytes, begin: list[bytes], told: AsyncIterator[bytes], end: Callable[[], bytes]
-) -> AsyncIterator[bytes]:
+async def _pieces(before: bytes, pieces: list[bytes], calls: Calls, end: Callable[[], bytes]) -> AsyncIterator[bytes]:
     """A Response object. All calls are carried out, whether the client stays to the end or not."""
     try:
-        while begin:
-            yield before
-            yield begin.pop(0)
-            before = b","
-        async for piece in told:
-            yield before
-            yield piece
+        while True:
+            while pieces:
+                yield before
+                yield pieces.pop(0)
+                before = b","
+            if not calls:
+                break
+            pieces = _encoded(await calls.next())
         yield end()
     finally:
-        async for piece in told:
-            del piece
+        while calls:
+            await calls.next()
+
+
+def _encoded(responses: list[Response]) -> list[bytes]:
+    return [orjson.dumps(response) for response in responses]
 
 
 def base_of(exchange: Exchange) -> str:
