@@ -58,6 +58,7 @@ from actors.mailbox.views import Directing, Views
 from cluster.blobs.blobs import Blobs, digest_of
 from cluster.blobs.codec import pack
 from cluster.blobs.objects import Objects
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock
 from cluster.errors import Corrupt
 from cluster.meta.store import Store
@@ -303,6 +304,18 @@ class MailboxClient:
     async def kept(self, digest: bytes) -> bytes:
         """The same bytes. Raises NotFound, Corrupt."""
         return await self._blobs.get(digest)
+
+    def spool(self) -> Spool:
+        """A place for large bytes that are still to come; the caller's to close. Raises StoreFull, Unavailable."""
+        return self._blobs.spool()
+
+    async def keep_spool(self, data: Spool) -> None:
+        """`keep` of what is in a spool, piece by piece."""
+        await self._blobs.put_spool(data)
+
+    async def kept_spool(self, digest: bytes) -> Spool:
+        """`kept`, or the bytes of a message that is not inline, in a spool, which is the caller's to close."""
+        return await self._blobs.get_spool(digest)
 
     async def objects(self, account: int, kind: str) -> list[tuple[str, bytes]]:
         """All of the account's objects of a kind, by their ids. Raises Unavailable."""

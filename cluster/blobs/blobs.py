@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, Protocol
 
+from cluster.blobs.spool import Spool
+
 DIGEST_BYTES: Final = 32
 BLOB_BYTES_MAX: Final = 256 * 1024 * 1024  # well over any message we accept (its limit is SMTP's SIZE)
 
@@ -36,6 +38,18 @@ class Blobs(Protocol):
 
     async def get(self, digest: bytes) -> bytes:
         """The bytes. Raises NotFound, Corrupt."""
+        ...
+
+    def spool(self) -> Spool:
+        """A place for large bytes that are still to come. Raises StoreFull, Unavailable."""
+        ...
+
+    async def put_spool(self, data: Spool) -> None:
+        """`put` of what is in a spool, which stays the caller's to close: a few pieces are in memory, never all."""
+        ...
+
+    async def get_spool(self, digest: bytes) -> Spool:
+        """`get` into a spool, which is the caller's to close."""
         ...
 
     async def delete(self, digest: bytes) -> None:

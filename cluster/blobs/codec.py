@@ -6,10 +6,12 @@ own because zstd's must not be used by two at once.
 """
 
 import threading
-from typing import Final
+from collections.abc import Iterator
+from typing import IO, Final, Protocol, cast
 
 import zstandard
 
+from cluster.blobs.spool import PIECE_BYTES, Spool
 from cluster.errors import Corrupt
 
 RAW: Final = 0
@@ -80,6 +82,43 @@ def unpack(stored: bytes) -> bytes:
     if codec == RAW:
         return bytes(body)
     raise Corrupt("A stored message is damaged.", log=f"unknown blob codec {codec}")
+
+
+def pack_pieces(data: Spool) -> Iterator[bytes]:
+    """What is stored of a spool, piece by piece: `unpack` and `unpack_into` read it."""
+    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=data.size)
+    yield bytes((ZSTD,))
+    for piece in data.pieces():
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
+
+
+class Source(Protocol):
+    """A file, or what reads like one."""
+
+    def read(self, count: int, /) -> bytes:
+        """The next bytes; none at the end."""
+        ...
+
+
+def unpack_into(target: Spool, stored: Source) -> None:
+    """Unpack what is stored as `pack` or `pack_pieces` made it, piece by piece. Raises Corrupt, OSError."""
+    codec = (stored.read(1) or b"\xff")[0]
+    if codec == RAW:
+        reader = stored
+    elif codec in (ZSTD, ZSTD_COMMON):
+        dictionary = _dictionary if codec == ZSTD_COMMON else None
+        reader = zstandard.ZstdDecompressor(dict_data=dictionary).stream_reader(cast("IO[bytes]", stored))
+    else:
+        raise Corrupt("A stored message is damaged.", log=f"unknown blob codec {codec}")
+    try:
+        while piece := reader.read(PIECE_BYTES):
+            target.add(piece)
+            if target.size > UNPACKED_BYTES_MAX:
+                raise Corrupt("A stored message is damaged.", log="blob holds too many bytes")
+    except zstandard.ZstdError as error:
+        raise Corrupt("A stored message is damaged.", log=f"blob does not decompress: {error}") from error
 
 
 def _check_size(frame: memoryview, bytes_max: int) -> None:

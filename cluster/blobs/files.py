@@ -5,10 +5,9 @@ too. Names are made of the digest's hex digits and nothing else. A blob's `store
 """
 
 import asyncio
-import errno
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from cluster.blobs.blobs import BlobInfo
-from cluster.blobs.checks import check_got, check_put, not_found
-from cluster.blobs.codec import pack, unpack
+from cluster.blobs.checks import check_got, check_put, disk_trouble, new_spool, not_found, unpacked
+from cluster.blobs.codec import pack, pack_pieces, unpack
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock, SystemClock
 from cluster.disk import make_directory, sync_directory
-from cluster.errors import Misconfigured, StoreFull, Trouble, Unavailable
+from cluster.errors import Misconfigured, Unavailable
 
 THREADS: Final = 8  # fsyncs at once: the disk gathers them
 WAITING_MAX: Final = 64  # calls at once; others wait
@@ -28,7 +28,6 @@ LEFTOVER_S: Final = 3600  # a temporary file this old belongs to nobody
 SUFFIX: Final = ".blob"
 
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}")
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 T = TypeVar("T")
 
 
@@ -52,7 +51,7 @@ class FileBlobs:
 
     async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:
         """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
-        check_put(digest, data)
+        check_put(digest, len(data))
         await self._in_thread(partial(self._store, digest, data, packed))
 
     async def get(self, digest: bytes) -> bytes:
@@ -61,6 +60,23 @@ class FileBlobs:
         if data is None:
             raise not_found(digest)
         return data
+
+    def spool(self) -> Spool:
+        """A place for large bytes, on the same disk. Raises StoreFull, Unavailable."""
+        return new_spool(self._temporary)
+
+    async def put_spool(self, data: Spool) -> None:
+        """Store what is in a spool; durable on return. Raises StoreFull, Unavailable, TooLarge."""
+        digest = data.digest
+        check_put(digest, data.size)
+        await self._in_thread(lambda: self._write(self._path(digest), pack_pieces(data)))
+
+    async def get_spool(self, digest: bytes) -> Spool:
+        """The bytes. Raises NotFound, Corrupt, StoreFull, Unavailable."""
+        spool = await self._in_thread(partial(_read_spool, self._path(digest), digest, self._temporary))
+        if spool is None:
+            raise not_found(digest)
+        return spool
 
     async def delete(self, digest: bytes) -> None:
         """Remove; no error where there is none. Not synced: a blob that comes back is swept again."""
@@ -98,7 +114,7 @@ class FileBlobs:
         path = self._path(digest)
         packed = packed or pack(data)
         if not self._renew(path, len(packed)):
-            self._write(path, packed)
+            self._write(path, [packed])
 
     def _renew(self, path: Path, size_bytes: int) -> bool:
         """Whether the file is there with this size; then it counts as stored now."""
@@ -116,19 +132,20 @@ class FileBlobs:
         finally:
             os.close(handle)
 
-    def _write(self, path: Path, packed: bytes) -> None:
+    def _write(self, path: Path, packed: Iterable[bytes]) -> None:
         temporary = self._temporary / f"{path.name}.{os.getpid()}.{next(self._numbers)}"
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                write_all(handle, packed)
+                for piece in packed:
+                    write_all(handle, piece)
                 self._stamp(handle)
                 os.fsync(handle)
             finally:
                 os.close(handle)
             make_directory(path.parent)
             temporary.rename(path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
@@ -160,6 +177,15 @@ def _read(path: Path, digest: bytes) -> bytes | None:
     return check_got(digest, unpack(packed))
 
 
+def _read_spool(path: Path, digest: bytes, directory: Path) -> Spool | None:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    with file:
+        return unpacked(digest, file, directory)
+
+
 def _fans(directory: Path) -> list[Path]:
     """The directories named with two hex digits."""
     try:
@@ -180,10 +206,3 @@ def _blobs_in(directory: Path) -> list[BlobInfo]:
                     continue
                 found.append(BlobInfo(bytes.fromhex(name[1]), stored_ms))
     return found
-
-
-def disk_trouble(error: OSError) -> Trouble:
-    """What an error of the disk is for the one who asked."""
-    if error.errno in _FULL:
-        return StoreFull("The disk for messages is full.", log=str(error))
-    return Unavailable("The message store does not answer.", log=str(error))

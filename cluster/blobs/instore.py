@@ -8,15 +8,17 @@ the last chunk. A blob of several transactions has an incomplete head from the f
 sees what a crash left behind. The tag is of the packed bytes: two writers that pack differently do not mix.
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from cluster.blobs.blobs import DIGEST_BYTES, BlobInfo
-from cluster.blobs.checks import check_got, check_put, not_found
+from cluster.blobs.checks import check_got, check_put, new_spool, not_found, packed_spool, unpacked_spool
 from cluster.blobs.codec import pack, unpack
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock, SystemClock
 from cluster.errors import Corrupt, Unavailable
 from cluster.meta.store import RANGE_BYTES_MAX, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX, Store, Transaction
@@ -52,33 +54,41 @@ class InStoreBlobs:
 
     async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:
         """Store under the digest; durable on return. Raises StoreFull, Unavailable, TooLarge."""
-        check_put(digest, data)
+        check_put(digest, len(data))
         if await self._renew(digest):
             return
         packed = packed or pack(data)
-        chunks = [packed[at : at + CHUNK_BYTES] for at in range(0, len(packed), CHUNK_BYTES)]
         tag = hashlib.sha256(packed).digest()[:TAG_BYTES]
-        head = _Head(VERSION, self._clock.now_ms(), len(chunks), tag, complete=True)
-        if len(chunks) > CHUNKS_PER_TRANSACTION:
-            await self._begin(digest, head)
-        for first in range(0, len(chunks), CHUNKS_PER_TRANSACTION):
-            await self._write(digest, head, first, chunks[first : first + CHUNKS_PER_TRANSACTION])
+
+        async def part(at: int, count: int) -> bytes:
+            return packed[at : at + count]
+
+        await self._put(digest, tag, len(packed), part)
 
     async def get(self, digest: bytes) -> bytes:
         """The bytes. Raises NotFound, Corrupt, Unavailable."""
-        head = self._head(await self._store.get(self._heads + digest))
-        if head is None or not head.complete:
-            raise not_found(digest)
-        keys = [self._chunk_key(digest, head.tag, number) for number in range(head.chunks)]
-        parts: list[bytes] = []
-        for first in range(0, len(keys), CHUNKS_PER_READ):
-            found = await self._store.get_many(keys[first : first + CHUNKS_PER_READ])
-            parts += [part for part in found if part is not None]
-        if len(parts) < len(keys):
-            if await self._store.get(self._heads + digest) is None:  # swept while we read
-                raise not_found(digest)
-            raise Corrupt("A stored message is damaged.", log=f"blob {digest.hex()} lacks chunks")
-        return check_got(digest, unpack(b"".join(parts)))
+        return check_got(digest, unpack(b"".join([part async for part in self._parts(digest)])))
+
+    def spool(self) -> Spool:
+        """A place for large bytes. Raises StoreFull, Unavailable."""
+        return new_spool()
+
+    async def put_spool(self, data: Spool) -> None:
+        """Store what is in a spool; durable on return. Raises as `put`."""
+        digest = data.digest
+        check_put(digest, data.size)
+        if await self._renew(digest):
+            return
+        async with packed_spool(data) as packed:
+
+            async def part(at: int, count: int) -> bytes:
+                return await asyncio.to_thread(packed.read, at, count)
+
+            await self._put(digest, packed.digest[:TAG_BYTES], packed.size, part)
+
+    async def get_spool(self, digest: bytes) -> Spool:
+        """The bytes. Raises as `get`, and StoreFull."""
+        return await unpacked_spool(digest, self._parts(digest))
 
     async def delete(self, digest: bytes) -> None:
         """Remove, whole or begun; no error where there is none."""
@@ -102,6 +112,32 @@ class InStoreBlobs:
 
     async def close(self) -> None:
         """Nothing to let go of: the store is the caller's."""
+
+    async def _put(self, digest: bytes, tag: bytes, size: int, part: Callable[[int, int], Awaitable[bytes]]) -> None:
+        """`part`: of what is stored, so many bytes from a place on."""
+        chunks = -(-size // CHUNK_BYTES)
+        head = _Head(VERSION, self._clock.now_ms(), chunks, tag, complete=True)
+        if chunks > CHUNKS_PER_TRANSACTION:
+            await self._begin(digest, head)
+        for first in range(0, chunks, CHUNKS_PER_TRANSACTION):
+            some = await part(first * CHUNK_BYTES, CHUNKS_PER_TRANSACTION * CHUNK_BYTES)
+            cut = [some[at : at + CHUNK_BYTES] for at in range(0, len(some), CHUNK_BYTES)]
+            await self._write(digest, head, first, cut)
+
+    async def _parts(self, digest: bytes) -> AsyncIterator[bytes]:
+        """What is stored, in its order."""
+        head = self._head(await self._store.get(self._heads + digest))
+        if head is None or not head.complete:
+            raise not_found(digest)
+        keys = [self._chunk_key(digest, head.tag, number) for number in range(head.chunks)]
+        for first in range(0, len(keys), CHUNKS_PER_READ):
+            for part in await self._store.get_many(keys[first : first + CHUNKS_PER_READ]):
+                if part is not None:
+                    yield part
+                elif await self._store.get(self._heads + digest) is None:  # swept while we read
+                    raise not_found(digest)
+                else:
+                    raise Corrupt("A stored message is damaged.", log=f"blob {digest.hex()} lacks chunks")
 
     async def _renew(self, digest: bytes) -> bool:
         """Whether the blob is there already; then it counts as stored now."""

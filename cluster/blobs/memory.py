@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 from cluster.blobs.blobs import BlobInfo
-from cluster.blobs.checks import check_put, not_found
+from cluster.blobs.checks import check_put, new_spool, not_found
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock, SystemClock
 
 
@@ -16,7 +17,7 @@ class MemoryBlobs:
 
     async def put(self, digest: bytes, data: bytes, *, packed: bytes | None = None) -> None:  # noqa: ARG002
         """Store under the digest. Raises TooLarge."""
-        check_put(digest, data)
+        check_put(digest, len(data))
         self._blobs[digest] = (data, self._clock.now_ms())
 
     async def get(self, digest: bytes) -> bytes:
@@ -24,6 +25,22 @@ class MemoryBlobs:
         if digest not in self._blobs:
             raise not_found(digest)
         return self._blobs[digest][0]
+
+    def spool(self) -> Spool:
+        """A place for large bytes."""
+        return new_spool()
+
+    async def put_spool(self, data: Spool) -> None:
+        """Store. Raises TooLarge."""
+        check_put(data.digest, data.size)
+        await self.put(data.digest, data.read(0, data.size))
+
+    async def get_spool(self, digest: bytes) -> Spool:
+        """The bytes. Raises NotFound."""
+        found = await self.get(digest)
+        spool = new_spool()
+        spool.add(found)
+        return spool
 
     async def delete(self, digest: bytes) -> None:
         """Remove; no error where there is none."""

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, Protocol
 
 from cluster.blobs.blobs import BLOB_BYTES_MAX
+from cluster.blobs.spool import Spool
 from cluster.errors import NotFound, TooLarge
 
-OBJECT_BYTES_MAX: Final = BLOB_BYTES_MAX + 4096  # a blob as stored; packs are far smaller
+OBJECT_BYTES_MAX: Final = BLOB_BYTES_MAX + 65536  # a blob as stored; packs are far smaller
 _NAME: Final = re.compile(r"[a-z0-9]+(?:/[a-z0-9]+){1,4}")  # safe as a path and as an S3 key
 
 
@@ -28,6 +29,10 @@ class Objects(Protocol):
 
     async def put(self, name: str, data: bytes) -> None:
         """Store; durable on return. Renews `stored_ms`. Raises TooLarge."""
+        ...
+
+    async def put_spool(self, name: str, data: Spool) -> None:
+        """The same of what is in a spool, which stays the caller's to close: a few pieces are in memory, never all."""
         ...
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
@@ -51,10 +56,10 @@ class Objects(Protocol):
         ...
 
 
-def check_object(name: str, data: bytes = b"") -> None:
+def check_object(name: str, size: int = 0) -> None:
     """Raise TooLarge unless this may be stored under that name."""
-    if not _NAME.fullmatch(name) or len(data) > OBJECT_BYTES_MAX:
-        raise TooLarge(f"An object has up to {OBJECT_BYTES_MAX} bytes.", log=f"object {name!r}, {len(data)} bytes")
+    if not _NAME.fullmatch(name) or size > OBJECT_BYTES_MAX:
+        raise TooLarge(f"An object has up to {OBJECT_BYTES_MAX} bytes.", log=f"object {name!r}, {size} bytes")
 
 
 def no_object(name: str) -> NotFound:

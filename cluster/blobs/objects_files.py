@@ -4,14 +4,16 @@ The law: a file has its name only when all its bytes are on the disk, and `put` 
 """
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cluster.blobs.files import disk_trouble, write_all
+from cluster.blobs.checks import disk_trouble
+from cluster.blobs.files import write_all
 from cluster.blobs.objects import ObjectInfo, check_object, no_object
+from cluster.blobs.spool import Spool
 from cluster.blobs.threads import Threads
 from cluster.clock import Clock, SystemClock
 from cluster.disk import make_directory, sync_directory
@@ -34,8 +36,13 @@ class FileObjects:
 
     async def put(self, name: str, data: bytes) -> None:
         """Store; durable on return. Raises StoreFull, Unavailable, TooLarge."""
-        check_object(name, data)
-        await self._run(partial(self._write, self._directory / name, data))
+        check_object(name, len(data))
+        await self._run(partial(self._write, self._directory / name, [data]))
+
+    async def put_spool(self, name: str, data: Spool) -> None:
+        """Store what is in a spool. Raises StoreFull, Unavailable, TooLarge."""
+        check_object(name, data.size)
+        await self._run(lambda: self._write(self._directory / name, data.pieces()))
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """The bytes, or a part of them. Raises NotFound, Unavailable."""
@@ -77,20 +84,21 @@ class FileObjects:
 
     # What follows runs in threads.
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: Iterable[bytes]) -> None:
         make_directory(path.parent)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{next(self._numbers)}{_TEMPORARY}")
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                write_all(handle, data)
+                for piece in data:
+                    write_all(handle, piece)
                 now_ns = self._clock.now_ms() * 1_000_000
                 os.utime(handle, ns=(now_ns, now_ns))
                 os.fsync(handle)
             finally:
                 os.close(handle)
             temporary.rename(path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)

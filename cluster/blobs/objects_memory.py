@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from cluster.blobs.objects import ObjectInfo, check_object, no_object
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock, SystemClock
 
 
@@ -15,8 +16,13 @@ class MemoryObjects:
 
     async def put(self, name: str, data: bytes) -> None:
         """Store. Raises TooLarge."""
-        check_object(name, data)
+        check_object(name, len(data))
         self._objects[name] = (data, self._clock.now_ms())
+
+    async def put_spool(self, name: str, data: Spool) -> None:
+        """Store what is in a spool. Raises TooLarge."""
+        check_object(name, data.size)
+        await self.put(name, data.read(0, data.size))
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """The bytes, or a part of them. Raises NotFound."""

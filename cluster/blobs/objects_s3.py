@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from minio import Minio
@@ -22,6 +22,7 @@ from urllib3.exceptions import ProtocolError
 from cluster.blobs.objects import OBJECT_BYTES_MAX, ObjectInfo, check_object, no_object
 from cluster.blobs.s3_calls import S3Calls
 from cluster.blobs.settings import S3Settings
+from cluster.blobs.spool import Reading, Spool
 from cluster.blobs.threads import Threads
 from cluster.clock import Dice, system_dice
 from cluster.errors import Corrupt, Misconfigured, NotFound, Trouble, Unavailable
@@ -67,8 +68,13 @@ class S3Objects:
 
     async def put(self, name: str, data: bytes) -> None:
         """Store; durable on return. Raises StoreFull, Unavailable, Misconfigured, TooLarge."""
-        check_object(name, data)
-        await self._run(partial(self._put, name, data), len(data))
+        check_object(name, len(data))
+        await self._run(partial(self._put, name, partial(BytesIO, data), len(data)), len(data))
+
+    async def put_spool(self, name: str, data: Spool) -> None:
+        """Store what is in a spool, a part of PART_BYTES in memory. Raises as `put`."""
+        check_object(name, data.size)
+        await self._run(partial(self._put, name, partial(Reading, data), data.size), data.size)
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """The bytes, or a part of them. Raises NotFound, Corrupt, Unavailable, Misconfigured."""
@@ -115,11 +121,9 @@ class S3Objects:
 
     # What follows runs in threads, perhaps several times.
 
-    def _put(self, name: str, data: bytes, client: Minio) -> None:
+    def _put(self, name: str, opened: Callable[[], Any], size: int, client: Minio) -> None:
         # Part by part: a second part at once would be a thread that nobody counts.
-        client.put_object(
-            self._settings.bucket, name, BytesIO(data), len(data), part_size=PART_BYTES, num_parallel_uploads=1
-        )
+        client.put_object(self._settings.bucket, name, opened(), size, part_size=PART_BYTES, num_parallel_uploads=1)
 
     def _get(self, name: str, start: int, length: int, client: Minio) -> bytes:
         try:

@@ -7,12 +7,12 @@ import asyncio
 import socket
 import ssl
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from gateway.access.connection import READ_BYTES, STRANGER_BYTES, TLS_CLOSE_S, Connection
 from gateway.access.parts import Services
+from gateway.counts import Connections, Counts
 from gateway.login import Principal
 from gateway.proxy import ProxyServer, Relays
 from gateway.sentry import Sentry
@@ -22,6 +22,11 @@ SWEEP_S: Final = 5.0  # how late a timeout may be noticed; one timer for all con
 _BACKLOG: Final = 1024  # connections the kernel holds while we are busy
 _HANDSHAKE_S: Final = 20.0  # for TLS; a client on a slow line needs a few seconds
 _ID_BITS: Final = 48  # of a connection's id in the log: unique for years of a busy server
+_REFUSALS: Final = {
+    "": "",
+    "total": "Too many connections; try again later",
+    "address": "Too many connections from your address",
+}
 
 
 class Server:
@@ -33,14 +38,14 @@ class Server:
         self.small_room = self.room[:STRANGER_BYTES]
         self._services = services
         self._listeners: list[asyncio.Server | ProxyServer] = []
-        self._connections: set[Connection] = set()
-        self._per_ip: Counter[str] = Counter()
-        self._per_account: Counter[int] = Counter()
+        settings = services.settings
+        self._connections: Connections[Connection] = Connections(
+            services.metrics, settings.connections_max, settings.connections_per_ip_max
+        )
+        self._per_account: Counts[int] = Counts()
         self._sentry = Sentry(services.directory.stands, services.clock, look_s=LOOK_S)
         self._soon: list[Callable[[], None]] = []
         self._sweeper: asyncio.TimerHandle | None = None
-        self._all_closed = asyncio.Event()
-        self._all_closed.set()
 
     @abstractmethod
     def _connection(self, number: str, *, secure: bool, ip: str) -> Connection:
@@ -80,40 +85,20 @@ class Server:
             listener.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.stop()
-        try:
-            async with asyncio.timeout(self._services.settings.drain_s):
-                await self._all_closed.wait()
-        except TimeoutError:
-            for connection in list(self._connections):
+        if not await self._connections.all_closed(self._services.settings.drain_s):
+            for connection in self._connections:
                 connection.abort()
             await asyncio.sleep(0)
 
     def opened(self, connection: Connection) -> str:
         """Count a new connection; the reason to refuse it, or an empty string."""
-        settings, metrics = self._services.settings, self._services.metrics
-        self._connections.add(connection)
-        self._per_ip[connection.ip] += 1
-        self._all_closed.clear()
-        metrics.connections.inc()
-        if len(self._connections) > settings.connections_max:
-            metrics.refused.labels("total").inc()
-            return "Too many connections; try again later"
-        if self._per_ip[connection.ip] > settings.connections_per_ip_max:
-            metrics.refused.labels("address").inc()
-            return "Too many connections from your address"
-        return ""
+        return _REFUSALS[self._connections.opened(connection)]
 
     def closed(self, connection: Connection) -> None:
         """The connection is no more."""
-        self._connections.discard(connection)
-        self._per_ip[connection.ip] -= 1
-        if not self._per_ip[connection.ip]:
-            del self._per_ip[connection.ip]
-        self._services.metrics.connections.dec()
-        if not self._connections:
-            self._all_closed.set()
+        self._connections.closed(connection)
 
     def arrived(self, account: int) -> bool:
         """Count a connection for an account; False: it has too many.
@@ -121,16 +106,11 @@ class Server:
         For this gateway alone: over the cluster each connection would cost a commit when it comes, when it goes, and
         every forty seconds that it lasts (the leases of actors/throttle), ten thousand idle ones 250 a second.
         """
-        if self._per_account[account] >= self._services.settings.connections_per_account_max:
-            return False
-        self._per_account[account] += 1
-        return True
+        return self._per_account.begin(account, self._services.settings.connections_per_account_max)
 
     def departed(self, account: int) -> None:
         """One less."""
-        self._per_account[account] -= 1
-        if not self._per_account[account]:
-            del self._per_account[account]
+        self._per_account.end(account)
 
     def guarded(self, principal: Principal, end: Callable[[], None]) -> Callable[[], None]:
         """Call `end` once what somebody has logged in with is good no more, until what is answered is called. A token

@@ -5,6 +5,7 @@ call. References are resolved against what was answered before, in plain values.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ from mail.jmap.request import Call, Request
 _SHARED: Final = frozenset({"Mailbox", "Email", "Blob"})  # kinds of which another's account may have any
 _LOOKS_ITSELF: Final = "Mailbox/set"  # whether it is refused: what somebody wishes to see is for everybody to say
 Handler = Callable[[Turn, Any], Awaitable[Answer]]
+Response = tuple[str, Any, str]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "Blob/copy": blob_calls.copy,
@@ -95,28 +97,47 @@ HANDLERS: Final[dict[str, Handler]] = {
 }
 
 
-async def carry_out(turn: Turn, request: Request) -> list[tuple[str, Any, str]]:
-    """The responses to all calls, in order."""
-    responses: list[tuple[str, Any, str]] = []
-    budget = references.Budget(turn.limits)
-    wanted = _referred(request)
-    metrics = turn.services.metrics
-    for call in request.calls:
+class Calls:
+    """The calls of a request that are still to be carried out; of what was answered, what they refer to."""
+
+    def __init__(self, turn: Turn, request: Request) -> None:
+        self._turn = turn
+        self._left = deque(request.calls)
+        self._wanted = _referred(request)
+        self._answered: list[Response] = []
+        self._budget = references.Budget(turn.limits)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._left)
+
+    async def next(self) -> list[Response]:
+        """The responses to the next: its own, and those to calls that it made by itself."""
+        turn, call = self._turn, self._left.popleft()
         name, outcome = call.name, "ok"
         try:
-            answer = await _one(turn, call, responses, budget)
+            answer = await _one(turn, call, self._answered, self._budget)
         except MethodError as error:
             name, answer, outcome = "error", error.json(), error.kind
-        metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
-        if call.id in wanted:  # in what was rendered already nothing can be pointed at
+        turn.services.metrics.calls.labels(call.name if call.name in METHODS else "", outcome).inc()
+        if call.id in self._wanted:  # in what was rendered already nothing can be pointed at
             answer = orjson.loads(orjson.dumps(answer))
-        responses.append((name, answer, call.id))
-        responses += [(other, made, call.id) for other, made in turn.also]
+        responses = [(name, answer, call.id), *[(other, made, call.id) for other, made in turn.also]]
         turn.also.clear()
+        if call.id in self._wanted:
+            self._answered += responses
+        return responses
+
+
+async def carry_out(turn: Turn, request: Request) -> list[Response]:
+    """The responses to all calls, in order."""
+    calls, responses = Calls(turn, request), list[Response]()
+    while calls:
+        responses += await calls.next()
     return responses
 
 
-async def _one(turn: Turn, call: Call, responses: list[tuple[str, Any, str]], budget: references.Budget) -> Answer:
+async def _one(turn: Turn, call: Call, responses: list[Response], budget: references.Budget) -> Answer:
     try:
         method = find(call.name, turn.using)
         arguments = references.resolve(call.arguments, responses, budget)

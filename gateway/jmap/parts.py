@@ -14,6 +14,7 @@ from actors.mailbox.events import Entry
 from actors.mailbox.mirror import Mirror
 from actors.mailbox.types import Edited, EmailEdit, Item, Placed, Who
 from actors.queue.types import Shown
+from cluster.blobs.spool import Spool
 from cluster.clock import Clock, Dice
 from gateway.access import mail
 from gateway.access.finding.finder import LARGE_AT_ONCE
@@ -94,6 +95,18 @@ class Mailboxes(mail.Mailboxes, Protocol):
 
     async def kept(self, digest: bytes) -> bytes:
         """The same bytes. Raises NotFound."""
+        ...
+
+    def spool(self) -> Spool:
+        """A place for large bytes that are still to come; the caller's to close. Raises StoreFull, Unavailable."""
+        ...
+
+    async def keep_spool(self, data: Spool) -> None:
+        """`keep` of what is in a spool."""
+        ...
+
+    async def kept_spool(self, digest: bytes) -> Spool:
+        """`kept`, or the bytes of a message that is not inline, in a spool, which is the caller's to close."""
         ...
 
     async def object(self, account: int, kind: str, name: str) -> bytes | None:

@@ -2,17 +2,19 @@
 
 The law: nobody is answered who has not said who he is; requests of one account that run at the same time are bounded,
 and what a request has to say is bounded before it is read. A request runs until its client has read the answer: what
-slow readers make us hold is bounded by the same.
+slow readers make us hold is bounded by the same. Of a large answer what one call says is held, never what all say.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from actors.mailbox.cache import Cache
-from gateway.jmap.dispatch import carry_out
+from gateway.counts import Counts
+from gateway.jmap.dispatch import Calls, Response
 from gateway.jmap.parts import Services
 from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
 from gateway.jmap.streaming import Streams
@@ -25,14 +27,16 @@ from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange
 from gateway.web.router import Router
+from gateway.web.websocket import WebSocket
 from mail.jmap.capabilities import PRINCIPALS_OWNER
 from mail.jmap.errors import RequestError
-from mail.jmap.request import Request, decode, encode
-from mail.jmap.websocket import encode_response
+from mail.jmap.request import NO_MEMBERS, Request, decode, encode_begin, encode_end
+from mail.jmap.websocket import response_members
 
 WELL_KNOWN: Final = "/.well-known/jmap"
 SESSION: Final = "/jmap/session"
 SCOPE: Final = "jmap"
+WHOLE_BYTES: Final = 1024 * 1024  # an answer of so many octets goes whole
 STATE_S: Final = 0.5  # that a session's state is known without a look: as long as the directory is (its cache.py)
 STATES_MAX: Final = 20_000  # of accounts: about 200 bytes each
 CHANGES_SESSIONS: Final = frozenset({"Mailbox/set", "PushSubscription/set"})  # RFC 9670 1.4, 9749 5; not only one's own
@@ -46,7 +50,7 @@ class Jmap:
         self._services = services
         self._credentials = credentials
         self._streams = Streams(watcher, Sentry(services.directory.stands, services.clock))
-        self._running: Counter[int] = Counter()
+        self._running: Counts[int] = Counts()
         self._transfers = Transfers()
         self._states: Cache[tuple[int, str], tuple[float, str]] = Cache(STATES_MAX)
 
@@ -71,11 +75,13 @@ class Jmap:
         principal = await self._principal(exchange)
         limits = self._services.limits
         try:
-            exchange.at_end(self._one_more(principal.account))
+            if not self._running.begin(principal.account, limits.concurrent_requests_max):
+                raise _too_many()
+            exchange.at_end(partial(self._running.end, principal.account))
             request = decode(await self._body(exchange), limits, self._usable)
-            turn, responses = await self._carried_out(principal, request, exchange.ip)
-            state = await self._session_state(principal, exchange)
-            return Answer(200, encode(responses, state, turn.created.json()), JSON)
+            # HTTP/1.0 has no way to tell where pieces end.
+            most = math.inf if exchange.is_old else WHOLE_BYTES
+            return Answer(200, await self._carried_out(exchange, principal, request, most), JSON)
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
 
@@ -87,17 +93,14 @@ class Jmap:
     async def websocket(self, exchange: Exchange) -> None:
         """Requests and changes."""
         principal = await self._principal(exchange)
-
-        async def carry(request: Request, request_id: str | None, send: Callable[[bytes], Awaitable[None]]) -> None:
-            done = self._one_more(principal.account)
-            try:
-                turn, responses = await self._carried_out(principal, request, exchange.ip)
-                state = await self._session_state(principal, exchange)
-                await send(encode_response(request_id, responses, state, turn.created.json()))
-            finally:
-                done()
-
         limits = self._services.limits
+
+        async def carry(request: Request, request_id: str | None, socket: WebSocket) -> None:
+            with self._running.one_more(principal.account, limits.concurrent_requests_max, _too_many):
+                members = response_members(request_id)
+                told = await self._carried_out(exchange, principal, request, WHOLE_BYTES, members)
+                await (socket.send(told) if isinstance(told, bytes) else socket.send_pieces(told))
+
         await self._streams.websocket(exchange, principal, limits, self._usable, carry)
 
     async def upload(self, exchange: Exchange) -> Answer:
@@ -119,14 +122,31 @@ class Jmap:
             raise RequestError("limit", "The request is larger than allowed.", limit="maxSizeRequest") from None
 
     async def _carried_out(
-        self, principal: Principal, request: Request, ip: str
-    ) -> tuple[Turn, list[tuple[str, Any, str]]]:
+        self,
+        exchange: Exchange,
+        principal: Principal,
+        request: Request,
+        most: float,
+        members: Mapping[str, str] = NO_MEMBERS,
+    ) -> bytes | AsyncIterator[bytes]:
+        """A Response object: whole if it has no more octets than `most`, else in pieces; a call is carried out when
+        what was told before is taken. `members`: others of the object."""
+        turn = self._turn(principal, request.using, request.created_ids, ip=exchange.ip)
+        calls, pieces, size = Calls(turn, request), list[bytes](), 0
         with self._services.metrics.seconds.time():
-            turn = self._turn(principal, request.using, request.created_ids, ip=ip)
-            responses = await carry_out(turn, request)
+            while calls and size <= most:
+                pieces += _encoded(await calls.next())
+                size = sum(map(len, pieces))
+
+        async def end() -> bytes:
             if any(call.name in CHANGES_SESSIONS for call in request.calls):
                 self._states = Cache(STATES_MAX)
-            return turn, responses
+            return encode_end(await self._session_state(principal, exchange), turn.created.json())
+
+        begin = encode_begin(members)
+        if size <= most:
+            return begin + b",".join(pieces) + await end()
+        return _pieces(begin, pieces, calls, end)
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
         """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
@@ -164,22 +184,34 @@ class Jmap:
         credential = principal.credential
         return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
-    def _one_more(self, account: int) -> Callable[[], None]:
-        """Count a request; what is to be called when it is over. Raises RequestError."""
-        if self._running[account] >= self._services.limits.concurrent_requests_max:
-            raise RequestError(
-                "limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429
-            )
-        self._running[account] += 1
 
-        def done() -> None:
-            self._running[account] -= 1
-            if not self._running[account]:
-                del self._running[account]
+async def _pieces(
+    before: bytes, pieces: list[bytes], calls: Calls, end: Callable[[], Awaitable[bytes]]
+) -> AsyncIterator[bytes]:
+    """A Response object. All calls are carried out, whether the client stays to the end or not."""
+    try:
+        while True:
+            while pieces:
+                yield before
+                yield pieces.pop(0)
+                before = b","
+            if not calls:
+                break
+            pieces = _encoded(await calls.next())
+        yield await end()
+    finally:
+        while calls:
+            await calls.next()
 
-        return done
+
+def _encoded(responses: list[Response]) -> list[bytes]:
+    return [orjson.dumps(response) for response in responses]
 
 
 def base_of(exchange: Exchange) -> str:
     """Where the client reached us."""
     return f"{'https' if exchange.secure else 'http'}://{exchange.authority}"
+
+
+def _too_many() -> RequestError:
+    return RequestError("limit", "Too many requests at the same time.", limit="maxConcurrentRequests", status=429)

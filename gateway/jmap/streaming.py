@@ -5,12 +5,12 @@ Over a WebSocket requests are answered in the order they came; changes are told 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
 from cluster.errors import Trouble
+from gateway.counts import Counts
 from gateway.login import Principal
 from gateway.push.audience import Listener
 from gateway.push.streams import events
@@ -33,8 +33,7 @@ from mail.jmap.websocket import (
 
 STREAMS_MAX: Final = 100  # of one account: devices and windows, and those of a shared login
 
-Send = Callable[[bytes], Awaitable[None]]
-Carry = Callable[[Request, str | None, Send], Awaitable[None]]
+Carry = Callable[[Request, str | None, WebSocket], Awaitable[None]]
 """Carries a request out, and sends the answer. Raises RequestError."""
 
 
@@ -44,7 +43,7 @@ class Streams:
     def __init__(self, watcher: Watcher, sentry: Sentry) -> None:
         self._watcher = watcher
         self._sentry = sentry
-        self._open: Counter[int] = Counter()
+        self._open: Counts[int] = Counts()
 
     async def event_source(self, exchange: Exchange, who: Principal) -> None:
         """Tell of changes until the client leaves."""
@@ -54,7 +53,10 @@ class Streams:
             raise HttpError(400, str(error)) from None
         task = asyncio.current_task()
         assert task is not None
-        with self._one_more(who.account), self._sentry.over(who, task.cancel):  # which ends the answer as it should
+        with (
+            self._open.one_more(who.account, STREAMS_MAX, _too_many),
+            self._sentry.over(who, task.cancel),
+        ):  # which ends the answer as it should
             pieces = events(self._watcher, who.account, wanted, exchange.header("last-event-id"))
             try:
                 first = await anext(pieces)  # what refuses it comes before the answer has begun
@@ -69,7 +71,7 @@ class Streams:
         self, exchange: Exchange, who: Principal, limits: Limits, capabilities: frozenset[str], carry: Carry
     ) -> None:
         """Answer until the client leaves."""
-        with self._one_more(who.account):
+        with self._open.one_more(who.account, STREAMS_MAX, _too_many):
             async with (
                 exchange.websocket(SUBPROTOCOL) as socket,
                 _Pushing(self._watcher, who.account, socket) as pushing,
@@ -83,16 +85,15 @@ class Streams:
                         elif isinstance(message, PushDisable):
                             pushing.disable()
                         else:
-                            await carry(message.request, message.id, socket.send)
+                            await carry(message.request, message.id, socket)
                     except RequestError as error:
                         await socket.send(encode_error(error))
                     except Trouble as trouble:
                         await socket.close(POLICY, trouble.says[:100])
 
-    def _one_more(self, account: int) -> "_Counted":
-        if self._open[account] >= STREAMS_MAX:
-            raise HttpError(429, "Too many streams are open")
-        return _Counted(self._open, account)
+
+def _too_many() -> HttpError:
+    return HttpError(429, "Too many streams are open")
 
 
 @asynccontextmanager
@@ -111,20 +112,6 @@ async def _ending(sentry: Sentry, who: Principal, socket: WebSocket) -> AsyncIte
             for task in closing:
                 task.cancel()
             await asyncio.gather(*closing, return_exceptions=True)
-
-
-class _Counted:
-    def __init__(self, counts: Counter[int], account: int) -> None:
-        self._counts = counts
-        self._account = account
-
-    def __enter__(self) -> None:
-        self._counts[self._account] += 1
-
-    def __exit__(self, *_error: object) -> None:
-        self._counts[self._account] -= 1
-        if not self._counts[self._account]:
-            del self._counts[self._account]
 
 
 class _Pushing:

@@ -1,33 +1,35 @@
 """Uploads and downloads (RFC 8620 6).
 
 The law: an upload is bounded before it is read, and durable before it is answered; a download never changes, so a
-client may keep it. How many large ones an account may have under way, or be slow to read, is bounded: more wait. What a
-client calls the type of what it downloads runs in no browser as part of our pages.
+client may keep it. Of a large one a few pieces are in memory, the rest is in a file. How many large ones an account may
+have under way, or be slow to read, is bounded: more wait. What a client calls the type of what it downloads runs in no
+browser as part of our pages.
 """
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Final
 
 import orjson
 
-from cluster.errors import OverQuota
-from gateway.jmap import blobs, uploads
-from gateway.jmap.turn import Turn
+from cluster.blobs.spool import Spool
+from cluster.errors import OverQuota, StoreFull
+from gateway.counts import Counts
+from gateway.jmap import blobs, large, uploads
+from gateway.jmap.large import SMALL_BYTES, Span
+from gateway.jmap.turn import Reached, Turn
 from gateway.web.answers import JSON, OCTETS, PROBLEM, Answer, HttpError, attachment
 from gateway.web.exchange import Exchange
 from gateway.web.ranges import download
+from gateway.web.room import Room
 from mail.jmap.errors import MethodError, RequestError
 
 PIECE_BYTES: Final = 64 * 1024
-SMALL_BYTES: Final = 1024 * 1024  # what is held of one: a mailbox full of pictures comes at once
-LARGE_MAX: Final = 4  # of an account at once: each is held while it is read
+LARGE_MAX: Final = 4  # of an account at once
 WAIT_S: Final = 30.0
-HELD_BYTES_MAX: Final = 500_000_000  # of all uploads of a process at the same time, which are in memory
-RETRY_S: Final = "10"
+SPOOLED_BYTES_MAX: Final = 10_000_000_000  # of all uploads of a process at the same time, on its disk
+MEMORY_BYTES: Final = 2 * SMALL_BYTES  # of one upload: what is small, or a few pieces
 _TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; ?[ -~]{1,100})?")
 _KEPT: Final = ("Cache-Control", "private, immutable, max-age=31536000")  # RFC 8620 6.2
 _SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
@@ -37,24 +39,23 @@ class Transfers:
     """Counts what runs."""
 
     def __init__(self) -> None:
-        self._running: Counter[int] = Counter()
+        self._running: Counts[int] = Counts()
         self._reading: dict[int, tuple[asyncio.Semaphore, list[int]]] = {}  # by account, and who uses it
-        self._held = 0  # bytes of uploads that are not stored yet
+        self._disk = Room(SPOOLED_BYTES_MAX)
 
     async def upload(self, exchange: Exchange, turn: Turn) -> Answer:
         """RFC 8620 6.1."""
         limits, account_id = turn.limits, exchange.parameters["accountId"]
         try:
             await turn.reach(account_id)
-            async with self._one_more(turn), self._body(exchange, limits.size_upload_max_bytes) as data:
-                size = len(data)
+            with self._running.one_more(turn.account, limits.concurrent_uploads_max, _too_many):
                 media_type = exchange.header("content-type") or OCTETS
-                blob = await uploads.keep(turn.services, turn.account, data, media_type)
+                blob, size = await self._kept(exchange, turn, media_type)
         except MethodError:
             raise HttpError(404) from None
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
-        except OverQuota as error:
+        except (OverQuota, StoreFull) as error:
             problem = {"type": "about:blank", "status": 507, "detail": error.says}
             return Answer(507, orjson.dumps(problem), PROBLEM)
         except HttpError as error:
@@ -64,6 +65,22 @@ class Transfers:
             return Answer(413, told.body(), PROBLEM)
         made = {"accountId": account_id, "blobId": blob, "type": media_type, "size": size}
         return Answer(201, orjson.dumps(made), JSON)
+
+    async def _kept(self, exchange: Exchange, turn: Turn, media_type: str) -> tuple[str, int]:
+        """What is uploaded, stored: its blob id and size. Raises OverQuota, StoreFull, HttpError, ConnectionError."""
+        most = turn.limits.size_upload_max_bytes
+        size = exchange.check_length(most)
+        await exchange.take_room(MEMORY_BYTES if size is None else min(size, MEMORY_BYTES))
+        if size is None or size > SMALL_BYTES:
+            await uploads.check_room(turn.services, turn.account, size or 0)  # before it is read
+            exchange.at_end(await self._disk.take(most, str(turn.account)))
+        data = await large.received(turn.services, exchange.stream(most))
+        try:
+            size = data.size if isinstance(data, Spool) else len(data)
+            return await uploads.keep(turn.services, turn.account, data, media_type), size
+        finally:
+            if isinstance(data, Spool):
+                await asyncio.to_thread(data.close)
 
     async def download(self, exchange: Exchange, turn: Turn) -> Answer:
         """RFC 8620 6.2."""
@@ -75,21 +92,34 @@ class Transfers:
             reached = await turn.reach(parameters["accountId"])
         except MethodError:
             raise HttpError(404) from None
+        blob = parameters["blobId"]
+        tag = f'"{blob}"'
+        headers = (_KEPT, _SANDBOX, attachment(parameters.get("name", "")))
         done = await self._turn_of(exchange, turn.account)
-        data = await blobs.read(turn, reached, parameters["blobId"])
-        if data is None:
-            raise HttpError(404)
+        data = await self._opened(exchange, turn, reached, blob)
         if len(data) <= SMALL_BYTES:
             done()
-        whole = data
 
         async def read(start: int, end: int) -> AsyncIterator[bytes]:
+            if isinstance(data, Span):
+                async for piece in data.pieces(start, end):
+                    yield piece
+                return
             for at in range(start, end, PIECE_BYTES):
-                yield whole[at : min(at + PIECE_BYTES, end)]
+                yield data[at : min(at + PIECE_BYTES, end)]
 
-        headers = (_KEPT, _SANDBOX, attachment(parameters.get("name", "")))
-        tag = f'"{parameters["blobId"]}"'
         return download(exchange, len(data), read, content_type=media_type, tag=tag, headers=headers)
+
+    async def _opened(self, exchange: Exchange, turn: Turn, reached: Reached, blob: str) -> bytes | Span:
+        """A blob. Raises HttpError."""
+        span = await large.opened(turn, reached, blob)
+        if span is not None:
+            exchange.at_end(span.spool.close)
+            return span
+        data = await blobs.read(turn, reached, blob)
+        if data is None:
+            raise HttpError(404)
+        return data
 
     async def _turn_of(self, exchange: Exchange, account: int) -> Callable[[], None]:
         """Wait until the account may have one more download; what says that it is over, at the end at the latest."""
@@ -116,33 +146,6 @@ class Transfers:
         exchange.at_end(done)
         return done
 
-    @asynccontextmanager
-    async def _body(self, exchange: Exchange, most: int) -> AsyncIterator[bytes]:
-        """What is uploaded, counted while it is held. Raises HttpError (503 where too much is), ConnectionError."""
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            async for piece in exchange.stream(most):
-                size += len(piece)
-                self._held += len(piece)
-                if self._held > HELD_BYTES_MAX:
-                    raise HttpError(503, headers=(("Retry-After", RETRY_S),))
-                pieces.append(piece)
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            yield data
-        finally:
-            self._held -= size
 
-    @asynccontextmanager
-    async def _one_more(self, turn: Turn) -> AsyncIterator[None]:
-        """Count an upload while it runs. Raises RequestError."""
-        if self._running[turn.account] >= turn.limits.concurrent_uploads_max:
-            raise RequestError("limit", "Too many uploads at once.", limit="maxConcurrentUpload", status=429)
-        self._running[turn.account] += 1
-        try:
-            yield
-        finally:
-            self._running[turn.account] -= 1
-            if not self._running[turn.account]:
-                del self._running[turn.account]
+def _too_many() -> RequestError:
+    return RequestError("limit", "Too many uploads at once.", limit="maxConcurrentUpload", status=429)

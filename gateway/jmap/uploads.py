@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from cluster.blobs.blobs import digest_of
+from cluster.blobs.spool import Spool
 from cluster.errors import Corrupt, NotFound, OverQuota, Stale, Unavailable
 from gateway.jmap.beside import threaded
 from gateway.jmap.parts import ObjectChange, Services
@@ -38,16 +39,24 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Upload)
 
 
-async def keep(services: Services, account: int, data: bytes, media_type: str) -> str:
-    """Store bytes and give their blob id. Raises OverQuota, Unavailable."""
-    name = (await threaded(len(data), digest_of, data)).hex()
-    _gone(await _held(services, account), services.clock.now_ms(), name, len(data))  # before anything is stored
-    await services.mail.keep(data)
+async def check_room(services: Services, account: int, size: int, name: str = "") -> None:
+    """Raises OverQuota where there is no room for so many more bytes. `name`: theirs, where it is known."""
+    _gone(await _held(services, account), services.clock.now_ms(), name, size)
+
+
+async def keep(services: Services, account: int, data: bytes | Spool, media_type: str) -> str:
+    """Store bytes and give their blob id. Raises OverQuota, StoreFull, Unavailable."""
+    if isinstance(data, Spool):
+        name, size = data.digest.hex(), data.size
+    else:
+        name, size = (await threaded(len(data), digest_of, data)).hex(), len(data)
+    await check_room(services, account, size, name)  # before anything is stored
+    await (services.mail.keep_spool(data) if isinstance(data, Spool) else services.mail.keep(data))
     for _ in range(TRIES):
         since = (await services.mail.mirror(account)).account.stamp(KIND)
         now_ms = services.clock.now_ms()
-        gone = _gone(await _held(services, account), now_ms, name, len(data))
-        upload = _encode(Upload(_VERSION, len(data), media_type[:255], now_ms))
+        gone = _gone(await _held(services, account), now_ms, name, size)
+        upload = _encode(Upload(_VERSION, size, media_type[:255], now_ms))
         try:
             await services.mail.put_objects(account, [*gone, (KIND, name, upload)], since=since)
         except Stale:  # another was uploaded meanwhile, and counts

@@ -6,6 +6,7 @@ says what the request lacks, never what ails us.
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -28,6 +29,17 @@ class Answer(NamedTuple):
     content_type: str = TEXT
     headers: Headers = ()
     length: int | None = None
+
+
+@asynccontextmanager
+async def closed_after(pieces: AsyncIterator[bytes]) -> AsyncIterator[None]:
+    """However the pieces of a body are left, what makes them has come to its end."""
+    try:
+        yield
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class HttpError(Exception):

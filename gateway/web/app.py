@@ -12,8 +12,8 @@ from typing import Final, cast
 
 from cluster.errors import NoRight, NotFound, Trouble
 from gateway.logins import TooManyFailures
-from gateway.web.answers import JSON, Answer, Headers, HttpError, refusal
-from gateway.web.compression import chosen, pack
+from gateway.web.answers import JSON, Answer, Headers, HttpError, closed_after, refusal
+from gateway.web.compression import LARGE, chosen, pack, pack_pieces
 from gateway.web.cors import Origins
 from gateway.web.exchange import Exchange
 from gateway.web.parts import Handler, Peer, Receive, Scope, Send, WebServices
@@ -122,8 +122,8 @@ class Application:
     # from an answer to the client
 
     async def _respond(self, exchange: Exchange, answer: Answer) -> None:
-        if isinstance(answer.body, bytes) and self._services.settings.compress and exchange.method != "HEAD":
-            answer = await self._packed(exchange, answer, answer.body)
+        if self._services.settings.compress and exchange.method != "HEAD":
+            answer = await self._packed(exchange, answer)
         body = answer.body
         length = len(body) if isinstance(body, bytes) else answer.length
         if length is None and exchange.is_old:
@@ -164,17 +164,20 @@ class Application:
             return _OWN
         return self._origins.headers(exchange.header("origin"))
 
-    async def _packed(self, exchange: Exchange, answer: Answer, body: bytes) -> Answer:
-        said = {name.lower() for name, _ in answer.headers}
-        if answer.status in (206, *_BODILESS) or "content-encoding" in said:
+    async def _packed(self, exchange: Exchange, answer: Answer) -> Answer:
+        """Smaller, where the client takes that. A body in pieces of a known length is a file, which has ranges."""
+        said, body = {name.lower() for name, _ in answer.headers}, answer.body
+        if answer.status in (206, *_BODILESS) or "content-encoding" in said or answer.length is not None:
             return answer
-        coding = chosen(exchange.header("accept-encoding"), answer.content_type, len(body))
+        size = len(body) if isinstance(body, bytes) else LARGE
+        coding = chosen(exchange.header("accept-encoding"), answer.content_type, size)
         if not coding:
             return answer
+        packed = await pack(body, coding) if isinstance(body, bytes) else pack_pieces(body, coding)
         # What is packed is another representation: its tag may no more be a strong one (RFC 9110 §8.8.3).
         headers = [(name, _weakened(value) if name.lower() == "etag" else value) for name, value in answer.headers]
         headers += [("Content-Encoding", coding), ("Vary", "Accept-Encoding")]
-        return answer._replace(body=await pack(body, coding), headers=tuple(headers))
+        return answer._replace(body=packed, headers=tuple(headers))
 
     def _now(self) -> bytes:
         """The Date (RFC 9110 §6.6.1), worked out once a second."""
@@ -241,7 +244,7 @@ def _handler(exchange: Exchange, route: Route | None, origins: Origins) -> Handl
 
 
 async def _send(exchange: Exchange, body: bytes, *, more: bool) -> None:
-    """A whole body: a large one as there is room for it, so that the exchange lasts as long as its client reads."""
+    """A body, or a piece: a large one as there is room, so that the exchange lasts as long as its client reads."""
     at = 0
     while len(body) - at > PIECE_BYTES:
         await exchange.send_piece(body[at : at + PIECE_BYTES])
@@ -251,16 +254,12 @@ async def _send(exchange: Exchange, body: bytes, *, more: bool) -> None:
 
 async def _pour(exchange: Exchange, pieces: AsyncIterator[bytes]) -> None:
     """A body in pieces, each when there is room for it."""
-    try:
+    async with closed_after(pieces):
         if exchange.method != "HEAD":
             async for piece in pieces:
                 if piece:
-                    await exchange.send_piece(piece)
+                    await _send(exchange, piece, more=True)
         await exchange.send_piece(b"", more=False)
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await close()
 
 
 async def _linger(exchange: Exchange) -> None:

@@ -7,15 +7,17 @@ the event loop.
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 import zstandard
 
-from gateway.web.answers import HttpError
+from gateway.web.answers import HttpError, closed_after
 from gateway.web.fields import weights
 
 WORTH_BYTES: Final = 1024  # below a packet nothing is gained
 LARGE: Final = 128 * 1024  # about a millisecond of zstd
+AT_ONCE: Final = 1024 * 1024  # of a piece, in a thread
 ZSTD_LEVEL: Final = 3
 GZIP_LEVEL: Final = 4
 _GZIP: Final = 31  # zlib's word for a gzip header and the largest window
@@ -40,6 +42,24 @@ async def pack(body: bytes, coding: str) -> bytes:
     """The body in a coding that `chosen` has named."""
     work = _zstd if coding == "zstd" else _gzip
     return work(body) if len(body) <= LARGE else await asyncio.to_thread(work, body)
+
+
+async def pack_pieces(pieces: AsyncIterator[bytes], coding: str) -> AsyncIterator[bytes]:
+    """The same of a body that comes in pieces, in pieces."""
+    packer = (
+        zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
+        if coding == "zstd"
+        else zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP)
+    )
+    async with closed_after(pieces):
+        async for piece in pieces:
+            whole = memoryview(piece)
+            for at in range(0, len(whole), AT_ONCE):
+                part = whole[at : at + AT_ONCE]
+                packed = packer.compress(part) if len(part) <= LARGE else await asyncio.to_thread(packer.compress, part)
+                if packed:
+                    yield packed
+        yield packer.flush()
 
 
 def _zstd(body: bytes) -> bytes:

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from gateway.proxy import ip_of
 from gateway.web.parts import Scope, WebServices
+from gateway.web.room import Room
 
 if TYPE_CHECKING:
     from gateway.web.upgraded import SocketProtocol
@@ -38,6 +39,11 @@ class Owner(Protocol):
     @property
     def services(self) -> WebServices:
         """What all share."""
+        ...
+
+    @property
+    def room(self) -> Room:
+        """The memory that all share."""
         ...
 
     def opened(self, connection: "Connection") -> str:
@@ -246,6 +252,11 @@ class Connection(HttpToolsProtocol):
         """What all share."""
         return self.owner.services
 
+    @property
+    def room(self) -> Room:
+        """The memory that all share."""
+        return self.owner.room
+
     def unfinished(self, scope: Scope) -> bool:
         """Whether more of this request's body is to come."""
         return self.cycle.scope is scope and self.cycle.more_body
@@ -255,6 +266,12 @@ class Connection(HttpToolsProtocol):
         self._stream = task
         if task is not None and (self.lost or self.stopping):
             task.cancel()
+
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a text message to the client of a WebSocket, once there is room for it. Raises ConnectionError."""
+        if self.socket is None:
+            raise ConnectionResetError
+        await self.socket.send_fragment(data, first=first, last=last)
 
     async def drained(self) -> None:
         """Wait until the client of a WebSocket has read most of what was written, or is gone."""

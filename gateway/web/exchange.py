@@ -16,6 +16,7 @@ from gateway.web.answers import Headers, HttpError
 from gateway.web.compression import Unpacker
 from gateway.web.events import EventStream
 from gateway.web.parts import Message, Peer, Receive, Scope, Send, WebServices
+from gateway.web.room import SMALL_BYTES
 from gateway.web.router import Route
 from gateway.web.websocket import WebSocket
 
@@ -113,21 +114,35 @@ class Exchange:
     # its body
 
     async def body(self, limit: int) -> bytes:
-        """All of it, unpacked. Raises HttpError (400, 413, 415), ConnectionError."""
+        """All of it, unpacked; of the room that all share it takes what it may need, until all is over. Raises
+        HttpError (400, 413, 415, 503), ConnectionError."""
         size = int(self.header("content-length") or limit + 1)
-        if size <= limit and not self._read and not self.header("content-encoding"):
+        if size <= min(limit, SMALL_BYTES) and not self._read and not self.header("content-encoding"):
             piece = await self._next()
             if self._read:  # most came with their head
                 return piece
             return piece + b"".join([more async for more in self.stream(limit)])
+        self.check_length(limit)
+        await self.take_room(limit if self.header("content-encoding") else min(size, limit))
         return b"".join([piece async for piece in self.stream(limit)])
+
+    async def take_room(self, octets: int) -> None:
+        """Wait for so much of the room that all share, until all is over. Raises HttpError (503)."""
+        self.at_end(await self.peer.room.take(octets, self.ip))
+
+    def check_length(self, limit: int) -> int | None:
+        """What the body says of its length, packed as it may be; None: nothing. Raises HttpError (413)."""
+        announced = self.header("content-length")
+        if not announced:
+            return None
+        if int(announced) > limit:
+            raise HttpError(413)
+        return None if self.header("content-encoding") else int(announced)
 
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """It in pieces as they come; the client waits while they are dealt with. Raises as `body`."""
         unpacker = self._unpacker(limit)
-        announced = self.header("content-length")
-        if announced and int(announced) > limit:
-            raise HttpError(413)
+        self.check_length(limit)
         left = limit
         while not self._read:
             piece = await self._next()
@@ -252,6 +267,12 @@ class Exchange:
         self.peer.sent(len(text))
         await self.send({"type": "websocket.send", "text": text})
         await self.peer.drained()
+
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a message, which goes on until the last; when the client has read most of what was sent before."""
+        self.sent_bytes += len(data)
+        self.peer.sent(len(data))
+        await self.peer.send_fragment(data, first=first, last=last)
 
     async def close_socket(self, code: int, reason: str) -> None:
         """The end of a WebSocket; nothing where it has ended."""

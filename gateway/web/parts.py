@@ -15,6 +15,7 @@ from gateway.web.settings import WebSettings
 if TYPE_CHECKING:
     from gateway.web.answers import Answer
     from gateway.web.exchange import Exchange
+    from gateway.web.room import Room
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -54,6 +55,11 @@ class Peer(Protocol):
         ...
 
     @property
+    def room(self) -> "Room":
+        """The memory that all of the server's connections share."""
+        ...
+
+    @property
     def lost(self) -> bool:
         """The client is gone."""
         ...
@@ -73,6 +79,10 @@ class Peer(Protocol):
 
     def sent(self, count: int) -> None:
         """So many octets of a body."""
+        ...
+
+    async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
+        """Some of a text message to the client of a WebSocket, once there is room for it."""
         ...
 
     async def drained(self) -> None:

@@ -7,13 +7,14 @@ no HTTP without TLS but to a relay that the operator trusts with it.
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from gateway.counts import Connections
 from gateway.proxy import ProxyServer, Relays
 from gateway.web.app import Application
 from gateway.web.parts import WebServices
+from gateway.web.room import Room
 from gateway.web.router import Router
 
 if TYPE_CHECKING:
@@ -35,14 +36,15 @@ class WebServer:
         self._application = Application(router, services)
         self._tls = tls
         self._listeners: list[asyncio.Server | ProxyServer] = []
-        self._connections: set[Connection] = set()
-        self._per_ip: Counter[str] = Counter()
+        settings = services.settings
+        self._connections: Connections[Connection] = Connections(
+            services.metrics, settings.connections_max, settings.connections_per_ip_max
+        )
+        self.room = Room(settings.memory_bytes_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self.received_bytes = 0  # since the last sweep: two counters less for each request
         self.sent_bytes = 0
-        self._all_closed = asyncio.Event()
-        self._all_closed.set()
 
     async def listen(self, sock: socket.socket, *, behind: Relays | None = None, plain: bool = False) -> None:
         """Serve a bound socket. `behind`: the relays in front of it, that tell where a connection comes from. `plain`:
@@ -75,13 +77,10 @@ class WebServer:
         """Take nothing new, let running requests end, tell streams to; cut off whoever is left after `drain_s`."""
         for listener in self._listeners:
             listener.close()
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.stop()
-        try:
-            async with asyncio.timeout(self.services.settings.drain_s):
-                await self._all_closed.wait()
-        except TimeoutError:
-            for connection in list(self._connections):
+        if not await self._connections.all_closed(self.services.settings.drain_s):
+            for connection in self._connections:
                 connection.abort()
             for task in list(self._tasks):
                 task.cancel()
@@ -91,28 +90,11 @@ class WebServer:
 
     def opened(self, connection: "Connection") -> str:
         """Count a new connection; the reason to refuse it, or an empty string."""
-        settings, metrics = self.services.settings, self.services.metrics
-        self._connections.add(connection)
-        self._per_ip[connection.ip] += 1
-        self._all_closed.clear()
-        metrics.connections.inc()
-        if len(self._connections) > settings.connections_max:
-            metrics.refused.labels("total").inc()
-            return "total"
-        if self._per_ip[connection.ip] > settings.connections_per_ip_max:
-            metrics.refused.labels("address").inc()
-            return "address"
-        return ""
+        return self._connections.opened(connection)
 
     def closed(self, connection: "Connection") -> None:
         """The connection is no more."""
-        self._connections.discard(connection)
-        self._per_ip[connection.ip] -= 1
-        if not self._per_ip[connection.ip]:
-            del self._per_ip[connection.ip]
-        self.services.metrics.connections.dec()
-        if not self._connections:
-            self._all_closed.set()
+        self._connections.closed(connection)
 
     def _factory(self) -> Callable[..., "Connection"]:
         """What makes connections; it may be given the client's address."""

@@ -34,6 +34,14 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     write_buffer_bytes: Annotated[
         int, Meta(ge=4096, description="Bytes of answers a connection may have unsent before its request waits.")
     ] = 256 * 1024
+    memory_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=1024 * 1024,
+            description="Bytes of requests, over HTTP and WebSockets, that are held at the same time; who finds no "
+            "room waits for it, and one address has half of it at most.",
+        ),
+    ] = 128 * 1024 * 1024
     origins: Annotated[
         tuple[str, ...],
         Meta(

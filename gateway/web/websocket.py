@@ -4,11 +4,12 @@ The law: one message is read at a time, of a bounded size, and none before the l
 the end of it (1003). Within `async with` the server's stop tells the client 1012, and the loop over messages ends.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from gateway.web.answers import HttpError
+from gateway.web.answers import HttpError, closed_after
 
 if TYPE_CHECKING:
     from gateway.web.exchange import Exchange
@@ -17,12 +18,13 @@ NORMAL: Final = 1000
 UNSUPPORTED: Final = 1003  # data we do not take
 POLICY: Final = 1008
 DEFECT: Final = 1011
+FRAGMENT_BYTES: Final = 256 * 1024
 
 
 class WebSocket:
     """`async with exchange.websocket("jmap") as ws: async for text in ws: await ws.send(answer)`."""
 
-    __slots__ = ("_closed", "_exchange", "_subprotocol")
+    __slots__ = ("_closed", "_exchange", "_sending", "_subprotocol")
 
     def __init__(self, exchange: "Exchange", subprotocol: str) -> None:
         """Raises HttpError where the request is for none, or for none of this subprotocol."""
@@ -33,6 +35,7 @@ class WebSocket:
         self._exchange = exchange
         self._subprotocol = subprotocol
         self._closed = False
+        self._sending = asyncio.Lock()  # between two messages, never within one
 
     async def __aenter__(self) -> Self:
         await self._exchange.accept(self._subprotocol)
@@ -59,9 +62,23 @@ class WebSocket:
     async def send(self, text: str | bytes) -> None:
         """One text message (bytes: its UTF-8), once there is room for it. Raises ConnectionError: nobody is there,
         or we have said goodbye."""
-        if self._closed:
-            raise ConnectionResetError
-        await self._exchange.send_message(text if isinstance(text, str) else text.decode())
+        async with self._sending:
+            if self._closed:
+                raise ConnectionResetError
+            await self._exchange.send_message(text if isinstance(text, str) else text.decode())
+
+    async def send_pieces(self, pieces: AsyncIterator[bytes]) -> None:
+        """One text message, whose UTF-8 comes in pieces, as fragments (RFC 6455 5.4): none is asked for before there is
+        room for the last. Raises as `send`."""
+        async with self._sending, closed_after(pieces):
+            first = True
+            async for piece in pieces:
+                for at in range(0, len(piece), FRAGMENT_BYTES):
+                    if self._closed:
+                        raise ConnectionResetError
+                    await self._exchange.send_fragment(piece[at : at + FRAGMENT_BYTES], first=first, last=False)
+                    first = False
+            await self._exchange.send_fragment(b"", first=first, last=True)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Say goodbye; `reason` of up to 123 bytes."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,6 +94,48 @@ async def test_get_gives_what_was_put(blobs: Blobs, size_bytes: int, kind: str) 
     assert await blobs.get(digest_of(data)) == data
 
 
+@pytest.mark.parametrize("size_bytes", SIZES)
+@pytest.mark.parametrize("kind", ["text", "noise"])
+async def test_a_spool_is_stored_and_read_like_bytes(blobs: Blobs, size_bytes: int, kind: str) -> None:
+    data = noise(size_bytes) if kind == "noise" else b"Hello! " * (size_bytes // 7)
+    with blobs.spool() as spool:
+        for at in range(0, len(data), 100_000):
+            spool.add(data[at : at + 100_000])
+        assert (spool.size, spool.digest) == (len(data), digest_of(data))
+        await blobs.put_spool(spool)
+        await blobs.put_spool(spool)  # again is harmless
+    assert await blobs.get(digest_of(data)) == data
+    await blobs.delete(digest_of(data))
+    await blobs.put(digest_of(data), data)
+    with await blobs.get_spool(digest_of(data)) as found:
+        assert found.read(0, found.size) == data
+        assert b"".join(found.pieces(size_bytes // 3)) == data[size_bytes // 3 :]
+
+
+async def test_no_spool_of_what_is_not_there(blobs: Blobs) -> None:
+    with pytest.raises(NotFound):
+        await blobs.get_spool(digest_of(b"absent"))
+
+
+async def test_a_spool_is_not_held_in_memory(blobs: Blobs, request: pytest.FixtureRequest) -> None:
+    kind = request.node.callspec.params["blobs"]
+    if "memory" in kind or kind == "instore":
+        return  # twins, and a store of the tests: they are memory
+    size, piece = 50_000_000, noise(1_000_000)
+    tracemalloc.start()
+    try:
+        with blobs.spool() as spool:
+            for _ in range(size // len(piece)):
+                spool.add(piece)
+            await blobs.put_spool(spool)
+        with await blobs.get_spool(spool.digest) as found:
+            assert found.size == size
+            assert sum(map(len, found.pieces())) == size
+        assert tracemalloc.get_traced_memory()[1] < size // 2  # a part of an upload to S3 has 8 MB, and a copy
+    finally:
+        tracemalloc.stop()
+
+
 async def test_what_is_not_there_is_not_found(blobs: Blobs) -> None:
     with pytest.raises(NotFound):
         await blobs.get(digest_of(b"absent"))
@@ -162,9 +205,15 @@ class TestFiles:
         await blobs.put(digest_of(data), data)
         (path,) = tmp_path.rglob("*.blob")
         path.write_bytes(damage)
-        with pytest.raises(Corrupt):
-            await blobs.get(digest_of(data))
+        for get in (blobs.get, blobs.get_spool):
+            with pytest.raises(Corrupt):
+                await get(digest_of(data))
         await blobs.put(digest_of(data), data)
+        assert await blobs.get(digest_of(data)) == data
+        path.write_bytes(damage)
+        with blobs.spool() as spool:
+            spool.add(data)
+            await blobs.put_spool(spool)
         assert await blobs.get(digest_of(data)) == data
         await blobs.close()
 

@@ -11,6 +11,7 @@ from cluster.blobs.objects import OBJECT_BYTES_MAX, Objects
 from cluster.blobs.objects_files import LEFTOVER_S, FileObjects
 from cluster.blobs.objects_memory import MemoryObjects
 from cluster.blobs.objects_s3 import PART_BYTES, S3Objects
+from cluster.blobs.spool import Spool
 from cluster.clock import ManualClock, SystemClock
 from cluster.errors import NotFound, TooLarge, Unavailable
 from tests import minio
@@ -43,6 +44,10 @@ async def test_get_gives_what_was_put_and_parts_of_it(objects: Objects, size: in
     assert await objects.get("a/b", middle) == data[middle:]
     assert await objects.get("a/b", size, 10) == b""
     assert await objects.get("a/b", 0, 0) == b""
+    with Spool() as spool:
+        spool.add(data)
+        await objects.put_spool("a/c", spool)
+    assert await objects.get("a/c") == data
     head = await objects.head("a/b")
     assert head is not None
     assert (head.name, head.size) == ("a/b", size)

@@ -6,7 +6,8 @@ Values stay what they are in JSON, as dict, list, str, int, float, bool and None
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from mail.jmap.limits import Limits
 
 _STRING: Final = re.compile(rb'"[^"]*+"?')
 """A string without escaped quotes, or what begins as one and never ends: so each octet is looked at once."""
+NO_MEMBERS: Final[Mapping[str, str]] = MappingProxyType({})
 _MEMBER: Final = re.compile(rb'"[ \t\r\n]*:')
 _NONCHARACTER: Final = re.compile(
     rb"\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]|[\xf0-\xf4][\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]"
@@ -124,17 +126,38 @@ def response(
     responses: Sequence[tuple[str, Any, str]], session_state: str, created_ids: dict[str, str] | None
 ) -> dict[str, Any]:
     """A Response object."""
-    made: dict[str, Any] = {"methodResponses": responses, "sessionState": session_state}
-    if created_ids is not None:
-        made["createdIds"] = created_ids
-    return made
+    return {"methodResponses": responses, **_rest(session_state, created_ids)}
 
 
 def encode(
-    responses: Sequence[tuple[str, Any, str]], session_state: str, created_ids: dict[str, str] | None = None
+    responses: Iterable[tuple[str, Any, str]],
+    session_state: str,
+    created_ids: dict[str, str] | None = None,
+    members: Mapping[str, str] = NO_MEMBERS,
 ) -> bytes:
     """A Response object; `created_ids` only where the request had them. Arguments may hold orjson.Fragment.
 
-    Responses are plain tuples: orjson writes no others, so no Call.
+    Responses are plain tuples: orjson writes no others, so no Call. Pieces make the same: `encode_begin`, then
+    `orjson.dumps` of each response with a comma between two, then `encode_end`.
     """
-    return orjson.dumps(response(responses, session_state, created_ids))
+    pieces = b",".join(map(orjson.dumps, responses))
+    return encode_begin(members) + pieces + encode_end(session_state, created_ids)
+
+
+def encode_begin(members: Mapping[str, str] = NO_MEMBERS) -> bytes:
+    """What comes before the responses. `members`: others of the object."""
+    if not members:
+        return b'{"methodResponses":['
+    return orjson.dumps(members)[:-1] + b',"methodResponses":['
+
+
+def encode_end(session_state: str, created_ids: dict[str, str] | None) -> bytes:
+    """What comes behind them."""
+    return b"]," + orjson.dumps(_rest(session_state, created_ids))[1:]
+
+
+def _rest(session_state: str, created_ids: dict[str, str] | None) -> dict[str, Any]:
+    rest: dict[str, Any] = {"sessionState": session_state}
+    if created_ids is not None:
+        rest["createdIds"] = created_ids
+    return rest

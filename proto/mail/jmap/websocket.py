@@ -13,7 +13,7 @@ import orjson
 from mail.jmap.errors import RequestError
 from mail.jmap.limits import Limits
 from mail.jmap.push import Changed, state_change
-from mail.jmap.request import Request, read, read_json, response
+from mail.jmap.request import Request, encode, read, read_json
 
 SUBPROTOCOL: Final = "jmap"
 _ID_MAX_CHARS: Final = 1_000
@@ -91,9 +91,12 @@ def encode_response(
     created_ids: dict[str, str] | None = None,
 ) -> bytes:
     """A Response (RFC 8887 4.3.3)."""
-    return orjson.dumps(
-        {"@type": "Response", **_answering(request_id), **response(responses, session_state, created_ids)}
-    )
+    return encode(responses, session_state, created_ids, response_members(request_id))
+
+
+def response_members(request_id: str | None) -> dict[str, str]:
+    """What a Response has here and not over HTTP."""
+    return {"@type": "Response", **_answering(request_id)}
 
 
 def encode_error(problem: RequestError) -> bytes:

@@ -20,6 +20,7 @@ from mail.message.words import base64_bytes, charset_of, decode_words
 _SPACE: Final = b" \t"
 _SPACE_ENDS: Final = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
+_FOREIGN: Final = re.compile(rb"[^A-Za-z0-9+/=]+")
 _UU_BEGIN: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 _UU: Final = frozenset({"x-uuencode", "x-uue", "uuencode", "x-uu"})
 ENCODINGS: Final = IDENTITY | _UU | {"base64", "quoted-printable"}  # what `content_of` undoes
@@ -27,14 +28,56 @@ ENCODINGS: Final = IDENTITY | _UU | {"base64", "quoted-printable"}  # what `cont
 
 def content_of(raw: bytes, part: Part) -> bytes:
     """The part's body with its transfer encoding undone; as it stands where the encoding is unknown."""
-    data = raw[part.body : part.end]
-    if part.encoding == "base64":
+    return undone(raw[part.body : part.end], part.encoding)
+
+
+def undone(data: bytes, encoding: str) -> bytes:
+    """The same of a body by itself."""
+    if encoding == "base64":
         return base64_bytes(data)
-    if part.encoding == "quoted-printable":
+    if encoding == "quoted-printable":
         return binascii.a2b_qp(_without_line_end_space(data))
-    if part.encoding in _UU:
+    if encoding in _UU:
         return _uudecode(data)
     return data
+
+
+def undone_pieces(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The same of a body that comes in pieces, in pieces: of base64 and quoted-printable as people write them a piece
+    is held at a time. What comes behind padding, a line without an end, and uuencode are held whole."""
+    if encoding == "base64":
+        yield from _base64_pieces(pieces)
+    elif encoding == "quoted-printable":
+        yield from _lines_undone(pieces)
+    elif encoding in _UU:
+        yield _uudecode(b"".join(pieces))
+    else:
+        yield from pieces
+
+
+def _base64_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        letters = _FOREIGN.sub(b"", piece)
+        held += letters
+        if b"=" in letters:  # the end, or what only all of it together can tell
+            yield base64_bytes(held + b"".join(pieces))
+            return
+        whole = len(held) - len(held) % 4
+        yield binascii.a2b_base64(held[:whole])
+        held = held[whole:]
+    yield base64_bytes(held)
+
+
+def _lines_undone(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    for piece in pieces:
+        at = piece.rfind(b"\n") + 1
+        if at:
+            yield undone(b"".join((*held, piece[:at])), "quoted-printable")
+            held.clear()
+        held.append(piece[at:])
+    yield undone(b"".join(held), "quoted-printable")
 
 
 def _without_line_end_space(data: bytes) -> bytes:

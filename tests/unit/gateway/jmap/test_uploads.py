@@ -1,17 +1,11 @@
-"""What may be uploaded: how much, at the same time, how long it is kept; and what of it is in memory."""
+"""What may be uploaded: how much, at the same time, how long it is kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, cast
 
 import pytest
 
 from cluster.errors import OverQuota
-from gateway.access.ids import account_id
-from gateway.jmap import transfer, uploads
-from gateway.jmap.transfer import Transfers
-from gateway.web.answers import HttpError
-from gateway.web.exchange import Exchange
+from gateway.jmap import uploads
 from tests.unit.gateway.imap.world import ALICE, BOB
 from tests.unit.gateway.jmap.world import World
 
@@ -58,43 +52,3 @@ async def test_the_oldest_are_forgotten_when_they_may_be(monkeypatch: pytest.Mon
 async def test_what_is_no_upload(blob: str) -> None:
     async with World() as world:
         assert await uploads.read(world.jmap, ALICE, blob) is None
-
-
-class Sent:
-    """An exchange whose body comes when the test lets it."""
-
-    parameters = {"accountId": account_id(ALICE)}
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self.pieces = pieces
-        self.go = asyncio.Event()
-
-    async def stream(self, _limit: int) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-        await self.go.wait()
-
-    def header(self, _name: str) -> str:
-        return "text/plain"
-
-
-async def test_what_all_upload_at_the_same_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "HELD_BYTES_MAX", 10)
-    transfers = Transfers()
-
-    async def upload(world: World, sent: Sent) -> Any:
-        return await transfers.upload(cast("Exchange", sent), world.turn("alice"))
-
-    async with World() as world, asyncio.TaskGroup() as tasks:
-        first = Sent([b"1234", b"5678"])
-        begun = tasks.create_task(upload(world, first))
-        for _ in range(20):
-            await asyncio.sleep(0)
-        with pytest.raises(HttpError) as error:
-            await upload(world, Sent([b"12", b"3"]))
-        assert error.value.status == 503
-        first.go.set()
-        assert (await begun).status == 201
-        last = Sent([b"1234567890"])
-        last.go.set()
-        assert (await upload(world, last)).status == 201

@@ -1,7 +1,11 @@
 """WebSockets: messages, and what of them is bounded (RFC 6455, RFC 7692)."""
 
+import asyncio
 import zlib
 
+import pytest
+
+from gateway.web import room
 from tests.unit.gateway.web.world import Client, World
 
 HANDSHAKE = (
@@ -12,7 +16,10 @@ HANDSHAKE = (
 
 def frame(data: bytes, first: int = 0x81) -> bytes:
     """A client's, masked with nothing (RFC 6455 5.2)."""
-    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+    if len(data) < 126:
+        size = bytes([0x80 | len(data)])
+    else:
+        size = b"\xfe" + len(data).to_bytes(2, "big") if len(data) < 65536 else b"\xff" + len(data).to_bytes(8, "big")
     return bytes([first]) + size + b"\0\0\0\0" + data
 
 
@@ -107,3 +114,76 @@ async def test_the_subprotocol_must_be_asked_for() -> None:
     await client.send(HANDSHAKE.replace(b"jmap", b"xmpp") + b"\r\n")
     assert client.response().status == 400
     assert client.wire.closed
+
+
+MIB = 1024 * 1024
+
+
+async def test_large_messages_of_all_share_a_room() -> None:
+    world = World(memory_bytes_max=4 * MIB, websocket_bytes_max=MIB)
+    clients = [await opened(world) for _ in range(100)]
+    large = frame(b"x" * 900_000)
+    for client in clients:
+        await client.send(large[:500_000])
+    # One address has half of the room, two messages' worth; of the others nothing is held but what was read once.
+    assert world.server.room.left == 2 * MIB
+    assert sum(client.wire.reading for client in clients) == 2
+    for client in clients:
+        await client.send(large[500_000:])
+    for client in clients:
+        await client.settle()
+        assert len(client.wire.out) > 900_000
+    assert world.server.room.left == 4 * MIB
+
+
+async def test_who_waits_too_long_is_told_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "WAIT_S", 0.01)
+    world = World(memory_bytes_max=2 * MIB, websocket_bytes_max=MIB)
+    first, other = await opened(world), await opened(world)
+    await first.send(frame(b"x" * 900_000)[:500_000])
+    await other.send(frame(b"x" * 900_000)[:500_000])
+    await asyncio.sleep(0.02)
+    await other.settle()
+    assert other.wire.out[2:4] == (1013).to_bytes(2, "big")
+    assert other.wire.closed
+    await first.send(frame(b"x" * 900_000)[500_000:])
+    assert len(first.wire.out) > 900_000
+    assert world.server.room.left == 2 * MIB
+
+
+async def test_who_has_room_may_not_dawdle() -> None:
+    world = World(memory_bytes_max=2 * MIB, websocket_bytes_max=MIB)
+    client = await opened(world)
+    await client.send(frame(b"x" * 900_000)[:500_000])
+    await world.wait(20)
+    await client.send(b"x" * 30_000)
+    await world.wait(20)
+    assert not client.wire.closed
+    await world.wait(20)
+    await client.settle()
+    assert client.wire.aborted
+    assert world.server.room.left == 2 * MIB
+
+
+@pytest.mark.parametrize("extension", [b"", b"Sec-WebSocket-Extensions: permessage-deflate\r\n"])
+async def test_pings_and_small_messages_need_no_room(extension: bytes) -> None:
+    world = World()
+    client = await opened(world, extension)
+    for _ in range(1500):
+        client.connection.socket.data_received(frame(b"x" * 100, 0x89))  # a ping
+    await client.send(frame(b"hello"))
+    assert world.server.room.left == world.settings.memory_bytes_max
+    assert client.wire.out.endswith(b"HELLO") or extension
+    await world.wait(1000)
+    assert not client.wire.closed
+
+
+async def test_what_leaves_gives_its_room_back() -> None:
+    world = World(memory_bytes_max=2 * MIB, websocket_bytes_max=MIB)
+    clients = [await opened(world) for _ in range(3)]
+    for client in clients:
+        await client.send(frame(b"x" * 900_000)[:500_000])
+    for client in clients:
+        await client.leave()
+    assert world.server.room.left == 2 * MIB
+    assert not world.server.room._waiting

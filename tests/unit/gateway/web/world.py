@@ -173,6 +173,16 @@ class World:
         self.server = WebServer(self.router, services, None)
         self.make = self.server._factory()
 
+    def make_large(self, size: int) -> None:
+        """/large takes a body of this size, and answers when the gate is open."""
+
+        async def large(exchange: Exchange) -> Answer:
+            body = await exchange.body(size)
+            await self.gate.wait()
+            return Answer(200, str(len(body)).encode())
+
+        self.router.add("/large", large, methods=("POST",))
+
     def connect(self, ip: str = IP) -> Client:
         """One more client."""
         return Client(self.make(ip), Wire(ip))

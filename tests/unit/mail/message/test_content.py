@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.message.charset import fold
-from mail.message.content import body_text, content_of, header_text, search_text, text_of
+from mail.message.content import body_text, content_of, header_text, search_text, text_of, undone, undone_pieces
 from mail.message.record import read_message
 from mail.message.scan import scan
 from mail.message.words import charset_of
@@ -35,6 +35,29 @@ from mail.message.words import charset_of
 def test_content(encoding: bytes, data: bytes, content: bytes) -> None:
     raw = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + data
     assert content_of(raw, scan(raw)) == content
+
+
+@given(
+    st.sampled_from(["base64", "quoted-printable", "8bit", "x-uuencode", "no-such"]),
+    st.lists(
+        st.sampled_from([b"QUJD", b"A", b"=", b"==", b"\r\n", b"\r", b"=\r\n", b" ", b"=41", b"!", b"begin 644 f\n"])
+    ),
+    st.integers(1, 9),
+)
+def test_in_pieces_it_is_the_same(encoding: str, parts: list[bytes], size: int) -> None:
+    data = b"".join(parts)
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    assert b"".join(undone_pieces(pieces, encoding)) == undone(data, encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"), [("base64", b"QUJD" * 19 + b"\r\n"), ("quoted-printable", b"=41" * 20 + b"=\r\n")]
+)
+def test_a_piece_is_held_at_a_time(encoding: str, line: bytes) -> None:
+    given = (line * 100 for _ in range(1000))
+    assert max(map(len, undone_pieces(given, encoding))) <= len(line) * 100
+    last = next(undone_pieces(given, encoding), b"")
+    assert last == b"", "all was read"
 
 
 @given(st.lists(st.sampled_from([b" ", b"\t", b"\r", b"\n", b"\r\n", b"x", b"=", b"=20"])).map(b"".join))
