@@ -151,7 +151,7 @@ async def _requests(core: Core) -> Requests:
     account = (await core.directory.get_account(address(0))).id
     requests = Requests(core, account)
     boxes = (await core.mailboxes.tree(account)).mailboxes
-    requests.inbox = mailbox_id(account, account, next(box.id for box in boxes if box.name == INBOX))
+    requests.inbox = mailbox_id(account, next(box.id for box in boxes if box.name == INBOX))
     return requests
 
 
@@ -255,7 +255,7 @@ async def _changed(core: Core, requests: Requests, account: int, count: int) -> 
 async def _set(requests: Requests, account: int) -> list[Value]:
     bodies = []
     for value in (True, None) * 2:
-        patches = {email_id(account, account, email): {"keywords/$flagged": value} for email in range(1, SET + 1)}
+        patches = {email_id(account, email): {"keywords/$flagged": value} for email in range(1, SET + 1)}
         bodies.append(requests.request(("Email/set", {"update": patches})))
     return await _timed(f"Email/set of {SET}", requests, bodies)
 
