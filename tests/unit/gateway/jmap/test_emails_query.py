@@ -149,7 +149,9 @@ async def test_what_is_asked_again_is_not_looked_for_again() -> None:
         await world.call("alice", "Email/set", accountId=MAIL, update={email: {"keywords/work": True}})
         assert (await _query(world, "alice", **arguments))["ids"] == first["ids"]
         assert world.mail.opened == read
-        await world.call("alice", "Email/set", accountId=MAIL, update={email: {"mailboxIds": {f"{MAIL}_F{other:x}": True}}})
+        await world.call(
+            "alice", "Email/set", accountId=MAIL, update={email: {"mailboxIds": {f"{MAIL}_F{other:x}": True}}}
+        )
         assert (await _query(world, "alice", **arguments))["ids"] == first["ids"][1:]
 
 
