@@ -1,14 +1,14 @@
 """Object identifiers (RFC 8474), the same over IMAP and JMAP (RFC 9698): what a client calls a mailbox, an email and a
 thread, whatever their names.
 
-The law: an identifier is never another thing's: the kinds have letters of their own, and so have other accounts. It
-begins with a letter and no two differ by case alone (8.1).
+The law: an identifier is never another thing's, and is the same for all who may know of it: it has its account, and
+the kinds have letters of their own. It begins with a letter and no two differ by case alone (8.1).
 """
 
 import re
 from typing import Final
 
-_ID: Final = re.compile(r"(?:A([0-9a-f]{1,16})_)?([FET])([0-9a-f]{1,16})")
+_ID: Final = re.compile(r"A([0-9a-f]{1,16})_([FET])([0-9a-f]{1,16})")
 _ACCOUNT: Final = re.compile(r"A([0-9a-f]{1,16})")
 _NUMBER_MAX: Final = 2**63 - 1  # columns of numbers hold no more
 
@@ -25,43 +25,43 @@ def account_of(identifier: str) -> int | None:
     return number if 0 < number <= _NUMBER_MAX and account_id(number) == identifier else None
 
 
-def mailbox_id(account: int, own: int, number: int) -> str:
-    """MAILBOXID of a mailbox of an account; `own` is the client's account."""
-    return _id("F", account, own, number)
+def mailbox_id(account: int, number: int) -> str:
+    """MAILBOXID of a mailbox of an account."""
+    return _id("F", account, number)
 
 
-def email_id(account: int, own: int, email: int) -> str:
+def email_id(account: int, email: int) -> str:
     """EMAILID."""
-    return _id("E", account, own, email)
+    return _id("E", account, email)
 
 
-def thread_id(account: int, own: int, thread: int) -> str:
+def thread_id(account: int, thread: int) -> str:
     """THREADID."""
-    return _id("T", account, own, thread)
+    return _id("T", account, thread)
 
 
-def mailbox_of(identifier: str, account: int, own: int) -> int | None:
+def mailbox_of(identifier: str, account: int) -> int | None:
     """The number of the mailbox with that MAILBOXID in an account; None: none there has it."""
-    return _number("F", identifier, account, own)
+    return _number("F", identifier, account)
 
 
-def email_of(identifier: str, account: int, own: int) -> int | None:
+def email_of(identifier: str, account: int) -> int | None:
     """The email of that EMAILID in an account; None: none there has it."""
-    return _number("E", identifier, account, own)
+    return _number("E", identifier, account)
 
 
-def thread_of(identifier: str, account: int, own: int) -> int | None:
+def thread_of(identifier: str, account: int) -> int | None:
     """The thread of that THREADID in an account; None: none there has it."""
-    return _number("T", identifier, account, own)
+    return _number("T", identifier, account)
 
 
-def _id(kind: str, account: int, own: int, number: int) -> str:
-    return f"{kind}{number:x}" if account == own else f"A{account:x}_{kind}{number:x}"
+def _id(kind: str, account: int, number: int) -> str:
+    return f"A{account:x}_{kind}{number:x}"
 
 
-def _number(kind: str, identifier: str, account: int, own: int) -> int | None:
+def _number(kind: str, identifier: str, account: int) -> int | None:
     found = _ID.fullmatch(identifier)
     if found is None:
         return None
     number = int(found[3], 16)
-    return number if number <= _NUMBER_MAX and _id(kind, account, own, number) == identifier else None
+    return number if number <= _NUMBER_MAX and _id(kind, account, number) == identifier else None

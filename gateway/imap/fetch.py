@@ -12,7 +12,7 @@ from actors.mailbox.rights import SEEN_
 from actors.mailbox.types import SEEN
 from cluster.errors import NotFound, StoreFull
 from gateway.imap.bounds import note, within
-from gateway.imap.items import Columns, Plan, Whose, plan
+from gateway.imap.items import Columns, Plan, plan
 from gateway.imap.parts import Array, Pace
 from gateway.imap.resync import tell_vanished
 from gateway.imap.selected import Selection
@@ -144,7 +144,7 @@ class _Fetch:
             index.saved[places],
             index.emails[places],
             index.threads[places] if shape.says_threads else places,
-            Whose(selection.account, self._session.account),
+            selection.account,
         )
         if shape.says_modseq:
             selection.heard(modseqs)

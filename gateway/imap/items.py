@@ -43,7 +43,7 @@ class Columns(NamedTuple):
     saved: Array
     emails: Array
     threads: Array
-    whose: "Whose"
+    account: int
     records: Sequence[Record] = ()
     contents: Sequence[bytes] = ()
 
@@ -59,15 +59,8 @@ class Columns(NamedTuple):
             self.saved[places],
             self.emails[places],
             self.threads[places],
-            self.whose,
+            self.account,
         )
-
-
-class Whose(NamedTuple):
-    """Whose messages these are, and who asks: identifiers tell other accounts' apart from one's own (ids.py)."""
-
-    account: int
-    own: int
 
 
 Column = Callable[[Columns], Sequence[object]]
@@ -208,11 +201,11 @@ def _previews(batch: Columns) -> list[bytes]:
 
 
 def _email_ids(batch: Columns) -> list[bytes]:
-    return [ids.email_id(*batch.whose, email).encode() for email in batch.emails.tolist()]
+    return [ids.email_id(batch.account, email).encode() for email in batch.emails.tolist()]
 
 
 def _thread_ids(batch: Columns) -> list[bytes]:
-    return [ids.thread_id(*batch.whose, thread).encode() for thread in batch.threads.tolist()]
+    return [ids.thread_id(batch.account, thread).encode() for thread in batch.threads.tolist()]
 
 
 _WHOLE: Final = frozenset({_A.RFC822, _A.RFC822_HEADER, _A.RFC822_TEXT, _A.PREVIEW, _A.PREVIEW_LAZY})

@@ -36,7 +36,7 @@ async def create(session: Session, command: commands.Create) -> Ok:
     where = await place(session, command.mailbox)
     number = await session.services.mail.create(where.account, where.name, role, who=where.who)
     await _say_normal(session, where, command.mailbox)
-    code = codes.mailbox_id_code(mailbox_id(where.account, session.account, number))
+    code = codes.mailbox_id_code(mailbox_id(where.account, number))
     return Ok("CREATE completed", code.decode())
 
 

@@ -23,7 +23,6 @@ class Scope(NamedTuple):
 
     selection: Selection
     now_s: int
-    own: int  # the client's account
     modseq: int  # of the mailbox
     rows: Array  # the client's rows, ascending
     uids: Array
@@ -43,7 +42,7 @@ class Scope(NamedTuple):
         return mask_of(cast("key.SearchKey", wanted), self)
 
 
-def scope_of(selection: Selection, rows: Array, *, now_ms: int, own: int) -> Scope:
+def scope_of(selection: Selection, rows: Array, *, now_ms: int) -> Scope:
     """Those of the rows whose messages still exist."""
     rows, places = selection.locate(rows)
     index = selection.hold.view.index
@@ -52,7 +51,7 @@ def scope_of(selection: Selection, rows: Array, *, now_ms: int, own: int) -> Sco
         uids, columns = selection.uids, [column[: len(rows)].copy() for column in columns]
     else:
         uids, columns = selection.uids[rows], [column[places] for column in columns]
-    return Scope(selection, now_ms // 1000, own, selection.hold.view.modseq, rows, uids, *columns)
+    return Scope(selection, now_ms // 1000, selection.hold.view.modseq, rows, uids, *columns)
 
 
 def mask_of(wanted: key.SearchKey, scope: Scope) -> Array:
@@ -101,9 +100,9 @@ def _of_ids(wanted: key.SearchKey, scope: Scope) -> Array | None:
         case key.UidBefore(uid):
             answer = scope.uids < uid
         case key.EmailId(name):
-            answer = _equal(scope.emails, ids.email_of(name, scope.selection.account, scope.own))
+            answer = _equal(scope.emails, ids.email_of(name, scope.selection.account))
         case key.ThreadId(name):
-            answer = _equal(scope.threads, ids.thread_of(name, scope.selection.account, scope.own))
+            answer = _equal(scope.threads, ids.thread_of(name, scope.selection.account))
     return answer
 
 

@@ -58,7 +58,7 @@ def finder_of(
     """For a search in all that the client knows of a mailbox, or in some rows of it."""
     now_ms = session.services.clock.now_ms()
     rows = np.arange(len(selection.uids)) if rows is None else rows
-    scope = scope_of(selection, rows, now_ms=now_ms, own=session.account)
+    scope = scope_of(selection, rows, now_ms=now_ms)
     return Finder(session, scope, lookups or Lookups(session.services.indexes, selection.account), role)
 
 

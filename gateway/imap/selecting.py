@@ -54,7 +54,7 @@ async def _open(session: Session, command: commands.Select | commands.Examine, *
         if was_selected:  # with what follows it, in one piece
             session.answer(b"*", b"OK", "The mailbox that was selected is not any more", codes.CLOSED.decode())
     session.wire.write(selection.greeting())
-    object_id = mailbox_id(where.account, session.account, selection.hold.info.id)
+    object_id = mailbox_id(where.account, selection.hold.info.id)
     session.wire.write(render.untagged_line(b"OK", "Its name for ever", codes.mailbox_id_code(object_id)))
     if session.rev2:  # RFC 9051 6.3.2
         session.wire.write(await line_of(session, where, asked=command.mailbox))

@@ -59,7 +59,7 @@ async def status_values(
         if item in KEPT:
             values[item] = KEPT[item](info)
         elif item is _I.MAILBOXID:
-            values[item] = mailbox_id(where.account, session.account, info.id)
+            values[item] = mailbox_id(where.account, info.id)
         elif item is _I.APPENDLIMIT:
             values[item] = session.services.settings.message_bytes_max
         else:

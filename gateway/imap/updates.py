@@ -201,7 +201,7 @@ def _scope(session: Session, selection: Selection, uids: Array) -> Scope:
     rows = np.searchsorted(selection.uids, uids)
     there = rows < len(selection.uids)
     there[there] = selection.uids[rows[there]] == uids[there]
-    return scope_of(selection, rows[there], now_ms=session.services.clock.now_ms(), own=session.account)
+    return scope_of(selection, rows[there], now_ms=session.services.clock.now_ms())
 
 
 def _collect(selection: Selection, context: Context, now_s: int) -> None:

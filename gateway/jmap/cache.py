@@ -13,7 +13,7 @@ FRAGMENTS_BYTES: Final = 64 * 1024 * 1024
 FRAGMENT_BYTES_MAX: Final = 64 * 1024  # larger ones are read rarely, and once
 _ROOM_BYTES: Final = 200  # of a key and its entry
 
-Key = tuple[int, int, str, View]  # account, email, what goes before ids, and what is shown
+Key = tuple[int, int, View]  # account, email, and what is shown
 
 
 class Fragments:

@@ -77,9 +77,8 @@ async def rendered(
     """Emails as JSON, by id; those that are gone meanwhile are left out."""
     found: dict[str, orjson.Fragment] = {}
     fragments, pace = turn.services.fragments, Pace(turn.services.clock)
-    prefix = reached.email_id(0)
     missing: dict[int, bytes] = {}
-    held = {one.email: fragments.get((reached.number, one.email, prefix, shown)) for one in emails}
+    held = {one.email: fragments.get((reached.number, one.email, shown)) for one in emails}
     lacking = [email for email, fragment in held.items() if fragment is None] if shown.shown else []
     turn.answers(sum(len(fragment or b"") for fragment in held.values()))
     for start in range(0, len(lacking), _READ_AT_ONCE):
@@ -93,7 +92,7 @@ async def rendered(
             if fragment is None:
                 continue
             missing[email] = fragment
-            fragments.put((reached.number, email, prefix, shown), fragment)
+            fragments.put((reached.number, email, shown), fragment)
             turn.answers(len(fragment))
     told = _Told(reached, shown.metadata, words)
     for one in emails:

@@ -246,7 +246,7 @@ class _Setter:
         holder = await self._turn.services.directory.account_with(number)
         if holder is not None:
             await subscribing.wish(self._mail, number, path, who, on=on)
-            await self._mail.subscribe(self._reached.own, prefix_of(holder) + path, on)
+            await self._mail.subscribe(self._turn.account, prefix_of(holder) + path, on)
 
     async def _order(self, path: str, order: int) -> None:
         value = str(order).encode() if order else None

@@ -40,7 +40,7 @@ async def get(turn: Turn, asked: standard.Get) -> Answer:
     book = await book_of(turn, asked.account_id)
     found = {}
     for name in held if wanted is None else [name for name in wanted if name in held]:
-        shown = _shown(reached, name, held[name])
+        shown = _shown(name, held[name])
         changer = await book.find(principal_ids.of_user(held[name].by))
         shown["changedBy"]["principalId"] = changer["id"] if changer is not None else None
         found[name] = only(shown, properties)
@@ -105,14 +105,14 @@ async def _held(turn: Turn, reached: Reached) -> dict[str, Notice]:
     return {name: read(value) for name, value in sorted(stored)}
 
 
-def _shown(reached: Reached, name: str, notice: Notice) -> Shown:
+def _shown(name: str, notice: Notice) -> Shown:
     return {
         "id": name,
         "created": utc_ms(notice.at_ms),
         "changedBy": {"name": notice.login, "email": notice.login, "principalId": None},
         "objectType": _TYPE,
         "objectAccountId": ids.account_id(notice.account),
-        "objectId": ids.mailbox_id(notice.account, reached.number, notice.mailbox),
+        "objectId": ids.mailbox_id(notice.account, notice.mailbox),
         "oldRights": _rights(notice, notice.before),
         "newRights": _rights(notice, notice.after),
         "name": name_of(notice.name),

@@ -24,10 +24,9 @@ CHANGES: Final = CHANGE + MAKE + REMOVE + ADMINISTER  # with none of them there 
 
 
 class Reached(NamedTuple):
-    """An account, and with whose eyes it is seen (None: its owner's). `own`: the account of who asks."""
+    """An account, and with whose eyes it is seen (None: its owner's)."""
 
     number: int
-    own: int
     who: Who | None
 
     @property
@@ -37,27 +36,27 @@ class Reached(NamedTuple):
 
     def mailbox_id(self, number: int) -> str:
         """What the client calls one of its mailboxes."""
-        return ids.mailbox_id(self.number, self.own, number)
+        return ids.mailbox_id(self.number, number)
 
     def email_id(self, number: int) -> str:
         """What the client calls one of its emails."""
-        return ids.email_id(self.number, self.own, number)
+        return ids.email_id(self.number, number)
 
     def thread_id(self, number: int) -> str:
         """What the client calls one of its threads."""
-        return ids.thread_id(self.number, self.own, number)
+        return ids.thread_id(self.number, number)
 
     def mailbox_of(self, name: str) -> int | None:
         """The mailbox that the client calls so."""
-        return ids.mailbox_of(name, self.number, self.own)
+        return ids.mailbox_of(name, self.number)
 
     def email_of(self, name: str) -> int | None:
         """The email that the client calls so."""
-        return ids.email_of(name, self.number, self.own)
+        return ids.email_of(name, self.number)
 
     def thread_of(self, name: str) -> int | None:
         """The thread that the client calls so."""
-        return ids.thread_of(name, self.number, self.own)
+        return ids.thread_of(name, self.number)
 
 
 class Other(NamedTuple):
@@ -145,12 +144,12 @@ class Turn:
 
     async def _reach(self, number: int, error: str) -> Reached:
         if number == self.account:
-            return Reached(number, number, None)
+            return Reached(number, None)
         who = await who_is(self.services.directory, self.account)
         holder = await self.services.directory.account_with(number)
-        if holder is None or not (await self.sight(Reached(number, self.account, who))).listed:
+        if holder is None or not (await self.sight(Reached(number, who))).listed:
             raise MethodError(error)
-        return Reached(number, self.account, who)
+        return Reached(number, who)
 
     def wanted(self, asked: Listed) -> list[str] | None:
         """The ids that a /get asks for, each once, references to what this request made replaced; None: all."""

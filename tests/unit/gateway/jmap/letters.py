@@ -146,11 +146,10 @@ class Naive:
             properties=["threadId", "mailboxIds", "keywords", "size", "receivedAt", "sentAt", "hasAttachment"],
         )
         raws: dict[str, tuple[bytes, Record]] = {}
-        prefix = "" if login == "alice" else f"{account_id}_"
         for number, message in zip(numbers, await world.mail.messages(ALICE, numbers), strict=True):
             if message is not None:
                 raw = await world.mail.content(message)
-                raws[f"{prefix}E{number:x}"] = raw, read_message(raw)
+                raws[f"{account_id}_E{number:x}"] = raw, read_message(raw)
         return cls(answer["list"], raws)
 
     def find(self, tree: Any, sort: Sequence[dict[str, Any]], *, collapses: bool) -> list[str]:

@@ -107,13 +107,13 @@ class Stage:
             assert box is not None
             assert box.index is not None
             email, thread = int(box.index.emails[0]), int(box.index.threads[0])
-            told = ids.email_id(account, BOB, email)
+            told = ids.email_id(account, email)
             (message,) = await self._world.mail.messages(account, [email])
             assert message is not None
             self._names |= {
-                name: ids.mailbox_id(account, BOB, box.id),
+                name: ids.mailbox_id(account, box.id),
                 f"{prefix}EMAIL": told,
-                f"{prefix}THREAD": ids.thread_id(account, BOB, thread),
+                f"{prefix}THREAD": ids.thread_id(account, thread),
                 f"{prefix}BLOB": f"M{told}",
                 f"{prefix}PART": f"M{told}-{message.record.root.children[1].start:x}",
             }
