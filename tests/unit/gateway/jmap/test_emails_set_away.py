@@ -1,4 +1,4 @@
-"""What Email/set and /import tell of when the owner of the account goes away in the middle: never less than was done."""
+"""What Email/set tells of where the owner of the account goes away in the middle: never less than was done."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
