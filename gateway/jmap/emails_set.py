@@ -14,7 +14,7 @@ import orjson
 
 from actors.mailbox.sight import Sight
 from actors.mailbox.types import ANSWERED, DRAFT, FLAGGED, KEYWORDS_MAX, SEEN, EmailEdit, Fault, Item
-from cluster.errors import NotFound, Trouble
+from cluster.errors import NotFound, Trouble, Unavailable
 from gateway.access.parts import Pace
 from gateway.jmap import blobs, emails
 from gateway.jmap.positions import Position, check_state, state
@@ -58,8 +58,14 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     await _together(asked.create or {}, partial(_create, turn, reached), outcome.created, outcome.not_created)
     for name, made in outcome.created.items():
         turn.created.add(name, made["id"])
-    await _edit(turn, reached, asked, outcome)
-    new = (await turn.sight(reached)).account.stamp("Email")
+    try:
+        await _edit(turn, reached, asked, outcome)
+    except Unavailable as trouble:
+        if not outcome.created:
+            raise
+        outcome.not_updated = dict.fromkeys(asked.update or (), _away(trouble)) | outcome.not_updated
+        outcome.not_destroyed = dict.fromkeys(asked.destroy or (), _away(trouble)) | outcome.not_destroyed
+    new = await _now(turn, reached, old)
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
 
 
@@ -72,7 +78,7 @@ async def import_(turn: Turn, asked: special.EmailImport) -> Answer:
     await _together(asked.emails, partial(_import, turn, reached), outcome.created, outcome.not_created)
     for name, made in outcome.created.items():
         turn.created.add(name, made["id"])
-    new = (await turn.sight(reached)).account.stamp("Email")
+    new = await _now(turn, reached, old)
     return {
         "accountId": asked.account_id,
         "oldState": state(Position(old)),
@@ -100,7 +106,7 @@ async def copy(turn: Turn, asked: standard.Copy) -> Answer:
             destroy=Ids(asked.create[name]["id"] for name in outcome.created),
         )
         await turn.implied("Email/set", lambda: set_(turn, again))
-    new = (await turn.sight(reached)).account.stamp("Email")
+    new = await _now(turn, reached, old)
     return {
         "fromAccountId": asked.from_account_id,
         "accountId": asked.account_id,
@@ -150,6 +156,20 @@ async def _state(turn: Turn, reached: Reached, given: str | None) -> int:
     return stamp
 
 
+async def _now(turn: Turn, reached: Reached, old: int) -> int:
+    """The stamp after it all; the old one where the owner is away by then: /changes since that tells of all."""
+    try:
+        return (await turn.sight(reached)).account.stamp("Email")
+    except Unavailable:
+        return old
+
+
+def _away(trouble: Unavailable) -> dict[str, Any]:
+    """What a part that is away costs one object, where the call has to tell of others that are done: they would be
+    asked for again, and be there twice."""
+    return SetError("rateLimit", trouble.says).json()
+
+
 # making them
 
 
@@ -159,18 +179,25 @@ async def _together(
     done: dict[str, Any],
     failed: dict[str, Any],
 ) -> None:
-    """Make all, some side by side; told of in the order of the request."""
+    """Make all, some side by side; told of in the order of the request. Raises Unavailable where nothing is done."""
     free = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(value: Any) -> Any:
         async with free:
             try:
                 return await make(value)
+            except Unavailable as trouble:
+                return trouble
             except (SetError, Refused, Trouble) as error:
                 return set_error(error)
 
-    for name, made in zip(given, await asyncio.gather(*map(one, given.values())), strict=True):
-        if isinstance(made, SetError):
+    found = await asyncio.gather(*map(one, given.values()))
+    if (away := [made for made in found if isinstance(made, Unavailable)]) and len(away) == len(found):
+        raise away[0]
+    for name, made in zip(given, found, strict=True):
+        if isinstance(made, Unavailable):
+            failed[name] = _away(made)
+        elif isinstance(made, SetError):
             failed[name] = made.json()
         else:
             done[name] = made

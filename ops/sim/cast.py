@@ -34,6 +34,7 @@ from cluster.rpc.caller import Caller
 from cluster.rpc.link import LinkDown
 from cluster.rpc.router import Router
 from cluster.rpc.server import Server
+from ops.sim.jmap import JmapClient
 from ops.sim.load import Client, Stage
 from ops.sim.network import Dialing
 from ops.sim.store import StoreClient
@@ -128,11 +129,13 @@ def gateway(stage: Stage, steps: int) -> Callable[[Process], Coroutine[Any, Any,
         router = Router(watching, Dialing(world.network, process.lane), clock, process.dice)
         owner = RemoteOwner(router, process.dice)
         mailboxes = MailboxClient(owner, store, MemoryBlobs(clock=clock), clock, _NO_THREADS)
-        clients = []
+        clients: list[Client | JmapClient] = []
         for number in range(CLIENTS):
             name = f"{process.host}.{process.life}.{number}"
             dice, is_last = world.dice("client", name), number == CLIENTS - 1
             clients.append(Client(name, mailboxes, dice, stage, only_reads=is_last))
+        name = f"{process.host}.{process.life}.jmap"
+        clients.append(JmapClient(name, mailboxes, clock, world.dice("client", name), stage))
         process.parts |= {"watching": watching, "router": router, "mailboxes": mailboxes, "clients": clients}
         process.parts["busy"] = [asyncio.create_task(client.run(steps)) for client in clients]
 

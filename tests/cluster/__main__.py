@@ -2,8 +2,8 @@
 
 Real processes over a real etcd, PostgreSQL and MinIO. Reading order: services.py (what keeps the state), hosting.py
 (what runs the processes), running.py (the cluster), traffic.py (the load: tests/load over all gateways), watching.py
-(IDLE clients), faults.py (what is done to it), rounds.py (one fault after the other, and what it cost). The folder is
-no package of its own: its name would hide `cluster` from pytest.
+(IDLE clients; those of JMAP are in tests/load), faults.py (what is done to it), rounds.py (one fault after the other,
+and what it cost). The folder is no package of its own: its name would hide `cluster` from pytest.
 """
 
 import json

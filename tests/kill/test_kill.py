@@ -8,7 +8,7 @@ from tests.kill.rounds import Rounds
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize(("store", "rounds"), [("lmdb", 6), ("sqlite", 3)])
+@pytest.mark.parametrize(("store", "rounds"), [("lmdb", 6), ("sqlite", 5)])
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, store: str, rounds: int) -> None:
     play = Rounds(tmp_path / "data", seed=1, store=store)
     try:

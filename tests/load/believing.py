@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.load.clients import Load
-from tests.load.jmap import GET_MAX, JmapClient
+from tests.load.jmap import GET_MAX, JmapClient, every_email, flags_of
 from tests.load.ledger import Broken, Flags
 from tests.load.wire import Address, Imap, logged_in
 from tests.running import PASSWORD
@@ -27,7 +27,6 @@ TYPES: Final[Mapping[str, Sequence[str]]] = {
     "Thread": ("emailIds",),
     "EmailSubmission": ("emailId", "undoStatus"),
 }
-_IMAP: Final = {"$seen": "\\seen", "$flagged": "\\flagged", "$draft": "\\draft", "$answered": "\\answered"}
 OTHERS: Final = b'"Other Users/'
 _STATUS: Final = re.compile(rb"\* STATUS (.+) \(MAILBOXID \(([^)]+)\)\)")
 Objects = dict[str, dict[str, Any]]
@@ -124,7 +123,7 @@ class Believer:
         await self._begin(client)
         await self.catch_up(client)
         threads = {one["threadId"] for one in self.copies["Email"].objects.values()}
-        names = {"Email": await _every_email(client), "Thread": sorted(threads)}
+        names = {"Email": await every_email(client), "Thread": sorted(threads)}
         for kind, copy in self.copies.items():
             fresh, state = await _read(client, kind, names.get(kind))
             self._same(kind, copy.objects, fresh)
@@ -155,7 +154,7 @@ class Believer:
             return
         states = {kind: (await client.ask(f"{kind}/get", ids=[]))["state"] for kind in TYPES}
         read: dict[str, Objects] = {}
-        read["Email"], _ = await _read(client, "Email", await _every_email(client))
+        read["Email"], _ = await _read(client, "Email", await every_email(client))
         read["Thread"], _ = await _read(client, "Thread", sorted({one["threadId"] for one in read["Email"].values()}))
         for kind in ("Mailbox", "EmailSubmission"):
             read[kind], _ = await _read(client, kind, None)
@@ -217,8 +216,9 @@ class Believer:
                     there.setdefault(number, {})[name] = flags
         for number in emails.keys() | there.keys():
             one, found = emails.get(number, {"mailboxIds": {}, "keywords": {}}), there.get(number, {})
-            flags = frozenset(_IMAP.get(word, word) for word in one["keywords"])
-            if one["mailboxIds"].keys() != found.keys() or (len(found) == 1 and [flags] != [*found.values()]):
+            if one["mailboxIds"].keys() != found.keys() or (
+                len(found) == 1 and [flags_of(one["keywords"])] != [*found.values()]
+            ):
                 raise Broken(f"{self.login}: JMAP has {number} as {one}, and IMAP as {found}")
 
 
@@ -232,15 +232,6 @@ async def _read(client: JmapClient, kind: str, names: Sequence[str] | None) -> t
         found |= {one["id"]: one for one in answer["list"]}
         state = answer["state"]
     return found, state
-
-
-async def _every_email(client: JmapClient) -> list[str]:
-    found: list[str] = []
-    while True:
-        page = await client.ask("Email/query", position=len(found), limit=GET_MAX)
-        if not page["ids"]:
-            return found
-        found += page["ids"]
 
 
 async def compare_believers(web: Address, imap: Address, believers: Sequence[Believer]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from tests.load.clients import INBOX, Load
-from tests.load.jmap import GET_MAX, JmapClient
+from tests.load.jmap import GET_MAX, JmapClient, every_email, flags_of
 from tests.load.ledger import Broken, Doubled, Lost, Sent
 from tests.load.messages import message
 from tests.load.wire import Address, Imap, logged_in
@@ -25,7 +25,6 @@ UPLOADS_MAX: Final = 400  # in its life: an account may have a thousand, and two
 BLOBS_MAX: Final = 10  # that are looked for
 HOME, AWAY = "home", "away"  # its mailbox, and one below that
 BELOW: Final = ("x", "y", "z")  # more of them, which come and go
-_FLAGS: Final = {"$seen": "\\seen", "$flagged": "\\flagged", "$draft": "\\draft", "$answered": "\\answered"}
 
 Where = tuple[str, frozenset[str]] | None  # mailbox and keywords of an email; None: it is gone
 
@@ -324,13 +323,12 @@ async def verify_filed(client: JmapClient, imap: Imap, kept: Kept) -> None:
 
 
 async def _emails_in(client: JmapClient, box: str) -> list[dict[str, Any]]:
+    names = await every_email(client, filter={"inMailbox": box})
     found: list[dict[str, Any]] = []
-    while True:
-        page = await client.ask("Email/query", filter={"inMailbox": box}, position=len(found), limit=GET_MAX)
-        if not page["ids"]:
-            return found
-        shown = await client.ask("Email/get", ids=page["ids"], properties=["subject", "keywords"])
+    for at in range(0, len(names), GET_MAX):
+        shown = await client.ask("Email/get", ids=names[at : at + GET_MAX], properties=["subject", "keywords"])
         found += shown["list"]
+    return found
 
 
 async def _same_by_imap(imap: Imap, kept: Kept, box: str, shown: dict[str, frozenset[str]]) -> None:
@@ -339,7 +337,7 @@ async def _same_by_imap(imap: Imap, kept: Kept, box: str, shown: dict[str, froze
     await imap.done(f"EXAMINE {name}")
     answer = await imap.done("UID FETCH 1:* (UID FLAGS EMAILID)") if shown else None
     there = answer.emails() if answer is not None else {}
-    flags = {number: {_FLAGS.get(word, word) for word in words} for number, words in shown.items()}
+    flags = {number: flags_of(words) for number, words in shown.items()}
     if there != flags:
         wrong = [number for number in {*there, *flags} if there.get(number) != flags.get(number)]
         told = [(number, flags.get(number), there.get(number)) for number in wrong[:5]]

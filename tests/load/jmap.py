@@ -6,18 +6,19 @@ the server dies; Later where it says that it cannot just now.
 
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final, Self
 
 import httpx
 
-from tests.load.ledger import Broken, Later
+from tests.load.ledger import Broken, Flags, Later
 from tests.load.wire import SILENT_S_MAX, Address
 from tests.running import PASSWORD
 
 URN: Final = "urn:ietf:params:jmap:"
 USING: Final = [f"{URN}core", f"{URN}mail", f"{URN}submission"]
 GET_MAX: Final = 500  # objects of one call
+_FLAGS: Final = {"$seen": "\\seen", "$flagged": "\\flagged", "$draft": "\\draft", "$answered": "\\answered"}
 HEADER_S_MAX: Final = 10.0  # of an event source that is alive: its pings are a second apart
 
 
@@ -117,3 +118,18 @@ class JmapClient:
             raise Later(f"{said.url.path}: {said.status_code}")
         if said.status_code != status:
             raise Broken(f"{said.url.path}: {said.status_code} {said.headers}")
+
+
+def flags_of(keywords: Iterable[str]) -> Flags:
+    """As IMAP has them (RFC 8621 4.1.1)."""
+    return frozenset(_FLAGS.get(word, word) for word in keywords)
+
+
+async def every_email(client: JmapClient, **query: Any) -> list[str]:
+    """The ids of all emails that a query finds."""
+    found: list[str] = []
+    while True:
+        page = await client.ask("Email/query", position=len(found), limit=GET_MAX, **query)
+        if not page["ids"]:
+            return found
+        found += page["ids"]

@@ -8,6 +8,7 @@ import pytest
 
 from actors.mailbox import changing
 from actors.mailbox.answers import Answers
+from actors.mailbox.changes import Changes
 from actors.mailbox.shard import Shard
 from actors.mailbox.view import View
 from cluster.membership.session import Session
@@ -83,6 +84,12 @@ def _reuse_uids(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(changing, "add_rows", reusing)
 
 
+def _untold(patch: pytest.MonkeyPatch) -> None:
+    """JMAP's /changes tells of no email that has left."""
+    emails = Changes.emails
+    patch.setattr(Changes, "emails", lambda self: emails(self)._replace(destroyed=[]))
+
+
 BUGS: dict[str, Bug] = {
     "the claim is not compared": Bug(_skip_check, ("crash", "pause", "store"), 200),
     "answered before it is durable": Bug(_answer_first, ("crash", "store"), 50),
@@ -92,4 +99,5 @@ BUGS: dict[str, Bug] = {
     "a late commit is not shut out": Bug(_no_shutting_out, ("store",), 200),
     "lost views stay lost": Bug(_deaf_views, ("crash", "partition"), 200),
     "UIDs are used again": Bug(_reuse_uids, (), 50),
+    "JMAP does not tell of what has left": Bug(_untold, (), 50),
 }
