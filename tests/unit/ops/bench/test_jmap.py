@@ -8,8 +8,8 @@ from ops.bench import jmap
 from ops.bench.askers import Times
 from ops.bench.jmap import CASES, OF_ONE_PERSON, PAGE, PEOPLE, measure, rows_of, values
 from ops.bench.peers import OURS, scratch
+from ops.bench.people import ours
 from ops.bench.varied import IN_A_THREAD, Mailbox, sender
-from ops.cli.bench import makers
 
 MAILBOX = Mailbox(500)
 NEWEST = sorted(MAILBOX.letters(), key=lambda one: (one.arrived_s, one.number), reverse=True)
@@ -49,18 +49,16 @@ def test_a_filtered_page_has_what_fits() -> None:
 
 
 def test_the_values_of_a_request() -> None:
-    assert [(value.unit, value.value) for value in values("it", "us", Times([0.1, 0.1, 0.1], 0.3), 0.03)] == [
-        ("requests/s", pytest.approx(10)),
-        ("ms", pytest.approx(100)),
-        ("ms", pytest.approx(100)),
-        ("ms/request", pytest.approx(10)),
-    ]
+    found = values("it", "us", Times([0.1, 0.1, 0.1], 0.3), 0.03)
+    assert [value.unit for value in found] == ["requests/s", "ms", "ms", "ms/request"]
+    assert [value.value for value in found] == pytest.approx([10, 100, 100, 10])
 
 
 @pytest.mark.timeout(300)  # a process that has to import everything, on a busy machine
 def test_every_figure_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jmap, "ARRIVALS", 2)
-    told = list(measure(makers("jmap", None), lambda: scratch(tmp_path), 1, quick=True, told=lambda _text: None))
+    made = {OURS: ours(takes="lmtp")}
+    told = list(measure(made, lambda: scratch(tmp_path), 1, quick=True, told=lambda _text: None))
     assert {value.server for value in told} == {OURS}
     assert len({(value.what, value.unit) for value in told}) == len(told) == 4 * (len(CASES) + 5)
     assert all(value.value >= 0 for value in told)
