@@ -119,7 +119,6 @@ tls_server_key: {key}
             )
 
         programs = self._program("")
-
         return (
             f'START {{\n  recover cmd="{self._program("ctl_cyrusdb")} {self._configured} -r"\n}}\nSERVICES {{\n'
             + listening("https", "httpd -s", self.https, PREFORKED)
