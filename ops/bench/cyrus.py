@@ -21,7 +21,6 @@ from cluster.certificates import self_signed
 from ops import parts
 from ops.bench.peers import (
     DOMAIN,
-    FILL_S_MAX,
     HOST,
     PASSWORD,
     STOP_S_MAX,
@@ -39,9 +38,8 @@ PART: Final = "cyrus"
 USER: Final = "cyrus"
 PROGRAMS: Final = "programs"  # in the server's directory
 LIBRARIES: Final = f"{platform.machine()}-linux-gnu"
-FOLDERS: Final = ("spool", "search", "lock", "conf/db", "conf/socket", "conf/proc", "conf/log", "conf/msg", "conf/user")
+FOLDERS: Final = ("spool", "lock", "conf/db", "conf/socket", "conf/proc", "conf/log", "conf/msg", "conf/user")
 APPENDED_AT_ONCE: Final = 500  # messages of one MULTIAPPEND
-INDEXED_AT_ONCE: Final = 10_000  # messages of one commit of the search index; Cyrus's 20 take twice as long to fill
 PREFORKED: Final = 4  # processes that wait for connections; each connection has one, and more are made for more
 
 
@@ -81,8 +79,8 @@ class Cyrus:
 
     @property
     def settings(self) -> str:
-        """Passwords are checked by its own library, without a daemon. JMAP needs conversations, and its filters by
-        text need Xapian's index. A domain that nobody has is the default one, so that logins are whole addresses."""
+        """Passwords are checked by its own library, without a daemon. JMAP needs conversations. A domain that nobody
+        has is the default one, so that logins are whole addresses."""
         home = self.directory
         certificate, key = self._certificate()
         return f"""\
@@ -106,10 +104,6 @@ httpmodules: jmap
 conversations: yes
 autocreate_quota: 0
 autocreate_post: yes
-search_engine: xapian
-search_batchsize: {INDEXED_AT_ONCE}
-defaultsearchtier: t1
-t1searchpartition-default: {home}/search
 maxmessagesize: 0
 tls_server_cert: {certificate}
 tls_server_key: {key}
@@ -125,7 +119,6 @@ tls_server_key: {key}
             )
 
         programs = self._program("")
-
         return (
             f'START {{\n  recover cmd="{self._program("ctl_cyrusdb")} {self._configured} -r"\n}}\nSERVICES {{\n'
             + listening("https", "httpd -s", self.https, PREFORKED)
@@ -166,7 +159,7 @@ tls_server_key: {key}
         raise NotImplementedError
 
     def fill_varied(self, mailbox: Mailbox) -> None:
-        """By APPEND of many at once, and then the index, all without fsync: how long it takes is not measured."""
+        """By APPEND of many at once, without fsync: how long it takes is not measured."""
         with self._running(durable=False):
             client = Client(self.ports.imap, 0)
             try:
@@ -175,17 +168,6 @@ tls_server_key: {key}
                     client.command(appended(mailbox, [mailbox.letter(number) for number in range(first, last + 1)]))
             finally:
                 client.close()
-            squatter = [
-                "setpriv",
-                f"--reuid={USER}",
-                f"--regid={USER}",
-                "--clear-groups",
-                str(self._program("squatter")),
-            ]
-            squatter += [*self._configured.split(" "), "-u", address(0)]
-            with (self.directory / "squatter.log").open("wb") as log:
-                environ = self._environment(durable=False)
-                subprocess.run(squatter, stdout=log, stderr=log, env=environ, check=True, timeout=FILL_S_MAX)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[list[int]]:

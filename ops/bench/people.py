@@ -6,14 +6,17 @@ The law: requests are made here and nothing is measured here; whatever is answer
 import base64
 import json
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import quote, urljoin, urlsplit
 
 from gateway.jmap.session import EVENTS
 from mail.jmap import capabilities as uri
 from ops.bench.askers import Ask, trusting
-from ops.bench.peers import HOST, PASSWORD, Rookery, Server, address
+from ops.bench.peers import HOST, PASSWORD, Rookery, Server, address, free_ports
+from ops.bench.services import free_port
 
 USING: Final = [uri.CORE, uri.MAIL]
 JSON: Final = "application/json"
@@ -42,6 +45,11 @@ class OverHttps(Rookery):
         whole = super().settings.replace('protocol = "smtp"', f'protocol = "{self.takes}"')
         whole = whole.replace("[[listen]]", listener + "[[listen]]", 1)
         return f"{whole}[web]\nconnections_per_ip_max = {self.connections}\n"
+
+
+def ours(takes: Literal["smtp", "lmtp"]) -> Callable[[Path], OverHttps]:
+    """How to make one in a directory."""
+    return lambda path: OverHttps(path, free_ports(), https=free_port(), takes=takes)
 
 
 def basic(number: int) -> str:

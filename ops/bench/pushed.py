@@ -7,7 +7,7 @@ whole process tree, with the delivery itself, by the number of streams.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -45,7 +45,7 @@ CASES_QUICK: Final = (Case(1, 20), Case(10, 20))
 
 
 def measure(
-    make: dict[str, Callable[[Path], Https]], scratch: Scratch, rounds: int, *, quick: bool, told: Told
+    make: Mapping[str, Callable[[Path], Https]], scratch: Scratch, rounds: int, *, quick: bool, told: Told
 ) -> Iterator[Value]:
     """Each case and round on a fresh server."""
     raise_files_limit()

@@ -122,9 +122,9 @@ def makers(part: str, script: Path | None) -> "dict[str, Make]":
 
     made: dict[str, Make] = {peers.OURS: lambda path: peers.Rookery(path, peers.free_ports())}
     if part == "pushed":
-        return {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port(), takes="smtp")}
+        return {peers.OURS: people.ours(takes="smtp")}
     if part == "jmap":
-        made = {peers.OURS: lambda path: people.OverHttps(path, peers.free_ports(), https=free_port())}
+        made = {peers.OURS: people.ours(takes="lmtp")}
         if script is not None:
             made[cyrus.CYRUS] = lambda path: cyrus.Cyrus(path, peers.free_ports(), free_port())
         return made
