@@ -108,9 +108,9 @@ def _ticket(services: Services, fields: dict[str, str], client: Client) -> Ticke
     )
 
 
-def check_resource(services: Services, resource: str) -> None:
-    """A token is for this server (RFC 8707 2). Raises OauthError."""
-    if resource and resource != services.issuer and not resource.startswith(services.issuer + "/"):
+def check_resource(services: Services, resources: str) -> None:
+    """A token is for this server alone (RFC 8707 2). Raises OauthError."""
+    if any(one != services.issuer and not one.startswith(services.issuer + "/") for one in resources.split()):
         raise OauthError("invalid_target", "resource is another server's")
 
 

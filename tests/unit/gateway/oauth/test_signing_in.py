@@ -436,6 +436,10 @@ async def test_every_page_can_be_read_by_all_and_shown_by_nobody(world: World, b
         assert not {"script", "img", "iframe", "link"} & set(names)
         assert not [name for _, values in tags for name in values if name.startswith("on") or name == "style"]
         assert dict(tags)["html"]["lang"] == "en"
+        levels = [int(name[1]) for name in names if name in ("h1", "h2", "h3")]
+        assert levels == sorted(levels)
+        assert names.count("legend") == names.count("fieldset")
+        assert all(said.strip() for form in page.forms for _name, _value, said in form.buttons)
         assert names.count("h1") == names.count("main") == names.count("title") == 1
         assert "width=device-width" in [values.get("content", "") for tag, values in tags if tag == "meta"][1]
         for tag, values in tags:
