@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from actors.mailbox.events import COPIED
-from actors.mailbox.follow import CATCH_UP_MAX, Change
+from actors.mailbox.follow import CATCH_UP_MAX, Change, Follow, Told
 from actors.mailbox.rights import of_account, of_group
 from actors.mailbox.types import DELETED, SEEN
 from cluster.errors import OverLimit, Unavailable
@@ -218,6 +218,24 @@ async def test_who_begins_to_share_is_heard_with_the_next_look(world: World) -> 
     world.mail[TEAM].share(2, ())
     await world.watcher.look(BOB)
     assert world.mail[TEAM].follows == []
+
+
+async def test_who_leaves_while_a_look_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = await world.listen(BOB)
+    world.mail[CAROL].make(2, READS)
+    world.mail[TEAM].make(2, READS)
+    follow = world.mail.follow
+
+    async def leaving(account: int, told: Told) -> Follow:
+        found = await follow(account, told)
+        if account == TEAM:
+            bob.close()
+        return found
+
+    monkeypatch.setattr(world.mail, "follow", leaving)
+    await world.watcher.look(BOB)
+    assert world.watcher.following == 0
+    assert world.mail[CAROL].follows == world.mail[TEAM].follows == []
 
 
 async def test_groups_that_are_joined_and_left(world: World) -> None:
