@@ -87,12 +87,15 @@ class Authorizations:
         redirect_uri: str,
         challenge: str,
         scopes: tuple[str, ...],
+        *,
+        offline: bool = False,
     ) -> str:
-        """An authorization code for who has logged in and agreed."""
+        """An authorization code for who has logged in and agreed. `offline`: a refresh token is given in any case."""
         now = self._clock.now_ms()
         given = Opaque(Kind.CODE, account, self._draw(opaque.ID_BYTES), self._draw(opaque.SECRET_BYTES))
         digest, client = opaque.digest(account, given.secret), granting.client_digest(client_id)
-        code = Code(digest, client, client_name, redirect_uri, challenge, scopes, now + granting.CODE_MS)
+        until_ms = now + granting.CODE_MS
+        code = Code(digest, client, client_name, redirect_uri, challenge, scopes, until_ms, offline=offline)
         await self._store.transact(lambda tx: granting.put_code(tx, given, code, now))
         return given.text()
 
@@ -172,11 +175,13 @@ class Authorizations:
         self._forget(account, ident)
         return there
 
-    async def new_device(self, client_id: str, client_name: str, scopes: tuple[str, ...]) -> Pending:
-        """A device that waits to be let in. Raises Unavailable where too many do."""
+    async def new_device(
+        self, client_id: str, client_name: str, scopes: tuple[str, ...], *, offline: bool = False
+    ) -> Pending:
+        """A device that waits to be let in. `offline`: as of a code. Raises Unavailable where too many do."""
         now, code, secret = self._clock.now_ms(), devices.draw(self._dice), self._draw(opaque.SECRET_BYTES)
         client, until_ms = granting.client_digest(client_id), now + devices.DEVICE_MS
-        device = Device(code, opaque.digest(0, secret), client, client_name, scopes, until_ms)
+        device = Device(code, opaque.digest(0, secret), client, client_name, scopes, until_ms, offline=offline)
         await self._store.transact(lambda tx: devices.add(tx, device, now))
         text = devices.device_code(code, secret)
         return Pending(text, devices.shown(code), devices.DEVICE_MS // 1000, devices.INTERVAL_S)
@@ -202,8 +207,10 @@ class Authorizations:
             found = await devices.poll(tx, device_code, client, now)
             if not isinstance(found, Device):
                 return found
-            name, granted = found.client_name, found.scopes
-            return await granting.begin(tx, found.account, ident, client, name, granted, dealt, self._lives, now)
+            name, granted, offline = found.client_name, found.scopes, found.offline
+            return await granting.begin(
+                tx, found.account, ident, client, name, granted, dealt, self._lives, now, offline=offline
+            )
 
         return await self._store.transact(polling)
 

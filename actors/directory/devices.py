@@ -33,7 +33,8 @@ _DEVICE: Final = re.compile(rf"rkd_([{LETTERS}]{{{CODE_LETTERS}}})([0-9a-f]{{{2 
 
 
 class Device(msgspec.Struct, frozen=True):
-    """One that waits. `account`: who let it in; 0: nobody yet. `stamp`: of the password that they had then."""
+    """One that waits. `account`: who let it in; 0: nobody yet. `stamp`: of the password that they had then. `offline`:
+    as a code's."""
 
     user_code: str
     digest: bytes
@@ -46,6 +47,7 @@ class Device(msgspec.Struct, frozen=True):
     account: AccountId = 0
     stamp: bytes = b""
     denied: bool = False
+    offline: bool = False
 
 
 class Wait(Enum):

@@ -30,7 +30,8 @@ DAY_MS: Final = 24 * 3600 * 1000
 
 
 class Code(msgspec.Struct, frozen=True):
-    """An authorization code. `client`: the digest of the program's name (client_id)."""
+    """An authorization code. `client`: the digest of the program's name (client_id). `offline`: a refresh token is
+    given, whether or not the scopes ask for it."""
 
     digest: bytes
     client: bytes
@@ -40,6 +41,7 @@ class Code(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     until_ms: int
     used: bool = False
+    offline: bool = False
 
 
 class Access(msgspec.Struct, frozen=True, array_like=True):
@@ -162,7 +164,8 @@ async def redeem(
     proven = hmac.compare_digest(challenge_of(verifier).encode(), code.challenge.encode())
     if not proven or code.client != client or code.redirect_uri != redirect_uri or code.until_ms <= now:
         return None
-    return await begin(tx, given.account, given.grant, client, code.client_name, code.scopes, dealt, lives, now)
+    name, granted, offline = code.client_name, code.scopes, code.offline
+    return await begin(tx, given.account, given.grant, client, name, granted, dealt, lives, now, offline=offline)
 
 
 async def begin(
@@ -175,13 +178,15 @@ async def begin(
     dealt: Dealt,
     lives: Lives,
     now: int,
+    *,
+    offline: bool = False,
 ) -> Tokens | None:
     """A new grant, and its first tokens; None where the account is gone."""
     if await rows.account(tx, account) is None:
         return None
     await _make_room(tx, account, now)
     grant = Grant(ident, client, client_name, granted, now, now, now + lives.access_ms)
-    if scopes.OFFLINE in granted:
+    if offline or scopes.OFFLINE in granted:
         grant = replace(
             grant,
             family=opaque.digest(account, dealt.family),

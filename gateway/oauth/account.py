@@ -105,7 +105,7 @@ class _Page:
             return body + html.paragraph("There are none.")
         for one in grants:
             body += html.paragraph(f"{one.client_name}: last used on {words.day(one.used_ms)}. It may:")
-            body += html.listed(words.allowed(one.scopes))
+            body += html.listed(words.allowed(one.scopes, stays=bool(one.turn)))
             body += self._form([("id", one.id.hex())], "", "end-program", f"End {one.client_name}")
         return body
 

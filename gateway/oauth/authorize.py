@@ -64,7 +64,13 @@ async def sent(services: Services, asked: Asked) -> Reply:
     except NotIn as wrong:
         return _consent(services, browser, asked, wrong.ticket or ticket, wrong.says)
     code = await services.directory.authorizations.new_code(
-        ticket.account, ticket.client_id, ticket.client_name, ticket.redirect_uri, ticket.challenge, ticket.scopes
+        ticket.account,
+        ticket.client_id,
+        ticket.client_name,
+        ticket.redirect_uri,
+        ticket.challenge,
+        ticket.scopes,
+        offline=ticket.offline,
     )
     services.log.info("oauth.allowed", login=ticket.login, client=ticket.client_name, scopes=" ".join(ticket.scopes))
     return _back(services, ticket, code=code)
@@ -105,12 +111,13 @@ def _ticket(services: Services, fields: dict[str, str], client: Client) -> Ticke
         state=state,
         challenge=fields["code_challenge"],
         scopes=wanted,
+        offline=client.refreshes,
     )
 
 
-def check_resource(services: Services, resource: str) -> None:
-    """A token is for this server (RFC 8707 2). Raises OauthError."""
-    if resource and resource != services.issuer and not resource.startswith(services.issuer + "/"):
+def check_resource(services: Services, resources: str) -> None:
+    """A token is for this server alone (RFC 8707 2). Raises OauthError."""
+    if any(one != services.issuer and not one.startswith(services.issuer + "/") for one in resources.split()):
         raise OauthError("invalid_target", "resource is another server's")
 
 
@@ -124,7 +131,7 @@ def _sign_in(services: Services, browser: Browser, asked: Asked, ticket: Ticket,
 def _consent(services: Services, browser: Browser, asked: Asked, ticket: Ticket, error: str = "") -> Reply:
     body = (
         html.paragraph(f"You are signed in as {ticket.login}. {ticket.client_name} will be able to:")
-        + html.listed(words.allowed(ticket.scopes))
+        + html.listed(words.allowed(ticket.scopes, stays=ticket.offline))
         + html.paragraph(f"Then you go back to {where(ticket.redirect_uri)}.")
         + html.paragraph("The name is what the program says of itself. You can end this later at", f"{services.host}.")
     )

@@ -36,11 +36,12 @@ Text = Annotated[str, Meta(max_length=1000)]
 
 
 class Client(msgspec.Struct, frozen=True, array_like=True):
-    """A program. `page`: where its makers are, as it says."""
+    """A program. `page`: where its makers are, as it says. `refreshes`: it wants refresh tokens."""
 
     name: str
     redirect_uris: tuple[str, ...]
     page: str = ""
+    refreshes: bool = False
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ def registered(body: bytes, secret: bytes) -> dict[str, Any]:
     for uri in said.redirect_uris:
         _check(uri)
     page = said.client_uri if _is_page(said.client_uri) else ""
-    client = Client(_name(said.client_name), said.redirect_uris, page)
+    client = Client(_name(said.client_name), said.redirect_uris, page, "refresh_token" in grants)
     client_id = _sealed(client, secret)
     if len(client_id) > CLIENT_ID_CHARS_MAX:
         raise OauthError("invalid_client_metadata", "the names and addresses are too long together")

@@ -39,7 +39,7 @@ async def begin(services: Services, asked: Asked) -> Reply:
     if not scopes.services(wanted):
         raise OauthError("invalid_scope", f"scope must name one of: {' '.join(scopes.KNOWN)}")
     await _count(services, asked.ip)
-    found = await services.directory.authorizations.new_device(client_id, client.name, wanted)
+    found = await services.directory.authorizations.new_device(client_id, client.name, wanted, offline=client.refreshes)
     uri = services.issuer + PAGE
     return as_json(
         {
@@ -132,7 +132,7 @@ def _consent(
 ) -> Reply:
     body = (
         html.paragraph(f"You are signed in as {ticket.login}. {device.client_name} will be able to:")
-        + html.listed(words.allowed(device.scopes))
+        + html.listed(words.allowed(device.scopes, stays=device.offline))
         + html.paragraph(f"Is {devices.shown(device.user_code)} the code on a device that is before you now?")
         + html.paragraph("The name is what the program says of itself. You can end this later at", f"{services.host}.")
     )

@@ -173,11 +173,11 @@ def as_json(value: Any, status: int = 200, headers: Headers = UNKEPT) -> Reply:
 
 
 def once(fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The fields, each of which may be there once (RFC 6749 3.1, 3.2), those without a value left out. Raises
-    OauthError."""
+    """The fields, each of which may be there once (RFC 6749 3.1, 3.2), those without a value left out; of `resource`
+    all, with spaces between (RFC 8707 2). Raises OauthError."""
     if len(fields) > FIELDS_MAX:
         raise OauthError("invalid_request", "too many parameters")
     for name, values in fields.items():
-        if len(values) > 1 and name != "resource":  # RFC 8707 2
+        if len(values) > 1 and name != "resource":
             raise OauthError("invalid_request", "a parameter is there more than once")
-    return {name: values[0] for name, values in fields.items() if values and values[0]}
+    return {name: said for name, values in fields.items() if (said := " ".join(values))}

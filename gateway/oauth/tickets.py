@@ -41,6 +41,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = ""
     challenge: str = ""
     scopes: tuple[str, ...] = ()
+    offline: bool = False
     user_code: str = ""
 
 

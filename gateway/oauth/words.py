@@ -28,12 +28,12 @@ TOO_OLD: Final = "This page was open for too long, or cookies are blocked. Pleas
 LATER: Final = "This does not work at the moment. Please try again in a few minutes."
 
 
-def allowed(granted: Collection[str]) -> list[str]:
-    """What a program may do with these scopes."""
+def allowed(granted: Collection[str], *, stays: bool = False) -> list[str]:
+    """What a program may do with these scopes. `stays`: it gets refresh tokens, whatever they say."""
     said = [_ALLOWED[name] for name in scopes.services(granted)]
     if scopes.MAIL in granted:
         said = [_ALLOWED["jmap"], _ALLOWED["sieve"]]
-    if scopes.OFFLINE in granted:
+    if stays or scopes.OFFLINE in granted:
         said.append("Stay signed in until you end it")
     return said
 

@@ -22,6 +22,7 @@ from gateway.push.flights import Flights
 from gateway.push.pusher import Outcome, Pusher, pieces
 from gateway.push.routes import Route
 from gateway.push.watcher import Timing, Watcher
+from gateway.sentry import TOGETHER
 from mail.jmap.subscriptions import KIND, SUBSCRIPTIONS_MAX, Subscription, decode
 
 POLL_S: Final = 2.0  # a range read for what has changed; a new subscription waits so long for its first change
@@ -187,9 +188,11 @@ class Sender:
         """Look at what has ended; and one process for all at the keys, and at news that all have read. Raises
         Trouble."""
         now_ms = self._clock.now_ms()
-        for party in list(self._parties.values()):
+        for number, party in enumerate(list(self._parties.values()), 1):
             if party.ends_ms <= now_ms or not await self._all_stand(party):
                 self.load(party.number)
+            if number % TOGETHER == 0:
+                await asyncio.sleep(0)
         if 0 in self._slots:
             await self._client.sweep()
             await self._pusher.renew()

@@ -262,7 +262,8 @@ class Watcher:
         who = await self._who(audience.account)
         audience.sees_as(who)
         for number in await self._hear_shared(audience):
-            audience.note(audience.heard[number], changing.OF_OTHERS & ~changing.DELIVERY)
+            if number in audience.heard:  # all may have left meanwhile
+                audience.note(audience.heard[number], changing.OF_OTHERS & ~changing.DELIVERY)
         if not audience.listeners:  # all have left meanwhile
             self._end(audience)
 

@@ -117,7 +117,7 @@ class JmapClient:
         attempts, account = self._stage.attempts, self._account
         attempts.ask(account, *["ObjectsChanged"] * UPLOAD_TRIES_MAX)
         blob = await uploads.keep(self._services, account, raw, "message/rfc822")
-        inbox = ids.mailbox_id(account, account, 1)
+        inbox = ids.mailbox_id(account, 1)
         attempts.delivered[account, digest_of(raw)] = False
         attempts.ask(account, "MessagesAdded")
         told = await self._ask("Email/import", emails={"k": {"blobId": blob, "mailboxIds": {inbox: True}}})
@@ -166,7 +166,7 @@ class JmapClient:
         account = self._stage.ledger.account(self._account)
         number = account.id
         if self._states["Mailbox"] == str(account.stamp("Mailbox")):
-            boxes = {ids.mailbox_id(number, number, box) for box in account.mailboxes}
+            boxes = {ids.mailbox_id(number, box) for box in account.mailboxes}
             if boxes != self._copies["Mailbox"].keys():
                 self._broken(f"its mailboxes are {sorted(self._copies['Mailbox'])}, the log's {sorted(boxes)}")
         if self._states["Email"] != str(account.stamp("Email")):
@@ -175,8 +175,8 @@ class JmapClient:
         for place, box in account.mailboxes.items():
             for email, _modseq, flags in _rows(box):
                 if not flags & DELETED:  # what has it is in no Mailbox
-                    name = ids.email_id(number, number, email)
-                    there.setdefault(name, {})[ids.mailbox_id(number, number, place)] = True
+                    name = ids.email_id(number, email)
+                    there.setdefault(name, {})[ids.mailbox_id(number, place)] = True
         copy = {name: one["mailboxIds"] for name, one in self._copies["Email"].items()}
         if copy != there:
             wrong = sorted(name for name in {*copy, *there} if copy.get(name) != there.get(name))
@@ -203,7 +203,7 @@ class JmapClient:
         self._stage.ledger.answered(self._account, int(told["newState"]))
 
     def _number(self, name: str) -> int | None:
-        return ids.email_of(name, self._account, self._account)
+        return ids.email_of(name, self._account)
 
     def _broken(self, what: str) -> None:
         self._stage.broken(f"{self.name}: account {self._account}: {what}")

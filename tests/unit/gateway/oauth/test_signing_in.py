@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from actors.directory import totp
@@ -73,6 +74,29 @@ async def test_a_program_is_let_in(world: World, browser: Browser) -> None:
     for line in world.log.lines:
         assert "demo" not in line
         assert told["code"] not in line
+
+
+async def test_a_program_that_registered_for_refresh_tokens_gets_them(world: World, browser: Browser) -> None:
+    """RFC 7591 2, grant_types; what the answer says of scope stays what was asked for."""
+    for grants in (("authorization_code",), ("authorization_code", "refresh_token")):
+        refreshes, client_id = len(grants) > 1, await world.register(URI, grants=grants)
+        page = await signed_in(browser, client_id=client_id, scope="imap")
+        assert ("Stay signed in until you end it" in page.text) == refreshes
+        await browser.press(page, "Allow")
+        asked = {"client_id": client_id, "code": browser.told()["code"], "redirect_uri": URI}
+        grant = "authorization_code"
+        reply = await world.post("/oauth/token", grant_type=grant, code_verifier=VERIFIER, **asked)
+        told = msgspec.json.decode(reply.body)
+        assert told["scope"] == "imap"
+        assert ("refresh_token" in told) == refreshes
+    page = await browser.press(await browser.open("/account"), "Sign in", login=ALICE, password="demo")
+    assert page.text.count("Stay signed in until you end it") == 1
+    reply = await world.post("/oauth/device", client_id=client_id, scope="smtp")
+    told = msgspec.json.decode(reply.body)
+    assert await world.directory.authorizations.decide(told["user_code"], world.alice, allowed=True)
+    tokens = await world.directory.authorizations.poll(client_id, told["device_code"])
+    assert isinstance(tokens, Tokens)
+    assert (tokens.scopes, bool(tokens.refresh)) == (("smtp",), True)
 
 
 @pytest.mark.parametrize(
@@ -436,6 +460,10 @@ async def test_every_page_can_be_read_by_all_and_shown_by_nobody(world: World, b
         assert not {"script", "img", "iframe", "link"} & set(names)
         assert not [name for _, values in tags for name in values if name.startswith("on") or name == "style"]
         assert dict(tags)["html"]["lang"] == "en"
+        levels = [int(name[1]) for name in names if name in ("h1", "h2", "h3")]
+        assert levels == sorted(levels)
+        assert names.count("legend") == names.count("fieldset")
+        assert all(said.strip() for form in page.forms for _name, _value, said in form.buttons)
         assert names.count("h1") == names.count("main") == names.count("title") == 1
         assert "width=device-width" in [values.get("content", "") for tag, values in tags if tag == "meta"][1]
         for tag, values in tags:

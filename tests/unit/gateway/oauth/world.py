@@ -78,9 +78,9 @@ class World:
         form = {name: [value] for name, value in fields.items()}
         return await self.ask(Asked("POST", path, form=form, headers={"content-type": FORM}, ip="192.0.2.1"))
 
-    async def register(self, *uris: str, name: str = "Bird") -> str:
+    async def register(self, *uris: str, name: str = "Bird", grants: tuple[str, ...] = ("authorization_code",)) -> str:
         """A program's client_id."""
-        body = msgspec.json.encode({"client_name": name, "redirect_uris": uris})
+        body = msgspec.json.encode({"client_name": name, "redirect_uris": uris, "grant_types": grants})
         reply = await self.ask(Asked("POST", "/oauth/register", body=body))
         assert reply.status == 201, reply.body
         client_id: str = msgspec.json.decode(reply.body)["client_id"]

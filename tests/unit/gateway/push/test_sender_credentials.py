@@ -1,7 +1,11 @@
 """Subscriptions end with what they were made with (RFC 8620 7.2)."""
 
+import asyncio
+
 import pytest
 
+from gateway.push.sender import Party
+from gateway.sentry import TOGETHER
 from tests.unit.gateway.push.test_sender import World
 from tests.unit.gateway.push.world import ALICE
 
@@ -31,3 +35,17 @@ async def test_it_is_gone_even_where_nothing_happens(world: World) -> None:
     await process.sender.tend()
     await world.run()
     assert not world.mail[ALICE].subscriptions
+
+
+async def test_to_look_at_all_keeps_nobody_waiting(world: World) -> None:
+    process = world.process(set())
+    listener = await process.watcher.listen(ALICE)
+    for number in range(10 * TOGETHER):
+        party = process.sender._parties[number] = Party(number, listener)
+        party.credentials, party.ends_ms = frozenset({"password:1"}), 2**62
+    turns = 0
+    looking = asyncio.ensure_future(process.sender.tend())
+    while not looking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 10

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from actors.mailbox.events import COPIED
-from actors.mailbox.follow import CATCH_UP_MAX, Change, Kind
+from actors.mailbox.follow import CATCH_UP_MAX, Change, Follow, Kind, Told
 from actors.mailbox.rights import of_account, of_group
 from actors.mailbox.stamps import kinds_of
 from actors.mailbox.types import DELETED, SEEN
@@ -237,6 +237,24 @@ async def test_who_is_notified_of_rights_hears_at_once(world: World) -> None:
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert taken(bob) == {"A20": {"ShareNotification": "2"}, "A22": {"Mailbox": "2", "Email": "2", "Thread": "2"}}
+
+
+async def test_who_leaves_while_a_look_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = await world.listen(BOB)
+    world.mail[CAROL].make(2, READS)
+    world.mail[TEAM].make(2, READS)
+    follow = world.mail.follow
+
+    async def leaving(account: int, told: Told) -> Follow:
+        found = await follow(account, told)
+        if account == TEAM:
+            bob.close()
+        return found
+
+    monkeypatch.setattr(world.mail, "follow", leaving)
+    await world.watcher.look(BOB)
+    assert world.watcher.following == 0
+    assert world.mail[CAROL].follows == world.mail[TEAM].follows == []
 
 
 async def test_groups_that_are_joined_and_left(world: World) -> None:
