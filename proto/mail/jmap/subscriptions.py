@@ -39,8 +39,8 @@ class Invalid(ValueError):
 class Subscription(Struct, frozen=True, array_like=True):
     """As it is kept.
 
-    `types` None: all. `code`: what the client has to tell; empty once it has, and then it is `told`. `server_key`: the public key that the
-    session showed when it was made (RFC 9749). `credential`: what it was made with, and ends with.
+    `types` None: all. `code`: what the client has to tell; empty once it has, and then it is `told`. `server_key`: the
+    public key that the session showed when it was made (RFC 9749). `credential`: what it was made with, and ends with.
     """
 
     version: int

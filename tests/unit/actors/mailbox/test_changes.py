@@ -197,7 +197,9 @@ class Life:
         await self.client.delete(ACCOUNT, self.dice.choice(NAMES))
 
     async def do_rename(self) -> None:
-        await self.client.rename(ACCOUNT, self.dice.choice(["a", "b", "a/a", "b/b", INBOX]), self.dice.choice(["d", "b/a/c", *NAMES]))
+        await self.client.rename(
+            ACCOUNT, self.dice.choice(["a", "b", "a/a", "b/b", INBOX]), self.dice.choice(["d", "b/a/c", *NAMES])
+        )
 
     async def do_subscribe(self) -> None:
         await self.client.subscribe(ACCOUNT, self.dice.choice("ab"), self.dice.random() < 0.5)

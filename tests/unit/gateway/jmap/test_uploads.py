@@ -10,7 +10,7 @@ from cluster.errors import OverQuota
 from gateway.access.ids import account_id
 from gateway.jmap import transfer, uploads
 from gateway.jmap.transfer import Transfers
-from gateway.web.answers import HttpError
+from gateway.web.answers import PROBLEM
 from gateway.web.exchange import Exchange
 from tests.unit.gateway.imap.world import ALICE, BOB
 from tests.unit.gateway.jmap.world import World
@@ -90,9 +90,9 @@ async def test_what_all_upload_at_the_same_time_is_bounded(monkeypatch: pytest.M
         begun = tasks.create_task(upload(world, first))
         for _ in range(20):
             await asyncio.sleep(0)
-        with pytest.raises(HttpError) as error:
-            await upload(world, Sent([b"12", b"3"]))
-        assert error.value.status == 503
+        refused = await upload(world, Sent([b"12", b"3"]))
+        assert (refused.status, refused.content_type) == (503, PROBLEM)
+        assert refused.headers
         first.go.set()
         assert (await begun).status == 201
         last = Sent([b"1234567890"])
