@@ -13,7 +13,6 @@ from typing import Any, Final
 from actors.mailbox.sight import Seen
 from gateway.jmap import blobs, emails
 from gateway.jmap.identities import Identity, identities
-from gateway.jmap.records import Records
 from gateway.jmap.setting import each
 from gateway.jmap.standard import Answer
 from gateway.jmap.submissions import submissions
@@ -21,7 +20,7 @@ from gateway.jmap.submissions_set import on_success, surely
 from gateway.jmap.submitting import content, refusal
 from gateway.jmap.turn import Reached, Turn
 from gateway.smtp.submitting import Address, Letter, Rejected
-from mail.jmap.errors import SetError, invalid_properties
+from mail.jmap.errors import SetError, invalid_arguments
 from mail.jmap.methods import special
 from mail.jmap.objects.submission import mdn_as_given
 from mail.mdn.build import Original, Sender, build
@@ -38,11 +37,16 @@ async def send(turn: Turn, asked: special.MdnSend) -> Answer:
     """RFC 9007 2.1."""
     reached = await turn.owned(asked.account_id)
     known = await identities(turn, reached)
+    number = known.number_of(turn.created.find(asked.identity_id) or "")
+    if number is None:
+        raise invalid_arguments("There is no such identity.", "identityId")
     updates = {name[1:]: patch for name, patch in (asked.on_success_update_email or {}).items()}
+    if unmarked := [name for name in asked.send if not _marks(updates.get(name, {}))]:
+        raise invalid_arguments(f"#{unmarked[0]} does not set {SENT} of its email.", "onSuccessUpdateEmail")
     sent: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     patched: dict[str, dict[str, Any]] = {}
-    one = partial(_send, turn, reached, known, asked.identity_id, updates, patched)
+    one = partial(_send, turn, reached, known.all[number], updates, patched)
     await each(asked.send, surely(one), sent, failed)
     await on_success(turn, asked.account_id, patched, {})
     return {"accountId": asked.account_id, "sent": sent or None, "notSent": failed or None}
@@ -75,8 +79,7 @@ async def parse_(turn: Turn, asked: special.MdnParse) -> Answer:
 async def _send(
     turn: Turn,
     reached: Reached,
-    known: Records[Identity],
-    identity_id: str,
+    identity: Identity,
     updates: Mapping[str, dict[str, Any]],
     patched: dict[str, dict[str, Any]],
     name: str,
@@ -84,19 +87,12 @@ async def _send(
 ) -> dict[str, Any] | None:
     """The properties that the client did not say. `patched`: what is to be changed then, by email."""
     wanted = wanted_of(mdn_as_given(given))
-    number = known.number_of(turn.created.find(identity_id) or "")
-    if number is None:
-        raise SetError("invalidProperties", "There is no such identity.", properties=["identityId"])
-    identity = known.all[number]
     await _check_final(turn, wanted)
     seen = await _seen(turn, reached, wanted.for_email)
     words = tuple((await turn.sight(reached)).account.keywords)
     email = reached.email_id(seen.email)
     if SENT in emails.keywords_of(seen.flags, words) or email in patched:
         raise SetError("mdnAlreadySent")
-    patch = updates.get(name, {})
-    if not _marks(patch):  # RFC 9007 2.1: what is not to be marked is not sent
-        raise invalid_properties([], f"onSuccessUpdateEmail does not set {SENT} of the email.")
     raw = await content(turn, reached, seen.email)
     request = request_of(raw[: header_end(raw, 0, len(raw))])
     if request is None:
@@ -113,7 +109,7 @@ async def _send(
         await turn.sending.submissions.submit(letter)
     except Rejected as rejected:
         raise await refusal(turn, rejected) from rejected
-    patched[email] = patch
+    patched[email] = updates[name]
     return built.set_by_server or None
 
 
