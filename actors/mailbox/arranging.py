@@ -90,7 +90,7 @@ def delete(account: Account, command: Delete, _context: Context) -> Decision:
         rows = np.arange(index.count)
         remove_rows(decision, box, index, rows[: -ev.ROWS_PER_EVENT_MAX])
         left = leaving.encode(index, rows[-ev.ROWS_PER_EVENT_MAX :])
-    decision.events.append((ev.MailboxDeleted(box.id, left),))
+    decision.events.append((ev.MailboxDeleted(box.id, left, box.name),))
     if index.count:
         decision.dropped.append(index.emails.copy())
     return decision

@@ -51,8 +51,8 @@ class Changes:
         self._had: set[int] = set()  # threads of which an email was seen at first, by a row that was hidden or went
         self._boxes: dict[int, bool] = {}  # mailboxes that changed: whether more than their counts
         self._made: set[int] = set()
-        self._arranged: set[str] = set()  # names of mailboxes that came, so that they may be above others
-        self._orphans = False  # some went
+        self._arranged: set[str] = set()  # names that mailboxes got or lost: they may be above others
+        self._orphans = False  # some went, by names that are not known
         self._names: set[str] = set()  # subscribed, or not any more
         self._objects: dict[str, dict[str, None]] = {}
 
@@ -147,7 +147,7 @@ class Changes:
         return Told(sorted(created), sorted(updated), sorted(destroyed)), only_counts
 
     def _below(self) -> Iterator[int]:
-        """Mailboxes that may have another parent: one above them came, or none is."""
+        """Mailboxes that may have another parent: one above them came or went."""
         for number, box in self.sight.listed.items() if self._arranged or self._orphans else ():
             above = [name for name in _above(box.name) if name in self._arranged]
             if above or (self._orphans and SEPARATOR in box.name):
@@ -166,7 +166,8 @@ class Changes:
             self._box(event.mailbox)
             self._left(event.mailbox, event.left, event.uids)
         elif isinstance(event, ev.MailboxDeleted):
-            self._orphans = True
+            self._orphans |= not event.name
+            self._arranged.add(event.name)
             self._box(event.mailbox, wholly=True)
             self._left(event.mailbox, event.left, None)
         elif isinstance(event, ev.AclChanged):

@@ -91,10 +91,12 @@ class MailboxRenamed(Struct, frozen=True, array_like=True, tag=5):
 
 
 class MailboxDeleted(Struct, frozen=True, array_like=True, tag=6):
-    """A mailbox is gone, with its messages. `left`: which emails they were (leaving.py)."""
+    """A mailbox is gone, with its messages. `left`: which emails they were (leaving.py). `name`: others may have
+    been below it; older logs do not say it."""
 
     mailbox: int
     left: bytes = b""
+    name: str = ""
 
 
 class SubscriptionChanged(Struct, frozen=True, array_like=True, tag=7):

@@ -4,9 +4,9 @@ The law: a create comes after what it refers to. What fails is tried again while
 there is in the end has to be valid; a failure is told as it was at first. Tries are bounded.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Protocol
 
 from cluster.errors import Trouble
 from gateway.jmap.setting import each
@@ -14,6 +14,16 @@ from mail.jmap.errors import SetError
 
 TRIES: Final = 4  # of what others hinder that are changed in the same call
 Doing = Callable[[str, Any], Awaitable[Any]]
+
+
+class Losing(Protocol):
+    """What an update takes from its mailbox, for others to have."""
+
+    async def lost(self, name: str, patch: Mapping[str, Any]) -> Collection[str]:
+        """Which of its name and its role it is to lose; a name with its parent counts as one."""
+
+    async def aside(self, name: str, lost: Collection[str]) -> Callable[[], Awaitable[None]]:
+        """It loses that at once; what gives it back what nobody took."""
 
 
 class Part(NamedTuple):
@@ -46,24 +56,19 @@ def parents_first(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[s
     return ordered
 
 
-async def hindered(
-    parts: tuple[Part, Part, Part],
-    find: Callable[[str], str | None],
-    aside: Callable[[str], AbstractAsyncContextManager[None]],
-) -> None:
-    """Do what was hindered by what came after it. `find`: the id of a name; `aside`: gives a mailbox another name as
-    long as it has not found its own."""
+async def hindered(parts: tuple[Part, Part, Part], find: Callable[[str], str | None], losing: Losing) -> None:
+    """Do what was hindered by what came after it. `find`: the id of a name."""
     _creates, updates, _removals = parts
     await _while_it_helps(parts)
-    while circle := _circle(updates.failed, find):
-        try:
-            async with aside(circle[0]):
-                await updates.again([*reversed(circle[1:]), circle[0]])
-        except (SetError, Trouble):  # what is done is told all the same
-            return
-        if circle[0] in updates.failed:
-            return
-    await _while_it_helps(parts)
+    with suppress(SetError, Trouble):  # what is done is told all the same
+        while circle := await _circle(updates, find, losing):
+            first, *others = circle
+            back = await losing.aside(first, circle[first])
+            await updates.again([*reversed(others), first])
+            if first in updates.failed:
+                await back()
+                return
+            await _while_it_helps(parts)
 
 
 async def _while_it_helps(parts: tuple[Part, ...]) -> None:
@@ -78,17 +83,22 @@ async def _while_it_helps(parts: tuple[Part, ...]) -> None:
             await part.again(list(reversed(part.failed)))
 
 
-def _circle(failed: Mapping[str, Any], find: Callable[[str], str | None]) -> list[str]:
-    """Updates of which each wants the name of the next, and the last that of the first; nothing where none do."""
-    names = {find(name): name for name in failed}
+async def _circle(updates: Part, find: Callable[[str], str | None], losing: Losing) -> dict[str, Collection[str]]:
+    """Updates of which each wants what the next is to lose, and the last what the first is, with that; nothing where
+    none do."""
+    wanting = {name: error for name, error in updates.failed.items() if "existingId" in error}
+    lost = {name: await losing.lost(name, updates.given[name]) for name in wanting}
+    names = {find(name): name for name in wanting}
     seen: set[str] = set()
-    for first in failed:
+    for first in wanting:
         line: dict[str, int] = {}
         name: str | None = first
         while name is not None and name not in line and name not in seen:
             line[name] = len(line)
-            name = names.get(failed[name].get("existingId"))
+            error = wanting[name]
+            other = names.get(error["existingId"])
+            name = other if other is not None and error["properties"][0] in lost[other] else None
         if name in line:
-            return list(line)[line[name] :]
+            return {name: lost[name] for name in list(line)[line[name] :]}
         seen |= line.keys()
-    return []
+    return {}

@@ -1,7 +1,7 @@
 """Mailbox/query and /queryChanges (RFC 8621 2.3, 2.4).
 
-The law: the results are the mailboxes that may be looked up and match, siblings in the order asked for; as a tree each
-follows its parent.
+The law: the results are the mailboxes that may be looked up and match, siblings in the order asked for, or else in that
+of Mailbox/get; as a tree each follows its parent.
 """
 
 from collections.abc import Callable, Iterator
@@ -64,7 +64,9 @@ def _results(
     sort = read_sort("Mailbox", asked.sort, COLLATIONS, turn.limits)
     shower = Shower(reached, sight)
     shown = {number: shower.show(number, ()) for number in sight.listed}
-    ordered = sorted(shown, key=lambda number: (sight.listed[number].name.casefold(), number))
+    ordered = list(shown)
+    if sort:
+        ordered.sort(key=lambda number: (sight.listed[number].name.casefold(), number))
     for comparator in reversed(sort):
         ordered.sort(key=_one(comparator, shown), reverse=not comparator.is_ascending)
     matches = partial(_matches, turn)

@@ -4,8 +4,7 @@ The law: each mailbox is changed by the commands that IMAP has, so both obey the
 cannot have refuses all of it before anything of it is done, as far as that can be known.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from actors.mailbox import names
@@ -52,7 +51,7 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     )
     for part in parts:
         await each(part.given, part.do, part.done, part.failed)
-    await hindered(parts, turn.created.find, setter.aside)
+    await hindered(parts, turn.created.find, setter)
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
@@ -140,6 +139,8 @@ class _Setter:
         box = self._box(sight, name)
         if REMOVE not in sight.rights(box.id):  # before anything is told of what is in it
             raise SetError("forbidden", "You may not remove this mailbox.")
+        if box.name == INBOX:
+            raise SetError("forbidden", "INBOX stays.")
         if any(names.is_below(other.name, box.name) for other in sight.listed.values()):
             raise SetError("mailboxHasChild")
         if (
@@ -185,21 +186,35 @@ class _Setter:
                     await self._mail.subscribe(self._reached.number, path + name[len(own) :], True)
                     await self._mail.subscribe(self._reached.number, name, False)
 
-    @asynccontextmanager
-    async def aside(self, name: str) -> AsyncIterator[None]:
-        """A mailbox has another name, and its own again at the end unless it got a new one by then."""
+    async def lost(self, name: str, patch: Mapping[str, Any]) -> set[str]:
+        """Which of the name and the role of a mailbox an update changes."""
         sight = await self._sight()
         box = self._box(sight, name)
-        own = box.name
+        now = self._shower(sight).show(box.id, PROPERTIES["Mailbox"])
+        differ = {key for key in ("name", "parentId", "role") if patch.get(key, now[key]) != now[key]}
+        return {"name" if key == "parentId" else key for key in differ}
+
+    async def aside(self, name: str, lost: Collection[str]) -> Callable[[], Awaitable[None]]:
+        """A mailbox has another name, or no role; what gives it its own again if nobody has taken it."""
+        sight = await self._sight()
+        box = self._box(sight, name)
+        own, role = box.name, box.role
         apart = f"{own}-{self._turn.services.dice.randbytes(_ASIDE_BYTES).hex()}"
-        await self._rename(sight, box, apart)
-        try:
-            yield
-        finally:
+        if "name" in lost:
+            await self._rename(sight, box, apart)
+        if "role" in lost:
+            await self._mail.set_role(self._reached.number, self._box(await self._sight(), name).name, "")
+
+        async def back() -> None:
             sight = await self._sight()
             left = sight.account.named(apart)
             if left is not None and sight.account.named(own) is None:
                 await self._rename(sight, left, own)
+            sight = await self._sight()
+            if not any(other.role == role for other in sight.account.mailboxes.values()):
+                await self._mail.set_role(self._reached.number, self._box(sight, name).name, role)
+
+        return back
 
     def _path(self, sight: Sight, name: str, parent: str | None) -> str:
         """The whole name. Raises SetError."""
@@ -234,8 +249,10 @@ class _Setter:
             raise SetError("forbidden", "Only its owner gives a mailbox a role.")
         if role not in USES_TO_GIVE or (box is not None and box.name == INBOX):
             raise invalid_properties({"role": "it cannot be given to this mailbox"})
-        if any(other.role == role and other is not box for other in sight.account.mailboxes.values()):
-            raise invalid_properties({"role": "another mailbox has it"})
+        for other in sight.account.mailboxes.values():
+            if other.role == role and other is not box:
+                more = {"existingId": self._reached.mailbox_id(other.id), "properties": ["role"]}
+                raise SetError("invalidProperties", "role: another mailbox has it", **more)
 
     async def _subscribe(self, path: str, on: bool) -> None:
         """Raises Trouble."""

@@ -20,7 +20,7 @@ from gateway.jmap.submissions_set import on_success, surely
 from gateway.jmap.submitting import content, refusal
 from gateway.jmap.turn import Reached, Turn
 from gateway.smtp.submitting import Address, Letter, Rejected
-from mail.jmap.errors import SetError, invalid_arguments, invalid_properties
+from mail.jmap.errors import SetError, invalid_arguments
 from mail.jmap.methods import special
 from mail.jmap.objects.submission import mdn_as_given
 from mail.mdn.build import Original, Sender, build
@@ -41,6 +41,8 @@ async def send(turn: Turn, asked: special.MdnSend) -> Answer:
     if number is None:
         raise invalid_arguments("There is no such identity.", "identityId")
     updates = {name[1:]: patch for name, patch in (asked.on_success_update_email or {}).items()}
+    if unmarked := [name for name in asked.send if not _marks(updates.get(name, {}))]:
+        raise invalid_arguments(f"#{unmarked[0]} does not set {SENT} of its email.", "onSuccessUpdateEmail")
     sent: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     patched: dict[str, dict[str, Any]] = {}
@@ -91,9 +93,6 @@ async def _send(
     email = reached.email_id(seen.email)
     if SENT in emails.keywords_of(seen.flags, words) or email in patched:
         raise SetError("mdnAlreadySent")
-    patch = updates.get(name, {})
-    if not _marks(patch):  # RFC 9007 2.1: what is not to be marked is not sent
-        raise invalid_properties([], f"onSuccessUpdateEmail does not set {SENT} of the email.")
     raw = await content(turn, reached, seen.email)
     request = request_of(raw[: header_end(raw, 0, len(raw))])
     if request is None:
@@ -110,7 +109,7 @@ async def _send(
         await turn.sending.submissions.submit(letter)
     except Rejected as rejected:
         raise await refusal(turn, rejected) from rejected
-    patched[email] = patch
+    patched[email] = updates[name]
     return built.set_by_server or None
 
 

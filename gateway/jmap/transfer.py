@@ -19,7 +19,7 @@ from gateway.counts import Counts
 from gateway.jmap import blobs, large, uploads
 from gateway.jmap.large import SMALL_BYTES, Span
 from gateway.jmap.turn import Reached, Turn
-from gateway.web.answers import JSON, OCTETS, PROBLEM, Answer, HttpError, attachment
+from gateway.web.answers import JSON, OCTETS, PROBLEM, Answer, HttpError, attachment, problem, refusal
 from gateway.web.exchange import Exchange
 from gateway.web.ranges import download
 from gateway.web.room import Room
@@ -52,15 +52,14 @@ class Transfers:
                 media_type = exchange.header("content-type") or OCTETS
                 blob, size = await self._kept(exchange, turn, media_type)
         except MethodError:
-            raise HttpError(404) from None
+            return problem(refusal(404, "There is no such account."))
         except RequestError as error:
             return Answer(error.status, error.body(), PROBLEM)
         except (OverQuota, StoreFull) as error:
-            problem = {"type": "about:blank", "status": 507, "detail": error.says}
-            return Answer(507, orjson.dumps(problem), PROBLEM)
+            return problem(refusal(507, error.says))
         except HttpError as error:
             if error.status != 413:
-                raise
+                return problem(error.answer)
             told = RequestError("limit", "The upload is larger than allowed.", limit="maxSizeUpload", status=413)
             return Answer(413, told.body(), PROBLEM)
         made = {"accountId": account_id, "blobId": blob, "type": media_type, "size": size}
@@ -84,14 +83,20 @@ class Transfers:
 
     async def download(self, exchange: Exchange, turn: Turn) -> Answer:
         """RFC 8620 6.2."""
+        try:
+            return await self._download(exchange, turn)
+        except HttpError as error:
+            return problem(error.answer)
+
+    async def _download(self, exchange: Exchange, turn: Turn) -> Answer:
         parameters = exchange.parameters
         media_type = exchange.asked("type") or OCTETS
         if not _TYPE.fullmatch(media_type):
-            raise HttpError(400, "The type is none")
+            raise HttpError(400, "The type is none.")
         try:
             reached = await turn.reach(parameters["accountId"])
         except MethodError:
-            raise HttpError(404) from None
+            raise HttpError(404, "There is no such account.") from None
         blob = parameters["blobId"]
         tag = f'"{blob}"'
         headers = (_KEPT, _SANDBOX, attachment(parameters.get("name", "")))
@@ -118,7 +123,7 @@ class Transfers:
             return span
         data = await blobs.read(turn, reached, blob)
         if data is None:
-            raise HttpError(404)
+            raise HttpError(404, "There is no such blob.")
         return data
 
     async def _turn_of(self, exchange: Exchange, account: int) -> Callable[[], None]:

@@ -11,6 +11,8 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+import orjson
+
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"  # RFC 9457
@@ -58,6 +60,14 @@ class HttpError(Exception):
 def refusal(status: int, text: str = "", headers: Headers = ()) -> Answer:
     """A status in words; without `text` in those of its standard."""
     return Answer(status, f"{text or HTTPStatus(status).phrase}\n".encode(), headers=headers)
+
+
+def problem(refused: Answer) -> Answer:
+    """A refusal as problem details (RFC 9457)."""
+    assert isinstance(refused.body, bytes)
+    status, said = HTTPStatus(refused.status), refused.body.decode().rstrip()
+    told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": said}
+    return refused._replace(body=orjson.dumps(told), content_type=PROBLEM)
 
 
 def attachment(name: str, *, inline: bool = False) -> tuple[str, str]:

@@ -15,8 +15,7 @@ import orjson
 Changed = Mapping[str, Mapping[str, str]]
 """The states of the types that have changed, by account (RFC 8620 7.1)."""
 
-PING_MIN_SECONDS: Final = 15  # no higher than 30, and the most no lower than 300 (RFC 8620 7.3)
-PING_MAX_SECONDS: Final = 900
+PING_MAX_SECONDS: Final = 900  # no lower than 300 (RFC 8620 7.3)
 _TYPES_MAX_CHARS: Final = 2_000
 _NUMBER: Final = re.compile(r"[0-9]{1,9}\Z").match
 MARK_MAX_CHARS: Final = 4096  # about 120 accounts; a header field has room for it
@@ -44,7 +43,7 @@ def read_event_source(parameters: Mapping[str, str]) -> EventSource:
     return EventSource(
         None if types == "*" else frozenset(types.split(",")),
         close == "state",
-        min(max(int(ping), PING_MIN_SECONDS), PING_MAX_SECONDS) if int(ping) else 0,
+        min(int(ping), PING_MAX_SECONDS),
     )
 
 

@@ -163,4 +163,7 @@ def test_the_data_folder_is_no_path(https: tuple[Peopled, int], tmp_path: Path) 
     client = Http(port, server.trust, server.account())
     account = client.session()["primaryAccounts"]["urn:ietf:params:jmap:mail"]
     for blob in ("..%2F..%2Fetc%2Fpasswd", "U" + "0" * 64, "Mzz", "ME1-0", "U..", "M" + "E" * 300):
-        assert client.ask("GET", f"/jmap/download/{account}/{blob}/x")[0] == 404
+        status, headers, answer = client.ask("GET", f"/jmap/download/{account}/{blob}/x")
+        assert (status, headers["content-type"]) == (404, "application/problem+json")  # RFC 8620 6.2
+        assert json.loads(answer)["status"] == 404
+    assert client.ask("POST", "/jmap/upload/Anobody", b"x")[1]["content-type"] == "application/problem+json"
