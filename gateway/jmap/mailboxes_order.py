@@ -4,8 +4,7 @@ The law: a create comes after what it refers to. What fails is tried again while
 there is in the end has to be valid; a failure is told as it was at first. Tries are bounded.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cluster.errors import Trouble
@@ -49,19 +48,19 @@ def parents_first(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[s
 async def hindered(
     parts: tuple[Part, Part, Part],
     find: Callable[[str], str | None],
-    aside: Callable[[str], AbstractAsyncContextManager[None]],
+    exchange: Callable[[Sequence[str]], Awaitable[None]],
 ) -> None:
-    """Do what was hindered by what came after it. `find`: the id of a name; `aside`: gives a mailbox another name as
-    long as it has not found its own."""
+    """Do what was hindered by what came after it. `find`: the id of a name; `exchange`: gives each of some mailboxes
+    the name of the next, and the last that of the first."""
     _creates, updates, _removals = parts
     await _while_it_helps(parts)
     while circle := _circle(updates.failed, find):
         try:
-            async with aside(circle[0]):
-                await updates.again([*reversed(circle[1:]), circle[0]])
-        except (SetError, Trouble):  # what is done is told all the same
+            await exchange(circle)
+        except (SetError, Trouble):  # they stay as they are
             return
-        if circle[0] in updates.failed:
+        await updates.again(circle)  # what else is wanted of them
+        if not updates.failed.keys().isdisjoint(circle):
             return
     await _while_it_helps(parts)
 

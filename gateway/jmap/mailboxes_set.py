@@ -4,8 +4,7 @@ The law: each mailbox is changed by the commands that IMAP has, so both obey the
 cannot have refuses all of it before anything of it is done, as far as that can be known.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from actors.mailbox import names
@@ -30,7 +29,6 @@ from mail.jmap.objects.kinds import added, retold
 from mail.jmap.objects.mailbox import MAILBOX
 from mail.jmap.objects.names import PROPERTIES
 
-_ASIDE_BYTES: Final = 4
 WISH: Final = "isSubscribed"
 
 
@@ -52,7 +50,7 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     )
     for part in parts:
         await each(part.given, part.do, part.done, part.failed)
-    await hindered(parts, turn.created.find, setter.aside)
+    await hindered(parts, turn.created.find, setter.exchange)
     outcome.destroyed = list(gone)
     new = (await turn.sight(reached)).account.stamp("Mailbox")
     return outcome.answer(asked.account_id, state(Position(old)), state(Position(new)), turn.created.find)
@@ -132,7 +130,7 @@ class _Setter:
         await self._do(lambda: self._sharing.carry_out(path, plan))
         sight = await self._sight()
         after = self._shower(sight).show(box.id, ()) if box.id in sight.listed else {}
-        return retold(patch, {name: value for name, value in after.items() if name in changes})
+        return retold(patch, after)
 
     async def destroy(self, name: str, _nothing: None) -> None:
         """Remove one."""
@@ -185,21 +183,11 @@ class _Setter:
                     await self._mail.subscribe(self._reached.number, path + name[len(own) :], True)
                     await self._mail.subscribe(self._reached.number, name, False)
 
-    @asynccontextmanager
-    async def aside(self, name: str) -> AsyncIterator[None]:
-        """A mailbox has another name, and its own again at the end unless it got a new one by then."""
+    async def exchange(self, circle: Sequence[str]) -> None:
+        """Each gets the name of the next, and the last that of the first; at once, for who looks meanwhile."""
         sight = await self._sight()
-        box = self._box(sight, name)
-        own = box.name
-        apart = f"{own}-{self._turn.services.dice.randbytes(_ASIDE_BYTES).hex()}"
-        await self._rename(sight, box, apart)
-        try:
-            yield
-        finally:
-            sight = await self._sight()
-            left = sight.account.named(apart)
-            if left is not None and sight.account.named(own) is None:
-                await self._rename(sight, left, own)
+        names_ = [self._box(sight, name).name for name in circle]
+        await self._do(lambda: self._mail.exchange(self._reached.number, names_, who=self._reached.who))
 
     def _path(self, sight: Sight, name: str, parent: str | None) -> str:
         """The whole name. Raises SetError."""
