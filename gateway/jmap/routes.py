@@ -15,7 +15,7 @@ from actors.mailbox.cache import Cache
 from gateway.jmap.dispatch import carry_out
 from gateway.jmap.parts import Services
 from gateway.jmap.sentry import Sentry
-from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
+from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, offered_by, session_of
 from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
 from gateway.jmap.turn import Turn
@@ -143,7 +143,7 @@ class Jmap:
 
     @property
     def _offered(self) -> Mapping[str, Any]:
-        return capabilities(self._services.limits, sends=self._services.sending is not None)
+        return offered_by(self._services)
 
     async def _principal(self, exchange: Exchange) -> Principal:
         return await self._credentials.principal(exchange, SCOPE)
