@@ -79,11 +79,11 @@ def shown(settings: Settings) -> Shown:
     """What the server tells others of itself."""
     own = Path(settings.data) / TLS_FOLDER / CERTIFICATE
     given = Path(settings.tls.certificate) if settings.tls.certificate else own
-    serves = any(listener.protocol == "https" for listener in settings.listen)
-    policy = settings.mta_sts.policy(settings.hostname) if serves else None
+    jmap_port = next((listener.port for listener in settings.listen if listener.protocol == "https"), 0)
+    policy = settings.mta_sts.policy(settings.hostname) if jmap_port else None
     routes = frozenset(route.name for route in settings.outbound.route)
     pop3 = any(listener.protocol == "pop3" for listener in settings.listen)
-    return Shown(settings.hostname, given, policy, routes, pop3=pop3)
+    return Shown(settings.hostname, given, policy, routes, pop3=pop3, jmap_port=jmap_port)
 
 
 async def serve_gateways(

@@ -21,6 +21,7 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Done,
+    Exchange,
     Look,
     Looked,
     Open,
@@ -121,6 +122,34 @@ def rename(account: Account, command: Rename, context: Context) -> Decision:
         raise AlreadyExists("A mailbox of that name exists.")
     events = [ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items()]
     return Decision([tuple(some) for some in chunks(events, ev.NAMES_PER_EVENT_MAX)])
+
+
+def exchange(account: Account, command: Exchange, _context: Context) -> Decision:
+    """One entry: nobody sees two of them by one name, or one by none of theirs."""
+    circle = [named(account, name).name for name in command.circle]
+    if len(circle) < 2 or len(set(circle)) < len(circle) or INBOX in circle:
+        raise Refused("Only two and more mailboxes that are not INBOX, each once, change names.")
+    to = dict(zip(circle, [*circle[1:], *circle[:1]], strict=True))
+    if command.who is not None:
+        for name in circle:
+            below = [other for other in account.by_name if names.is_below(other, name)]
+            _may_rename(account, name, below, command.who)
+            _acl_above(account, to[name], command.who)
+    renamed: dict[str, str] = {}
+    for old in account.by_name:
+        above = next((name for name in (old, *names.parents(old)) if name in to), None)
+        if above is not None:
+            renamed[old] = names.normal(to[above] + old[len(above) :])
+    taken = set(renamed.values())
+    if len(taken) < len(renamed) or not taken.isdisjoint(account.by_name.keys() - renamed.keys()):
+        raise AlreadyExists("A mailbox of that name exists.")
+    moved = [ev.MailboxRenamed(account.by_name[old], new) for old, new in renamed.items()]
+    off = account.subscriptions & renamed.keys() if command.who is None else set[str]()
+    on = {renamed[old] for old in off}
+    wishes = [ev.SubscriptionChanged(name, name in on) for name in sorted(off ^ on)]
+    if len(moved) + len(wishes) > ev.NAMES_PER_EVENT_MAX:
+        raise OverLimit(f"There are {ev.NAMES_PER_EVENT_MAX} mailboxes at most that can be moved so at once.")
+    return Decision([(*moved, *wishes)])
 
 
 def _may_rename(account: Account, name: str, below: list[str], who: Who) -> None:

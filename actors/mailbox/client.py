@@ -32,6 +32,7 @@ from actors.mailbox.types import (
     Edit,
     Edited,
     EmailEdit,
+    Exchange,
     Item,
     Look,
     Looked,
@@ -199,6 +200,11 @@ class MailboxClient:
     async def rename(self, account: int, name: str, to: str, *, who: Who | None = None) -> None:
         """Rename with all below it. Raises NotFound, AlreadyExists, Refused."""
         await self._ask(account, Rename(name, to, who=who))
+
+    async def exchange(self, account: int, circle: Sequence[str], *, who: Who | None = None) -> None:
+        """Let each of these mailboxes have the name of the next, at once, and the last that of the first. Raises
+        NotFound, AlreadyExists, Refused."""
+        await self._ask(account, Exchange(tuple(circle), who=who))
 
     async def subscribe(self, account: int, name: str, on: bool) -> None:
         """Subscribe, or unsubscribe."""

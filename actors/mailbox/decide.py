@@ -25,6 +25,7 @@ from actors.mailbox.types import (
     Create,
     Delete,
     Edit,
+    Exchange,
     Expunge,
     Look,
     Open,
@@ -144,4 +145,5 @@ _DECIDE: Final[dict[type, Callable[[Account, Any, Context], Decision]]] = {
     Place: editing.place,
     Edit: editing.edit,
     PutObjects: things.put,
+    Exchange: boxes.exchange,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final
 
-from actors.mailbox.types import Add, Added, Changed, Command, Copy, Create, Delete, Done, Rename, Reply
+from actors.mailbox.types import Add, Added, Changed, Command, Copy, Create, Delete, Done, Exchange, Rename, Reply
 
 Listener = Callable[[int, Command, Reply], None]
 
@@ -34,7 +34,7 @@ def entries_of(command: Command, reply: Reply) -> range:
     if isinstance(reply, Added | Changed):
         count = 0 if not reply.uids else 2 if _is_two(command) else 1
         return range(reply.modseq - count + 1, reply.modseq + 1)
-    if isinstance(reply, Done) and isinstance(command, Create | Delete | Rename):
+    if isinstance(reply, Done) and isinstance(command, Create | Delete | Rename | Exchange):
         return range(reply.modseq, reply.modseq + 1)
     return range(0)
 

@@ -305,6 +305,13 @@ class PutObjects(_Said, frozen=True, tag=19):
     since: int | None = None
 
 
+class Exchange(_Said, frozen=True, tag=20):
+    """Mailboxes that hand their names on in a circle, each with all below it that has no place of its own in it: each
+    gets the name of the next, the last that of the first. Names that are subscribed go with them."""
+
+    circle: tuple[str, ...]
+
+
 IDEM_BYTES_MAX: Final = 32  # of the key that makes a command safe to be asked twice
 
 Command = (
@@ -327,6 +334,7 @@ Command = (
     | Place
     | Edit
     | PutObjects
+    | Exchange
 )
 READS: Final = (ReadTree, ReadAnnotations, Tally, Look)  # change nothing, ever
 

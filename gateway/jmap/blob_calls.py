@@ -106,14 +106,17 @@ async def lookup(turn: Turn, asked: special.BlobLookup) -> Answer:
     reader, told, missing = blobs.Reader(turn, reached), [], []
     for name in dict.fromkeys(asked.ids):
         blob = turn.created.find(name)
-        there = blob is not None and await reader.there(blob)
+        if blob is None:  # no id at all
+            missing.append(name)
+            continue
+        there = await reader.there(blob)
         if reader.left < 0:
             raise MethodError("requestTooLarge", "These blobs are too large to be looked up at once.")
         if not there:
             missing.append(name)
-        email = blobs.email_of(reached, blob) if there and blob is not None else None
+        email = blobs.email_of(reached, blob) if there else None
         seen = (await turn.sight(reached)).find([email]).get(email) if email is not None else None
-        told.append({"id": blob or name, "matchedIds": {kind: _ids(reached, kind, seen) for kind in asked.type_names}})
+        told.append({"id": blob, "matchedIds": {kind: _ids(reached, kind, seen) for kind in asked.type_names}})
     return {"accountId": asked.account_id, "list": told, "notFound": missing}
 
 

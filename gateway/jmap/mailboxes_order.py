@@ -4,8 +4,9 @@ The law: a create comes after what it refers to. What fails is tried again while
 there is in the end has to be valid; a failure is told as it was at first. Tries are bounded.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 from cluster.errors import Trouble
@@ -22,8 +23,11 @@ class Losing(Protocol):
     async def lost(self, name: str, patch: Mapping[str, Any]) -> Collection[str]:
         """Which of its name and its role it is to lose; a name with its parent counts as one."""
 
-    async def aside(self, name: str, lost: Collection[str]) -> Callable[[], Awaitable[None]]:
-        """It loses that at once; what gives it back what nobody took."""
+    async def exchange(self, circle: Sequence[str]) -> None:
+        """Each gets the name of the next, and the last that of the first; at once, for who looks meanwhile."""
+
+    async def without_role(self, name: str) -> Callable[[], Awaitable[None]]:
+        """It loses its role; what gives it back."""
 
 
 class Part(NamedTuple):
@@ -63,10 +67,15 @@ async def hindered(parts: tuple[Part, Part, Part], find: Callable[[str], str | N
     with suppress(SetError, Trouble):  # what is done is told all the same
         while circle := await _circle(updates, find, losing):
             first, *others = circle
-            back = await losing.aside(first, circle[first])
+            if circle[first] == "role":
+                back = await losing.without_role(first)
+            else:
+                await losing.exchange(list(circle))
+                back = partial(losing.exchange, list(reversed(circle)))
             await updates.again([*reversed(others), first])
             if first in updates.failed:
-                await back()
+                if circle[first] == "role" or updates.failed.keys() >= circle.keys():
+                    await back()
                 return
             await _while_it_helps(parts)
 
@@ -83,22 +92,24 @@ async def _while_it_helps(parts: tuple[Part, ...]) -> None:
             await part.again(list(reversed(part.failed)))
 
 
-async def _circle(updates: Part, find: Callable[[str], str | None], losing: Losing) -> dict[str, Collection[str]]:
-    """Updates of which each wants what the next is to lose, and the last what the first is, with that; nothing where
-    none do."""
+async def _circle(updates: Part, find: Callable[[str], str | None], losing: Losing) -> dict[str, str]:
+    """Updates of which each wants what the next is to lose, and the last what the first is, with what is wanted of it
+    ("name" or "role"; a role comes first); nothing where none do."""
     wanting = {name: error for name, error in updates.failed.items() if "existingId" in error}
     lost = {name: await losing.lost(name, updates.given[name]) for name in wanting}
     names = {find(name): name for name in wanting}
     seen: set[str] = set()
     for first in wanting:
-        line: dict[str, int] = {}
+        line: dict[str, str] = {}  # with what each wants
         name: str | None = first
         while name is not None and name not in line and name not in seen:
-            line[name] = len(line)
-            error = wanting[name]
-            other = names.get(error["existingId"])
-            name = other if other is not None and error["properties"][0] in lost[other] else None
+            what = line[name] = wanting[name]["properties"][0]
+            other = names.get(wanting[name]["existingId"])
+            name = other if other is not None and what in lost[other] else None
         if name in line:
-            return {name: lost[name] for name in list(line)[line[name] :]}
+            around = list(line)[list(line).index(name) :]
+            wanted = {around[place]: line[around[place - 1]] for place in range(len(around))}
+            at = next((place for place, one in enumerate(around) if wanted[one] == "role"), 0)
+            return {one: wanted[one] for one in (*around[at:], *around[:at])}
         seen |= line.keys()
     return {}

@@ -4,7 +4,7 @@ The law: each mailbox is changed by the commands that IMAP has, so both obey the
 cannot have refuses all of it before anything of it is done, as far as that can be known.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from actors.mailbox import names
@@ -29,7 +29,6 @@ from mail.jmap.objects.kinds import added, retold
 from mail.jmap.objects.mailbox import MAILBOX
 from mail.jmap.objects.names import PROPERTIES
 
-_ASIDE_BYTES: Final = 4
 WISH: Final = "isSubscribed"
 
 
@@ -131,7 +130,7 @@ class _Setter:
         await self._do(lambda: self._sharing.carry_out(path, plan))
         sight = await self._sight()
         after = self._shower(sight).show(box.id, ()) if box.id in sight.listed else {}
-        return retold(patch, {name: value for name, value in after.items() if name in changes})
+        return retold(patch, after)
 
     async def destroy(self, name: str, _nothing: None) -> None:
         """Remove one."""
@@ -194,27 +193,18 @@ class _Setter:
         differ = {key for key in ("name", "parentId", "role") if patch.get(key, now[key]) != now[key]}
         return {"name" if key == "parentId" else key for key in differ}
 
-    async def aside(self, name: str, lost: Collection[str]) -> Callable[[], Awaitable[None]]:
-        """A mailbox has another name, or no role; what gives it its own again if nobody has taken it."""
+    async def exchange(self, circle: Sequence[str]) -> None:
+        """Each gets the name of the next, and the last that of the first; at once, for who looks meanwhile."""
         sight = await self._sight()
-        box = self._box(sight, name)
-        own, role = box.name, box.role
-        apart = f"{own}-{self._turn.services.dice.randbytes(_ASIDE_BYTES).hex()}"
-        if "name" in lost:
-            await self._rename(sight, box, apart)
-        if "role" in lost:
-            await self._mail.set_role(self._reached.number, self._box(await self._sight(), name).name, "")
+        names_ = [self._box(sight, name).name for name in circle]
+        await self._do(lambda: self._mail.exchange(self._reached.number, names_, who=self._reached.who))
 
-        async def back() -> None:
-            sight = await self._sight()
-            left = sight.account.named(apart)
-            if left is not None and sight.account.named(own) is None:
-                await self._rename(sight, left, own)
-            sight = await self._sight()
-            if not any(other.role == role for other in sight.account.mailboxes.values()):
-                await self._mail.set_role(self._reached.number, self._box(sight, name).name, role)
-
-        return back
+    async def without_role(self, name: str) -> Callable[[], Awaitable[None]]:
+        """It loses its role; what gives it back."""
+        box = self._box(await self._sight(), name)
+        set_role, number = self._mail.set_role, self._reached.number
+        await set_role(number, box.name, "")
+        return lambda: set_role(number, box.name, box.role)
 
     def _path(self, sight: Sight, name: str, parent: str | None) -> str:
         """The whole name. Raises SetError."""

@@ -54,7 +54,7 @@ async def send(turn: Turn, asked: special.MdnSend) -> Answer:
 
 async def parse_(turn: Turn, asked: special.MdnParse) -> Answer:
     """RFC 9007 2.2."""
-    reached = await turn.reach(asked.account_id)
+    reached = await turn.owned(asked.account_id)
     parsed: dict[str, Any] = {}
     not_parsable, not_found = [], []
     for name in dict.fromkeys(asked.blob_ids):
@@ -138,7 +138,7 @@ def _marks(patch: Mapping[str, Any]) -> bool:
 async def _about(turn: Turn, reached: Reached, found: dict[str, Any]) -> str | None:
     """The email that a notification is about, where it was submitted here."""
     message_id = original_id(found)
-    if message_id is None or reached.who is not None or turn.services.sending is None:
+    if message_id is None:
         return None
     records = await submissions(turn, reached)
     sent = (one.email for one in records.all.values() if one.message_id == message_id)

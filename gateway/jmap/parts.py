@@ -77,6 +77,10 @@ class Mailboxes(mail.Mailboxes, Protocol):
         """What happened after `since` up to `until`, by pages."""
         ...
 
+    async def exchange(self, account: int, circle: Sequence[str], *, who: Who | None = None) -> None:
+        """Let each mailbox have the name of the next, and the last that of the first."""
+        ...
+
     async def place(
         self, account: int, mailboxes: Sequence[int], items: Sequence[Item], *, who: Who | None = None
     ) -> Placed:

@@ -16,7 +16,7 @@ from actors.mailbox.cache import Cache
 from gateway.counts import Counts
 from gateway.jmap.dispatch import Calls, Response
 from gateway.jmap.parts import Services
-from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, capabilities, session_of
+from gateway.jmap.session import API, DOWNLOAD, EVENTS, SOCKET, UPLOAD, offered_by, session_of
 from gateway.jmap.streaming import Streams
 from gateway.jmap.transfer import Transfers
 from gateway.jmap.turn import Turn
@@ -166,9 +166,7 @@ class Jmap:
     @property
     def _usable(self) -> frozenset[str]:
         """All that the session and its accounts tell of may stand in `using`, with methods or not (RFC 8620 3.3)."""
-        services = self._services
-        offered = capabilities(services.limits, sends=services.sending is not None, pushes=services.desk is not None)
-        return frozenset((*offered, PRINCIPALS_OWNER))
+        return frozenset((*offered_by(self._services), PRINCIPALS_OWNER))
 
     async def _principal(self, exchange: Exchange) -> Principal:
         return await self._credentials.principal(exchange, SCOPE)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from actors.mailbox.types import DEPTH_MAX
 from gateway.access.ids import account_id
 from gateway.jmap import blob_calls
+from gateway.jmap.parts import Services
 from gateway.jmap.principal_ids import of_user
 from gateway.jmap.turn import Turn
 from mail.jmap import capabilities as uri
@@ -28,7 +29,8 @@ COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
 
 def capabilities(limits: Limits, *, sends: bool = False, pushes: bool = False) -> dict[str, Mapping[str, Any]]:
-    """What is offered to everybody. `sends`: there is a way out; `pushes`: push services are told of changes."""
+    """What is offered to everybody, and may be used: the session tells more of some. `sends`: there is a way out;
+    `pushes`: to devices."""
     found: dict[str, Mapping[str, Any]] = {uri.CORE: limits.capability(COLLATIONS), uri.MAIL: {}, uri.WEBSOCKET: {}}
     found |= {uri.BLOB: {}, uri.QUOTA: {}, uri.PRINCIPALS: {}}
     if sends:
@@ -36,6 +38,11 @@ def capabilities(limits: Limits, *, sends: bool = False, pushes: bool = False) -
     if pushes:
         found[vapid.CAPABILITY] = {}
     return found
+
+
+def offered_by(services: Services) -> dict[str, Mapping[str, Any]]:
+    """What these have."""
+    return capabilities(services.limits, sends=services.sending is not None, pushes=services.desk is not None)
 
 
 async def submission_capability(turn: Turn) -> dict[str, Any]:
@@ -75,7 +82,7 @@ async def accounts_of(turn: Turn, *, unwanted: bool = False) -> dict[str, Accoun
 
 async def session_of(turn: Turn, base: str) -> dict[str, Any]:
     """The whole object. `base`: where we are reached, as in `https://mail.example.org`."""
-    offered = capabilities(turn.limits, sends=turn.services.sending is not None)
+    offered = offered_by(turn.services)
     socket = base.replace("http", "ws", 1) + SOCKET
     offered[uri.WEBSOCKET] = {"url": socket, "supportsPush": True}
     if turn.services.desk is not None:

@@ -32,13 +32,15 @@ _STATES: Final = {
 
 class Shown(NamedTuple):
     """What a server shows to others: its name, the file with the certificate of its ports, its MTA-STS policy, whether
-    it serves POP3; and to operators the names of its routes, None where its settings are not known."""
+    it serves POP3, and the port where it serves JMAP, 0: none; and to operators the names of its routes, None where its
+    settings are not known."""
 
     hostname: str = ""
     certificate: Path | None = None
     policy: Policy | None = None
     routes: frozenset[str] | None = None
     pop3: bool = False
+    jmap_port: int = 0
 
 
 class SigningCalls:
@@ -103,6 +105,7 @@ class SigningCalls:
             policy=shown.policy,
             reports=request.reports,
             pop3=shown.pop3,
+            jmap_port=shown.jmap_port,
         )
         for one in told:
             yield pb.DnsRecord(name=one.name, type=one.kind, value=one.value, purpose=one.purpose, needed=one.needed)

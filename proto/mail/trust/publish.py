@@ -53,11 +53,13 @@ def records(
     policy: Policy | None = None,
     reports: str = "",
     pop3: bool = False,
+    jmap_port: int = 0,
 ) -> tuple[Record, ...]:
     """What `domain` publishes whose mail `host` takes. Names in A-labels.
 
     `certificate`: the SubjectPublicKeyInfo (DER) that port 25 shows, for TLSA; `policy`: the MTA-STS policy that `host`
-    serves; `reports`: who gets reports, else postmaster; `pop3`: whether mail can be fetched so.
+    serves; `reports`: who gets reports, else postmaster; `pop3`: whether mail can be fetched so; `jmap_port`: where
+    JMAP is (RFC 8620 2.2), 0: nowhere.
     """
     to = f"mailto:{reports or f'postmaster@{domain}'}"
     return (
@@ -71,6 +73,7 @@ def records(
         *_policy(domain, host, policy),
         Record(f"_smtp._tls.{domain}", "TXT", f"v=TLSRPTv1; rua={to}", "who hears of TLS failures (TLS-RPT)"),
         *_services(domain, host, _SERVICES + (_POP3 if pop3 else _NO_POP3)),
+        *_services(domain, host, (("_jmap", jmap_port),) if jmap_port else ()),
         *_tlsa(host, certificate),
     )
 

@@ -56,3 +56,11 @@ def test_sharing_and_wishes_change_the_state_at_once(https: tuple[Peopled, int])
     assert answer["methodResponses"][0][1]["updated"] == {theirs: None}
     assert answer["sessionState"] == first
     assert own(alice) not in bob.session()["accounts"]
+
+
+def test_all_that_is_offered_may_be_used(https: tuple[Peopled, int]) -> None:
+    server, port = https
+    client = Http(port, server.trust, server.account())
+    offered = list(client.session()["capabilities"])
+    assert "urn:ietf:params:jmap:webpush-vapid" in offered
+    assert client.call(["Core/echo", {"a": 1}, "0"], using=offered) == [["Core/echo", {"a": 1}, "0"]]

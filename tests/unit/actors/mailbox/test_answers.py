@@ -23,6 +23,7 @@ from actors.mailbox.types import (
     Copy,
     Create,
     Delete,
+    Exchange,
     Expunge,
     Open,
     Rename,
@@ -52,6 +53,7 @@ COMMANDS = st.one_of(
     st.builds(Create, NAMES),
     st.builds(Delete, NAMES),
     st.builds(Rename, NAMES, NAMES),
+    st.builds(Exchange, st.lists(NAMES, max_size=3).map(tuple)),
     st.builds(Subscribe, NAMES, st.booleans()),
     st.builds(Open, NAMES, st.just(value=True)),
 )

@@ -58,6 +58,12 @@ def test_pop3_is_found_where_it_is_served() -> None:
     ]
 
 
+def test_jmap_is_found_where_it_is_served() -> None:
+    found = records("example.org", "mx.example.net", [], jmap_port=8443)
+    assert [one.value for one in found if one.name == "_jmap._tcp.example.org"] == ["0 1 8443 mx.example.net."]
+    assert not [one for one in records("example.org", "mx.example.net", []) if "_jmap" in one.name]
+
+
 def test_the_zone_file_is_read_by_others() -> None:
     text = zone_file(FOUND) + zone_file([Record("x.example.org", "TXT", 'a"b\\c\u00e9' + "d" * 300, "")])
     zone = dns.zone.from_text(
