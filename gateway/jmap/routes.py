@@ -24,6 +24,7 @@ from gateway.jmap.turn import Turn
 from gateway.login import Principal
 from gateway.push.watcher import Watcher
 from gateway.web.answers import JSON, PROBLEM, Answer, HttpError
+from gateway.web.conditions import unchanged
 from gateway.web.credentials import Credentials
 from gateway.web.exchange import Exchange
 from gateway.web.router import Router
@@ -66,7 +67,10 @@ class Jmap:
         """The Session object, at the well-known path too: a redirection (RFC 8620 2.2) loses what a client said."""
         turn = self._turn(await self._principal(exchange))
         found = await session_of(turn, base_of(exchange))
-        return Answer(200, orjson.dumps(found), JSON, _NOT_KEPT)
+        tag = f'"{found["state"]}"'
+        if same := unchanged(exchange, tag):
+            return same._replace(headers=same.headers + _NOT_KEPT)
+        return Answer(200, orjson.dumps(found), JSON, (*_NOT_KEPT, ("ETag", tag)))
 
     async def api(self, exchange: Exchange) -> Answer:
         """A request."""

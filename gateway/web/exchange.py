@@ -261,18 +261,13 @@ class Exchange:
         text: str | None = message.get("text")
         return text if text is not None else cast("bytes", message.get("bytes", b""))
 
-    async def send_message(self, text: str) -> None:
-        """A message; until the client has read most of it."""
-        self.sent_bytes += len(text)
-        self.peer.sent(len(text))
-        await self.send({"type": "websocket.send", "text": text})
-        await self.peer.drained()
-
     async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
-        """Some of a message, which goes on until the last; when the client has read most of what was sent before."""
+        """Some of a message, which goes on until the last; until the client has read most of it. Raises
+        ConnectionError."""
         self.sent_bytes += len(data)
         self.peer.sent(len(data))
         await self.peer.send_fragment(data, first=first, last=last)
+        await self.peer.drained()
 
     async def close_socket(self, code: int, reason: str) -> None:
         """The end of a WebSocket; nothing where it has ended."""
