@@ -122,9 +122,20 @@ class Exchange:
             if self._read:  # most came with their head
                 return piece
             return piece + b"".join([more async for more in self.stream(limit)])
-        self.check_length(limit)
-        await self.take_room(limit if self.header("content-encoding") else min(size, limit))
-        return b"".join([piece async for piece in self.stream(limit)])
+        announced = self.check_length(limit)
+        packed = bool(self.header("content-encoding"))  # of a few octets much may become at once
+        taken = packed or (announced or 0) > SMALL_BYTES
+        if taken:
+            await self.take_room(announced or limit)
+        pieces: list[bytes] = []
+        held = 0
+        async for piece in self.stream(limit):
+            pieces.append(piece)
+            held += len(piece)
+            if held > SMALL_BYTES and not taken:  # it comes in chunks
+                taken = True
+                await self.take_room(limit)
+        return b"".join(pieces)
 
     async def take_room(self, octets: int) -> None:
         """Wait for so much of the room that all share, until all is over. Raises HttpError (503)."""

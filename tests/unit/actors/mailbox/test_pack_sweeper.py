@@ -12,6 +12,7 @@ from actors.mailbox.packing import CLOSED, GONE
 from actors.mailbox.packs import name_of
 from cluster.blobs.objects import ObjectInfo, Objects
 from cluster.blobs.objects_memory import MemoryObjects
+from cluster.blobs.spool import Spool
 from cluster.meta.store import Row, Store, Transaction
 from tests.unit.actors.mailbox.conftest import Place
 from tests.unit.actors.mailbox.packed import GRACE_MS, Packed, mail
@@ -196,6 +197,9 @@ class MortalObjects:
 
     async def put(self, name: str, data: bytes) -> None:
         await self._mortal.call(self._objects.put(name, data))
+
+    async def put_spool(self, name: str, data: Spool) -> None:
+        await self._mortal.call(self._objects.put_spool(name, data))
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         return await self._mortal.call(self._objects.get(name, start, length))
