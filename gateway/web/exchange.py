@@ -156,14 +156,13 @@ class Exchange:
         self.check_length(limit)
         left = limit
         while not self._read:
-            piece = await self._next()
-            if unpacker is not None:
-                piece = unpacker.feed(piece, left)
-            left -= len(piece)
-            if left < 0:
-                raise HttpError(413)
-            if piece:
-                yield piece
+            came = await self._next()
+            for piece in unpacker.feed(came, left) if unpacker is not None else (came,):
+                left -= len(piece)
+                if left < 0:
+                    raise HttpError(413)
+                if piece:
+                    yield piece
         if unpacker is not None:
             unpacker.end()
 
