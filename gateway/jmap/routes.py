@@ -6,13 +6,15 @@ slow readers make us hold is bounded by the same. Of a large answer what one cal
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from actors.mailbox.cache import Cache
+from cluster.errors import Trouble
 from gateway.counts import Counts
 from gateway.jmap.dispatch import Calls, Response
 from gateway.jmap.parts import Services
@@ -144,7 +146,14 @@ class Jmap:
         if size <= most:
             return joined(pieces, state, turn.created.json(), members)
         del told
-        return _pieces(encode_begin(members), pieces, calls, lambda: encode_end(state, turn.created.json()))
+
+        async def end() -> bytes:
+            now = state
+            with suppress(Trouble):  # it is too late to say so
+                now = await self._session_state(principal, exchange)  # later calls may have changed it
+            return encode_end(now, turn.created.json())
+
+        return _pieces(encode_begin(members), pieces, calls, end)
 
     async def _session_state(self, principal: Principal, exchange: Exchange) -> str:
         """As the Session object has it, or had a moment ago: it is in each answer, and changes a few times a year."""
@@ -175,7 +184,9 @@ class Jmap:
         return Turn(self._services, principal.account, principal.login, using, created, credential, ip=ip)
 
 
-async def _pieces(before: bytes, pieces: list[bytes], calls: Calls, end: Callable[[], bytes]) -> AsyncIterator[bytes]:
+async def _pieces(
+    before: bytes, pieces: list[bytes], calls: Calls, end: Callable[[], Awaitable[bytes]]
+) -> AsyncIterator[bytes]:
     """A Response object. All calls are carried out, whether the client stays to the end or not."""
     try:
         while True:
@@ -186,7 +197,7 @@ async def _pieces(before: bytes, pieces: list[bytes], calls: Calls, end: Callabl
             if not calls:
                 break
             pieces = _encoded(await calls.next())
-        yield end()
+        yield await end()
     finally:
         while calls:
             await calls.next()
