@@ -25,6 +25,7 @@ from mail.jmap.push import read_event_source
 from mail.jmap.request import Request
 from mail.jmap.websocket import (
     SUBPROTOCOL,
+    Message,
     PushDisable,
     PushEnable,
     encode_error,
@@ -77,15 +78,20 @@ class Streams:
                 _Pushing(self._watcher, who.account, socket) as pushing,
                 _ending(self._sentry, who, socket),
             ):
+
+                async def obey(message: Message) -> None:
+                    if isinstance(message, PushEnable):
+                        await pushing.enable(message)
+                    elif isinstance(message, PushDisable):
+                        pushing.disable()
+                    else:
+                        await carry(message.request, message.id, socket)
+
                 async for text in socket:
+                    held = [text]
+                    del text  # it may be large: nothing is to hold it while the next is waited for
                     try:
-                        message = read_message(text.encode("utf-8", "surrogatepass"), limits, capabilities)
-                        if isinstance(message, PushEnable):
-                            await pushing.enable(message)
-                        elif isinstance(message, PushDisable):
-                            pushing.disable()
-                        else:
-                            await carry(message.request, message.id, socket)
+                        await obey(read_message(held.pop().encode("utf-8", "surrogatepass"), limits, capabilities))
                     except RequestError as error:
                         await socket.send(encode_error(error))
                     except Trouble as trouble:

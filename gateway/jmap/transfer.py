@@ -28,7 +28,7 @@ from mail.jmap.errors import MethodError, RequestError
 PIECE_BYTES: Final = 64 * 1024
 LARGE_MAX: Final = 4  # of an account at once
 WAIT_S: Final = 30.0
-SPOOLED_BYTES_MAX: Final = 10_000_000_000  # of all uploads of a process at the same time, on its disk
+SPOOLED_BYTES_MAX: Final = 10_000_000_000  # of all large blobs that come and go through a process, on its disk
 MEMORY_BYTES: Final = 2 * SMALL_BYTES  # of one upload: what is small, or a few pieces
 _TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; ?[ -~]{1,100})?")
 _KEPT: Final = ("Cache-Control", "private, immutable, max-age=31536000")  # RFC 8620 6.2
@@ -120,6 +120,7 @@ class Transfers:
         span = await large.opened(turn, reached, blob)
         if span is not None:
             exchange.at_end(span.spool.close)
+            exchange.at_end(await self._disk.take(span.spool.size, str(turn.account)))
             return span
         data = await blobs.read(turn, reached, blob)
         if data is None:

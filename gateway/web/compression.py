@@ -7,7 +7,7 @@ the event loop.
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import zstandard
@@ -17,6 +17,7 @@ from gateway.web.fields import weights
 
 WORTH_BYTES: Final = 1024  # below a packet nothing is gained
 LARGE: Final = 128 * 1024  # about a millisecond of zstd
+PIECE_BYTES: Final = 256 * 1024  # that a packed octet or two may become at once
 AT_ONCE: Final = 1024 * 1024  # of a piece, in a thread
 ZSTD_LEVEL: Final = 3
 GZIP_LEVEL: Final = 4
@@ -80,27 +81,31 @@ class Unpacker:
         self._members = 1
         self._packed_left = limit + limit // 100 + SLACK_BYTES
 
-    def feed(self, data: bytes, most: int) -> bytes:
-        """What that is, unpacked. Raises HttpError: 413 above `most` octets, 400 for what is no gzip."""
+    def feed(self, data: bytes, most: int) -> Iterator[bytes]:
+        """What that is, unpacked, in pieces of PIECE_BYTES at most. Raises HttpError: 413 above `most` octets, 400 for
+        what is no gzip."""
         self._packed_left -= len(data)
         if self._packed_left < 0:
             raise HttpError(413)
-        found = b""
-        while data:
+        is_full = False
+        while data or is_full:
             if self._inflate.eof:
                 self._members += 1
                 if self._members > MEMBERS_MAX:
                     raise HttpError(413)
                 self._inflate = zlib.decompressobj(_GZIP)
             try:
-                found += self._inflate.decompress(data, most - len(found) + 1)
+                found = self._inflate.decompress(data, PIECE_BYTES)
             except zlib.error:
                 raise HttpError(400, "The body is not gzip") from None
             self._begun = True
-            if len(found) > most:
+            most -= len(found)
+            if most < 0:
                 raise HttpError(413)
+            if found:
+                yield found
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
-        return found
+            is_full = len(found) == PIECE_BYTES and not self._inflate.eof  # there may be more of what was taken
 
     def end(self) -> None:
         """All has come. Raises HttpError (400) where it has not."""

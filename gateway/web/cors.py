@@ -14,8 +14,8 @@ from gateway.web.answers import Answer, Headers
 ANY: Final = "*"
 PREFLIGHT_S: Final = 86_400
 ALLOWED: Final = (
-    "Authorization, Content-Type, Content-Encoding, Accept, Last-Event-ID, If-Match, If-None-Match, Range, "
-    "X-Requested-With"
+    "Authorization, Content-Type, Content-Encoding, Accept, Last-Event-ID, Cache-Control, If-Match, If-None-Match, "
+    "If-Range, Range, X-Requested-With"
 )
 EXPOSED: Final = (
     "WWW-Authenticate, Retry-After, ETag, Content-Range, Accept-Ranges, Content-Disposition, Content-Length, Location"

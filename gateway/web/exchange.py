@@ -122,9 +122,20 @@ class Exchange:
             if self._read:  # most came with their head
                 return piece
             return piece + b"".join([more async for more in self.stream(limit)])
-        self.check_length(limit)
-        await self.take_room(limit if self.header("content-encoding") else min(size, limit))
-        return b"".join([piece async for piece in self.stream(limit)])
+        announced = self.check_length(limit)
+        packed = bool(self.header("content-encoding"))  # of a few octets much may become at once
+        taken = packed or (announced or 0) > SMALL_BYTES
+        if taken:
+            await self.take_room(announced or limit)
+        pieces: list[bytes] = []
+        held = 0
+        async for piece in self.stream(limit):
+            pieces.append(piece)
+            held += len(piece)
+            if held > SMALL_BYTES and not taken:  # it comes in chunks
+                taken = True
+                await self.take_room(limit)
+        return b"".join(pieces)
 
     async def take_room(self, octets: int) -> None:
         """Wait for so much of the room that all share, until all is over. Raises HttpError (503)."""
@@ -145,14 +156,13 @@ class Exchange:
         self.check_length(limit)
         left = limit
         while not self._read:
-            piece = await self._next()
-            if unpacker is not None:
-                piece = unpacker.feed(piece, left)
-            left -= len(piece)
-            if left < 0:
-                raise HttpError(413)
-            if piece:
-                yield piece
+            came = await self._next()
+            for piece in unpacker.feed(came, left) if unpacker is not None else (came,):
+                left -= len(piece)
+                if left < 0:
+                    raise HttpError(413)
+                if piece:
+                    yield piece
         if unpacker is not None:
             unpacker.end()
 
@@ -261,18 +271,13 @@ class Exchange:
         text: str | None = message.get("text")
         return text if text is not None else cast("bytes", message.get("bytes", b""))
 
-    async def send_message(self, text: str) -> None:
-        """A message; until the client has read most of it."""
-        self.sent_bytes += len(text)
-        self.peer.sent(len(text))
-        await self.send({"type": "websocket.send", "text": text})
-        await self.peer.drained()
-
     async def send_fragment(self, data: bytes, *, first: bool, last: bool) -> None:
-        """Some of a message, which goes on until the last; when the client has read most of what was sent before."""
+        """Some of a message, which goes on until the last; until the client has read most of it. Raises
+        ConnectionError."""
         self.sent_bytes += len(data)
         self.peer.sent(len(data))
         await self.peer.send_fragment(data, first=first, last=last)
+        await self.peer.drained()
 
     async def close_socket(self, code: int, reason: str) -> None:
         """The end of a WebSocket; nothing where it has ended."""

@@ -2,7 +2,7 @@
 
 The law: all that hold some together never hold more than there is; of what there is one holder has at most a half, and
 all others the rest. Who waits is served in the order of coming, only those are passed over that hold their half; who
-has waited for WAIT_S is sent away, so nothing waits for ever on who keeps what he has.
+has waited too long is sent away, so nothing waits for ever on who keeps what he has.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from gateway.web.answers import HttpError
 
 SMALL_BYTES: Final = 64 * 1024  # what weighs less is not counted
-WAIT_S: Final = 20.0
+WAIT_S: Final = 20.0  # less than a client has to go on with a body
 RETRY_S: Final = "10"
 
 
@@ -39,15 +39,15 @@ class Room:
             return None
         return self._take(octets, whose)
 
-    async def take(self, octets: int, whose: str) -> Callable[[], None]:
-        """The same, as soon as it is free. Raises HttpError (503)."""
+    async def take(self, octets: int, whose: str, wait_s: float | None = None) -> Callable[[], None]:
+        """The same, as soon as it is free. Raises HttpError (503) where it is not within `wait_s` (WAIT_S)."""
         if taken := self.take_now(octets, whose):
             return taken
         octets = min(octets, self._share)
         waiting = _Waiting(octets, whose, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(WAIT_S if wait_s is None else wait_s):
                 await waiting.served
         except BaseException as error:
             self._withdraw(waiting)

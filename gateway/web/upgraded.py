@@ -28,6 +28,7 @@ CLOSE_S: Final = 2.0  # for the client's goodbye
 WINDOW_BITS: Final = 12
 TOO_BIG: Final = 1009
 LATER: Final = 1013
+WAIT_S: Final = 60.0  # for room
 EXPANSION: Final = 1032  # octets that one of deflate may become
 SLICE_BYTES: Final = 4096  # read at once: of deflate a thousand times as much may come
 
@@ -122,7 +123,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     async def _wait(self, size: int) -> None:
         try:
-            self._room = await self._base.room.take(size, self._base.ip)
+            self._room = await self._base.room.take(size, self._base.ip, WAIT_S)
         except HttpError:
             self.conn.fail(LATER, "the server is busy")
             self.handle_parser_exception()

@@ -57,7 +57,9 @@ class WebSocket:
             elif isinstance(message, bytes):
                 await self.close(UNSUPPORTED, "Only text is understood")
             else:
-                yield message
+                held = [message]
+                del message  # while the next is waited for, nothing holds this one
+                yield held.pop()
 
     async def send(self, text: str | bytes) -> None:
         """One text message (bytes: its UTF-8), once there is room for it. Raises ConnectionError: nobody is there,
@@ -65,7 +67,8 @@ class WebSocket:
         async with self._sending:
             if self._closed:
                 raise ConnectionResetError
-            await self._exchange.send_message(text if isinstance(text, str) else text.decode())
+            octets = text if isinstance(text, bytes) else text.encode()
+            await self._exchange.send_fragment(octets, first=True, last=True)
 
     async def send_pieces(self, pieces: AsyncIterator[bytes]) -> None:
         """One text message, whose UTF-8 comes in pieces, as fragments (RFC 6455 5.4): none is asked for before there is

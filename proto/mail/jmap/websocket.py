@@ -4,7 +4,7 @@ The law: each text message is one of three objects, or is answered by a RequestE
 one; what is sent says which request it answers.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,7 +13,7 @@ import orjson
 from mail.jmap.errors import RequestError
 from mail.jmap.limits import Limits
 from mail.jmap.push import Changed, state_change
-from mail.jmap.request import Request, encode, read, read_json
+from mail.jmap.request import Request, read, read_json
 
 SUBPROTOCOL: Final = "jmap"
 _ID_MAX_CHARS: Final = 1_000
@@ -84,18 +84,8 @@ def _enable(value: dict[str, Any], limits: Limits) -> PushEnable:
     return PushEnable(None if enable.types is None else frozenset(enable.types), enable.push_state)
 
 
-def encode_response(
-    request_id: str | None,
-    responses: Sequence[tuple[str, Any, str]],
-    session_state: str,
-    created_ids: dict[str, str] | None = None,
-) -> bytes:
-    """A Response (RFC 8887 4.3.3)."""
-    return encode(responses, session_state, created_ids, response_members(request_id))
-
-
 def response_members(request_id: str | None) -> dict[str, str]:
-    """What a Response has here and not over HTTP."""
+    """What a Response has here and not over HTTP (RFC 8887 4.3.3)."""
     return {"@type": "Response", **_answering(request_id)}
 
 

@@ -22,34 +22,12 @@ from gateway.web.answers import Answer
 from gateway.web.exchange import Exchange
 from mail.jmap.limits import Limits
 from tests.unit.gateway.imap.world import ALICE
+from tests.unit.gateway.jmap.site import Counting, Quick
 from tests.unit.gateway.jmap.world import World
 from tests.unit.gateway.web import world as web
 
 MIB = 1024 * 1024
 PIECE = random.Random(1).randbytes(MIB)
-
-
-class Quick(web.Wire):
-    """A client that reads all at once."""
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """There is always room."""
-
-
-class Reader(Quick):
-    """And keeps the head, how much came, and its hash."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.size = 0
-        self.hash = hashlib.sha256()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self.out:
-            self.out = bytes(data)
-        else:
-            self.size += len(data)
-            self.hash.update(data)
 
 
 class Site:
@@ -136,7 +114,7 @@ async def test_what_is_large_goes_and_comes_in_bounded_memory(site: Site) -> Non
         made = orjson.loads(answer.body)
         assert made["size"] == pieces * MIB
         assert made["blobId"] == "U" + wanted.hexdigest()
-        reader = Reader()
+        reader = Counting()
         await site.asked(made["blobId"], wire=reader)
         assert reader.size == pieces * MIB
         assert reader.hash.digest() == wanted.digest()

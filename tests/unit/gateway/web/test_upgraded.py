@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from gateway.web import room
+from gateway.web import upgraded
 from tests.unit.gateway.web.world import Client, World
 
 HANDSHAKE = (
@@ -137,7 +137,7 @@ async def test_large_messages_of_all_share_a_room() -> None:
 
 
 async def test_who_waits_too_long_is_told_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "WAIT_S", 0.01)
+    monkeypatch.setattr(upgraded, "WAIT_S", 0.01)
     world = World(memory_bytes_max=2 * MIB, websocket_bytes_max=MIB)
     first, other = await opened(world), await opened(world)
     await first.send(frame(b"x" * 900_000)[:500_000])

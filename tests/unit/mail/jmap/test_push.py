@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from mail.jmap import push
 from mail.jmap.push import only, ping_event, push_verification, state_change, state_event
-from mail.jmap.websocket import encode_change, encode_response
+from mail.jmap.request import encode
+from mail.jmap.websocket import encode_change, response_members
 
 NUMBERS = st.integers(0, 2**63 - 1)
 CHANGED = {"a3123": {"Email": "d35ecb040aab", "Mailbox": "1"}, "a43461d": {"Mailbox": "0af7a512ce70"}}
@@ -44,7 +45,7 @@ def test_objects() -> None:
     assert encode_change({"a": {"Email": "1"}}, "s") == (
         b'{"@type":"StateChange","changed":{"a":{"Email":"1"}},"pushState":"s"}'
     )
-    assert encode_response("R1", [("Core/echo", {}, "c")], "s", {"k": "v"}) == (
+    assert encode([("Core/echo", {}, "c")], "s", {"k": "v"}, response_members("R1")) == (
         b'{"@type":"Response","requestId":"R1","methodResponses":[["Core/echo",{},"c"]],"sessionState":"s",'
         b'"createdIds":{"k":"v"}}'
     )

@@ -30,6 +30,7 @@ from gateway.web.app import Application
 from gateway.web.credentials import Credentials, Introspected
 from gateway.web.metrics import WebMetrics
 from gateway.web.parts import WebServices
+from gateway.web.room import Room
 from gateway.web.router import Router
 from gateway.web.settings import WebSettings
 from ops.admin.cluster import ClusterParts
@@ -80,6 +81,7 @@ class Peer:
 
     def __init__(self, ip: str, *, secure: bool) -> None:
         self.ip, self.secure = ip, secure
+        self.room = Room(WebSettings().memory_bytes_max)
 
     def unfinished(self, scope: Any) -> bool:
         return False
