@@ -14,6 +14,7 @@ from gateway.jmap.setting import each
 from mail.jmap.errors import SetError
 
 TRIES: Final = 4  # of what others hinder that are changed in the same call
+GIVEN_UP_MAX: Final = 16  # roles and names for which nothing was had yet
 Doing = Callable[[str, Any], Awaitable[Any]]
 
 
@@ -31,16 +32,18 @@ class Losing(Protocol):
 
 
 class Part(NamedTuple):
-    """The creates, the updates or the removals of a call: what is wanted, how it is done, and what became of it."""
+    """The creates, the updates or the removals of a call: what is wanted, how it is done, and what became of it.
+    `failed`: with what hindered it at first; `hindered`: with what hinders it now, if that has been tried."""
 
     given: Mapping[str, Any]
     do: Doing
     done: dict[str, Any]
     failed: dict[str, Any]
+    hindered: dict[str, Any]
 
     async def again(self, names: list[str]) -> None:
         """Try some that have failed once more."""
-        await each({name: self.given[name] for name in names}, self.do, self.done, {})
+        await each({name: self.given[name] for name in names}, self.do, self.done, self.hindered)
         for name in names:
             if name in self.done:
                 del self.failed[name]
@@ -64,20 +67,23 @@ async def hindered(parts: tuple[Part, Part, Part], find: Callable[[str], str | N
     """Do what was hindered by what came after it. `find`: the id of a name."""
     _creates, updates, _removals = parts
     await _while_it_helps(parts)
+    backs: list[Callable[[], Awaitable[None]]] = []  # of what was given up for nothing so far
     with suppress(SetError, Trouble):  # what is done is told all the same
-        while circle := await _circle(updates, find, losing):
+        while len(backs) < GIVEN_UP_MAX and (circle := await _circle(updates, find, losing)):
             first, *others = circle
             if circle[first] == "role":
-                back = await losing.without_role(first)
+                backs.append(await losing.without_role(first))
             else:
                 await losing.exchange(list(circle))
-                back = partial(losing.exchange, list(reversed(circle)))
+                backs.append(partial(losing.exchange, list(reversed(circle))))
+            before = len(updates.done)
             await updates.again([*reversed(others), first])
-            if first in updates.failed:
-                if circle[first] == "role" or updates.failed.keys() >= circle.keys():
-                    await back()
-                return
-            await _while_it_helps(parts)
+            if len(updates.done) > before:
+                backs.clear()
+                await _while_it_helps(parts)
+    for back in reversed(backs):
+        with suppress(SetError, Trouble):
+            await back()
 
 
 async def _while_it_helps(parts: tuple[Part, ...]) -> None:
@@ -95,7 +101,8 @@ async def _while_it_helps(parts: tuple[Part, ...]) -> None:
 async def _circle(updates: Part, find: Callable[[str], str | None], losing: Losing) -> dict[str, str]:
     """Updates of which each wants what the next is to lose, and the last what the first is, with what is wanted of it
     ("name" or "role"; a role comes first); nothing where none do."""
-    wanting = {name: error for name, error in updates.failed.items() if "existingId" in error}
+    hindering = {name: updates.hindered.get(name, error) for name, error in updates.failed.items()}
+    wanting = {name: error for name, error in hindering.items() if "existingId" in error}
     lost = {name: await losing.lost(name, updates.given[name]) for name in wanting}
     names = {find(name): name for name in wanting}
     seen: set[str] = set()

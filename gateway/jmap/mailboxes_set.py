@@ -44,9 +44,9 @@ async def set_(turn: Turn, asked: special.MailboxSet) -> Answer:
     outcome, setter = Outcome(), _Setter(turn, reached, removes_emails=asked.on_destroy_remove_emails)
     gone: dict[str, Any] = {}
     parts = (
-        Part(parents_first(asked.create or {}), setter.create, outcome.created, outcome.not_created),
-        Part(asked.update or {}, setter.update, outcome.updated, outcome.not_updated),
-        Part(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed),
+        Part(parents_first(asked.create or {}), setter.create, outcome.created, outcome.not_created, {}),
+        Part(asked.update or {}, setter.update, outcome.updated, outcome.not_updated, {}),
+        Part(await setter.deepest_first(asked.destroy or ()), setter.destroy, gone, outcome.not_destroyed, {}),
     )
     for part in parts:
         await each(part.given, part.do, part.done, part.failed)

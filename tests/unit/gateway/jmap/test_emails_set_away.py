@@ -7,8 +7,11 @@ import pytest
 
 from actors.mailbox.types import Placed
 from cluster.errors import Unavailable
+from gateway.access.ids import mailbox_id
+from tests.unit.gateway.imap.world import ALICE
 from tests.unit.gateway.jmap.world import World
 
+INBOX = mailbox_id(ALICE, 1)
 AWAY = {"type": "rateLimit", "description": "The mailbox is away."}
 
 
@@ -34,7 +37,7 @@ def leaves(world: World, monkeypatch: pytest.MonkeyPatch, name: str, after: int)
 
 
 def drafts(count: int) -> dict[str, Any]:
-    return {f"k{number}": {"mailboxIds": {"F1": True}, "subject": f"{number}"} for number in range(count)}
+    return {f"k{number}": {"mailboxIds": {INBOX: True}, "subject": f"{number}"} for number in range(count)}
 
 
 async def test_what_was_made_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
