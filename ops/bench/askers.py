@@ -138,10 +138,15 @@ class Askers:
         return self._pool.submit(_once, asks).result()
 
 
+def own_process() -> ProcessPoolExecutor:
+    """One for clients, with nothing of this one's in it; it ends with the block that it is used in."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), obedient)
+
+
 @contextmanager
 def askers() -> Iterator[Askers]:
     """Ends with the block."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), obedient) as pool:
+    with own_process() as pool:
         yield Askers(pool)
 
 

@@ -23,13 +23,12 @@ from ops.bench.peers import (
     DOMAIN,
     HOST,
     PASSWORD,
-    STOP_S_MAX,
     Ports,
     address,
-    await_end,
     await_greeting,
     environment,
 )
+from ops.bench.services import stop
 from ops.bench.varied import Letter, Mailbox
 from ops.bench.wire import Client
 
@@ -189,11 +188,7 @@ tls_server_key: {key}
             await_greeting(self.ports, lambda: process.poll() is None, log)
             yield [process.pid]
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_S_MAX)
-            except subprocess.TimeoutExpired:
-                await_end([process.pid])
+            stop(process)
 
     def _environment(self, *, durable: bool = True) -> dict[str, str]:
         """Where its programs find the libraries unpacked with them, and that one which forgets to write to disk."""

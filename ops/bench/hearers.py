@@ -4,17 +4,15 @@ The law: nothing is read of an event but that it is one; a stream that ends is a
 """
 
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Final, Self, cast
 
-from ops.bench.askers import trusting
+from ops.bench.askers import own_process, trusting
 from ops.bench.imap import loop_factory
 from ops.bench.peers import HOST
-from ops.bench.sending import obedient
 
 AT_ONCE: Final = 50  # that connect
 HEARD_S_MAX: Final = 60.0
@@ -42,6 +40,10 @@ class Hearers:
         finally:
             self._pool.submit(_close).result()
 
+    def settle(self, seconds: float) -> None:
+        """What comes within this time is of the turn before."""
+        self._pool.submit(_settle, seconds).result()
+
     def heard(self) -> Future[list[float]]:
         """When each stream has heard of what comes next (time.perf_counter, the same in all processes of Linux)."""
         return self._pool.submit(_heard)
@@ -50,7 +52,7 @@ class Hearers:
 @contextmanager
 def hearers() -> Iterator[Hearers]:
     """Ends with the block."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), obedient) as pool:
+    with own_process() as pool:
         yield Hearers(pool)
 
 
@@ -74,16 +76,19 @@ class Crowd:
         self.wrong = why
         self._all.set()
 
+    def begin(self) -> None:
+        """A turn; nobody has heard. What went wrong stays so."""
+        self._times_s.clear()
+        if not self.wrong:
+            self._all.clear()
+
     async def done(self) -> list[float]:
-        """When all have heard, and the next turn may begin. Raises RuntimeError, TimeoutError."""
+        """When each has heard. Raises RuntimeError, TimeoutError."""
         async with asyncio.timeout(HEARD_S_MAX):
             await self._all.wait()
         if self.wrong:
             raise RuntimeError(self.wrong)
-        times_s = list(self._times_s.values())
-        self._times_s.clear()
-        self._all.clear()
-        return times_s
+        return list(self._times_s.values())
 
 
 class Ear(asyncio.Protocol):
@@ -154,6 +159,11 @@ def _open(port: int, requests: Sequence[bytes]) -> None:
 
     _here.crowd = Crowd()
     _here.runner.run(all_of_them())
+
+
+def _settle(seconds: float) -> None:
+    _here.runner.run(asyncio.sleep(seconds))
+    _here.crowd.begin()
 
 
 def _heard() -> list[float]:

@@ -24,7 +24,7 @@ from ops.bench.people import Https, listening
 
 TURNS: Final = 10
 SETTLE_S: Final = 2.0  # before memory is read
-PAUSE_S: Final = 0.2  # between turns: a stream tells of changes that come together once
+PAUSE_S: Final = 0.2  # between turns: an account may have more to tell of one delivery
 QUERY: Final = "types=Mailbox,Email,EmailDelivery&closeafter=no&ping=300"
 
 
@@ -77,7 +77,7 @@ def _turns(server: Https, roots: list[int], ears: Hearers, case: Case) -> Iterat
     cpu_s = processes.cpu_s(roots)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         for _ in range(TURNS):
-            time.sleep(PAUSE_S)
+            ears.settle(PAUSE_S)
             started = time.perf_counter()  # which is the same in all processes of a Linux machine
             telling = ears.heard()
             runner.run(load.deliver(server.ports.smtp, sent))

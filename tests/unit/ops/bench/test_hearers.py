@@ -27,6 +27,7 @@ async def test_the_last_one_ends_a_turn_and_the_next_begins() -> None:
     crowd = Crowd()
     one, other = crowd.ears = [Ear(crowd), Ear(crowd)]
     for _ in range(2):
+        crowd.begin()
         crowd.hears(one)
         crowd.hears(one)
         assert not crowd._all.is_set()
