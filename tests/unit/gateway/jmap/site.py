@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -61,7 +62,9 @@ class Site:
     def connect(self, wire: web.Wire | None = None) -> web.Client:
         return web.Client(self.web.make(web.IP), wire or Quick())
 
-    async def ask(self, client: web.Client, calls: list[Any], *headers: str, version: str = "1.1") -> None:
+    async def ask(
+        self, client: web.Client, calls: list[Any], *headers: str, version: str = "1.1", seconds: float = 60
+    ) -> None:
         body = requested(calls)
         lines = (
             f"POST /jmap/api HTTP/{version}",
@@ -74,18 +77,17 @@ class Site:
         )
         await client.send("\r\n".join(lines).encode())
         await client.send(body)
-        await ended(client)
+        await ended(client, seconds)
 
 
 def requested(calls: list[Any], **members: str) -> bytes:
     return orjson.dumps({"using": [uri.CORE, uri.MAIL, uri.BLOB], "methodCalls": calls, **members})
 
 
-async def ended(client: web.Client, turns: int = 200) -> None:
-    """The answer, or as much of it as the client takes."""
-    for _ in range(turns):
-        cycle = client.connection.cycle
-        if cycle is None or cycle.response_complete or client.wire.closed:
-            return
-        await client.settle()
-        await asyncio.sleep(0.001)
+async def ended(client: web.Client, seconds: float = 60) -> None:
+    """The answer, or as much of it as the client has taken by then."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (cycle := client.connection.cycle) and not (cycle.response_complete or client.wire.closed):
+                await client.settle()
+                await asyncio.sleep(0.001)
