@@ -17,7 +17,7 @@ from mail.message.part import Part
 from mail.message.record import Record, read_message
 
 READ_BYTES_MAX: Final = 256 * 1024 * 1024  # of one call, whatever is made of them
-_BLOB: Final = re.compile(r"([A-Za-z0-9_]{1,100})((?:-[0-9a-f]{1,10}){0,10})")  # parts of ten within each other
+BLOB: Final = re.compile(r"([A-Za-z0-9_]{1,100})((?:-[0-9a-f]{1,10}){0,10})")  # parts of ten within each other
 _MESSAGE: Final = "M"
 
 
@@ -40,7 +40,7 @@ class Reader:
 
     async def read(self, blob: str) -> bytes | None:
         """Its bytes; None where there is no such blob for who asks."""
-        found = _BLOB.fullmatch(blob)
+        found = BLOB.fullmatch(blob)
         if found is None:
             return None
         if not found[2]:

@@ -42,6 +42,8 @@ class Span:
 
 async def opened(turn: Turn, reached: Reached, blob: str) -> Span | None:
     """A blob, if it is a large one that who asks may read; else blobs.read says what it is."""
+    if blobs.BLOB.fullmatch(blob) is None:
+        return None
     whole, _, place = blob.partition("-")
     email = blobs.email_of(reached, whole)
     services = turn.services

@@ -230,6 +230,8 @@ async def test_parts_of_a_large_message(site: Site) -> None:
     wanted = {"ids": [email], "properties": ["attachments", "textBody", "blobId"], "bodyProperties": ["blobId"]}
     (got,) = (await world.call("alice", "Email/get", **wanted))["list"]
     assert (await site.asked(got["blobId"])).response().body == raw
+    for wrong in ("-zz", "-", "-0-", "-" + "1" * 20):
+        assert (await site.asked(got["blobId"] + wrong)).response().status == 404
     blobs = sorted(
         {part["blobId"] for part in got["attachments"] + got["textBody"]},
         key=lambda one: int(one[-6:].split("-")[-1], 16),
