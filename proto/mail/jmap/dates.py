@@ -5,6 +5,7 @@ The law: what `utc` and `date` write, `read_utc` and `read_date` take and give b
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _DATE: Final = re.compile(
@@ -55,8 +56,13 @@ def date(when: datetime) -> str:
 def utc(when: datetime | float) -> str:
     """A UTCDate of a moment, or of seconds since 1970."""
     if isinstance(when, int):
-        return datetime.fromtimestamp(when, UTC).isoformat()[:_PLAIN_CHARS] + "Z"
+        return _whole(when)
     if not isinstance(when, datetime):
         when = datetime.fromtimestamp(when, UTC)
     plain = when.astimezone(UTC).replace(tzinfo=None)
     return plain.isoformat(timespec="microseconds" if plain.microsecond else "seconds") + "Z"
+
+
+@lru_cache(maxsize=8192)  # pages of the newest emails are asked for again and again, each with fifty of these
+def _whole(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:_PLAIN_CHARS] + "Z"
