@@ -23,7 +23,6 @@ from gateway.web.mtasts import policy_resource
 from gateway.web.parts import WebServices
 from gateway.web.router import Router
 from gateway.web.server import WebServer
-from mail.jmap.limits import Limits
 from mail.trust import mtasts
 from ops.admin.server import AdminServer
 from ops.cli.version import current
@@ -86,7 +85,7 @@ def _jmap(core: Core, settings: Settings, push: Pushing, sending: Sending) -> Jm
     return JmapServices(
         core.mailboxes,
         core.directory,
-        Limits(),
+        settings.jmap.limits(),
         JmapMetrics(core.registry),
         core.clock,
         core.dice,

@@ -5,7 +5,6 @@ one may have is bounded, also where he uploads much at the same time: the oldest
 the earliest.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +18,6 @@ from gateway.jmap.parts import ObjectChange, Services
 KIND: Final = "Upload"
 LIVE_MS: Final = 24 * 3600 * 1000  # RFC 8620 6: an hour at least
 UPLOADS_MAX: Final = 1000  # of one account
-UPLOADS_BYTES_MAX: Final = 500_000_000  # of one account, at the same time
 FORGOTTEN_AT_ONCE: Final = 100
 TRIES: Final = 32  # more than there are uploads of one account at the same time: of those that meet, one gets through
 _PREFIX: Final = "U"
@@ -41,7 +39,7 @@ _decoder: Final = msgspec.msgpack.Decoder(Upload)
 
 async def check_room(services: Services, account: int, size: int, name: str = "") -> None:
     """Raises OverQuota where there is no room for so many more bytes. `name`: theirs, where it is known."""
-    _gone(await _held(services, account), services.clock.now_ms(), name, size)
+    await _gone(services, account, name, size)
 
 
 async def keep(services: Services, account: int, data: bytes | Spool, media_type: str) -> str:
@@ -54,9 +52,8 @@ async def keep(services: Services, account: int, data: bytes | Spool, media_type
     await (services.mail.keep_spool(data) if isinstance(data, Spool) else services.mail.keep(data))
     for _ in range(TRIES):
         since = (await services.mail.mirror(account)).account.stamp(KIND)
-        now_ms = services.clock.now_ms()
-        gone = _gone(await _held(services, account), now_ms, name, size)
-        upload = _encode(Upload(_VERSION, size, media_type[:255], now_ms))
+        gone = await _gone(services, account, name, size)
+        upload = _encode(Upload(_VERSION, size, media_type[:255], services.clock.now_ms()))
         try:
             await services.mail.put_objects(account, [*gone, (KIND, name, upload)], since=since)
         except Stale:  # another was uploaded meanwhile, and counts
@@ -87,12 +84,13 @@ async def _held(services: Services, account: int) -> list[tuple[str, Upload]]:
     return [(name, _read(stored)) for name, stored in await services.mail.objects(account, KIND)]
 
 
-def _gone(held: Sequence[tuple[str, Upload]], now_ms: int, name: str, size: int) -> list[ObjectChange]:
+async def _gone(services: Services, account: int, name: str, size: int) -> list[ObjectChange]:
     """The oldest, which may be forgotten when `name` of this size comes. Raises OverQuota: there is no room for it."""
-    old = sorted((one.at_ms, other) for other, one in held if one.at_ms + LIVE_MS < now_ms and other != name)
+    held, since_ms = await _held(services, account), services.clock.now_ms() - LIVE_MS
+    old = sorted((one.at_ms, other) for other, one in held if one.at_ms < since_ms and other != name)
     forgotten = {other for _at, other in old}
     live = [one.size for other, one in held if other not in forgotten and other != name]
-    if len(live) >= UPLOADS_MAX or sum(live) + size > UPLOADS_BYTES_MAX:
+    if len(live) >= UPLOADS_MAX or sum(live) + size > services.settings.uploaded_bytes_max:
         raise OverQuota("You have uploaded too much that is in no message yet; try again in some hours.")
     return [(KIND, other, None) for _at, other in old[:FORGOTTEN_AT_ONCE]]
 

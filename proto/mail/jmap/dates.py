@@ -6,6 +6,7 @@ fraction of zero too, which JavaScript's dates have.
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _DATE: Final = re.compile(
@@ -61,7 +62,7 @@ def date(when: datetime) -> str:
 def utc(when: datetime | float) -> str:
     """A UTCDate of a moment, or of seconds since 1970."""
     if isinstance(when, int):
-        return datetime.fromtimestamp(when, UTC).isoformat()[:_PLAIN_CHARS] + "Z"
+        return _whole(when)
     if not isinstance(when, datetime):
         when = datetime.fromtimestamp(when, UTC)
     plain = when.astimezone(UTC).replace(tzinfo=None)
@@ -71,3 +72,8 @@ def utc(when: datetime | float) -> str:
 def utc_ms(at_ms: int) -> str:
     """A UTCDate of milliseconds since 1970."""
     return utc(at_ms / 1000 if at_ms % 1000 else at_ms // 1000)
+
+
+@lru_cache(maxsize=8192)  # pages of the newest emails are asked for again and again, each with fifty of these
+def _whole(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:_PLAIN_CHARS] + "Z"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one account's requests. The first seven are told to clients."""
+    """The bounds of one account's requests. The first seven are told to clients, and are settings of the gateway."""
 
     size_upload_max_bytes: int = 50_000_000
     concurrent_uploads_max: int = 4
     size_request_max_bytes: int = 10_000_000
-    concurrent_requests_max: int = 4
+    concurrent_requests_max: int = 10
     calls_max: int = 32
     objects_get_max: int = 500
     objects_set_max: int = 500

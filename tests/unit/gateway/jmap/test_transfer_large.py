@@ -8,6 +8,7 @@ import hashlib
 import random
 import tracemalloc
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -18,6 +19,7 @@ from cluster.blobs.spool import Spool
 from gateway.access.ids import account_id
 from gateway.jmap import large, transfer, uploads
 from gateway.jmap.large import SMALL_BYTES
+from gateway.jmap.settings import JmapSettings
 from gateway.jmap.transfer import Transfers
 from gateway.web.answers import Answer
 from gateway.web.exchange import Exchange
@@ -180,8 +182,8 @@ async def test_too_much_is_refused_before_it_is_read_or_as_soon_as_it_is(site: S
     assert site.rests()
 
 
-async def test_quota_is_told_before_the_body_is_asked_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "UPLOADS_BYTES_MAX", 10 * MIB)
+async def test_quota_is_told_before_the_body_is_asked_for(site: Site) -> None:
+    site.world.jmap = replace(site.world.jmap, settings=JmapSettings(uploaded_bytes_max=10 * MIB))
     waiting = await site.begin(f"Content-Length: {9 * MIB}", "Expect: 100-continue")
     assert waiting.response().status == 100
     for _ in range(9):

@@ -1,11 +1,13 @@
 """What may be uploaded: how much, at the same time, how long it is kept."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from cluster.errors import OverQuota
 from gateway.jmap import uploads
+from gateway.jmap.settings import JmapSettings
 from tests.unit.gateway.imap.world import ALICE, BOB
 from tests.unit.gateway.jmap.world import World
 
@@ -25,9 +27,9 @@ async def test_uploads_at_the_same_time_are_counted_together(monkeypatch: pytest
         await keep(world, b"bob has his own", BOB)
 
 
-async def test_the_same_bytes_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "UPLOADS_BYTES_MAX", 10)
+async def test_the_same_bytes_count_once() -> None:
     async with World() as world:
+        world.jmap = replace(world.jmap, settings=JmapSettings(uploaded_bytes_max=10))
         assert await keep(world, b"12345678") == await keep(world, b"12345678")
         await keep(world, b"ab")
         with pytest.raises(OverQuota):
