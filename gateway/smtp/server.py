@@ -7,11 +7,11 @@ could still be answered was answered.
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
 from gateway.binding import can_bind
+from gateway.counts import Counts
 from gateway.proxy import ProxyServer, Relays
 from gateway.smtp import replies
 from gateway.smtp.connection import TLS_HANDSHAKE_S, Connection
@@ -44,7 +44,7 @@ class SmtpServer:
         self._memory = Memory(world.settings.memory_bytes_max)
         self._servers: list[asyncio.Server | ProxyServer] = []
         self._open: set[Connection] = set()
-        self._by_ip: Counter[str] = Counter()
+        self._by_ip: Counts[str] = Counts()
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -157,17 +157,14 @@ class SmtpServer:
 
     def _admit(self, connection: Connection, ip: str) -> bool:
         settings = self._settings
-        if len(self._open) >= settings.connections_max or self._by_ip[ip] >= settings.connections_per_ip_max:
+        if len(self._open) >= settings.connections_max or not self._by_ip.begin(ip, settings.connections_per_ip_max):
             return False
         self._open.add(connection)
-        self._by_ip[ip] += 1
         return True
 
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
-        self._by_ip[connection.ip] -= 1
-        if not self._by_ip[connection.ip]:
-            del self._by_ip[connection.ip]
+        self._by_ip.end(connection.ip)
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -4,14 +4,12 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.peopled import HOST, SETTINGS, Peopled, message, peopled
-from tests.running import PASSWORD, free_ports
+from tests.peopled import HOST, Peopled, message
+from tests.running import PASSWORD
 
 MAIL = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail")
 
@@ -51,14 +49,6 @@ class Http:
         )
         assert status == 200, body
         return json.loads(body)
-
-
-@pytest.fixture(scope="module")
-def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peopled, int]]:
-    (port,) = free_ports(1)
-    settings = f'[[listen]]\nprotocol = "https"\nport = {port}\n[web]\nlogin_failure_delay_s = 0.0\n'
-    with peopled(tmp_path_factory.mktemp("jmap"), SETTINGS + settings) as server:
-        yield server, port
 
 
 def test_who_says_nothing_and_who_says_something_wrong(https: tuple[Peopled, int]) -> None:

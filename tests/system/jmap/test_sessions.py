@@ -1,23 +1,11 @@
 """The state of a session changes with what it tells (RFC 8620 2), and each answer has the newest."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.peopled import SETTINGS, Peopled, peopled
-from tests.running import free_ports
+from tests.peopled import Peopled
 from tests.system.jmap.test_first import MAIL, Http
 
 SHARING = (*MAIL, "urn:ietf:params:jmap:principals")
-
-
-@pytest.fixture(scope="module")
-def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peopled, int]]:
-    (port,) = free_ports(1)
-    settings = f'[[listen]]\nprotocol = "https"\nport = {port}\n'
-    with peopled(tmp_path_factory.mktemp("jmap"), SETTINGS + settings) as server:
-        yield server, port
 
 
 def test_sharing_and_wishes_change_the_state_at_once(https: tuple[Peopled, int]) -> None:

@@ -4,24 +4,14 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from websockets.sync.client import connect
 
-from tests.peopled import HOST, SETTINGS, Peopled, message, peopled
-from tests.running import PASSWORD, free_ports
+from tests.peopled import HOST, Peopled, message
+from tests.running import PASSWORD
 
 WAIT_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peopled, int]]:
-    (port,) = free_ports(1)
-    settings = f'[[listen]]\nprotocol = "https"\nport = {port}\n[web]\nlogin_failure_delay_s = 0.0\n'
-    with peopled(tmp_path_factory.mktemp("jmap"), SETTINGS + settings) as server:
-        yield server, port
 
 
 def basic(login: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Mail sent over JMAP on a running server: at once, later, called back, and over a kill."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +73,6 @@ def soon(so: Callable[[], bool]) -> None:
     while not so():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peopled, int]]:
-    (port,) = free_ports(1)
-    settings = f'[[listen]]\nprotocol = "https"\nport = {port}\n'
-    with peopled(tmp_path_factory.mktemp("jmap"), SETTINGS + settings) as server:
-        yield server, port
 
 
 def test_mail_goes_at_once_and_later_and_is_called_back(https: tuple[Peopled, int]) -> None:
