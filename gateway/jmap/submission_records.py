@@ -85,11 +85,13 @@ class Submission(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Begun(msgspec.Struct, frozen=True, array_like=True):
-    """A submission that is under way since then."""
+    """A submission that is under way since then. `failed`: its sender was told that it is not, though some of it may
+    have been queued: it goes on under the same name if he asks for it again, and else never."""
 
     version: int
     at_ms: int
     submission: Submission
+    failed: bool = False
 
 
 class Status(msgspec.Struct, frozen=True):

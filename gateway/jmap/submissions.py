@@ -119,6 +119,8 @@ async def _finish_begun(turn: Turn, reached: Reached, records: Records[Submissio
         if begun.at_ms + FINISHED_MS < now_ms:
             await mail.put_objects(reached.number, [(BEGUN, f"{number:x}", None)])
             continue
+        if begun.failed:
+            continue
         try:
             await finish(turn, reached, records, number, begun.submission)
         except (SetError, Trouble) as error:

@@ -3,9 +3,12 @@
 The law: the order is note, queue, record. The note has all that is needed to send the mail again under the same name,
 and is durable before anything is queued; the record takes its place in one write. Whoever asks for submissions later
 finishes what has only a note: what was queued already is not queued twice under one name, so a crash loses nothing and
-doubles nothing. The other order, mail before any note, would leave mail that was sent and that nobody knows of.
+doubles nothing. The other order, mail before any note, would leave mail that was sent and that nobody knows of. Where
+nobody can say whether anything was queued, the sender is told that it failed, and the note keeps the name: who asks for
+the same again gets the same.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -37,6 +40,8 @@ from mail.smtp.replies import Reply
 SUBMISSIONS_MAX: Final = 1000  # on record for an account
 KEPT_MS: Final = 90 * 86_400_000  # of settled ones
 SWEPT_MAX: Final = 100  # at once
+FAILED_MAX: Final = 100  # notes of an account that keep the names of what failed: the newest
+_FOR_GOOD: Final = 500  # replies from here on
 _TOO_MUCH: Final = "4.7.1"  # of throttles
 _TOO_MANY: Final = "4.5.3"
 _TOO_LARGE: Final = "5.3.4"
@@ -47,14 +52,26 @@ async def send(turn: Turn, reached: Reached, records: Records[Submission], one: 
     """Send it: its number, and what is on record of it. Raises SetError, Trouble."""
     if len(records.all) - len(_to_sweep(turn, records)) >= SUBMISSIONS_MAX:
         raise OverQuota("Too much is on its way already; try again when some of it has arrived.")
-    for number, begun in (await notes(turn, reached)).items():
-        if replace(begun.submission, ident=one.ident) == one:  # asked for before, by who heard no answer
+    known = await notes(turn, reached)
+    for number, begun in known.items():
+        if replace(begun.submission, ident=one.ident) == one:  # asked for before, by who heard no answer or a bad one
+            if begun.failed:
+                await _note(turn, reached, number, begun.submission)
             return number, await finish(turn, reached, records, number, begun.submission)
+    failed = sorted((begun.at_ms, number) for number, begun in known.items() if begun.failed)
     number = records.fresh()
     one = replace(one, ident=f"{number:014x}.1")
-    note = encode(Begun(VERSION, turn.services.clock.now_ms(), one))
-    await turn.services.mail.put_objects(reached.number, [(BEGUN, f"{number:x}", note)])
+    await _note(turn, reached, number, one, without=[old for _at, old in failed[:-FAILED_MAX]])
     return number, await finish(turn, reached, records, number, one)
+
+
+async def _note(
+    turn: Turn, reached: Reached, number: int, one: Submission, *, failed: bool = False, without: Sequence[int] = ()
+) -> None:
+    """Write down that it is under way, or that it failed. `without`: notes that go. Raises Trouble."""
+    note = encode(Begun(VERSION, turn.services.clock.now_ms(), one, failed))
+    gone = [(BEGUN, f"{old:x}", None) for old in without]
+    await turn.services.mail.put_objects(reached.number, [*gone, (BEGUN, f"{number:x}", note)])
 
 
 async def notes(turn: Turn, reached: Reached) -> dict[int, Begun]:
@@ -75,10 +92,16 @@ async def finish(
         raw = await content(turn, reached, one.email)
         submitted = await turn.sending.submissions.submit(_letter(turn, records.id_of(number), one, without_bcc(raw)))
     except Rejected as rejected:
-        await mail.put_objects(reached.number, [(BEGUN, name, None)])
+        if rejected.what == "message" and rejected.reply.code < _FOR_GOOD:
+            await _note(turn, reached, number, one, failed=True)
+        else:  # before anything was queued, or all of it
+            await mail.put_objects(reached.number, [(BEGUN, name, None)])
         raise await refusal(turn, rejected) from rejected
-    except Exception:
+    except SetError:
         await mail.put_objects(reached.number, [(BEGUN, name, None)])
+        raise
+    except Exception:
+        await _note(turn, reached, number, one, failed=True)
         raise
     done = _recorded(replace(one, message_id=message_id(head_of(raw))), submitted)
     try:
@@ -158,7 +181,7 @@ async def refusal(turn: Turn, rejected: Rejected) -> SetError:
         return SetError("forbiddenMailFrom", said)
     if reply is replies.NOT_YOUR_FROM:
         return SetError("forbiddenFrom", said)
-    if reply.code < 500:
+    if reply.code < _FOR_GOOD:
         return SetError("rateLimit", said)
     if reply.status == _TOO_LARGE:
         offered = await turn.sending.submissions.offered(turn.principal, turn.ip)

@@ -13,6 +13,8 @@ from cluster.errors import Unavailable
 from gateway.jmap import submitting
 from gateway.jmap.submission_records import BEGUN, KIND, Recipient, Submission, decoder, encode, fits, with_statuses
 from gateway.jmap.submission_status import CANCELED, reply_of
+from gateway.smtp.submitting import Rejected
+from mail.smtp.replies import Reply
 from tests.unit.gateway.imap.world import ALICE
 from tests.unit.gateway.jmap.sending import HOPS
 from tests.unit.gateway.jmap.world import World
@@ -122,6 +124,54 @@ async def test_what_nobody_waits_for_any_more_is_given_up(monkeypatch: pytest.Mo
         assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (0, [], 0)
 
 
+@pytest.mark.parametrize(
+    "trouble", [Unavailable("The queue is away."), Rejected("message", Reply(451, "4.3.0", "Try again later"))]
+)
+async def test_what_failed_though_it_was_queued_goes_on_if_it_is_asked_for_again(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World() as world:
+        draft = await drafting(world)
+        sending = world.jmap.sending
+        assert sending is not None
+        submit = sending.submissions.submit
+
+        async def unanswered(letter: Any) -> None:
+            await submit(letter)
+            raise trouble
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sending.submissions, "submit", unanswered)
+            assert not (await draft.send()).get("created")
+        assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (1, ["far.test waiting"], 1)
+        world.clock.advance(30)
+        assert await draft.listed() == [], "he was told that it failed"
+        made = (await draft.send())["created"]["s"]
+        assert [one["id"] for one in await draft.listed()] == [made["id"]]
+        assert (await draft.notes(), await world.way.entries(), await draft.bobs()) == (0, ["far.test waiting"], 1)
+
+
+async def test_names_of_what_failed_are_kept_for_a_while_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "FAILED_MAX", 2)
+    async with World() as world:
+        drafts = [await drafting(world) for _ in range(4)]
+        sending = world.jmap.sending
+        assert sending is not None
+
+        async def away(_letter: object) -> None:
+            raise Unavailable("The queue is away.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sending.submissions, "submit", away)
+            for draft in drafts:
+                await draft.send()
+                world.clock.advance(1)
+        assert await drafts[0].notes() == 3
+        world.clock.advance(2 * 3600)
+        assert await drafts[0].listed() == []
+        assert (await drafts[0].notes(), await world.way.entries(), await drafts[0].bobs()) == (0, [], 0)
+
+
 async def test_who_heard_no_answer_and_asks_again_sends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with World() as world:
         draft = await drafting(world)
@@ -156,7 +206,7 @@ async def test_who_heard_no_answer_and_asks_again_sends_once(monkeypatch: pytest
         assert len(await draft.listed()) == 3
 
 
-async def test_a_defect_and_a_trouble_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_and_a_trouble_leave_a_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     async with World() as world:
         draft = await drafting(world)
         sending = world.jmap.sending
@@ -170,7 +220,7 @@ async def test_a_defect_and_a_trouble_leave_nothing(monkeypatch: pytest.MonkeyPa
                 patch.setattr(sending.submissions, "submit", broken)
                 answer = await draft.send()
                 assert answer.get("type", "") == kind or answer["notCreated"]["s"]["type"] == kind
-            assert await draft.notes() == 0
+            assert (await draft.listed(), await draft.notes(), await world.way.entries()) == ([], 1, [])
 
 
 async def test_a_queue_that_is_away_is_a_reason_to_try_again_later() -> None:
@@ -180,8 +230,9 @@ async def test_a_queue_that_is_away_is_a_reason_to_try_again_later() -> None:
         answer = await draft.send()
         assert answer["notCreated"]["s"]["type"] == "rateLimit"
         world.way.store.before = None
-        assert (await draft.listed(), await draft.notes()) == ([], 0)
+        assert (await draft.listed(), await draft.notes()) == ([], 1)
         assert "created" in await draft.send()
+        assert await draft.notes() == 0
         assert await draft.bobs() == 1  # who had it before has it once
 
 
