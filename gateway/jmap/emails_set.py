@@ -53,11 +53,7 @@ async def set_(turn: Turn, asked: standard.Set) -> Answer:
     """RFC 8621 4.6."""
     reached = await turn.reach(asked.account_id)
     old = await _state(turn, reached, asked.if_in_state)
-    turn.created.need_room(len(asked.create or ()))
-    outcome = Outcome()
-    await _together(asked.create or {}, partial(_create, turn, reached), outcome.created, outcome.not_created)
-    for name, made in outcome.created.items():
-        turn.created.add(name, made["id"])
+    outcome = await _together(turn, asked.create or {}, partial(_create, turn, reached))
     try:
         await _edit(turn, reached, asked, outcome)
     except Unavailable as trouble:
@@ -73,11 +69,7 @@ async def import_(turn: Turn, asked: special.EmailImport) -> Answer:
     """RFC 8621 4.8."""
     reached = await turn.reach(asked.account_id)
     old = await _state(turn, reached, asked.if_in_state)
-    turn.created.need_room(len(asked.emails))
-    outcome = Outcome()
-    await _together(asked.emails, partial(_import, turn, reached), outcome.created, outcome.not_created)
-    for name, made in outcome.created.items():
-        turn.created.add(name, made["id"])
+    outcome = await _together(turn, asked.emails, partial(_import, turn, reached))
     new = await _now(turn, reached, old)
     return {
         "accountId": asked.account_id,
@@ -94,11 +86,7 @@ async def copy(turn: Turn, asked: standard.Copy) -> Answer:
     source = await turn.reach(asked.from_account_id, "fromAccountNotFound")
     await _state(turn, source, asked.if_from_in_state)
     old = await _state(turn, reached, asked.if_in_state)
-    turn.created.need_room(len(asked.create))
-    outcome = Outcome()
-    await _together(asked.create, partial(_copy, turn, reached, source), outcome.created, outcome.not_created)
-    for name, made in outcome.created.items():
-        turn.created.add(name, made["id"])
+    outcome = await _together(turn, asked.create, partial(_copy, turn, reached, source))
     if asked.on_success_destroy_original and outcome.created:  # RFC 8620 5.4: as if it was called
         again = standard.Set(
             account_id=asked.from_account_id,
@@ -173,13 +161,11 @@ def _away(trouble: Unavailable) -> dict[str, Any]:
 # making them
 
 
-async def _together(
-    given: Mapping[str, Any],
-    make: Callable[[Any], Awaitable[dict[str, Any]]],
-    done: dict[str, Any],
-    failed: dict[str, Any],
-) -> None:
-    """Make all, some side by side; told of in the order of the request. Raises Unavailable where nothing is done."""
+async def _together(turn: Turn, given: Mapping[str, Any], make: Callable[[Any], Awaitable[dict[str, Any]]]) -> Outcome:
+    """Make all, some side by side; told of in the order of the request, and known by their creation ids from then on.
+    Raises MethodError; Unavailable where nothing is done."""
+    turn.created.need_room(len(given))
+    outcome = Outcome()
     free = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(value: Any) -> Any:
@@ -196,11 +182,13 @@ async def _together(
         raise away[0]
     for name, made in zip(given, found, strict=True):
         if isinstance(made, Unavailable):
-            failed[name] = _away(made)
+            outcome.not_created[name] = _away(made)
         elif isinstance(made, SetError):
-            failed[name] = made.json()
+            outcome.not_created[name] = made.json()
         else:
-            done[name] = made
+            outcome.created[name] = made
+            turn.created.add(name, made["id"])
+    return outcome
 
 
 async def _create(turn: Turn, reached: Reached, given: Mapping[str, Any]) -> dict[str, Any]:
